@@ -1,0 +1,1 @@
+"""Datasets: reading, caching, splitting and checking image sets."""

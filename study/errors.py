@@ -1,0 +1,40 @@
+"""Errors that a person can act on: each is one line with the rule, what was received and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class StudyError(Exception):
+    """Base of every error that the command line shows as one line, with exit code 2."""
+
+
+class UsageError(StudyError):
+    """A flag, a name or a file of settings that cannot be used as given."""
+
+
+class DataError(StudyError):
+    """A dataset that cannot be used: says what was expected, what was found and where."""
+
+
+class StoreError(StudyError):
+    """A results folder or a record that cannot be read, written or trusted."""
+
+
+class WeightsError(StudyError):
+    """Weights that are missing, damaged or made for another architecture."""
+
+
+def unknown_name(kind: str, name: str, possible: Iterable[str]) -> UsageError:
+    """Build the error for a name that is not registered, with close names first.
+
+    Args:
+        kind: What was looked up, for example ``"model"``.
+        name: The name as received.
+        possible: Every name that would have been accepted.
+    """
+    names = sorted(possible)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"Possible: {', '.join(names) or 'none'}."
+    return UsageError(f"unknown {kind} {name!r}. {hint}")

@@ -1,0 +1,128 @@
+"""The record: what one run left, as JSON data beside an array file of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.errors import StoreError
+from study.spec import Spec
+
+FORMAT = 1
+STATUSES = ("done", "failed", "skipped")
+#: Names of the arrays that a done record carries: probabilities float32 (n, classes), plain and mirrored, labels int64 (n,).
+PREDICTIONS = tuple(
+    f"{split}_{what}" for split in ("selection", "test") for what in ("probabilities", "flipped", "labels")
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run's outcome.
+
+    Attributes:
+        spec: What was run.
+        status: ``done``, ``failed`` or ``skipped``.
+        dataset: The image set's card (``ImageSet.card``): classes, counts, split source and hashes, notes.
+        reason: One line on why a run failed or was skipped; empty when done.
+        traceback: The end of the traceback of a failed run, or empty.
+        history: One row an epoch: ``phase`` (name), ``epoch`` (0-based, over all phases), ``updates`` (so far), ``rate``,
+            ``loss``, ``accuracy`` (training batches as the network saw them), ``selection_loss``,
+            ``selection_accuracy``, ``train_s``, ``selection_s``.
+        outcome: ``best_epoch`` (row of ``history`` whose weights were kept), ``stopped`` (``patience`` or ``budget``, per phase),
+            ``converged`` (False where the best epoch is the last one), ``sentences`` worth showing.
+        timing: ``wall_s``, ``cpu_s``, ``train_s``, ``train_images_per_s``, ``predict_images_per_s``.
+        cost: ``parameters``, ``trainable_parameters``, ``macs`` (one image), ``latency_single_ms``, ``latency_batch_ms``, ``latency_batch_size``,
+            ``peak_memory_mb``.
+        contamination: ``trained_on_test_ids``, ``test_copies_in_train``, ``selection_copies_in_train`` (images),
+            ``selected_on_test`` (bool), ``leaky`` (bool).
+        provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
+        weights_file: Name of the weights file beside the record, empty where none was kept.
+        predictions_sha256: sha256 of the array file; empty without predictions.
+        arrays: The predictions (``PREDICTIONS``); empty until loaded.
+    """
+
+    spec: Spec
+    status: str
+    dataset: Mapping[str, Any]
+    reason: str = ""
+    traceback: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    outcome: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    contamination: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    weights_file: str = ""
+    predictions_sha256: str = ""
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        """The run key."""
+        return self.spec.key
+
+    @property
+    def leaky(self) -> bool:
+        """True where the run saw or chose on the test split; such runs are marked and never ranked."""
+        return bool(self.contamination.get("leaky"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data without the arrays."""
+        return {
+            "format": FORMAT,
+            "key": self.key,
+            "status": self.status,
+            "reason": self.reason,
+            "traceback": self.traceback,
+            "spec": self.spec.to_json(),
+            "dataset": dict(self.dataset),
+            "history": rounded(self.history),
+            "outcome": rounded(self.outcome),
+            "timing": rounded(self.timing),
+            "cost": rounded(self.cost),
+            "contamination": rounded(self.contamination),
+            "provenance": dict(self.provenance),
+            "weights_file": self.weights_file,
+            "predictions_sha256": self.predictions_sha256,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], where: str = "record") -> Record:
+        """Build a record from ``to_json`` data.
+
+        Raises:
+            StoreError: another format, an unknown status, missing fields, or a key that the spec does not give.
+        """
+        try:
+            if data["format"] != FORMAT:
+                raise StoreError(f"{where}: record format must be {FORMAT}, found {data['format']!r}: made by another version.")
+            if data["status"] not in STATUSES:
+                raise StoreError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
+            spec = Spec.from_json(data["spec"])
+            fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in ("spec", "arrays")}
+            record = cls(spec=spec, **fields)
+            if record.key != data["key"]:
+                raise StoreError(f"{where}: the key must follow from the spec, found {data['key']!r}, expected {record.key!r}.")
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise StoreError(f"{where}: not a record ({type(error).__name__}: {error}). Remove it and run again.") from error
+        return record
+
+
+def rounded(value: Any, digits: int = 6) -> Any:
+    """Round every float in JSON data to significant digits; numpy scalars become Python's; nan and infinities become None."""
+    if isinstance(value, Mapping):
+        return {str(key): rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item, digits) for item in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(f"{float(value):.{digits}g}") if np.isfinite(value) else None
+    return value

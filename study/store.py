@@ -1,0 +1,203 @@
+"""The results store: records on disk, one JSON file and one array file a run, written atomically."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.errors import StoreError
+from study.record import PREDICTIONS, Record
+from study.spec import Spec
+
+DATASET_FILE = "dataset.npz"
+
+
+class Store:
+    """The records of one study: ``<results>/<study>/<model>/<protocol>/seed_<n>-<hash>.json`` with ``.npz`` beside it.
+
+    Args:
+        results: The results folder; it is created by the first write.
+        study: Name of the study, a single folder name.
+
+    Raises:
+        StoreError: ``study`` is no plain folder name.
+    """
+
+    def __init__(self, results: str | Path, study: str) -> None:
+        if not study or study in (".", "..") or any(mark in study for mark in "/\\\0"):
+            raise StoreError(f"a study's name must be a plain folder name, got {study!r}.")
+        self.results = Path(results)
+        self.study = study
+        self.folder = self.results / study
+
+    def record_path(self, spec: Spec) -> Path:
+        """Return where a spec's record is kept (the path follows from the spec alone)."""
+        model, protocol = spec.recipe
+        return self.folder / model / protocol / f"seed_{spec.seed}-{spec.hash}.json"
+
+    def weights_path(self, spec: Spec) -> Path:
+        """Return where a run's best weights are kept; outside git."""
+        return self.record_path(spec).with_suffix(".weights.h5")
+
+    def checkpoint_folder(self, spec: Spec) -> Path:
+        """Return where a run keeps its checkpoints while it trains; outside git."""
+        return self.folder / "checkpoints" / spec.key
+
+    def keep(self, record: Record) -> Record:
+        """Write a record and its arrays, replacing an earlier one of the same spec; return it as stored.
+
+        Arrays go first and the JSON last, so that a record that can be read is whole.
+
+        Raises:
+            StoreError: the record belongs to another dataset, lacks predictions, or cannot be written.
+        """
+        self._refuse_other_dataset(record)
+        path = self.record_path(record.spec)
+        if record.status == "done":
+            missing = [name for name in PREDICTIONS if name not in record.arrays]
+            if missing:
+                raise StoreError(f"a done record must carry its predictions, {record.key} lacks {', '.join(missing)}.")
+            data = pack_arrays(record.arrays)
+            record = replace(record, predictions_sha256=hashlib.sha256(data).hexdigest())
+            write_atomically(path.with_suffix(".npz"), data)
+        text = json.dumps(record.to_json(), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+        write_atomically(path, text.encode() + b"\n")
+        return record
+
+    def records(self) -> list[Record]:
+        """Return every record of the study without arrays, ordered by model, protocol, seed and hash.
+
+        Raises:
+            StoreError: a file that is no record; the message names it.
+        """
+        found = [self._read(path) for path in self._files()]
+        return sorted(found, key=lambda record: (*record.spec.recipe, record.spec.seed, record.spec.hash))
+
+    def find(self, spec: Spec) -> Record | None:
+        """Return the record of a spec without arrays, or None."""
+        path = self.record_path(spec)
+        return self._read(path) if path.is_file() else None
+
+    def load_arrays(self, record: Record) -> Record:
+        """Return the record with its arrays.
+
+        Raises:
+            StoreError: the array file is missing, altered or damaged.
+        """
+        path = self.record_path(record.spec).with_suffix(".npz")
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"the predictions of {record.key} cannot be read ({error.strerror}). Run it again.") from error
+        if hashlib.sha256(data).hexdigest() != record.predictions_sha256:
+            raise StoreError(f"{path}: the predictions were altered since they were written (sha256 differs). Run it again.")
+        return replace(record, arrays=unpack_arrays(data, str(path)))
+
+    def keep_dataset(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write the dataset's labels, ids, splits and content hashes once for the study (no images)."""
+        path = self.folder / DATASET_FILE
+        if not path.is_file():
+            write_atomically(path, pack_arrays(arrays))
+
+    def load_dataset(self) -> dict[str, NDArray[Any]]:
+        """Return ``labels``, ``ids``, ``splits`` and ``hashes`` of the study's image set, in its order.
+
+        Raises:
+            StoreError: the study has no such file.
+        """
+        path = self.folder / DATASET_FILE
+        if not path.is_file():
+            raise StoreError(f"{path} is missing: run the study once with its dataset at hand to write it.")
+        return unpack_arrays(path.read_bytes(), str(path))
+
+    def _files(self) -> Iterator[Path]:
+        if not self.folder.is_dir():
+            return
+        for path in sorted(self.folder.rglob("seed_*.json")):
+            if "checkpoints" not in path.relative_to(self.folder).parts:
+                yield path
+
+    def _read(self, path: Path) -> Record:
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise StoreError(f"{path}: not readable as a record ({error}). Remove it and run again.") from error
+        record = Record.from_json(data, str(path))
+        if self.record_path(record.spec) != path:
+            raise StoreError(f"{path}: the record belongs at {self.record_path(record.spec)}. Move it there or remove it.")
+        return record
+
+    def _refuse_other_dataset(self, record: Record) -> None:
+        for path in self._files():
+            other = self._read(path)
+            if other.spec.dataset["fingerprint"] != record.spec.dataset["fingerprint"]:
+                raise StoreError(
+                    f"study {self.study!r} holds records of another dataset ({other.spec.dataset['name']}, fingerprint "
+                    f"{other.spec.dataset['fingerprint'][:12]}; now {record.spec.dataset['fingerprint'][:12]}). "
+                    "Give this dataset a study of its own with --study NAME."
+                )
+            return
+
+
+def studies(results: str | Path) -> list[str]:
+    """Return the names of the studies in a results folder, sorted."""
+    folder = Path(results)
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return a compressed .npz whose bytes depend on the arrays alone (sorted names, fixed dates)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name in sorted(arrays):
+            part = io.BytesIO()
+            np.lib.format.write_array(part, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of ``pack_arrays`` bytes; nothing is ever unpickled.
+
+    Raises:
+        StoreError: not such a file.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise StoreError(f"{where}: not a readable array file ({error}). Remove it and run again.") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write bytes so that the file is either the old one or the whole new one, also after a crash.
+
+    Raises:
+        StoreError: the folder cannot be written or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreError(f"cannot write {path} ({error.strerror}). Free space or choose another folder.") from error
