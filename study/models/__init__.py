@@ -1,0 +1,1 @@
+"""Model entries: metadata and a builder each, found by themselves."""

@@ -1,0 +1,1 @@
+"""One file an entry; every module here is imported by the registry."""

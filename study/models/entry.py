@@ -1,0 +1,113 @@
+"""The model entry: a registered name with metadata and a builder that imports Keras only when called."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from study.errors import UsageError
+from study.registry import Registry
+
+FAMILIES = ("custom", "transfer")
+#: Range and channel order that a builder's input is given in; see ``study.models.layers.preprocess``.
+PREPROCESSINGS = ("unit", "caffe", "tf", "torch", "inside")
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """A file of pretrained weights that Keras publishes and caches itself.
+
+    Attributes:
+        file: File name in Keras' cache folder ``models``.
+        md5: Hash that Keras checks on download, and that is checked here before the file is used.
+        megabytes: Size of the download.
+        licence: Licence of the weights.
+    """
+
+    file: str
+    md5: str
+    megabytes: int
+    licence: str
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """What the study knows of a model before it is built.
+
+    Attributes:
+        name: Registered name.
+        version: Changed whenever the network changes; part of every spec.
+        family: ``custom`` (trained from random weights, builder returns class probabilities) or ``transfer`` (builder
+            returns a body, to which pooling, dropout and softmax are added).
+        builder: custom: ``(images, classes) -> probabilities`` on Keras tensors; transfer: ``(shape, weights) -> keras.Model``
+            without top, where ``weights`` is None or ``"imagenet"``.
+        body: One line on the architecture, for tables.
+        head: One line on the classifier, for tables.
+        source: Paper or project that the model comes from.
+        preprocessing: One of ``PREPROCESSINGS``.
+        side_px: Input side of custom networks; transfer bodies take theirs from the budget or ``--side``.
+        minimum_side_px: Smallest side that the network can take.
+        stages: transfer: name prefixes of the body's blocks, from the top down, for staged unfreezing.
+        published: transfer: published weights by source name (``imagenet``).
+        groups: Grids name groups: ``core`` is what ``all`` runs; plugins are in ``plugin``.
+    """
+
+    name: str
+    version: str
+    family: str
+    builder: Callable[..., Any]
+    body: str
+    head: str
+    source: str
+    preprocessing: str = "unit"
+    side_px: int = 48
+    minimum_side_px: int = 8
+    stages: tuple[str, ...] = ()
+    published: Mapping[str, PublishedWeights] = field(default_factory=dict)
+    groups: tuple[str, ...] = ("plugin",)
+
+
+MODELS: Registry[ModelEntry] = Registry("model", package="study.models.entries")
+
+
+def model(
+    name: str,
+    *,
+    version: str = "1",
+    family: str = "custom",
+    body: str = "",
+    head: str = "",
+    source: str = "",
+    **more: Any,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated builder as a model entry.
+
+    Args:
+        name: Lower-case letters, digits, ``-`` and ``_``; unique.
+        version: Change it whenever the network changes.
+        family: ``custom`` or ``transfer``.
+        body: One line on the architecture; the builder's first docstring line by default.
+        head: One line on the classifier.
+        source: Paper or project.
+        **more: Further fields of ``ModelEntry``.
+
+    Raises:
+        UsageError: a malformed or taken name, or an unknown family or preprocessing.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise UsageError(f"a model's name takes lower-case letters, digits, '-' and '_', got {name!r}.")
+    if family not in FAMILIES:
+        raise UsageError(f"a model's family must be one of {', '.join(FAMILIES)}, got {family!r} in {name!r}.")
+    if more.get("preprocessing", "unit") not in PREPROCESSINGS:
+        raise UsageError(f"preprocessing must be one of {', '.join(PREPROCESSINGS)}, got {more['preprocessing']!r} in {name!r}.")
+
+    def register(builder: Callable[..., Any]) -> Callable[..., Any]:
+        line = (inspect.getdoc(builder) or "").partition("\n")[0]
+        entry = ModelEntry(name, version, family, builder, body or line, head, source, **more)
+        MODELS.add(name, entry, inspect.getsourcefile(builder) or "?")
+        return builder
+
+    return register

@@ -1,0 +1,105 @@
+"""Which weights a run starts from: resolves ``auto``, finds cached files and checks their hashes."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.errors import WeightsError
+from study.models.entry import ModelEntry, PublishedWeights
+
+#: Where Keras fetches the weights of keras.applications from; asked only whether it answers.
+KERAS_WEIGHTS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+REACH_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class WeightsChoice:
+    """The start of a run, resolved.
+
+    Attributes:
+        source: ``none`` (random), ``imagenet`` or ``file``.
+        sha256: Identity of the file: sha256 for files, ``md5:...`` as published for Keras' own; empty for ``none``.
+        path: The file, where it is known to be there.
+        note: What the plan says: cached, to be downloaded, or why random.
+    """
+
+    source: str
+    sha256: str = ""
+    path: Path | None = None
+    note: str = ""
+
+
+def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
+    """Decide what a model starts from; takes no more than a directory look-up and, for ``auto``, one short request.
+
+    Args:
+        entry: The model.
+        choice: ``none``, ``imagenet`` (never falls back), ``auto`` (ImageNet where Keras can get it) or a file's path.
+            Custom networks have no published weights and start at random for the first three.
+
+    Raises:
+        WeightsError: the file is missing, or a cached file has another hash than Keras published.
+    """
+    published = entry.published.get("imagenet")
+    if choice == "none" or (choice in ("auto", "imagenet") and published is None):
+        return WeightsChoice("none", note="random weights" if entry.family == "transfer" else "")
+    if choice not in ("auto", "imagenet"):
+        path = Path(choice)
+        if not path.is_file():
+            raise WeightsError(f"--weights takes none, imagenet, auto or an existing file, got {choice!r}.")
+        return WeightsChoice("file", _hash_file(path, "sha256"), path, f"from {path.name}")
+    assert published is not None
+    identity = f"md5:{published.md5}"
+    cached = cached_path(published)
+    if cached is not None:
+        return WeightsChoice("imagenet", identity, cached, "ImageNet weights, cached")
+    if choice == "imagenet" or can_download():
+        return WeightsChoice("imagenet", identity, None, f"ImageNet weights, to be downloaded ({published.megabytes} MB)")
+    return WeightsChoice("none", note="random weights: ImageNet's are not cached and cannot be reached")
+
+
+def keras_cache() -> Path:
+    """Return the folder in which Keras keeps downloaded weights."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+
+
+def cached_path(published: PublishedWeights) -> Path | None:
+    """Return the cached file of published weights, or None.
+
+    Raises:
+        WeightsError: the file is there but damaged or foreign.
+    """
+    path = keras_cache() / published.file
+    if not path.is_file():
+        return None
+    found = _hash_file(path, "md5")
+    if found != published.md5:
+        raise WeightsError(
+            f"{path} must have md5 {published.md5} as Keras published it, found {found}: remove it to download it again."
+        )
+    return path
+
+
+@functools.cache
+def can_download() -> bool:
+    """Return whether the place that Keras downloads weights from answers within two seconds."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    try:
+        urlopen(Request(KERAS_WEIGHTS_ADDRESS, method="HEAD"), timeout=REACH_TIMEOUT_S).close()
+    except HTTPError:
+        return True  # it answered; the folder itself need not be listable
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@functools.cache
+def _hash_file(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

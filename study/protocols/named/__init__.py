@@ -1,0 +1,1 @@
+"""Named protocols; every module here is imported by the registry."""

@@ -1,0 +1,41 @@
+"""What the public projects did, one protocol each, as their authors describe it."""
+
+from study.protocols.protocol import PhasePlan, Protocol, adam, register
+
+
+def published(name: str, phase: PhasePlan, source: str, **more: object) -> None:
+    """Register ``as-published/NAME`` for custom networks; transfer bodies would take the same single phase."""
+    protocol = Protocol(
+        f"as-published/{name}", custom=(phase,), transfer=(phase,), groups=("published",), source=source, **more  # type: ignore[arg-type]
+    )
+    register(protocol, __file__)
+
+
+def fixed(rate: float, epochs: int) -> PhasePlan:
+    """Return a phase of Adam at one rate with no stopping, as most public scripts train."""
+    return PhasePlan("all", "custom", "all", adam(rate), epochs=epochs, patience=None)
+
+
+published(
+    "cnn5-notebook",
+    fixed(1e-4, 30),
+    "five-convolution notebook with RandomOverSampler; here the oversampling stays inside the training split",
+    sampling="oversample",
+)
+published("cnn3-blocks", fixed(1e-3, 30), "three-block network without augmentation")
+published(
+    "webcam",
+    PhasePlan(
+        "all", "custom", "all", adam(1.5e-4), epochs=45, patience=None, schedule="steps", rates=(1.5e-4, 7.5e-5, 3.75e-5)
+    ),
+    "webcam project: augmentation, rate 1.5e-4 halved twice",
+    augmentation={"flip": True, "rotation_degrees": 10, "translation": 0.1, "zoom": 0.1},
+)
+published("emotionnet", fixed(1e-3, 30), "EmotionNet: csv, 30 epochs")
+published(
+    "folder",
+    PhasePlan(
+        "all", "custom", "all", adam(1e-3), epochs=50, patience=5, plateau={"factor": 0.2, "patience": 3}
+    ),
+    "network from folders with BatchNorm and Keras' EarlyStopping and ReduceLROnPlateau, saved as .h5",
+)

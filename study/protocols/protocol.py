@@ -1,0 +1,119 @@
+"""The protocol: how any model is trained, as data: sampling, augmentation, loss and phases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from study.errors import UsageError
+from study.registry import Registry
+
+SAMPLINGS = ("none", "oversample", "class-weights")
+MIXES = ("none", "mixup", "cutmix")
+LEAKS = ("none",)
+#: Settings of an augmentation and what they mean; see ``study.protocols.augmentation``.
+AUGMENTATIONS = (
+    "flip",
+    "rotation_degrees",
+    "translation",
+    "zoom",
+    "cutout_side",
+    "cutout_probability",
+)
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """One phase of training before the budget cuts it.
+
+    Attributes:
+        name: What records and curves call it.
+        kind: ``custom``, ``head`` or ``stage``: budgets cut phases by kind.
+        trainable: ``all``, ``head`` (the body is frozen) or ``blocks:N`` (the top N blocks of the body).
+        optimizer: ``name`` and its settings; ``rate`` is the learning rate.
+        epochs: Length at the full budget.
+        patience: Epochs without a better selection loss after which the phase ends; None: never.
+        plateau: ``factor`` and ``patience`` of the learning rate's reduction on the selection loss, or None.
+        schedule: ``constant``, ``cosine`` (to zero over the phase) or ``steps`` (``rates``, each for an equal share).
+        rates: Learning rates of ``steps``.
+    """
+
+    name: str
+    kind: str
+    trainable: str
+    optimizer: Mapping[str, Any]
+    epochs: int
+    patience: int | None
+    plateau: Mapping[str, Any] | None = None
+    schedule: str = "constant"
+    rates: tuple[float, ...] = ()
+
+
+def adam(rate: float) -> dict[str, Any]:
+    """Return Adam's settings with Keras' own defaults (Kingma and Ba 2015, arXiv:1412.6980)."""
+    return {"name": "adam", "rate": rate}
+
+
+PLATEAU: Mapping[str, Any] = {"factor": 0.5, "patience": 3}
+CUSTOM = (PhasePlan("all", "custom", "all", adam(1e-3), epochs=60, patience=8, plateau=PLATEAU),)
+TRANSFER = (
+    PhasePlan("head", "head", "head", adam(1e-3), epochs=8, patience=3, plateau=PLATEAU),
+    PhasePlan("stage-1", "stage", "blocks:1", adam(1e-4), epochs=20, patience=5, plateau=PLATEAU),
+    PhasePlan("stage-2", "stage", "all", adam(1e-5), epochs=20, patience=5, plateau=PLATEAU),
+)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A named way to train.
+
+    Attributes:
+        name: Registered name.
+        sampling: ``none``, ``oversample`` (random oversampling of the training split to equal classes) or
+            ``class-weights`` (loss weighted by inverse class frequency).
+        augmentation: Settings out of ``AUGMENTATIONS``; empty for none.
+        mix: ``none``, ``mixup`` or ``cutmix``.
+        label_smoothing: Share of the label spread over all classes.
+        batch: Images an update.
+        custom: Phases of custom networks.
+        transfer: Phases of transfer networks.
+        leak: ``none``, or how the protocol sees the test split on purpose.
+        groups: Grids name groups: ``shared`` holds the four that every model is compared under.
+        source: Paper or project.
+    """
+
+    name: str
+    sampling: str = "none"
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+    mix: str = "none"
+    label_smoothing: float = 0.0
+    batch: int = 64
+    custom: tuple[PhasePlan, ...] = CUSTOM
+    transfer: tuple[PhasePlan, ...] = TRANSFER
+    leak: str = "none"
+    groups: tuple[str, ...] = ()
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for what, value, possible in (
+            ("sampling", self.sampling, SAMPLINGS),
+            ("mix", self.mix, MIXES),
+            ("leak", self.leak, LEAKS),
+        ):
+            if value not in possible:
+                raise UsageError(f"{what} of protocol {self.name!r} must be one of {', '.join(possible)}, got {value!r}.")
+        unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
+        if unknown:
+            raise UsageError(f"protocol {self.name!r}: unknown augmentation {', '.join(unknown)}. Possible: {', '.join(AUGMENTATIONS)}.")
+        if self.batch < 1 or not 0 <= self.label_smoothing < 1:
+            raise UsageError(f"protocol {self.name!r}: batch must be at least 1 and label_smoothing in [0, 1).")
+
+
+PROTOCOLS: Registry[Protocol] = Registry("protocol", package="study.protocols.named")
+
+
+def register(protocol: Protocol, file: str) -> Protocol:
+    """Add a protocol to the registry; ``file`` is where it is written (pass ``__file__``)."""
+    PROTOCOLS.add(protocol.name, protocol, file)
+    return protocol

@@ -1,0 +1,71 @@
+"""Protocol + family + weights + budget -> the resolved protocol that a spec holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from study.protocols.protocol import PhasePlan, Protocol
+
+
+def resolve(
+    protocol: Protocol,
+    *,
+    family: str,
+    weights_source: str,
+    train_images: int,
+    updates: Mapping[str, int] | None = None,
+    epochs: int | None = None,
+) -> dict[str, Any]:
+    """Return the protocol as JSON data with every phase's length in updates.
+
+    An epoch is ``ceil(train_images / batch)`` updates under every sampling, so that oversampling buys no extra updates. Where a
+    phase has fewer updates than an epoch, its epoch is that short, so that selection is still looked at once.
+
+    Args:
+        protocol: The named protocol.
+        family: The model's family.
+        weights_source: ``none``, ``imagenet`` or ``file``. With ``none`` a transfer body has no frozen phase and all of it is
+            trained from the first update: freezing random features is a baseline of its own, not a default.
+        train_images: Images in the training split.
+        updates: The budget's cap on the updates of a phase, by kind (``custom``, ``head``, ``stage``).
+        epochs: Replaces the protocol's own epochs in every phase, before the cap.
+    """
+    per_epoch = math.ceil(train_images / protocol.batch)
+    phases = []
+    for plan in protocol.custom if family == "custom" else protocol.transfer:
+        random_body = family == "transfer" and weights_source == "none"
+        if random_body and plan.kind == "head":
+            continue
+        total = (epochs or plan.epochs) * per_epoch
+        if updates is not None and plan.kind in updates:
+            total = min(total, updates[plan.kind])
+        phases.append(_phase(plan, "all" if random_body else plan.trainable, total, min(per_epoch, total)))
+    return {
+        "name": protocol.name,
+        "sampling": protocol.sampling,
+        "augmentation": dict(protocol.augmentation),
+        "mix": protocol.mix,
+        "loss": "cross-entropy",
+        "label_smoothing": protocol.label_smoothing,
+        "batch": protocol.batch,
+        "leak": protocol.leak,
+        "source": protocol.source,
+        "phases": phases,
+    }
+
+
+def _phase(plan: PhasePlan, trainable: str, updates: int, updates_per_epoch: int) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "kind": plan.kind,
+        "trainable": trainable,
+        "optimizer": dict(plan.optimizer),
+        "updates": updates,
+        "updates_per_epoch": updates_per_epoch,
+        "patience": plan.patience,
+        "plateau": dict(plan.plateau) if plan.plateau else None,
+        "schedule": plan.schedule,
+        "rates": list(plan.rates),
+    }
