@@ -1,0 +1,55 @@
+"""Settings in TOML files: where they lie, and reading them so that a slip is named instead of ignored."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from study.errors import UsageError, unknown_name
+
+
+def experiments_folder() -> Path:
+    """Return the folder of grids and budgets: ``experiments`` where the command is run, else the one beside the package."""
+    here = Path("experiments")
+    return here if (here / "budgets.toml").is_file() else Path(__file__).parent.parent / "experiments"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        UsageError: it is missing, unreadable or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): give an existing TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML ({error}): mend the file.") from error
+
+
+def check_table(where: str, table: Any, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """Return the table if it holds known keys of the right kinds only.
+
+    Args:
+        where: File and table, for messages.
+        table: What was read.
+        kinds: Allowed keys with the Python types that each may have; ``bool`` is never taken for a number.
+
+    Raises:
+        UsageError: no table, an unknown key (close ones are suggested) or a value of another kind.
+    """
+    if not isinstance(table, dict):
+        raise UsageError(f"{where} must be a table of settings, got {table!r}.")
+    for key, value in table.items():
+        if key not in kinds:
+            raise UsageError(f"{where}: {unknown_name('setting', key, kinds)}")
+        if not isinstance(value, kinds[key]) or (isinstance(value, bool) and bool not in kinds[key]):
+            wanted = " or ".join(_KIND_NAMES.get(kind, kind.__name__) for kind in kinds[key])
+            raise UsageError(f"{where}: {key} must be {wanted}, got {value!r}.")
+    return table
+
+
+_KIND_NAMES = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
