@@ -1,4 +1,4 @@
-"""Budgets: the most updates that a phase of each kind may take, the input side and the seeds; from experiments/budgets.toml."""
+"""Budgets: the most updates that a phase of each kind may take, input side and seeds; experiments/budgets.toml."""
 
 from __future__ import annotations
 

@@ -8,20 +8,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
-def scheduled_rates(phase: Mapping[str, Any], first_update: int, count: int) -> list[float]:
-    """Return the learning rates of ``count`` updates from ``first_update`` of a resolved phase, before any plateau factor.
+def scheduled_rate(phase: Mapping[str, Any], update: int) -> float:
+    """Return the learning rate at an update of a resolved phase, before any plateau factor; rates change between epochs.
 
     ``cosine`` falls from the rate to zero over the phase (Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5 without restarts);
     ``steps`` gives each of ``rates`` an equal share of the phase.
     """
-    base, total = phase["optimizer"]["rate"], phase["updates"]
-    updates = range(first_update, first_update + count)
+    base, total = float(phase["optimizer"]["rate"]), phase["updates"]
     if phase["schedule"] == "cosine":
-        return [base * 0.5 * (1 + math.cos(math.pi * update / total)) for update in updates]
+        return base * 0.5 * (1 + math.cos(math.pi * update / total))
     if phase["schedule"] == "steps":
         rates = phase["rates"]
-        return [rates[min(len(rates) - 1, update * len(rates) // total)] for update in updates]
-    return [base] * count
+        return float(rates[min(len(rates) - 1, update * len(rates) // total)])
+    return base
 
 
 @dataclass

@@ -1,0 +1,153 @@
+"""Augmentation: batched random changes of training images, by KerasCV on TensorFlow and by keras.layers elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from study.spec import derive_seed
+
+#: Grey that cutout fills with: the middle of the range, so that a hole is no feature of its own.
+CUTOUT_GREY = 127.5
+#: Borders repeat the edge: faces are cropped tightly, and black wedges would tell the angle away.
+FILL_MODE = "nearest"
+MIXUP_ALPHA = 0.2
+CUTMIX_FACTOR = 1.0
+
+
+class Augmentation:
+    """Random changes of a batch, reseeded by name so that an epoch needs no generator state of the one before.
+
+    Args:
+        settings: A resolved protocol's ``augmentation``: ``flip`` (bool), ``rotation_degrees`` (+/-), ``translation`` (+/- share of
+            the side), ``zoom`` (+/- share), ``cutout_side`` (share of the side), ``cutout_probability``.
+        mix: ``none``, ``mixup`` or ``cutmix``.
+        layers: ``kerascv`` or ``keras``.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], mix: str, layers: str) -> None:
+        self.layers = _kerascv_layers(settings) if layers == "kerascv" else _keras_layers(settings)
+        self.mixer = _mixer(mix)
+        self._resets = [_reset_of(layer) for layer in [*self.layers, *([self.mixer] if self.mixer else [])]]
+
+    def reseed(self, seed: int, epoch: int) -> None:
+        """Set every layer's generator from the run's seed and the epoch."""
+        for number, reset in enumerate(self._resets):
+            reset(derive_seed(seed, "augment", epoch, number))
+
+    def __call__(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        """Change a batch.
+
+        Args:
+            images: uint8 (n, height, width, channels).
+            labels: float32 (n, classes), one-hot.
+
+        Returns:
+            uint8 images rounded to whole grey levels (what a camera would give) and labels, mixed where ``mix`` says so.
+        """
+        from keras import ops
+
+        x = ops.cast(images, "float32")
+        for layer in self.layers:
+            x = layer(x, training=True)
+        if self.mixer is not None:
+            x, labels = self.mixer(x, labels)
+        return ops.cast(ops.clip(ops.round(x), 0, 255), "uint8"), labels
+
+
+def _kerascv_layers(settings: Mapping[str, Any]) -> list[Any]:
+    import keras_cv
+
+    kcv = keras_cv.layers
+    layers: list[Any] = []
+    if settings.get("flip"):
+        layers.append(kcv.RandomFlip("horizontal", seed=1))
+    if angle := settings.get("rotation_degrees"):
+        layers.append(kcv.RandomRotation(factor=angle / 360, fill_mode=FILL_MODE, seed=1))
+    if shift := settings.get("translation"):
+        layers.append(kcv.RandomTranslation(shift, shift, fill_mode=FILL_MODE, seed=1))
+    if zoom := settings.get("zoom"):
+        layers.append(kcv.RandomZoom((-zoom, zoom), (-zoom, zoom), fill_mode=FILL_MODE, seed=1))
+    if side := settings.get("cutout_side"):
+        cutout = kcv.RandomCutout(side, side, fill_mode="constant", fill_value=CUTOUT_GREY, seed=1)
+        layers.append(_Sometimes(cutout, float(settings.get("cutout_probability", 1.0))))
+    return layers
+
+
+def _keras_layers(settings: Mapping[str, Any]) -> list[Any]:
+    """Return the plain-Keras twins; cutout is a rectangle of the same mean size there."""
+    from keras import layers as plain
+
+    layers: list[Any] = []
+    if settings.get("flip"):
+        layers.append(plain.RandomFlip("horizontal", seed=1))
+    if angle := settings.get("rotation_degrees"):
+        layers.append(plain.RandomRotation(angle / 360, fill_mode=FILL_MODE, seed=1))
+    if shift := settings.get("translation"):
+        layers.append(plain.RandomTranslation(shift, shift, fill_mode=FILL_MODE, seed=1))
+    if zoom := settings.get("zoom"):
+        layers.append(plain.RandomZoom(zoom, zoom, fill_mode=FILL_MODE, seed=1))
+    if side := settings.get("cutout_side"):
+        probability = float(settings.get("cutout_probability", 1.0))
+        layers.append(plain.RandomErasing(probability, (side, side), fill_value=CUTOUT_GREY, seed=1))
+    return layers
+
+
+def _mixer(mix: str) -> _Mixer | None:
+    """Return the mixing layer. Keras' own: KerasCV's draw from generators that cannot be reseeded for an epoch."""
+    from keras import layers
+
+    if mix == "mixup":
+        return _Mixer(layers.MixUp(alpha=MIXUP_ALPHA, seed=1))
+    if mix == "cutmix":
+        return _Mixer(layers.CutMix(factor=CUTMIX_FACTOR, seed=1))
+    return None
+
+
+class _Sometimes:
+    """Apply a layer to each image with a probability."""
+
+    def __init__(self, layer: Any, probability: float) -> None:
+        import keras
+
+        self.layer = layer
+        self.probability = probability
+        self.seed_generator = keras.random.SeedGenerator(1)
+
+    def __call__(self, x: Any, training: bool) -> Any:
+        import keras
+
+        changed = self.layer(x, training=training)
+        chosen = keras.random.uniform((keras.ops.shape(x)[0], 1, 1, 1), seed=self.seed_generator) < self.probability
+        return keras.ops.where(chosen, changed, x)
+
+
+class _Mixer:
+    """Give Keras' mixing layers images and labels as the dictionary they take."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+
+    def __call__(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        mixed = self.layer({"images": images, "labels": labels}, training=True)
+        return mixed["images"], mixed["labels"]
+
+
+def _reset_of(layer: Any) -> Callable[[int], None]:
+    """Return what reseeds a layer: KerasCV's use TensorFlow's generator, Keras' seed generator, or both inside a wrapper."""
+    resets = []
+    for part in (layer, getattr(layer, "layer", None)):
+        for name in ("_random_generator", "seed_generator", "generator"):
+            generator = getattr(part, name, None)
+            if hasattr(generator, "reset_from_seed"):
+                resets.append(generator.reset_from_seed)
+            elif hasattr(generator, "state"):
+                resets.append(lambda seed, state=generator.state: state.assign([seed, 0]))
+    if not resets:
+        raise TypeError(f"{type(layer).__name__} has no generator that can be reseeded: this KerasCV version is not known.")
+
+    def reset(seed: int) -> None:
+        for number, one in enumerate(resets):
+            one(derive_seed(seed, number))
+
+    return reset

@@ -1,0 +1,57 @@
+"""The backend: environment and seeds set before Keras is imported, and which backend it is."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from study.errors import UsageError
+
+BACKENDS = ("tensorflow", "jax")
+
+
+def chosen_backend() -> str:
+    """Return the backend that ``KERAS_BACKEND`` names (``tensorflow`` by default), without importing it.
+
+    Raises:
+        UsageError: a backend this package does not train on.
+    """
+    name = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if name not in BACKENDS:
+        raise UsageError(f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}, got {name!r}.")
+    return name
+
+
+def prepare_backend(backend: str, threads: int | None = None) -> None:
+    """Set what must be in the environment before the backend is imported; afterwards only the check is left.
+
+    Raises:
+        UsageError: Keras is already imported with another backend.
+    """
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Keras' progress bars and TensorFlow's banners would tear the display apart.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if threads:
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ.setdefault(name, str(threads))
+    import keras
+
+    if keras.backend.backend() != backend:
+        raise UsageError(f"Keras runs on {keras.backend.backend()} in this process, the spec asks for {backend}: set KERAS_BACKEND={backend}.")
+
+
+def on_tensorflow() -> bool:
+    """Return whether Keras runs on TensorFlow in this process."""
+    import keras
+
+    return bool(keras.backend.backend() == "tensorflow")
+
+
+def reseed_layers(model: Any, seed: int, epoch: int) -> None:
+    """Set the generator of every dropout layer from the run's seed and the epoch, so that no state need be saved."""
+    from study.spec import derive_seed
+
+    states = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
+    for number, state in enumerate(states):
+        state.assign([derive_seed(seed, "dropout", epoch, number), 0])

@@ -1,0 +1,124 @@
+"""Build: entry -> keras.Model on raw uint8 images, with what can be frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from study.errors import UsageError, WeightsError
+from study.models.entry import ModelEntry
+
+TRANSFER_DROPOUT = 0.3
+
+
+class Network:
+    """A built model and, for transfer networks, its body.
+
+    Attributes:
+        entry: What it was built from.
+        model: keras.Model, uint8 (n, height, width, channels) -> float32 probabilities (n, classes).
+        body: The pretrained part, or None.
+    """
+
+    def __init__(self, entry: ModelEntry, model: Any, body: Any | None) -> None:
+        self.entry = entry
+        self.model = model
+        self.body = body
+
+    def set_trainable(self, what: str) -> None:
+        """Freeze or free the body: ``all``, ``head`` or ``blocks:N`` (the top N blocks). The model must be compiled again.
+
+        Frozen BatchNormalization runs in inference mode in Keras, so statistics of frozen blocks never move.
+
+        Raises:
+            UsageError: a custom network is asked for anything but ``all``, or the body has fewer blocks.
+        """
+        if self.body is None:
+            if what != "all":
+                raise UsageError(f"{self.entry.name} has no body to freeze, the phase asks for {what!r}.")
+            return
+        if what == "all":
+            self.body.trainable = True
+        elif what == "head":
+            self.body.trainable = False
+        elif what.startswith("blocks:"):
+            count = int(what.removeprefix("blocks:"))
+            if count > len(self.entry.stages):
+                raise UsageError(f"{self.entry.name} has {len(self.entry.stages)} blocks, the phase asks for {count}.")
+            free = self.entry.stages[:count]
+            self.body.trainable = True
+            for layer in self.body.layers:
+                layer.trainable = layer.name.startswith(free)
+        else:
+            raise UsageError(f"a phase trains all, head or blocks:N, got {what!r}.")
+
+
+def build_network(
+    entry: ModelEntry,
+    *,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    side_px: int,
+    weights_source: str = "none",
+    weights_path: Path | None = None,
+) -> Network:
+    """Build the network of an entry with fresh or given weights.
+
+    Args:
+        entry: The model entry.
+        image_shape: Height, width and channels of the stored images.
+        classes: Number of classes.
+        side_px: Side that the network sees; images are resized in the graph.
+        weights_source: ``none``, ``imagenet`` or ``file``.
+        weights_path: The file for ``file``.
+
+    Raises:
+        UsageError: the side is below the entry's minimum, or a custom builder returned something else than probabilities.
+        WeightsError: the weights cannot be had or do not fit.
+    """
+    import keras
+
+    from study.models.layers import classifier, preprocess
+
+    if side_px < entry.minimum_side_px:
+        raise UsageError(f"{entry.name} takes sides from {entry.minimum_side_px} px, got {side_px}: give a larger --side.")
+    images = keras.Input(image_shape, dtype="uint8", name="images")
+    if entry.family == "custom":
+        outputs = entry.builder(preprocess(images, entry.preprocessing, side_px, image_shape[-1]), classes)
+        if tuple(outputs.shape) != (None, classes):
+            raise UsageError(f"the builder of {entry.name} must return probabilities of shape (n, {classes}), got {tuple(outputs.shape)}.")
+        network = Network(entry, keras.Model(images, outputs, name=entry.name.replace("-", "_")), None)
+        if weights_source == "file":
+            _load(network.model, weights_path, entry.name)
+        return network
+    body = _body(entry, side_px, weights_source, weights_path)
+    x = body(preprocess(images, entry.preprocessing, side_px, 3))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    x = keras.layers.Dropout(TRANSFER_DROPOUT, name="dropout")(x)
+    return Network(entry, keras.Model(images, classifier(x, classes), name=entry.name.replace("-", "_")), body)
+
+
+def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Path | None) -> Any:
+    try:
+        body = entry.builder((side_px, side_px, 3), "imagenet" if weights_source == "imagenet" else None)
+    except Exception as error:
+        if weights_source != "imagenet":
+            raise
+        published = entry.published["imagenet"]
+        raise WeightsError(
+            f"ImageNet weights of {entry.name} cannot be had ({type(error).__name__}: {error}). Get {published.file} (md5 {published.md5}) and "
+            "put it into ~/.keras/models, or give --weights none."
+        ) from error
+    if weights_source == "file":
+        _load(body, weights_path, entry.name)
+    return body
+
+
+def _load(model: Any, path: Path | None, name: str) -> None:
+    if path is None or not path.is_file():
+        raise WeightsError(f"the weights file of {name} is missing: {path}.")
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"{path.name} does not fit {name}: {line}") from error

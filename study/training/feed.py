@@ -1,0 +1,94 @@
+"""Feed: arrays -> training batches. Indices are shuffled, images are gathered, changed and handed over a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.protocols.augmentation import Augmentation
+from study.protocols.sampling import class_weights, epoch_order, training_pool
+from study.training.backend import on_tensorflow
+
+
+class Feed:
+    """The training split under a protocol's sampling and augmentation.
+
+    Batches are ``(images uint8 (b, h, w, c), labels float32 (b, classes), weights float32 (b,))``. All batches are full; what an
+    epoch holds follows from the seed, the number of updates before it and its number alone.
+
+    Args:
+        images: uint8 (n, h, w, c), the whole image set.
+        labels: int64 (n,).
+        train: Positions of the training split.
+        classes: Number of classes.
+        protocol: Resolved protocol.
+        seed: Seed of the run.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        train: NDArray[np.int64],
+        classes: int,
+        protocol: Mapping[str, Any],
+        seed: int,
+    ) -> None:
+        self.batch = int(protocol["batch"])
+        self.seed = seed
+        self.images = np.ascontiguousarray(images[train])
+        self.labels = labels[train]
+        self.pool = training_pool(np.arange(len(train), dtype=np.int64), self.labels, protocol["sampling"], seed)
+        weights = class_weights(self.labels, classes) if protocol["sampling"] == "class-weights" else np.ones(classes, np.float32)
+        self.weights = weights[self.labels]
+        self.one_hot = np.eye(classes, dtype=np.float32)[self.labels]
+        changes = bool(protocol["augmentation"]) or protocol["mix"] != "none"
+        layers = "kerascv" if on_tensorflow() else "keras"
+        self.augmentation = Augmentation(protocol["augmentation"], protocol["mix"], layers) if changes else None
+        self._dataset: Any = None
+        self._order: Any = None
+
+    def epoch(self, number: int, first_update: int, updates: int) -> Any:
+        """Return what ``fit`` takes for one epoch.
+
+        Args:
+            number: Epoch, over all phases.
+            first_update: Updates done before it, over all phases.
+            updates: Updates of this epoch.
+        """
+        if self.augmentation is not None:
+            self.augmentation.reseed(self.seed, number)
+        order = epoch_order(self.pool, first_update * self.batch, updates * self.batch, self.seed).reshape(updates, self.batch)
+        return self._tensorflow_epoch(order) if on_tensorflow() else self._numpy_epoch(order)
+
+    def _tensorflow_epoch(self, order: NDArray[np.int64]) -> Any:
+        """One tf.data pipeline serves every epoch: only the order changes, so that nothing is traced again."""
+        import tensorflow as tf
+
+        if self._dataset is None:
+            with tf.device("/cpu:0"):
+                images, labels, weights = tf.constant(self.images), tf.constant(self.one_hot), tf.constant(self.weights)
+                self._order = tf.Variable(order, shape=(None, self.batch), trainable=False)
+
+            def gather(update: Any) -> tuple[Any, Any, Any]:
+                rows = self._order[update]
+                return tf.gather(images, rows), tf.gather(labels, rows), tf.gather(weights, rows)
+
+            def change(x: Any, y: Any, weight: Any) -> tuple[Any, Any, Any]:
+                x, y = self.augmentation(x, y) if self.augmentation is not None else (x, y)
+                return tf.ensure_shape(x, (self.batch, *self.images.shape[1:])), y, weight
+
+            # Not parallel: generators would otherwise be read in any order and a seed would not decide the run.
+            self._dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(gather).map(change)
+        self._order.assign(order)
+        return self._dataset.take(len(order)).prefetch(4)
+
+    def _numpy_epoch(self, order: NDArray[np.int64]) -> Iterator[tuple[Any, Any, Any]]:
+        for rows in order:
+            images, labels = self.images[rows], self.one_hot[rows]
+            if self.augmentation is not None:
+                images, labels = self.augmentation(images, labels)
+            yield images, labels, self.weights[rows]

@@ -1,0 +1,240 @@
+"""The training loop: phases of epochs with plateau, stopping and best weights, resumable at every epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.errors import StudyError
+from study.protocols.schedules import Plateau, Stopping, restore, scheduled_rate, state
+from study.training.backend import reseed_layers
+from study.training.build import Network
+from study.training.checkpoint import Checkpoint
+from study.training.feed import Feed
+from study.training.predict import Predictor
+
+#: Probabilities are kept this far from zero in the selection loss, as in Keras.
+EPSILON = 1e-7
+Progress = Callable[[dict[str, Any]], None]
+
+
+class TrainingError(StudyError):
+    """Training cannot go on, for example because the loss is no number."""
+
+
+def make_optimizer(settings: Mapping[str, Any]) -> Any:
+    """Build a Keras optimizer from a phase's ``optimizer`` settings.
+
+    Raises:
+        TrainingError: an unknown name.
+    """
+    from keras import optimizers
+
+    known = {"adam": optimizers.Adam, "adamw": optimizers.AdamW, "sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
+    settings = dict(settings)
+    name, rate = settings.pop("name"), settings.pop("rate")
+    if name not in known:
+        raise TrainingError(f"an optimizer must be one of {', '.join(known)}, got {name!r}.")
+    return known[name](learning_rate=rate, **settings)
+
+
+def mean_loss(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Return the mean cross-entropy of probabilities (n, classes) against labels (n,)."""
+    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.clip(chosen, EPSILON, 1.0)).mean())
+
+
+class Training:
+    """One run's training.
+
+    Args:
+        network: The network; its weights are changed and end as the best ones.
+        feed: The training batches.
+        selection_images: uint8 (m, h, w, c).
+        selection_labels: int64 (m,).
+        protocol: Resolved protocol.
+        seed: Seed of the run.
+        predictor: Inference with the network.
+        checkpoint: Where to resume from and to save to.
+        progress: Called with events ``phase`` and ``epoch``.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        feed: Feed,
+        selection_images: NDArray[np.uint8],
+        selection_labels: NDArray[np.int64],
+        protocol: Mapping[str, Any],
+        seed: int,
+        predictor: Predictor,
+        checkpoint: Checkpoint,
+        progress: Progress,
+    ) -> None:
+        self.network = network
+        self.feed = feed
+        self.selection_images = selection_images
+        self.selection_labels = selection_labels
+        self.protocol = protocol
+        self.phases: Sequence[Mapping[str, Any]] = protocol["phases"]
+        self.seed = seed
+        self.predictor = predictor
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.history: list[dict[str, Any]] = []
+        self.best: list[NDArray[Any]] = []
+        self.best_epoch = -1
+        self.stopped: list[str] = []
+        self._compiled_for: str | None = None
+
+    def run(self) -> None:
+        """Train every phase; afterwards the network holds the weights of the best epoch of the last phase that ran.
+
+        Each phase starts from the best weights of the one before.
+
+        Raises:
+            TrainingError: the loss is no finite number.
+        """
+        first, resumed = self._resume()
+        for number in range(first, len(self.phases)):
+            self._phase(number, resumed if number == first else None)
+        self.checkpoint.remove()
+
+    def _phase(self, number: int, resumed: dict[str, Any] | None) -> None:
+        phase = self.phases[number]
+        plateau = Plateau(**phase["plateau"]) if phase["plateau"] else None
+        stopping = Stopping(phase["patience"])
+        done = 0
+        self._compile(phase)
+        if resumed:
+            done = resumed["updates"]
+            stopping = restore(Stopping, resumed["stopping"])
+            plateau = restore(Plateau, resumed["plateau"]) if plateau else None
+            self._set_optimizer(resumed["optimizer"])
+        self.progress({"kind": "phase", "phase": phase["name"], "epochs": self.most_epochs()})
+        while done < phase["updates"] and not stopping.stop:
+            count = min(phase["updates_per_epoch"], phase["updates"] - done)
+            rate = scheduled_rate(phase, done) * (plateau.scale if plateau else 1.0)
+            row = self._epoch(phase["name"], rate, count)
+            done += count
+            if stopping.update(row["epoch"], row["selection_loss"]):
+                self.best, self.best_epoch = self._weights(), row["epoch"]
+            if plateau:
+                plateau.update(row["selection_loss"])
+            self.progress(
+                {
+                    "kind": "epoch",
+                    "phase": phase["name"],
+                    "epoch": row["epoch"],
+                    "epochs": self.most_epochs(),
+                    "row": row,
+                    "best": max(line["selection_accuracy"] for line in self.history),
+                }
+            )
+            self._save(number, done, stopping, plateau)
+        self.stopped.append("patience" if done < phase["updates"] else "budget")
+        self._set_weights(self.best)
+
+    def _epoch(self, phase: str, rate: float, count: int) -> dict[str, Any]:
+        epoch = len(self.history)
+        before = self.history[-1]["updates"] if self.history else 0
+        reseed_layers(self.network.model, self.seed, epoch)
+        self.network.model.optimizer.learning_rate.assign(rate)
+        start = time.perf_counter()
+        logs = self.network.model.fit(self.feed.epoch(epoch, before, count), epochs=1, shuffle=False, verbose=0).history
+        middle = time.perf_counter()
+        probabilities = self.predictor(self.selection_images)
+        row = {
+            "phase": phase,
+            "epoch": epoch,
+            "updates": before + count,
+            "rate": rate,
+            "loss": logs["loss"][-1],
+            "accuracy": logs["accuracy"][-1],
+            "selection_loss": mean_loss(probabilities, self.selection_labels),
+            "selection_accuracy": float((probabilities.argmax(axis=1) == self.selection_labels).mean()),
+            "train_s": middle - start,
+            "selection_s": time.perf_counter() - middle,
+        }
+        if not np.isfinite([row["loss"], row["selection_loss"]]).all():
+            raise TrainingError(f"the loss is no number in epoch {epoch + 1} of phase {phase} at rate {rate:g}: lower the learning rate.")
+        self.history.append(row)
+        return row
+
+    def _compile(self, phase: Mapping[str, Any]) -> None:
+        """Compile for a phase; where the same variables are trained again only the optimizer starts afresh."""
+        from keras import losses
+
+        same = self._compiled_for == phase["trainable"]
+        self.network.set_trainable(phase["trainable"])
+        if same and phase["optimizer"]["name"] == self.network.model.optimizer.name:
+            for variable in self.network.model.optimizer.variables:
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+            return
+        self.network.model.compile(
+            optimizer=make_optimizer(phase["optimizer"]),
+            loss=losses.CategoricalCrossentropy(label_smoothing=self.protocol["label_smoothing"]),
+            metrics=["accuracy"],
+            # XLA on CPUs is several times slower than TensorFlow's own kernels; elsewhere Keras knows best.
+            jit_compile=_jit_compile(),
+        )
+        self.network.model.optimizer.build(self.network.model.trainable_variables)
+        self._compiled_for = phase["trainable"]
+
+    def most_epochs(self) -> int:
+        """Return the epochs of the run if nothing more stops early."""
+        ended = sum(1 for row in self.history if row["phase"] != self.phases[min(len(self.stopped), len(self.phases) - 1)]["name"])
+        rest = self.phases[len(self.stopped) :]
+        return ended + sum(-(-phase["updates"] // phase["updates_per_epoch"]) for phase in rest)
+
+    def _weights(self) -> list[NDArray[Any]]:
+        return [np.asarray(weight) for weight in self.network.model.get_weights()]
+
+    def _set_weights(self, weights: list[NDArray[Any]]) -> None:
+        self.network.model.set_weights(weights)
+
+    def _set_optimizer(self, values: list[NDArray[Any]]) -> None:
+        for variable, value in zip(self.network.model.optimizer.variables, values, strict=True):
+            variable.assign(value)
+
+    def _save(self, phase: int, done: int, stopping: Stopping, plateau: Plateau | None) -> None:
+        self.checkpoint.save(
+            {
+                "phase": phase,
+                "updates": done,
+                "stopping": state(stopping),
+                "plateau": state(plateau),
+                "history": self.history,
+                "best_epoch": self.best_epoch,
+                "stopped": self.stopped,
+            },
+            {
+                "weights": self._weights(),
+                "best": self.best,
+                "optimizer": [np.asarray(variable) for variable in self.network.model.optimizer.variables],
+            },
+        )
+
+    def _resume(self) -> tuple[int, dict[str, Any] | None]:
+        found = self.checkpoint.load()
+        if found is None:
+            return 0, None
+        saved, arrays = found
+        self.history, self.best_epoch, self.stopped = saved["history"], saved["best_epoch"], saved["stopped"]
+        self.best = arrays["best"]
+        self._set_weights(arrays["weights"])
+        return saved["phase"], {**saved, "optimizer": arrays["optimizer"]}
+
+
+def _jit_compile() -> bool | str:
+    from study.training.backend import on_tensorflow
+
+    if not on_tensorflow():
+        return "auto"
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
