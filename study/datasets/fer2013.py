@@ -1,0 +1,78 @@
+"""FER-2013's own facts: class order, official counts, names of its splits, and the check of a set that claims to be it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.errors import DataError
+from study.spec import SPLITS
+
+NAME = "fer2013"
+CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+SIDE_PX = 48
+USAGES = ("Training", "PublicTest", "PrivateTest")  # in the order of study.spec.SPLITS
+OFFICIAL_COUNTS = {
+    "train": (3995, 436, 4097, 7215, 4830, 3171, 4965),
+    "selection": (467, 56, 496, 895, 653, 415, 607),
+    "test": (491, 55, 528, 879, 594, 416, 626),
+}
+TOTAL = sum(map(sum, OFFICIAL_COUNTS.values()))
+
+_ALIASES = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+}
+_FILE_NAME = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.\w+")
+
+
+def order_classes(names: Iterable[str]) -> dict[str, str]:
+    """Return folder name by class name, in label order.
+
+    Seven names that mean FER-2013's classes (in any case, or as nouns: anger, happiness) take its names and official order;
+    all others keep their spelling and are sorted.
+    """
+    found = sorted(names)
+    meaning = {_ALIASES.get(name.lower(), name.lower()): name for name in found}
+    if len(found) == len(CLASSES) and set(meaning) == set(CLASSES):
+        return {meaning[name]: name for name in CLASSES}
+    return {name: name for name in found}
+
+
+def split_of_file(name: str) -> str | None:
+    """Return the split that an official file name (``PublicTest_123.jpg``) states, None for any other name."""
+    match = _FILE_NAME.fullmatch(name)
+    return SPLITS[USAGES.index(match[1])] if match else None
+
+
+def check_claim(labels: NDArray[np.int64], splits: NDArray[np.uint8], where: str) -> bool:
+    """Check images that claim to be FER-2013 and return True for the complete set, False for a part of it.
+
+    A part may hold fewer images of a class in a split than the official set, never more: so a small extract stays usable,
+    while a swapped or merged split, changed labels and oversampling before the split are all noticed.
+
+    Args:
+        labels: int (n,), index into ``CLASSES``.
+        splits: uint8 (n,), index into ``study.spec.SPLITS``.
+        where: The file or folder, for the message.
+
+    Raises:
+        DataError: more images of some class in some split than FER-2013 has.
+    """
+    for code, (split, official) in enumerate(OFFICIAL_COUNTS.items()):
+        found = np.bincount(labels[splits == code], minlength=len(CLASSES))
+        for name, most, count in zip(CLASSES, official, found, strict=True):
+            if count > most:
+                raise DataError(
+                    f"{where} claims to be FER-2013, whose {USAGES[code]} ({split}) split has {most} {name} images, "
+                    f"but {count} were found: a swapped, merged, relabelled or oversampled split. Use an untouched copy, "
+                    "or, for other data, train, val and test instead of FER-2013's split names."
+                )
+    return len(labels) == TOTAL

@@ -1,0 +1,200 @@
+"""Reading fer2013.csv and icml_face_data.csv: whole blocks of rows at once, every value checked."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import isqrt
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.datasets import fer2013
+from study.datasets.raw_set import Allocate, RawSet
+from study.errors import DataError
+
+COLUMNS = ("emotion", "pixels", "usage")
+_BLOCK_BYTES = 1 << 18  # about 32 rows of FER-2013: the working arrays stay in the processor's cache
+_LONGEST_HEADER = 1 << 12
+_BLANK = 32
+_OWN_USAGES = {"train": 0, "val": 1, "validation": 1, "selection": 1, "test": 2}
+_USAGE_CODES = {name.lower().encode(): code for code, name in enumerate(fer2013.USAGES)} | {
+    name.encode(): code for name, code in _OWN_USAGES.items()
+}
+_LABEL_CODES = {str(code).encode(): code for code in range(len(fer2013.CLASSES))}
+
+
+def read(path: Path, allocate: Allocate = lambda shape: np.empty(shape, np.uint8)) -> RawSet:
+    """Read a csv with the columns emotion (0..6), pixels (blank-separated 0..255) and Usage, in any order.
+
+    Ids are ``<Usage>/<row>`` with rows counted from 1 after the header. Usage may hold FER-2013's words or train, val and
+    test; only FER-2013's words in 48x48 claim to be FER-2013.
+
+    Raises:
+        DataError: anything else than such a file; the message names the row.
+    """
+    with path.open("rb") as file:
+        order = _read_header(file, path)
+        reader = _Rows(path, order)
+        while lines := file.readlines(_BLOCK_BYTES):
+            reader.add(lines)
+    if not reader.labels:
+        raise DataError(f"{path} has a header but no rows: expected one image per row. Get a complete copy of the file.")
+    labels = np.array(reader.labels, np.int64)
+    counts = np.bincount(labels, minlength=len(fer2013.CLASSES))
+    if not counts.all():
+        empty = ", ".join(name for name, count in zip(fer2013.CLASSES, counts, strict=True) if not count)
+        raise DataError(
+            f"{path}: expected images of all seven classes (emotion 0 to 6), found no row of {empty} among {len(labels)} rows. "
+            "Get a complete copy, or use folders <class>/* for other classes."
+        )
+    side = isqrt(reader.pixels)
+    images = allocate((len(labels), side, side, 1))
+    images[...] = np.concatenate(reader.blocks).reshape(images.shape)
+    usages = {name.lower() for name in fer2013.USAGES}
+    return RawSet(
+        images=images,
+        labels=labels,
+        classes=fer2013.CLASSES,
+        ids=np.array([f"{usage}/{row}" for row, usage in enumerate(reader.usages, start=1)]),
+        given=np.array(reader.splits, np.uint8),
+        given_by="the csv's Usage column",
+        claims_fer2013=side == fer2013.SIDE_PX and {name.lower() for name in reader.usages} <= usages,
+    )
+
+
+def _read_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
+    """Return the position of each of ``COLUMNS`` and the number of columns."""
+    line = file.readline(_LONGEST_HEADER)
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise DataError(f"{path} is not a csv: expected a line emotion,pixels,Usage, found binary data. Give the unpacked csv.")
+    names = [name.strip(' \t\r\n"').lower() for name in text.split(",")]
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        found = ", ".join(names)
+        raise DataError(
+            f"{path}: expected the columns emotion, pixels and Usage in the first line, missing {', '.join(missing)}, "
+            f"found {found[:80] or 'an empty line'}. Give fer2013.csv or icml_face_data.csv as published."
+        )
+    return (*(names.index(name) for name in COLUMNS), len(names))
+
+
+class _Rows:
+    """Collects rows block by block."""
+
+    def __init__(self, path: Path, order: tuple[int, ...]) -> None:
+        self.path = path
+        self.emotion, self.column, self.usage, self.width = order
+        self.pixels = 0
+        self.labels: list[int] = []
+        self.splits: list[int] = []
+        self.usages: list[str] = []
+        self.blocks: list[NDArray[np.uint8]] = []
+
+    def add(self, lines: list[bytes]) -> None:
+        """Parse some lines and append what they hold."""
+        texts = []
+        for line in lines:
+            fields = line.split(b",")
+            if len(fields) != self.width:
+                if not line.strip():
+                    continue
+                self._refuse(line, f"{self.width} comma-separated fields", f"{len(fields)}")
+            label = _LABEL_CODES.get(fields[self.emotion].strip(b' \t\r\n"'))
+            if label is None:
+                self._refuse(line, "an emotion from 0 to 6", _show(fields[self.emotion]))
+            usage = fields[self.usage].strip(b' \t\r\n"')
+            split = _USAGE_CODES.get(usage.lower())
+            if split is None:
+                self._refuse(line, "Usage Training, PublicTest or PrivateTest (or train, val, test)", _show(usage))
+            text = fields[self.column].strip(b' \t\r\n"')
+            if not self.pixels:
+                self._set_size(line, text)
+            self.labels.append(label)
+            self.splits.append(split)
+            self.usages.append(usage.decode())
+            texts.append(text)
+        if texts:
+            block = parse_block(texts, self.pixels)
+            self.blocks.append(self._parse_one_by_one(texts) if block is None else block)
+
+    def _set_size(self, line: bytes, text: bytes) -> None:
+        """Let the first row decide how many pixels every row has."""
+        count = len(text.split())
+        if count < 64 or isqrt(count) ** 2 != count:
+            self._refuse(line, "a square number of pixels (48x48 = 2304)", str(count))
+        self.pixels = count
+
+    def _parse_one_by_one(self, texts: list[bytes]) -> NDArray[np.uint8]:
+        """Parse rows that are not written as usual, slowly, and refuse those that are wrong."""
+        first = len(self.labels) - len(texts)
+        rows = np.empty((len(texts), self.pixels), np.uint8)
+        for number, text in enumerate(texts, start=first + 1):
+            values = text.split()
+            if len(values) != self.pixels:
+                self._refuse_row(number, f"{self.pixels} pixels as in the first row", f"{len(values)}")
+            for value in values:
+                if not value.isdigit() or int(value) > 255:
+                    self._refuse_row(number, "pixels from 0 to 255", _show(value))
+            rows[number - first - 1] = [int(value) for value in values]
+        return rows
+
+    def _refuse(self, line: bytes, expected: str, found: str) -> NoReturn:
+        """Refuse the row that would come next; a line that just stops is named as a truncated file."""
+        if not line.endswith(b"\n"):
+            found += ", and the file ends in the middle of this row: it is truncated"
+        self._refuse_row(len(self.labels) + 1, expected, found)
+
+    def _refuse_row(self, number: int, expected: str, found: str) -> NoReturn:
+        raise DataError(f"{self.path}, row {number}: expected {expected}, found {found}. Mend the row or get a fresh copy of the file.")
+
+
+def parse_block(texts: list[bytes], pixels: int) -> NDArray[np.uint8] | None:
+    """Parse rows of blank-separated numbers in one go.
+
+    Each number and the blank behind it lie in four consecutive bytes; the three before the blank index a table that knows
+    every correct ending, so that one gather both converts and checks.
+
+    Args:
+        texts: One row each, single blanks between numbers, none at the ends.
+        pixels: How many numbers each row has.
+
+    Returns:
+        uint8 (rows, pixels), or None where some row is written in another way (perhaps wrongly).
+    """
+    joined = b"   " + b" ".join(texts) + b" "
+    text = np.frombuffer(joined, np.uint8)
+    ends = np.flatnonzero(text[3:] == _BLANK)  # position of the byte three before each blank
+    if len(ends) != len(texts) * pixels or np.max(np.diff(ends, prepend=-1)) > 4:
+        return None
+    row_ends = np.cumsum([len(row) + 1 for row in texts]) - 1
+    if not np.array_equal(ends[pixels - 1 :: pixels], row_ends):
+        return None
+    words = np.ndarray((len(joined) - 3,), "<u4", joined, strides=(1,))
+    codes = _endings().take(words[ends] & 0xFFFFFF)
+    if not codes.all():
+        return None
+    return (codes - 1).astype(np.uint8).reshape(len(texts), pixels)
+
+
+@cache
+def _endings() -> NDArray[np.uint16]:
+    """Return the table from three bytes before a blank to value + 1; 0 marks what is no number from 0 to 255."""
+    table = np.zeros(1 << 24, np.uint16)
+    for value in range(256):
+        before = [b""] if value > 99 else [b" "] if value > 9 else [b"%d " % digit for digit in range(10)] + [b"  "]
+        for start in before:
+            table[int.from_bytes(start + b"%d" % value, "little")] = value + 1
+    return table
+
+
+def _show(value: bytes) -> str:
+    """Return a value as it may stand in a one-line message."""
+    return repr(value.strip()[:20].decode("utf-8", "replace"))
+
+

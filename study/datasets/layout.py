@@ -1,0 +1,175 @@
+"""Finding out what a path holds: a csv, split folders with class folders, or class folders alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.errors import DataError
+from study.spec import SPLITS
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp")
+LAYOUTS = "fer2013.csv, <split>/<class>/* with train and test, or <class>/*"
+_SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "selection",
+    "valid": "selection",
+    "validation": "selection",
+    "publictest": "selection",
+    "test": "test",
+    "testing": "test",
+    "privatetest": "test",
+}
+_CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
+_LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
+_DEEPEST = 3
+
+
+@dataclass(frozen=True)
+class ClassFolder:
+    """One folder of images.
+
+    Attributes:
+        folder: Path below the layout's root, with slashes.
+        label: Name of the class folder.
+        split: Split that the folder above stands for, None without split folders.
+        files: Names of the image files, sorted.
+        others: Names of files and folders that are no images by their name.
+    """
+
+    folder: str
+    label: str
+    split: str | None
+    files: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a path holds: a csv (``folders`` is empty) or folders of images below ``path``."""
+
+    path: Path
+    folders: tuple[ClassFolder, ...] = ()
+
+
+def find(path: Path) -> Layout:
+    """Return the one dataset that a path holds.
+
+    Raises:
+        DataError: nothing there, no dataset there, or more than one.
+    """
+    if not path.exists():
+        raise DataError(f"{path} does not exist: expected {LAYOUTS}. Check the path, or leave it out for the built-in faces.")
+    found = find_all(path)
+    if not found:
+        raise DataError(f"{path} holds no images: expected {LAYOUTS} with {', '.join(IMAGE_SUFFIXES)} files. Check the path.")
+    if len(found) > 1:
+        names = ", ".join(str(layout.path) for layout in found)
+        raise DataError(f"{path} holds {len(found)} datasets, expected one: {names}. Give the path of the one to use.")
+    return found[0]
+
+
+def find_all(path: Path, depth: int = _DEEPEST) -> list[Layout]:
+    """Return the datasets at a path or, where it is only a wrapping, up to ``depth`` folders below; best known first.
+
+    Raises:
+        DataError: a folder that is laid out as a dataset but cannot be one.
+    """
+    if not path.is_dir():
+        return [Layout(path)]
+    files, folders = _list(path)
+    splits = {name: _SPLIT_FOLDERS[name.lower()] for name in folders if name.lower() in _SPLIT_FOLDERS}
+    if splits:
+        return [_split_folders(path, folders, splits)]
+    inner = {name: _list(path / name) for name in folders}
+    if any(_images(names) for names, _ in inner.values()):
+        return [_class_folders(path, inner)]
+    loose = _images(files)
+    if loose:
+        raise DataError(f"{path} holds {len(loose)} images without class folders ({loose[0]}): expected {LAYOUTS}.")
+    tables = sorted((name for name in files if name.lower().endswith(".csv")), key=_rank)
+    if tables:
+        known = [name for name in tables if name.lower() in _CSV_NAMES]
+        found = [Layout(path / name) for name in known[:1] or tables]
+        if known:
+            return found
+    else:
+        found = []
+    if depth:
+        for name in folders:
+            found += find_all(path / name, depth - 1)
+    return found
+
+
+def _split_folders(path: Path, folders: list[str], splits: dict[str, str]) -> Layout:
+    """Return the layout of a folder that has split folders."""
+    names = ", ".join(folders)
+    if "train" not in splits.values():
+        raise DataError(f"{path}: expected a folder train beside the other splits, found {names}.")
+    for split in SPLITS:
+        same = [name for name in splits if splits[name] == split]
+        if len(same) > 1:
+            raise DataError(f"{path}: {' and '.join(same)} both mean the {split} split: expected one folder. Merge or move one.")
+    strangers = [name for name in folders if name not in splits and any(_list(path / name))]
+    if strangers:
+        raise DataError(
+            f"{path}: expected only split folders (train, test, val or validation), found {strangers[0]} beside "
+            f"{', '.join(splits)}. Rename it to the split it is, or move it away."
+        )
+    found: list[ClassFolder] = []
+    for name, split in splits.items():
+        files, labels = _list(path / name)
+        loose = _images(files)
+        if loose or not labels:
+            what = f"{len(loose)} images without class folders" if loose else "no folders"
+            raise DataError(f"{path / name}: expected one folder per class, found {what}.")
+        found += [_class_folder(path, f"{name}/{label}", split, *_list(path / name / label)) for label in labels]
+    known = {folder.label for folder in found if folder.split == "train"}
+    for folder in found:
+        if folder.label not in known:
+            raise DataError(f"{path / folder.folder}: class {folder.label} is not in train, which has {', '.join(sorted(known))}.")
+    return _checked(Layout(path, tuple(found)))
+
+
+def _class_folders(path: Path, inner: dict[str, tuple[list[str], list[str]]]) -> Layout:
+    """Return the layout of a folder that has class folders and no split."""
+    return _checked(Layout(path, tuple(_class_folder(path, name, None, *lists) for name, lists in inner.items())))
+
+
+def _class_folder(root: Path, folder: str, split: str | None, files: list[str], folders: list[str]) -> ClassFolder:
+    images = _images(files)
+    if not images:
+        found = f"{len(folders)} folders" if folders else f"{len(files)} other files" if files else "an empty folder"
+        raise DataError(f"{root / folder}: expected images of class {Path(folder).name} ({' '.join(IMAGE_SUFFIXES)}), found {found}. "
+                        "Fill the folder or remove it.")
+    others = sorted({*files, *folders} - set(images))
+    return ClassFolder(folder, folder.rsplit("/", 1)[-1], split, tuple(images), tuple(others))
+
+
+def _checked(layout: Layout) -> Layout:
+    labels = sorted({folder.label for folder in layout.folders})
+    if len(labels) < 2:
+        raise DataError(f"{layout.path}: expected at least two classes, found only {labels[0]}. Add a folder for each other class.")
+    return layout
+
+
+def _list(path: Path) -> tuple[list[str], list[str]]:
+    """Return the names of files and of folders, sorted, without hidden ones and what systems leave behind."""
+    files, folders = [], []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            name = entry.name
+            if name[0] != "." and name.lower() not in _LITTER:
+                (folders if entry.is_dir() else files).append(name)
+    return sorted(files), sorted(folders)
+
+
+def _images(names: list[str]) -> list[str]:
+    return [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Order csv files: FER-2013's own names first."""
+    return (_CSV_NAMES.index(name.lower()) if name.lower() in _CSV_NAMES else len(_CSV_NAMES), name)

@@ -1,0 +1,124 @@
+"""The one entry to data: a path, the built-in faces, or whatever lies in data/, as an image set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from study.datasets import cache as caching
+from study.datasets import contamination, fer2013, fer2013_csv, folder, layout, split
+from study.datasets.image_set import ImageSet, hash_images, make_image_set
+from study.datasets.layout import Layout
+from study.datasets.raw_set import Allocate, Log, RawSet
+from study.errors import DataError, UsageError, unknown_name
+
+SYNTHETIC = "synthetic"
+_SETTINGS: dict[str, Callable[[str], Any]] = {"images": int, "difficulty": float, "label_noise": float, "seed": int}
+
+
+def load(
+    data: str | None,
+    *,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    default_dir: Path = Path("data"),
+    log: Log = lambda line: None,
+    recheck: bool = False,
+) -> ImageSet:
+    """Return the images that ``data`` means; the first line logged says which they are and why.
+
+    Args:
+        data: A path (fer2013.csv, icml_face_data.csv, split folders or class folders), ``synthetic`` or
+            ``synthetic:images=2000,difficulty=0.5,label_noise=0.1,seed=0``, or None: what ``default_dir`` holds,
+            otherwise ``synthetic``.
+        seed: Seed of a split that has to be drawn (a given one is kept).
+        cache_dir: Where parsed images are kept, by default ``study.datasets.cache.default_dir()``.
+        default_dir: Where to look without ``data``.
+        log: Receives lines for people.
+        recheck: Look at every byte of the source even where its names, sizes and times have not changed.
+
+    Raises:
+        DataError: data that cannot be used.
+        UsageError: settings of ``synthetic`` that cannot be used.
+    """
+    try:
+        if data is None:
+            found = layout.find_all(default_dir) if default_dir.is_dir() else []
+            if not found:
+                log(f"Dataset: {SYNTHETIC}, the built-in faces (no --data given, no dataset in {default_dir}/)")
+                return _synthetic("")
+            more = f"; also there: {', '.join(str(other.path) for other in found[1:])}" if found[1:] else ""
+            log(f"Dataset: {found[0].path} (no --data given, found in {default_dir}/{more})")
+            return _from_files(found[0], seed, cache_dir, log, recheck)
+        kind, _, settings = data.partition(":")
+        if kind == SYNTHETIC:
+            log(f"Dataset: {data}, the built-in faces (as given)")
+            return _synthetic(settings)
+        log(f"Dataset: {data} (as given)")
+        return _from_files(layout.find(Path(data).expanduser()), seed, cache_dir, log, recheck)
+    except OSError as error:
+        raise DataError(f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}.") from error
+
+
+def _synthetic(text: str) -> ImageSet:
+    """Make the built-in faces from ``images=2000,difficulty=0.5``."""
+    settings: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in _SETTINGS:
+            raise unknown_name("setting of synthetic", name, _SETTINGS)
+        try:
+            settings[name] = _SETTINGS[name](value)
+        except ValueError:
+            kind = "a whole number" if _SETTINGS[name] is int else "a number"
+            raise UsageError(f"synthetic: expected {kind} for {name}, received {value!r}. Write for example {name}=0.") from None
+    from study.datasets import synthetic
+
+    return synthetic.make(**settings)
+
+
+def _from_files(source: Layout, seed: int, cache_dir: Path | None, log: Log, recheck: bool) -> ImageSet:
+    """Open a source from the cache or read it into the cache."""
+    name = _slug(source.path)
+    cache = caching.Cache(cache_dir or caching.default_dir())
+    parsed = cache.get(source, name, seed, recheck)
+    if parsed is None:
+        try:
+            with cache.fill() as (scratch, allocate):
+                parsed = cache.put(scratch, source, name, seed, _parse(source, name, seed, allocate))
+        except OSError as error:
+            log(f"The cache {cache.root} cannot be written ({error}); the data are read again at every start")
+            parsed = _parse(source, name, seed)
+    for line in parsed.left_out:
+        log(f"Left out {line}")
+    return parsed.image_set
+
+
+def _parse(source: Layout, name: str, seed: int, allocate: Allocate | None = None) -> caching.Parsed:
+    """Read a source, settle its split and check it."""
+    read = folder.read if source.folders else fer2013_csv.read
+    raw: RawSet = read(source if source.folders else source.path, *([allocate] if allocate else []))  # type: ignore[operator]
+    hashes = hash_images(raw.images)
+    splits, split_source, drawn = split.settle(raw.given, raw.labels, hashes, raw.classes, raw.given_by, seed)
+    notes = list(raw.notes)
+    if raw.claims_fer2013:
+        complete = fer2013.check_claim(raw.labels, splits, str(source.path))
+        name = fer2013.NAME if complete else f"{fer2013.NAME}-part"
+        if not complete:
+            notes.append(f"Only {len(raw.labels)} of FER-2013's {fer2013.TOTAL} images: results do not compare with published ones.")
+    data = make_image_set(name, raw.images, raw.labels, raw.classes, raw.ids, splits, split_source, hashes)
+    found = contamination.guard(data)
+    shared = [f"{count} {pair}" for pair, count in found.images.items() if count]
+    if shared:
+        notes.append(f"Images with an identical copy in another split: {', '.join(shared)}.")
+    from dataclasses import replace
+
+    return caching.Parsed(replace(data, notes=tuple(notes)), drawn, raw.left_out)
+
+
+def _slug(path: Path) -> str:
+    """Return a name made from a file or folder; FER-2013's own name is kept for what was checked to be it."""
+    slug = re.sub(r"[^a-z0-9]+", "-", path.resolve().stem.lower()).strip("-") or "dataset"
+    return f"{slug}-copy" if slug in (fer2013.NAME, SYNTHETIC) else slug
