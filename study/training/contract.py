@@ -1,0 +1,164 @@
+"""The contract that every model entry keeps, as checks that `study check` and the tests run alike."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.errors import StudyError
+from study.models.entry import ModelEntry
+from study.protocols import PROTOCOLS, resolve
+from study.spec import Spec
+
+CLASSES = 7
+IMAGES = 16
+#: What the range of a builder's input must be, by preprocessing.
+RANGES = {"unit": (0, 1), "tf": (-1, 1), "caffe": (-124, 152), "torch": (-2.2, 2.7), "inside": (0, 255)}
+
+
+class ContractError(StudyError):
+    """An entry breaks the contract; the message says which promise and how."""
+
+
+def require(kept: bool, promise: str) -> None:
+    """Raise ``ContractError`` with the promise where it is not kept."""
+    if not kept:
+        raise ContractError(promise)
+
+
+class Bench:
+    """An entry with small images to try it on.
+
+    Args:
+        entry: The entry to check.
+    """
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self.entry = entry
+        self.side_px = entry.side_px if entry.family == "custom" else max(48, entry.minimum_side_px)
+        random = np.random.default_rng(0)
+        self.images: NDArray[np.uint8] = random.integers(0, 256, (IMAGES, 48, 48, 1), dtype=np.uint8)
+        self.labels = np.arange(IMAGES) % CLASSES
+        self._network: Any = None
+
+    def build(self) -> Any:
+        """Return a fresh network on grey 48x48 images."""
+        import keras
+
+        from study.training.build import build_network
+
+        keras.utils.set_random_seed(0)
+        return build_network(self.entry, image_shape=(48, 48, 1), classes=CLASSES, side_px=self.side_px)
+
+    @property
+    def network(self) -> Any:
+        """A network that checks share; those that change it build their own."""
+        if self._network is None:
+            self._network = self.build()
+        return self._network
+
+
+def builds_on_raw_images(bench: Bench) -> None:
+    """uint8 images in, one probability a class out, in float32."""
+    model = bench.network.model
+    require(model.input_shape == (None, 48, 48, 1), f"the model must take (n, 48, 48, 1), takes {model.input_shape}.")
+    outputs = np.asarray(model(bench.images, training=False))
+    require(outputs.dtype == np.float32, f"probabilities must be float32, got {outputs.dtype}.")
+    require(outputs.shape == (IMAGES, CLASSES), f"outputs must be ({IMAGES}, {CLASSES}), got {outputs.shape}.")
+    require(bool(np.allclose(outputs.sum(axis=1), 1, atol=1e-4)), "each image's probabilities must sum to one: end with a softmax.")
+
+
+def follows_classes_and_colour(bench: Bench) -> None:
+    """Three classes and colour images of another side are taken as well."""
+    from study.training.build import build_network
+
+    network = build_network(bench.entry, image_shape=(64, 64, 3), classes=3, side_px=bench.side_px)
+    require(network.model.output_shape == (None, 3), f"three classes must give (n, 3), got {network.model.output_shape}.")
+
+
+def sees_its_range(bench: Bench) -> None:
+    """The preprocessing gives the range that the entry declares."""
+    import keras
+
+    from study.models.layers import preprocess
+
+    images = keras.Input((48, 48, 1), dtype="uint8")
+    channels = 3 if bench.entry.family == "transfer" else 1
+    model = keras.Model(images, preprocess(images, bench.entry.preprocessing, bench.side_px, channels))
+    low, high = RANGES[bench.entry.preprocessing]
+    extremes = np.stack([np.zeros((48, 48, 1), np.uint8), np.full((48, 48, 1), 255, np.uint8)])
+    values = np.asarray(model(extremes))
+    require(values.shape[1:] == (bench.side_px, bench.side_px, channels), f"preprocessing gives {values.shape[1:]}.")
+    require(low <= values.min() and values.max() <= high, f"{bench.entry.preprocessing} means {low}..{high}, got {values.min()}..{values.max()}.")
+    require(values.max() - values.min() > 0.7 * (high - low), f"{bench.entry.preprocessing} must use its range, got {values.min()}..{values.max()}.")
+
+
+def overfits_one_batch(bench: Bench) -> None:
+    """Training steps change the weights and drive the loss of one batch down."""
+    from keras import optimizers
+
+    network = bench.build()
+    network.set_trainable("all")
+    network.model.compile(optimizers.Adam(1e-3), "sparse_categorical_crossentropy", jit_compile=False)
+    losses = network.model.fit(bench.images, bench.labels, batch_size=IMAGES, epochs=12, verbose=0).history["loss"]
+    require(bool(np.isfinite(losses).all()), f"the loss must stay finite, got {losses}.")
+    require(min(losses[6:]) < 0.9 * losses[0], f"twelve steps on one batch must lower the loss by a tenth, got {losses[0]:.3f} -> {min(losses[6:]):.3f}.")
+
+
+def saves_and_loads(bench: Bench) -> None:
+    """Weights written by one network give another the same outputs, to the bit."""
+    first, second = bench.network.model, bench.build().model
+    for weight in second.weights:
+        weight.assign(np.asarray(weight) + 0.01)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "w.weights.h5"
+        first.save_weights(path)
+        second.load_weights(path)
+    same = np.array_equal(np.asarray(first(bench.images, training=False)), np.asarray(second(bench.images, training=False)))
+    require(same, "a network with loaded weights must give the same outputs.")
+
+
+def freezes_what_it_says(bench: Bench) -> None:
+    """Transfer: a step on the head leaves every weight and statistic of the frozen body alone; stages free blocks from the top."""
+    if bench.entry.family != "transfer":
+        return
+    network = bench.network
+    require(bool(bench.entry.stages), "a transfer entry must name its blocks from the top (stages).")
+    for block in bench.entry.stages:
+        named = any(layer.name.startswith(block) for layer in network.body.layers)
+        require(named, f"stages name {block!r}, but no layer of the body starts with it.")
+    network.set_trainable("blocks:1")
+    free = {layer.name for layer in network.body.layers if layer.trainable and layer.trainable_weights}
+    require(bool(free) and all(name.startswith(bench.entry.stages[0]) for name in free), f"blocks:1 must free the top block alone, frees {sorted(free)}.")
+    network.set_trainable("head")
+    network.model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    before = [np.asarray(weight).copy() for weight in network.body.weights]
+    network.model.fit(bench.images, bench.labels, batch_size=IMAGES, verbose=0)
+    moved = [weight.path for weight, old in zip(network.body.weights, before, strict=True) if not np.array_equal(np.asarray(weight), old)]
+    require(not moved, f"a frozen body must not change, these did: {moved[:3]}.")
+
+
+def spec_round_trips(bench: Bench) -> None:
+    """A spec of the entry is JSON and comes back equal, with the same key."""
+    protocol = resolve(PROTOCOLS.get("baseline"), family=bench.entry.family, weights_source="none", train_images=100)
+    model = {"name": bench.entry.name, "version": bench.entry.version, "family": bench.entry.family}
+    dataset = {"name": "d", "fingerprint": "0" * 64}
+    spec = Spec(dataset, model, protocol, "full", bench.side_px, {"source": "none", "sha256": ""}, "float32", "tensorflow", 0)
+    again = Spec.from_json(spec.to_json())
+    require(again.to_json() == spec.to_json() and again.key == spec.key, "a spec must survive JSON.")
+
+
+CHECKS: tuple[Callable[[Bench], None], ...] = (
+    builds_on_raw_images,
+    follows_classes_and_colour,
+    sees_its_range,
+    overfits_one_batch,
+    saves_and_loads,
+    freezes_what_it_says,
+    spec_round_trips,
+)
