@@ -1,0 +1,25 @@
+"""What every test runs under: quiet libraries, no screen, plain text of one width, own caches, and no network."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+# All of this is read when packages are imported, hence set here, before any test module is.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["MPLBACKEND"] = "Agg"
+
+# Rich and Typer look at these for colour and width; CI services set some of them.
+for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH"):
+    os.environ.pop(name, None)
+os.environ.update(NO_COLOR="1", TERM="dumb", COLUMNS="120")
+
+# Weights and datasets that the user has cached must not change what a test sees.
+_caches = tempfile.TemporaryDirectory(prefix="study-tests-")
+os.environ.update(STUDY_CACHE=f"{_caches.name}/study", KERAS_HOME=f"{_caches.name}/keras")
+
+# A proxy that refuses makes every machine an offline one, for child processes too.
+for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+    os.environ[name] = "http://127.0.0.1:9"
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1"
