@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 # Runs in the child before anything else, because Python imports a module of this name by itself.
-_SITECUSTOMIZE = '''
+_SITECUSTOMIZE = """
 import atexit, os, sys
 
 HIDDEN = frozenset(os.environ["STUDY_TEST_HIDDEN"].split())
@@ -31,7 +31,7 @@ def tell():
 
 sys.meta_path.insert(0, Hide())
 atexit.register(tell)
-'''
+"""
 
 
 @dataclass(frozen=True)

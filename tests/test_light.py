@@ -41,7 +41,9 @@ def test_hiding_works(tmp_path: Path) -> None:
     assert done.code == 1 and "hidden by the test" in done.err
 
 
-@pytest.mark.parametrize("words", [(), *((verb,) for verb in VERBS), ("data", "show"), ("data", "prepare")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [(), *((verb,) for verb in VERBS), ("data", "show"), ("data", "prepare")], ids=" ".join
+)
 def test_help_needs_no_backend_and_nothing_slow(words: tuple[str, ...], tmp_path: Path) -> None:
     done = study(*words, "--help", folder=tmp_path, hide=BACKENDS + SLOW)
     assert done.code == 0, done.err
