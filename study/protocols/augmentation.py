@@ -1,16 +1,15 @@
-"""Augmentation: batched random changes of training images, by KerasCV on TensorFlow and by keras.layers elsewhere."""
+"""Augmentation: batched random changes of training images; cutout is KerasCV's on TensorFlow and keras.layers' elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from study.protocols.affine import RandomAffine
 from study.spec import derive_seed
 
 #: Grey that cutout fills with: the middle of the range, so that a hole is no feature of its own.
 CUTOUT_GREY = 127.5
-#: Borders repeat the edge: faces are cropped tightly, and black wedges would tell the angle away.
-FILL_MODE = "nearest"
 MIXUP_ALPHA = 0.2
 CUTMIX_FACTOR = 1.0
 
@@ -22,11 +21,11 @@ class Augmentation:
         settings: A resolved protocol's ``augmentation``: ``flip`` (bool), ``rotation_degrees`` (+/-), ``translation`` (+/- share of
             the side), ``zoom`` (+/- share), ``cutout_side`` (share of the side), ``cutout_probability``.
         mix: ``none``, ``mixup`` or ``cutmix``.
-        layers: ``kerascv`` or ``keras``.
+        cutout: ``kerascv`` or ``keras``.
     """
 
-    def __init__(self, settings: Mapping[str, Any], mix: str, layers: str) -> None:
-        self.layers = _kerascv_layers(settings) if layers == "kerascv" else _keras_layers(settings)
+    def __init__(self, settings: Mapping[str, Any], mix: str, cutout: str) -> None:
+        self.layers = _layers(settings, cutout)
         self.mixer = _mixer(mix)
         self._resets = [_reset_of(layer) for layer in [*self.layers, *([self.mixer] if self.mixer else [])]]
 
@@ -55,42 +54,33 @@ class Augmentation:
         return ops.cast(ops.clip(ops.round(x), 0, 255), "uint8"), labels
 
 
-def _kerascv_layers(settings: Mapping[str, Any]) -> list[Any]:
+def _layers(settings: Mapping[str, Any], cutout: str) -> list[Any]:
+    layers: list[Any] = []
+    affine = {
+        "flip": bool(settings.get("flip")),
+        "rotation_degrees": float(settings.get("rotation_degrees", 0.0)),
+        "translation": float(settings.get("translation", 0.0)),
+        "zoom": float(settings.get("zoom", 0.0)),
+    }
+    if any(affine.values()):
+        layers.append(RandomAffine(**affine))  # type: ignore[arg-type]
+    if side := settings.get("cutout_side"):
+        build = _kerascv_cutout if cutout == "kerascv" else _keras_cutout
+        layers.append(_Sometimes(build(side), float(settings.get("cutout_probability", 1.0))))
+    return layers
+
+
+def _kerascv_cutout(side: float) -> Any:
     import keras_cv
 
-    kcv = keras_cv.layers
-    layers: list[Any] = []
-    if settings.get("flip"):
-        layers.append(kcv.RandomFlip("horizontal", seed=1))
-    if angle := settings.get("rotation_degrees"):
-        layers.append(kcv.RandomRotation(factor=angle / 360, fill_mode=FILL_MODE, seed=1))
-    if shift := settings.get("translation"):
-        layers.append(kcv.RandomTranslation(shift, shift, fill_mode=FILL_MODE, seed=1))
-    if zoom := settings.get("zoom"):
-        layers.append(kcv.RandomZoom((-zoom, zoom), (-zoom, zoom), fill_mode=FILL_MODE, seed=1))
-    if side := settings.get("cutout_side"):
-        cutout = kcv.RandomCutout(side, side, fill_mode="constant", fill_value=CUTOUT_GREY, seed=1)
-        layers.append(_Sometimes(cutout, float(settings.get("cutout_probability", 1.0))))
-    return layers
+    return keras_cv.layers.RandomCutout((side, side), (side, side), fill_mode="constant", fill_value=CUTOUT_GREY, seed=1)
 
 
-def _keras_layers(settings: Mapping[str, Any]) -> list[Any]:
-    """Return the plain-Keras twins; cutout is a rectangle of the same mean size there."""
-    from keras import layers as plain
+def _keras_cutout(side: float) -> Any:
+    """Return the plain-Keras twin, which draws the two sides of the hole anew up to its area."""
+    from keras import layers
 
-    layers: list[Any] = []
-    if settings.get("flip"):
-        layers.append(plain.RandomFlip("horizontal", seed=1))
-    if angle := settings.get("rotation_degrees"):
-        layers.append(plain.RandomRotation(angle / 360, fill_mode=FILL_MODE, seed=1))
-    if shift := settings.get("translation"):
-        layers.append(plain.RandomTranslation(shift, shift, fill_mode=FILL_MODE, seed=1))
-    if zoom := settings.get("zoom"):
-        layers.append(plain.RandomZoom(zoom, zoom, fill_mode=FILL_MODE, seed=1))
-    if side := settings.get("cutout_side"):
-        probability = float(settings.get("cutout_probability", 1.0))
-        layers.append(plain.RandomErasing(probability, (side, side), fill_value=CUTOUT_GREY, seed=1))
-    return layers
+    return layers.RandomErasing(1.0, (side, side), fill_value=CUTOUT_GREY, seed=1)
 
 
 def _mixer(mix: str) -> _Mixer | None:

@@ -46,8 +46,8 @@ class Feed:
         self.weights = weights[self.labels]
         self.one_hot = np.eye(classes, dtype=np.float32)[self.labels]
         changes = bool(protocol["augmentation"]) or protocol["mix"] != "none"
-        layers = "kerascv" if on_tensorflow() else "keras"
-        self.augmentation = Augmentation(protocol["augmentation"], protocol["mix"], layers) if changes else None
+        cutout = "kerascv" if on_tensorflow() else "keras"
+        self.augmentation = Augmentation(protocol["augmentation"], protocol["mix"], cutout) if changes else None
         self._dataset: Any = None
         self._order: Any = None
 
