@@ -11,7 +11,7 @@ from study.errors import UsageError, unknown_name
 
 
 def experiments_folder() -> Path:
-    """Return the folder of grids and budgets: ``experiments`` where the command is run, else the one beside the package."""
+    """Return the folder of grids and budgets: ``experiments`` of the working folder or beside the package."""
     here = Path("experiments")
     return here if (here / "budgets.toml").is_file() else Path(__file__).parent.parent / "experiments"
 

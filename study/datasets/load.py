@@ -26,6 +26,7 @@ def load(
     default_dir: Path = Path("data"),
     log: Log = lambda line: None,
     recheck: bool = False,
+    synthetic: str = "",
 ) -> ImageSet:
     """Return the images that ``data`` means; the first line logged says which they are and why.
 
@@ -38,6 +39,7 @@ def load(
         default_dir: Where to look without ``data``.
         log: Receives lines for people.
         recheck: Look at every byte of the source even where its names, sizes and times have not changed.
+        synthetic: Settings of the built-in faces (``images=2000``) where ``data`` gives none.
 
     Raises:
         DataError: data that cannot be used.
@@ -48,18 +50,20 @@ def load(
             found = layout.find_all(default_dir) if default_dir.is_dir() else []
             if not found:
                 log(f"Dataset: {SYNTHETIC}, the built-in faces (no --data given, no dataset in {default_dir}/)")
-                return _synthetic("")
+                return _synthetic(synthetic)
             more = f"; also there: {', '.join(str(other.path) for other in found[1:])}" if found[1:] else ""
             log(f"Dataset: {found[0].path} (no --data given, found in {default_dir}/{more})")
             return _from_files(found[0], seed, cache_dir, log, recheck)
         kind, _, settings = data.partition(":")
         if kind == SYNTHETIC:
             log(f"Dataset: {data}, the built-in faces (as given)")
-            return _synthetic(settings)
+            return _synthetic(settings or synthetic)
         log(f"Dataset: {data} (as given)")
         return _from_files(layout.find(Path(data).expanduser()), seed, cache_dir, log, recheck)
     except OSError as error:
-        raise DataError(f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}.") from error
+        raise DataError(
+            f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}."
+        ) from error
 
 
 def _synthetic(text: str) -> ImageSet:
@@ -73,7 +77,9 @@ def _synthetic(text: str) -> ImageSet:
             settings[name] = _SETTINGS[name](value)
         except ValueError:
             kind = "a whole number" if _SETTINGS[name] is int else "a number"
-            raise UsageError(f"synthetic: expected {kind} for {name}, received {value!r}. Write for example {name}=0.") from None
+            raise UsageError(
+                f"synthetic: expected {kind} for {name}, received {value!r}. Write for example {name}=0."
+            ) from None
     from study.datasets import synthetic
 
     return synthetic.make(**settings)
@@ -107,7 +113,9 @@ def _parse(source: Layout, name: str, seed: int, allocate: Allocate | None = Non
         complete = fer2013.check_claim(raw.labels, splits, str(source.path))
         name = fer2013.NAME if complete else f"{fer2013.NAME}-part"
         if not complete:
-            notes.append(f"Only {len(raw.labels)} of FER-2013's {fer2013.TOTAL} images: results do not compare with published ones.")
+            notes.append(
+                f"Only {len(raw.labels)} of FER-2013's {fer2013.TOTAL} images: results do not compare with published ones."
+            )
     data = make_image_set(name, raw.images, raw.labels, raw.classes, raw.ids, splits, split_source, hashes)
     found = contamination.guard(data)
     shared = [f"{count} {pair}" for pair, count in found.images.items() if count]

@@ -1,0 +1,182 @@
+"""The display of a grid that runs: a calm Rich panel on a terminal, one plain line a finished run elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, TextIO
+
+from study.plan import PlannedRun, duration, total_updates
+from study.record import Record
+from study.spec import Spec
+
+
+class Remaining:
+    """Estimate what is left from the plan's estimates and how well they have held so far.
+
+    Args:
+        runs: The open runs.
+        now: Clock in seconds.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun], now: float) -> None:
+        self._estimates = {run.spec.key: max(run.estimate_s, 0.1) for run in runs}
+        self._shares = dict.fromkeys(self._estimates, 0.0)
+        self._start = now
+
+    def progress(self, key: str, share: float) -> None:
+        """Take the share (0..1) of a run that is done."""
+        self._shares[key] = max(self._shares[key], min(share, 1.0))
+
+    @property
+    def share(self) -> float:
+        """Share of the whole work that is done, 0..1."""
+        total = sum(self._estimates.values())
+        return sum(self._estimates[key] * share for key, share in self._shares.items()) / total if total else 1.0
+
+    def seconds(self, now: float) -> float:
+        """Return about how many seconds are left; the plan's own estimate at first, the measured pace later."""
+        total, share = sum(self._estimates.values()), self.share
+        planned = total * (1 - share)
+        if share <= 0:
+            return max(planned - (now - self._start), 0.0)
+        paced = (now - self._start) * (1 - share) / share
+        trust = min(1.0, share * 5)
+        return trust * paced + (1 - trust) * planned
+
+
+class PlainDisplay:
+    """Lines for logs: one for every finished run.
+
+    Args:
+        runs: The open runs.
+        out: Where to print.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun], out: TextIO | None = None) -> None:
+        self.total = len(runs)
+        self.finished = 0
+        self.remaining = Remaining(runs, time.monotonic())
+        self._updates = {run.spec.key: max(total_updates(run.spec), 1) for run in runs}
+        self._out = out or sys.stdout
+
+    def __enter__(self) -> PlainDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
+        """Take an event of a run that is going on."""
+        if event["kind"] == "epoch":
+            # Predictions at the end take a while too, so a run is never full before its record is there.
+            self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
+
+    def on_record(self, record: Record) -> None:
+        """Take the record of a run that has ended."""
+        self.finished += 1
+        self.remaining.progress(record.key, 1.0)
+        self.line(self._summary(record))
+
+    def line(self, text: str) -> None:
+        """Print one line."""
+        print(text, file=self._out, flush=True)
+
+    def _summary(self, record: Record) -> str:
+        width = len(str(self.total))
+        head = f"[{self.finished:{width}d}/{self.total}] {run_name(record.spec)}"
+        took = duration(record.timing["wall_s"]) if "wall_s" in record.timing else ""
+        if record.status != "done":
+            return f"{head}: {record.status} - {record.reason}"
+        best = best_row(record)
+        seen = ""
+        if best:
+            epochs = f"best epoch {best['epoch'] + 1} of {len(record.history)}"
+            seen = f"selection {best['selection_accuracy']:.1%}, {epochs}, "
+        to_go = duration(self.remaining.seconds(time.monotonic()))
+        return f"{head}: {seen}{took}" + (f"; about {to_go} to go" if self.finished < self.total else "")
+
+
+class RichDisplay(PlainDisplay):
+    """One overall bar with the time left, one bar for each run that is going on, finished runs as lines above.
+
+    Args:
+        runs: The open runs.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun]) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        super().__init__(runs)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28, style="grey37", complete_style="cyan", finished_style="cyan"),
+            TextColumn("{task.fields[note]}"),
+            refresh_per_second=2,
+            transient=True,
+        )
+        self._overall = self._progress.add_task("all runs", total=1.0, note="")
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> RichDisplay:
+        self._progress.start()
+        self._refresh()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
+        """Take an event of a run that is going on."""
+        super().on_event(spec, event)
+        if spec.key not in self._tasks:
+            self._tasks[spec.key] = self._progress.add_task(run_name(spec), total=None, note="starting")
+        task = self._tasks[spec.key]
+        if event["kind"] == "phase":
+            self._progress.update(task, total=max(event["epochs"], 1), note=f"phase {event['phase']}")
+        elif event["kind"] == "epoch":
+            done = event["epoch"] + 1
+            note = f"epoch {done} of at most {event['epochs']}, best so far {event['best']:.1%}"
+            self._progress.update(task, completed=done, total=max(event["epochs"], done), note=note)
+        elif event["kind"] == "predict":
+            self._progress.update(task, note="predicting")
+        self._refresh()
+
+    def on_record(self, record: Record) -> None:
+        """Take the record of a run that has ended."""
+        task = self._tasks.pop(record.key, None)
+        if task is not None:
+            self._progress.remove_task(task)
+        super().on_record(record)
+        self._refresh()
+
+    def line(self, text: str) -> None:
+        """Print one line above the bars."""
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _refresh(self) -> None:
+        left = duration(self.remaining.seconds(time.monotonic()))
+        note = f"{self.finished} of {self.total}, about {left} to go"
+        self._progress.update(self._overall, completed=self.remaining.share, note=note)
+
+
+def make_display(runs: Sequence[PlannedRun]) -> PlainDisplay:
+    """Return the display that fits the output: bars on a terminal, lines elsewhere."""
+    return RichDisplay(runs) if sys.stdout.isatty() else PlainDisplay(runs)
+
+
+def run_name(spec: Spec) -> str:
+    """Return what a run is called in lines and bars."""
+    return f"{spec.model['name']} {spec.protocol['name']} seed {spec.seed}"
+
+
+def best_row(record: Record) -> Mapping[str, Any] | None:
+    """Return the history row whose weights were kept, or None."""
+    epoch = record.outcome.get("best_epoch")
+    return next((row for row in record.history if row["epoch"] == epoch), None)

@@ -1,0 +1,327 @@
+"""The grid: experiments/*.toml and flags become an ordered list of resolved specs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from study.datasets.image_set import ImageSet
+from study.errors import UsageError, unknown_name
+from study.models.entry import MODELS, ModelEntry
+from study.models.weights import WeightsChoice, resolve_weights
+from study.protocols import PROTOCOLS, Protocol, resolve
+from study.protocols.budgets import Budget
+from study.protocols.protocol import PhasePlan
+from study.registry import Registry
+from study.settings import check_table, experiments_folder, read_toml
+from study.spec import Spec
+
+#: What ``models = "all"`` runs; entries that belong to one published recipe are in groups of their own.
+ALL_MODELS = ("core", "plugin")
+FAMILY_ORDER = ("custom", "transfer")
+#: What ``[axes]`` may vary.
+AXES = ("rate", "batch")
+
+_GRID: dict[str, tuple[type, ...]] = {
+    "models": (str, list),
+    "protocols": (str, list),
+    "seeds": (int, list),
+    "runs": (list,),
+    "axes": (dict,),
+    "data": (str,),
+    "budget": (str,),
+    "epochs": (int,),
+}
+_RUN: dict[str, tuple[type, ...]] = {"model": (str,), "protocol": (str,)}
+_AXES: dict[str, tuple[type, ...]] = dict.fromkeys(AXES, (list,))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a grid file asks for; flags come before it.
+
+    Attributes:
+        name: Name or file as given.
+        models: Names and groups, crossed with ``protocols``.
+        protocols: Names and groups.
+        runs: Further pairs of model and protocol.
+        axes: Values of ``AXES``, crossed with everything else.
+        seeds: Seeds, or None for the budget's.
+        data: Dataset, or None.
+        budget: Budget, or None.
+        epochs: Epochs of every phase, or None for the protocol's own.
+    """
+
+    name: str
+    models: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+    runs: tuple[tuple[str, str], ...] = ()
+    axes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    seeds: tuple[int, ...] | None = None
+    data: str | None = None
+    budget: str | None = None
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What decides a run beside its model and its protocol.
+
+    Attributes:
+        budget: The budget.
+        seeds: Seeds of every pair.
+        weights: ``auto``, ``none``, ``imagenet`` or a file.
+        side_px: Input side of every model, or None for the budget's or the entry's own.
+        epochs: Epochs of every phase, or None for the protocol's own.
+        precision: Keras' dtype policy.
+        backend: Keras' backend.
+    """
+
+    budget: Budget
+    seeds: tuple[int, ...] = (0,)
+    weights: str = "auto"
+    side_px: int | None = None
+    epochs: int | None = None
+    precision: str = "float32"
+    backend: str = "tensorflow"
+
+
+@dataclass(frozen=True)
+class PlannedSpec:
+    """A resolved spec with what a plan says about it but an identity does not.
+
+    Attributes:
+        spec: The spec.
+        weights: Where its first weights are and what to say about them.
+    """
+
+    spec: Spec
+    weights: WeightsChoice
+
+
+def grid_names() -> list[str]:
+    """Return the names of the grids in the folder of experiments, sorted."""
+    return sorted(path.stem for path in experiments_folder().glob("*.toml") if path.stem != "budgets")
+
+
+def read_grid(name: str) -> Grid:
+    """Read a grid by name or from a file.
+
+    Args:
+        name: Name of a file in ``experiments``, without ``.toml``; or a path that ends in ``.toml``.
+
+    Raises:
+        UsageError: no such grid, or a file that breaks the rules.
+    """
+    if not name.endswith(".toml") and name not in grid_names():
+        raise unknown_name("grid", name, grid_names())
+    path = Path(name) if name.endswith(".toml") else experiments_folder() / f"{name}.toml"
+    table = check_table(str(path), read_toml(path), _GRID)
+    axes = check_table(f"{path} [axes]", table.get("axes", {}), _AXES)
+    for axis, values in axes.items():
+        kinds = (int,) if axis == "batch" else (int, float)
+        if not values or not all(type(value) in kinds and value > 0 for value in values):
+            kind = "whole numbers" if axis == "batch" else "numbers"
+            raise UsageError(f"{path} [axes]: {axis} must be a list of {kind} above 0, got {values!r}.")
+    runs = [check_table(f"{path} [[runs]]", run, _RUN) for run in table.get("runs", [])]
+    if any(len(run) != len(_RUN) for run in runs):
+        raise UsageError(f"{path} [[runs]]: every run needs a model and a protocol.")
+    if ("models" in table) != ("protocols" in table) or not (runs or "models" in table):
+        raise UsageError(f"{path}: a grid needs models and protocols, or [[runs]], or both.")
+    seeds = table.get("seeds")
+    return Grid(
+        name,
+        _names(path, "models", table),
+        _names(path, "protocols", table),
+        tuple((run["model"], run["protocol"]) for run in runs),
+        {axis: tuple(values) for axis, values in axes.items()},
+        None if seeds is None else parse_seeds(seeds if isinstance(seeds, int) else ",".join(map(str, seeds)) + ","),
+        table.get("data"),
+        table.get("budget"),
+        table.get("epochs"),
+    )
+
+
+def parse_seeds(text: str | int) -> tuple[int, ...]:
+    """Return seeds: ``3`` means 0, 1, 2; ``0,1,4`` (or ``4,``) names them.
+
+    Raises:
+        UsageError: anything else.
+    """
+    words = str(text).split(",")
+    try:
+        numbers = [int(word) for word in words if word.strip()]
+    except ValueError:
+        numbers = []
+    seeds = tuple(range(numbers[0])) if len(words) == 1 and numbers else tuple(dict.fromkeys(numbers))
+    if not seeds or min(seeds) < 0:
+        raise UsageError(f"seeds are a count (3 means 0, 1, 2) or a list (0,1,4) of numbers from 0, got {str(text)!r}.")
+    return seeds
+
+
+def select_pairs(
+    grid: Grid, models: Sequence[str] = (), protocols: Sequence[str] = ()
+) -> list[tuple[ModelEntry, Protocol]]:
+    """Return a grid's pairs of model and protocol in the order in which they run; no pair twice.
+
+    Args:
+        grid: The grid.
+        models: Names and groups that replace the grid's; of its ``[[runs]]`` they keep what they name.
+        protocols: The same for protocols.
+
+    Raises:
+        UsageError: an unknown name, or nothing left to run.
+    """
+    pairs = list(
+        itertools.product(
+            select_models(models or grid.models) if grid.models else [],
+            select_protocols(protocols or grid.protocols) if grid.protocols else [],
+        )
+    )
+    wanted_models = {entry.name for entry in select_models(models)}
+    wanted_protocols = {protocol.name for protocol in select_protocols(protocols)}
+    for model_name, protocol_name in grid.runs:
+        entry, protocol = MODELS.get(model_name), PROTOCOLS.get(protocol_name)
+        if (not models or entry.name in wanted_models) and (not protocols or protocol.name in wanted_protocols):
+            pairs.append((entry, protocol))
+    names = sorted(grid.axes)
+    combinations = itertools.product(*(grid.axes[name] for name in names))
+    settings = [dict(zip(names, values, strict=True)) for values in combinations]
+    varied = [(entry, vary(protocol, **values)) for entry, protocol in pairs for values in settings]
+    unique = {(entry.name, protocol.name): (entry, protocol) for entry, protocol in varied}
+    if not unique:
+        raise UsageError(f"nothing to run: grid {grid.name!r} has no such pair of --models and --protocols.")
+    return list(unique.values())
+
+
+def select_models(names: Iterable[str]) -> list[ModelEntry]:
+    """Return model entries by name, group or ``all``; members of a group come custom networks first, then by name.
+
+    Raises:
+        UsageError: neither a name nor a group.
+    """
+    found: dict[str, ModelEntry] = {}
+    for name in names:
+        groups = ALL_MODELS if name == "all" else (name,)
+        members = [entry for entry in MODELS if set(groups) & set(entry.groups)]
+        members.sort(key=lambda entry: FAMILY_ORDER.index(entry.family))
+        for entry in [MODELS.get(name)] if name in MODELS.names() else _members("model", MODELS, name, members):
+            found[entry.name] = entry
+    return list(found.values())
+
+
+def select_protocols(names: Iterable[str]) -> list[Protocol]:
+    """Return protocols by name, group or ``all``; members of a group come by name.
+
+    Raises:
+        UsageError: neither a name nor a group.
+    """
+    found: dict[str, Protocol] = {}
+    for name in names:
+        members = [protocol for protocol in PROTOCOLS if name == "all" or name in protocol.groups]
+        named = name in PROTOCOLS.names()
+        for protocol in [PROTOCOLS.get(name)] if named else _members("protocol", PROTOCOLS, name, members):
+            found[protocol.name] = protocol
+    return list(found.values())
+
+
+def vary(protocol: Protocol, *, rate: float | None = None, batch: int | None = None) -> Protocol:
+    """Return a protocol with another learning rate or batch size, named after both, as a recipe of its own.
+
+    Args:
+        protocol: What to vary.
+        rate: Rate of the first phase (a transfer network's head); later phases keep their proportion to it.
+        batch: Images an update.
+    """
+    values = {name: value for name, value in (("rate", rate), ("batch", batch)) if value is not None}
+    if not values:
+        return protocol
+    name = f"{protocol.name}@{','.join(f'{axis}={value:g}' for axis, value in values.items())}"
+    changes: dict[str, Any] = {"name": name}
+    if batch is not None:
+        changes["batch"] = int(batch)
+    if rate is not None:
+        changes["custom"] = _with_rate(protocol.custom, rate)
+        changes["transfer"] = _with_rate(protocol.transfer, rate)
+    return replace(protocol, **changes)
+
+
+def resolve_specs(
+    pairs: Iterable[tuple[ModelEntry, Protocol]], choices: Choices, image_set: ImageSet
+) -> list[PlannedSpec]:
+    """Return the specs of all pairs and seeds; a seed's runs are complete before the next seed's begin.
+
+    Raises:
+        UsageError: a side below a model's minimum.
+        WeightsError: weights that were asked for and are not there.
+    """
+    pairs = list(pairs)
+    train_images = len(image_set.indices("train"))
+    weights = {entry.name: resolve_weights(entry, choices.weights) for entry, _ in pairs}
+    planned = []
+    for seed in choices.seeds:
+        for entry, protocol in pairs:
+            start = weights[entry.name]
+            phases = resolve(
+                protocol,
+                family=entry.family,
+                weights_source=start.source,
+                train_images=train_images,
+                updates=choices.budget.updates,
+                epochs=choices.epochs,
+            )
+            spec = Spec(
+                dataset={"name": image_set.name, "fingerprint": image_set.fingerprint},
+                model={"name": entry.name, "version": entry.version, "family": entry.family},
+                protocol=phases,
+                budget=choices.budget.name,
+                side_px=_side(entry, choices),
+                weights={"source": start.source, "sha256": start.sha256},
+                precision=choices.precision,
+                backend=choices.backend,
+                seed=seed,
+            )
+            planned.append(PlannedSpec(spec, start))
+    return planned
+
+
+def _names(path: Path, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    value = table.get(key, [])
+    names = [value] if isinstance(value, str) else value
+    if not all(isinstance(name, str) for name in names):
+        raise UsageError(f"{path}: {key} must be a name or a list of names, got {value!r}.")
+    return tuple(names)
+
+
+def _members(kind: str, registry: Registry[Any], name: str, members: list[Any]) -> list[Any]:
+    if not members:
+        groups = {group for entry in registry for group in entry.groups}
+        raise unknown_name(kind, name, [*registry.names(), *groups, "all"])
+    return members
+
+
+def _with_rate(phases: tuple[PhasePlan, ...], rate: float) -> tuple[PhasePlan, ...]:
+    factor = rate / phases[0].optimizer["rate"]
+    return tuple(
+        replace(
+            phase,
+            optimizer={**phase.optimizer, "rate": _scaled(phase.optimizer["rate"], factor)},
+            rates=tuple(_scaled(one, factor) for one in phase.rates),
+        )
+        for phase in phases
+    )
+
+
+def _scaled(rate: float, factor: float) -> float:
+    """Return the product without the last digits' noise, which would show in specs."""
+    return float(f"{rate * factor:.10g}")
+
+
+def _side(entry: ModelEntry, choices: Choices) -> int:
+    side = choices.side_px or choices.budget.side_px.get(entry.family, entry.side_px)
+    if side < entry.minimum_side_px:
+        raise UsageError(f"{entry.name} takes sides from {entry.minimum_side_px} px, got {side}: give a larger --side.")
+    return side

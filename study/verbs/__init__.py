@@ -1,0 +1,12 @@
+"""The verbs of the command line: one short file each, imported when the verb is called."""
+
+from __future__ import annotations
+
+#: Verb -> module with a Typer ``app``, and what ``study --help`` says about it.
+VERBS = {
+    "run": ("study.run", "Train what is missing of a grid and write the report."),
+    "report": ("study.verbs.report", "Write the report of a study from its records, or check that it is up to date."),
+    "data": ("study.verbs.data", "Prepare a dataset for quick opening, or show what is in it."),
+    "check": ("study.verbs.check", "Run the contract suite on a model entry, for example your own."),
+    "list": ("study.verbs.list", "List models, protocols, grids and budgets."),
+}
