@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNIFORMS = 112
-NORMALS = 160
+NORMALS = 176
 
 
 class Dice:

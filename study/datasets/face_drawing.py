@@ -92,12 +92,15 @@ def draw_faces(
     pose = sample_pose(difficulty, SIDE_PX, dice)
     face = Face(sample_person(difficulty, dice), express(drawn, difficulty, dice), pose)
     sketch = Sketch(len(drawn))
-    skin = dice.uniform(105.0, 215.0)
-    background = dice.uniform(20.0, 235.0)
-    _surroundings(sketch, face, skin, background, dice)
-    hair = _hair_behind(sketch, face, skin, dice)
+    # Easy sets have people of similar tone before a middling wall, hard ones have all there are.
+    vary = 0.25 + 1.5 * difficulty
+    skin = np.clip(168.0 + dice.uniform(-58.0, 48.0) * vary, 70.0, 225.0)
+    background = np.clip(128.0 + dice.uniform(-105.0, 105.0) * vary, 5.0, 250.0)
+    hair = _sample_hair(skin, dice)
+    _surroundings(sketch, background, dice)
+    _behind_face(sketch, face, skin, hair, dice)
     sketch.fill(face.head(), skin)
-    _features(sketch, face, skin, hair.grey, dice)
+    _features(sketch, face, skin, hair.grey, difficulty, dice)
     _hair_in_front(sketch, face, hair, dice)
     _in_the_way(sketch, face, skin, difficulty, dice)
     return photograph(sketch.paint(background), face, difficulty, dice)
@@ -105,12 +108,14 @@ def draw_faces(
 
 @dataclass(frozen=True)
 class Hair:
-    """Grey level (n,), and the styles (n,) that more than one stroke depends on."""
+    """Grey level, styles, place of the parting and volume in face units, each (n,)."""
 
     grey: Array
     bald: NDArray[np.bool_]
+    long: NDArray[np.bool_]
     fringe: NDArray[np.bool_]
     parting: Array
+    volume: Array
 
 
 def _flat(face: Face, x: Array, y: Array) -> Array:
@@ -118,66 +123,85 @@ def _flat(face: Face, x: Array, y: Array) -> Array:
     return face.pose.project(x, y, 0.0)
 
 
-def _surroundings(sketch: Sketch, face: Face, skin: Array, background: Array, dice: Dice) -> None:
-    """Add something behind the person, the neck and the shoulders."""
-    count = len(skin)
+def _surroundings(sketch: Sketch, background: Array, dice: Dice) -> None:
+    """Add things behind the person."""
     for _ in range(2):
         centre = np.stack([dice.uniform(0.0, 48.0), dice.uniform(-5.0, 40.0)], -1)[:, None, :]
         width, height = dice.uniform(4.0, 26.0)[:, None], dice.uniform(6.0, 40.0)[:, None]
         corners = np.stack([width * [[-1, 1, 1, -1]], height * [[-1, -1, 1, 1]]], -1) * 0.5
         sketch.fill(centre + corners, background + dice.normal(35.0), dice.chance(0.5))
-    ones = np.ones((count, 1))
-    drop = 0.4 * face.jaw_drop[:, None]
-    neck_x, neck_y = ones * [[-0.55, 0.55, 0.62, -0.62]], np.array([[0.7, 0.7, 2.2, 2.2]]) + drop
-    sketch.fill(_flat(face, neck_x, neck_y), 0.72 * skin)
-    shirt_x = ones * [[-2.6, -1.6, -0.62, 0.0, 0.62, 1.6, 2.6]]
-    shirt_y = np.array([[2.6, 1.62, 1.38, 1.75, 1.38, 1.62, 2.6]]) + drop
-    sketch.fill(_flat(face, shirt_x, shirt_y), dice.uniform(15.0, 235.0))
 
 
-def _hair_behind(sketch: Sketch, face: Face, skin: Array, dice: Dice) -> Hair:
-    """Add long hair and the ears, and return the hair that the rest of the drawing needs to know."""
-    blond = dice.chance(0.22)
-    grey = np.where(blond, dice.uniform(110.0, 190.0), dice.uniform(12.0, 75.0))
+def _sample_hair(skin: Array, dice: Dice) -> Hair:
+    light = dice.chance(0.35) & (skin > 140.0)
+    grey = np.where(light, dice.uniform(80.0, 165.0), dice.uniform(14.0, 70.0))
     bald = dice.chance(0.08)
-    long = dice.chance(0.42) & ~bald
-    angle = np.linspace(-0.78 * np.pi, 0.78 * np.pi, 22)[None, :]
+    return Hair(
+        grey=grey,
+        bald=bald,
+        long=dice.chance(0.42) & ~bald,
+        fringe=dice.chance(0.25) & ~bald,
+        parting=dice.uniform(-0.6, 0.6),
+        volume=dice.uniform(0.04, 0.2),
+    )
+
+
+def _behind_face(sketch: Sketch, face: Face, skin: Array, hair: Hair, dice: Dice) -> None:
+    """Add long hair, neck, shoulders and ears."""
     height = face.person.head_height[:, None]
-    volume = dice.uniform(0.05, 0.24)[:, None]
-    x = np.sin(angle) * (1.02 + volume) * (1.0 + 0.12 * (np.abs(angle) > 1.6))
-    y = -np.cos(angle) * (height + volume) + 0.35 * (np.abs(angle) > 1.9)
+    angle = np.linspace(-0.8 * np.pi, 0.8 * np.pi, 22)[None, :]
+    grown = 0.04 + hair.volume[:, None]
+    x = np.sin(angle) * (1.0 + grown) * (1.0 + 0.3 * np.maximum(np.abs(angle) - 1.6, 0.0))
+    y = -np.cos(angle) * (height + grown) + 0.5 * np.maximum(np.abs(angle) - 1.6, 0.0)
+    sketch.fill(_flat(face, x, y), hair.grey * 0.8, hair.long)
+    u = np.linspace(0.0, 1.0, 4)[None, :]
     for side in SIDES:
-        ear = np.linspace(0.0, 2.0 * np.pi, 12)[None, :]
-        ear_x = side * 0.97 + 0.11 * np.cos(ear) + 0.0 * height
-        sketch.fill(_flat(face, ear_x, 0.08 + 0.25 * np.sin(ear) + 0.0 * height), 0.84 * skin)
-    sketch.fill(_flat(face, x, y), grey * 0.85, long)
-    return Hair(grey, bald, dice.chance(0.25) & ~bald, dice.uniform(-0.5, 0.5))
+        for place in (0.25, 0.55, 0.85):
+            lock = _flat(face, side * (0.98 + (place + 0.3 * u) * grown), -0.5 + 1.7 * u + 0.0 * height)
+            sketch.line(lock, hair.grey * dice.uniform(0.7, 1.2), 0.05 * face.pose.scale, hair.long)
+    ones = np.ones_like(height)
+    drop = 0.4 * face.jaw_drop[:, None]
+    neck = _flat(face, ones * [[-0.55, 0.55, 0.62, -0.62]], np.array([[0.7, 0.7, 2.2, 2.2]]) + drop)
+    sketch.fill(neck, 0.68 * skin)
+    shirt_x = ones * [[-2.6, -1.6, -0.62, 0.0, 0.62, 1.6, 2.6]]
+    shirt_y = np.array([[2.6, 1.66, 1.42, 1.8, 1.42, 1.66, 2.6]]) + drop
+    sketch.fill(_flat(face, shirt_x, shirt_y), dice.uniform(15.0, 235.0))
+    circle = np.linspace(0.0, 2.0 * np.pi, 12)[None, :]
+    for side in SIDES:
+        ear = _flat(face, side * 0.97 + 0.1 * np.cos(circle) * ones, 0.08 + 0.25 * np.sin(circle) * ones)
+        sketch.fill(ear, 0.8 * skin, ~hair.long)
 
 
-def _features(sketch: Sketch, face: Face, skin: Array, hair: Array, dice: Dice) -> None:
+def _features(
+    sketch: Sketch, face: Face, skin: Array, hair: Array, difficulty: float, dice: Dice
+) -> None:
     """Add what moves in a face: folds, nose, eyes, brows, beard and mouth."""
     unit, px = face.unit, face.pose.scale
     age = np.clip(dice.normal(0.22) + 0.15, 0.0, 0.6)
 
     def crease(strength: Array) -> Array:
-        return skin * (1.0 - 0.42 * np.clip(strength, 0.0, 1.0))
+        return skin * (1.0 - 0.34 * np.clip(strength, 0.0, 1.0))
 
-    beard = dice.chance(0.14)
-    chin = np.linspace(-0.62 * np.pi, 0.62 * np.pi, 15)[None, :]
     p = face.person
-    outer_y = np.cos(chin) * (p.head_height[:, None] + 0.02) + 0.85 * face.jaw_drop[:, None] * np.maximum(np.cos(chin), 0)
-    outer_x = np.sin(chin) * 0.97 * (1 - p.jaw[:, None] * np.maximum(np.cos(chin), 0.0) ** 1.5)
-    inner_x, inner_y = 0.72 * np.sin(chin), 0.35 + 0.32 * np.cos(chin) + 0.0 * outer_y
-    whiskers = face.pose.project(
-        np.concatenate([outer_x, (inner_x + 0.0 * outer_x)[:, ::-1]], 1),
-        np.concatenate([outer_y, inner_y[:, ::-1]], 1),
-        0.12,
-    )
-    sketch.fill(whiskers, 0.45 * skin + 0.55 * hair, beard)
+    beard = dice.chance(0.05 + 0.18 * difficulty)
+    thick = dice.uniform(0.25, 0.8)
+    jaw = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 15)[None, :]
+    chin = np.maximum(np.cos(jaw), 0.0)
+    outer_x = 0.935 * np.sign(jaw) * np.abs(np.sin(jaw)) ** p.squareness[:, None] * (1.0 - p.jaw[:, None] * chin**1.5)
+    outer_y = chin * p.head_height[:, None] + 0.85 * face.jaw_drop[:, None] * chin**2
+    # Layers, each narrower and darker, so that the beard has no hard edge.
+    for layer in (1.0, 2.0, 3.0):
+        inner_x = (0.6 + 0.11 * layer) * np.sin(jaw) + 0.0 * outer_x
+        inner_y = 0.28 + 0.06 * layer + 0.24 * chin - 0.15 * (1.0 - chin) + 0.0 * outer_x
+        whiskers = _flat(
+            face, np.concatenate([outer_x, inner_x[:, ::-1]], 1), np.concatenate([outer_y, inner_y[:, ::-1]], 1)
+        )
+        share = thick * layer / 3.0
+        sketch.fill(whiskers, (1.0 - share) * skin + share * hair, beard)
 
     for side in SIDES:
         depth = 0.25 * age + 0.55 * unit(12) + 0.7 * unit(9) + 0.6 * unit(10) + 0.15 * unit(20)
-        sketch.line(face.fold(side), crease(depth), 0.035 * px, depth > 0.15)
+        sketch.line(face.fold(side), crease(0.75 * depth), 0.03 * px, depth > 0.15)
         feet = 0.8 * unit(6) * (0.6 + age)
         for tilt in (-0.08, 0.06):
             line = face.wrinkle((side * 0.72, side * 0.86), (-0.13 + 0.4 * tilt, -0.13 + 1.6 * tilt))
@@ -194,9 +218,8 @@ def _features(sketch: Sketch, face: Face, skin: Array, hair: Array, dice: Dice) 
     for level in (-0.68, -0.8):
         sketch.line(face.wrinkle((-0.42, 0.42), (level, level), 0.05), crease(0.5 * raised), 0.022 * px, raised > 0.25)
 
-    left, right, base, bridge = face.nose()
-    sketch.line(bridge, 0.86 * skin, 0.045 * px)
-    sketch.line(base, 0.72 * skin, 0.035 * px)
+    left, right, base = face.nose()
+    sketch.line(base, 0.76 * skin, 0.035 * px)
     sketch.fill(left, 0.35 * skin)
     sketch.fill(right, 0.35 * skin)
 
@@ -209,6 +232,7 @@ def _features(sketch: Sketch, face: Face, skin: Array, hair: Array, dice: Dice) 
         sketch.fill(eye.white, np.minimum(225.0, 1.18 * skin + 18.0))
         sketch.fill(eye.iris, iris)
         sketch.fill(eye.pupil, 0.3 * iris)
+        sketch.fill(eye.glint, 190.0)
         sketch.line(eye.lower, 0.7 * skin, 0.02 * px)
         sketch.line(eye.upper, np.minimum(0.35 * skin, 55.0), lashes * px)
         sketch.fill(face.brow(side), np.minimum(0.75 * hair + 0.15 * skin, 0.72 * skin))
@@ -219,11 +243,11 @@ def _features(sketch: Sketch, face: Face, skin: Array, hair: Array, dice: Dice) 
     sketch.fill(mouth.lips, lip)
     sketch.fill(mouth.opening, dice.uniform(14.0, 42.0), open_mouth)
     sketch.fill(mouth.tongue, 0.45 * skin, mouth.gap > 0.3)
-    sketch.fill(mouth.teeth, dice.uniform(175.0, 240.0), open_mouth)
-    sketch.fill(mouth.lower_teeth, dice.uniform(150.0, 215.0), mouth.gap > 0.12)
+    sketch.fill(mouth.teeth, dice.uniform(175.0, 240.0), open_mouth & (mouth.bite > 0.02))
+    sketch.fill(mouth.lower_teeth, dice.uniform(150.0, 215.0), open_mouth & (mouth.low_bite > 0.02))
     sketch.line(mouth.line, 0.38 * skin, 0.035 * px, ~open_mouth)
     sketch.line(mouth.below, crease(0.25 + 0.4 * unit(17)), 0.04 * px)
-    moustache = beard | dice.chance(0.06)
+    moustache = beard | dice.chance(0.12 * difficulty)
     t = np.linspace(-1.0, 1.0, 9)[None, :]
     lip_top = p.mouth_y - 0.05 - 0.06 * unit(10) - 0.03 * unit(9)
     wide = (p.mouth_width + 0.02 + 0.08 * unit(12))[:, None]
@@ -232,40 +256,46 @@ def _features(sketch: Sketch, face: Face, skin: Array, hair: Array, dice: Dice) 
     hairs = face.pose.on_face(
         np.concatenate([wide * t, wide * t[:, ::-1]], 1), np.concatenate([upper_y, lower_y[:, ::-1]], 1), 0.08
     )
-    sketch.fill(hairs, 0.4 * skin + 0.6 * hair, moustache)
+    sketch.fill(hairs, (1.0 - thick) * skin + thick * hair, moustache)
 
 
 def _hair_in_front(sketch: Sketch, face: Face, hair: Hair, dice: Dice) -> None:
-    """Add the hair on top of the head, its strands and a fringe."""
+    """Add the hair on top of the head, its strands, a fringe and locks over the temples."""
     height = face.person.head_height[:, None]
-    angle = np.linspace(-0.56 * np.pi, 0.56 * np.pi, 20)[None, :]
-    volume = dice.uniform(0.03, 0.2)[:, None]
-    outer_x = np.sin(angle) * (0.99 + 0.6 * volume)
+    volume = hair.volume[:, None]
+    parting = hair.parting[:, None]
+    angle = np.linspace(-0.54 * np.pi, 0.54 * np.pi, 20)[None, :]
+    outer_x = np.sin(angle) * (0.98 + 0.7 * volume)
     outer_y = -np.cos(angle) * (height + volume)
     t = np.linspace(-1.0, 1.0, 14)[None, :]
-    line = -0.86 + dice.normal(0.06)[:, None]
-    temple = dice.uniform(-0.25, 0.15)[:, None]
-    bend = np.abs(t) ** 3.0
-    lifted = 0.12 * np.exp(-(((t - hair.parting[:, None]) / 0.35) ** 2))
-    low = np.where(hair.fringe, 0.3, 0.0)[:, None]
-    inner_y = (line + low) * (1.0 - bend) + temple * bend - lifted
+    line = -0.88 + dice.normal(0.07)[:, None] + np.where(hair.fringe, 0.3, 0.0)[:, None]
+    temple = dice.uniform(-0.3, 0.1)[:, None]
+    bend = np.abs(t) ** 3.5
+    lifted = 0.14 * np.exp(-(((t - parting) / 0.4) ** 2))
+    ragged = 0.035 * dice.normals(14)
+    inner_y = line * (1.0 - bend) + temple * bend - lifted + ragged * (1.0 - bend)
     inner_x = 0.97 * t + 0.0 * inner_y
-    cap = face.pose.project(
-        np.concatenate([outer_x, inner_x[:, ::-1]], 1), np.concatenate([outer_y, inner_y[:, ::-1]], 1), 0.05
-    )
+    cap = _flat(face, np.concatenate([outer_x, inner_x[:, ::-1]], 1), np.concatenate([outer_y, inner_y[:, ::-1]], 1))
     sketch.fill(cap, hair.grey, ~hair.bald)
-    u = np.linspace(0.0, 1.0, 5)[None, :]
-    for _ in range(4):
-        start, tilt = dice.uniform(-0.7, 0.7)[:, None], dice.normal(0.2)[:, None]
-        strand_y = (-height - 0.02) * (1.0 - u) + (line + 0.8 * low - 0.08) * u
-        strand = face.pose.project(start + (tilt + 0.25 * start) * u, strand_y, 0.05)
-        sketch.line(strand, hair.grey * 1.25 + dice.normal(9.0) + 5.0, 0.045 * face.pose.scale, ~hair.bald)
+    # Strands run from the parting over the top of the head down to the hairline.
+    u = np.linspace(0.0, 1.0, 4)[None, :]
+    for end in (-0.85, -0.62, -0.38, -0.15, 0.1, 0.35, 0.6, 0.85):
+        end_y = line * (1.0 - abs(end) ** 3.5) + temple * abs(end) ** 3.5 - 0.12
+        strand_x = 0.7 * parting * (1.0 - u) + end * u + 0.15 * np.sign(end) * np.sin(np.pi * u)
+        strand_y = (0.04 - height - 0.6 * volume) * (1.0 - u) ** 1.5 + end_y * u**1.3
+        grey = hair.grey * dice.uniform(0.8, 1.25) + dice.uniform(-4.0, 8.0)
+        sketch.line(_flat(face, strand_x, strand_y), grey, 0.05 * face.pose.scale, ~hair.bald)
+    locks = hair.long & dice.chance(0.6)
+    for side in SIDES:
+        lock_x = side * (0.97 - 0.1 * np.sin(np.pi * u) + 0.08 * u + 0.0 * height)
+        lock = _flat(face, lock_x, -0.6 + 1.9 * u + 0.0 * height)
+        sketch.line(lock, hair.grey, (0.1 + 0.5 * hair.volume) * face.pose.scale, locks)
 
 
 def _in_the_way(sketch: Sketch, face: Face, skin: Array, difficulty: float, dice: Dice) -> None:
-    """Add glasses, hands, things held before the face and letters over the picture."""
+    """Add glasses, hands and things held before the face."""
     scale = face.pose.scale
-    glasses = dice.chance(0.06 + 0.16 * difficulty)
+    glasses = dice.chance(0.04 + 0.2 * difficulty)
     frame = np.where(dice.chance(0.75), dice.uniform(10.0, 50.0), dice.uniform(120.0, 200.0))
     thick = dice.uniform(0.025, 0.065) * scale
     roundness = dice.uniform(0.55, 1.0)[:, None]
@@ -289,7 +319,7 @@ def _in_the_way(sketch: Sketch, face: Face, skin: Array, difficulty: float, dice
         for finger in range(4):
             base_x = palm_x + (finger - 1.5) * 0.17
             tip = reach * (1.0 - 0.1 * abs(finger - 1.3))
-            x = base_x[:, None] + (lean * tip)[:, None] * u + (0.03 * (finger - 1.5)) * u
+            x = base_x[:, None] + (lean * tip)[:, None] * u + 0.03 * (finger - 1.5) * u
             y = palm_y[:, None] - tip[:, None] * u
             sketch.line(_flat(face, x, y), pass_grey * skin, (0.155 + grow) * scale, hand)
     ring = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)[None, :]

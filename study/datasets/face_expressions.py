@@ -56,8 +56,8 @@ VARIANTS: dict[str, tuple[tuple[float, dict[int, float]], ...]] = {
         (0.3, {1: 0.8, 4: 0.8, 6: 0.4, 7: 0.5, 15: 0.9, 20: 0.4, 25: 0.6, 43: 0.45}),
     ),
     "surprise": (
-        (0.6, {1: 1.0, 2: 1.0, 5: 1.0, 25: 0.8, 27: 0.9}),
-        (0.4, {1: 0.9, 2: 1.0, 5: 0.8, 25: 0.8, 26: 0.9}),
+        (0.6, {1: 1.0, 2: 1.0, 5: 1.0, 25: 1.0, 27: 1.0}),
+        (0.4, {1: 0.9, 2: 1.0, 5: 0.8, 25: 1.0, 26: 0.9, 27: 0.2}),
     ),
     "neutral": ((1.0, {}),),
 }
@@ -88,7 +88,7 @@ def express(drawn: NDArray[np.int64], difficulty: float, dice: Dice) -> NDArray[
         difficulty: 0..1.
         dice: Random numbers of the same n faces.
     """
-    weakest = 0.85 - 0.6 * difficulty
+    weakest = 0.95 - 0.7 * difficulty
     intensity = weakest + (1.08 - weakest) * dice.uniform(0.0, 1.0) ** (0.5 + 0.5 * difficulty)
     units = _pick_variants(drawn, dice.uniform(0.0, 1.0)) * intensity[:, None]
     units *= np.clip(1.0 + 0.45 * difficulty * dice.normals(units.shape[1]), 0.0, 1.4)

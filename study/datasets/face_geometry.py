@@ -49,14 +49,14 @@ class Pose:
 
 def sample_pose(difficulty: float, side: int, dice: Dice) -> Pose:
     """Return poses that turn, tilt, shift and scale more with difficulty, for pictures of ``side`` pixels."""
-    turn = 0.35 + 1.3 * difficulty
+    turn = 0.15 + 1.7 * difficulty
     return Pose(
         yaw=dice.normal(0.22 * turn, 2.2),
         pitch=dice.normal(0.11 * turn, 2.2),
         roll=dice.normal(0.11 * turn, 2.2),
-        scale=side * 0.385 * (1.0 + dice.normal(0.085 * turn, 2.0)),
+        scale=side * 0.43 * (1.0 + dice.normal(0.085 * turn, 2.0)),
         centre_x=side * (0.5 + dice.normal(0.04 * turn, 2.0)),
-        centre_y=side * (0.49 + dice.normal(0.04 * turn, 2.0)),
+        centre_y=side * (0.475 + dice.normal(0.04 * turn, 2.0)),
     )
 
 
@@ -90,24 +90,24 @@ class Person:
 
 def sample_person(difficulty: float, dice: Dice) -> Person:
     """Return people who differ more with difficulty; resting brows and mouths differ too, so classes overlap."""
-    vary = 0.5 + difficulty
+    vary = 0.25 + 1.5 * difficulty
     return Person(
         head_height=1.33 + dice.normal(0.06 * vary),
         jaw=0.16 + dice.normal(0.07 * vary),
         squareness=0.86 + dice.normal(0.05 * vary),
         eye_x=0.42 + dice.normal(0.025 * vary),
         eye_y=-0.13 + dice.normal(0.04 * vary),
-        eye_width=0.205 + dice.normal(0.018 * vary),
-        eye_height=0.088 + dice.normal(0.014 * vary, 2.0),
+        eye_width=0.22 + dice.normal(0.018 * vary),
+        eye_height=0.094 + dice.normal(0.014 * vary, 2.0),
         eye_slant=dice.normal(0.025 * vary),
         brow_y=-0.42 + dice.normal(0.035 * vary),
-        brow_thickness=0.058 + dice.normal(0.017 * vary, 2.0),
+        brow_thickness=0.068 + dice.normal(0.017 * vary, 2.0),
         brow_tilt=dice.normal(0.035 * vary),
         brow_arch=0.05 + dice.normal(0.025 * vary),
         nose_y=0.34 + dice.normal(0.035 * vary),
         nose_width=0.15 + dice.normal(0.02 * vary),
         mouth_y=0.73 + dice.normal(0.035 * vary),
-        mouth_width=0.35 + dice.normal(0.03 * vary),
+        mouth_width=0.37 + dice.normal(0.03 * vary),
         mouth_rest=dice.normal(0.03 * vary),
         mouth_skew=dice.normal(0.02 * vary),
         lip_upper=0.062 + dice.normal(0.014 * vary, 2.0),
@@ -128,6 +128,7 @@ class Eye:
     white: Array
     iris: Array
     pupil: Array
+    glint: Array
     upper: Array
     lower: Array
     crease: Array
@@ -136,7 +137,7 @@ class Eye:
 
 @dataclass(frozen=True)
 class Mouth:
-    """Outlines of the mouth in pixels, each (n, k, 2), and how far it is open (n,) in face units."""
+    """Outlines of the mouth in pixels, each (n, k, 2), how far it is open and how much of the teeth shows (n,) in face units."""
 
     lips: Array
     opening: Array
@@ -146,6 +147,8 @@ class Mouth:
     line: Array
     below: Array
     gap: Array
+    bite: Array
+    low_bite: Array
 
 
 class Face:
@@ -155,7 +158,7 @@ class Face:
         self.person = person
         self.pose = pose
         self._units = units
-        self.jaw_drop = 0.16 * self.unit(26) + 0.3 * self.unit(27)
+        self.jaw_drop = 0.17 * self.unit(26) + 0.32 * self.unit(27)
 
     def unit(self, number: int) -> Array:
         """Return the strength (n,) of one action unit."""
@@ -177,9 +180,9 @@ class Face:
         p = self.person
         t = np.linspace(-1.0, 1.0, 9)[None, :]
         closing = 1.0 - 0.8 * self.unit(43)
-        up = p.eye_height * (1.0 + 0.75 * self.unit(5) - 0.35 * self.unit(7) - 0.15 * self.unit(6) - 0.25 * self.unit(9))
+        up = p.eye_height * (1.0 + 0.95 * self.unit(5) - 0.35 * self.unit(7) - 0.15 * self.unit(6) - 0.25 * self.unit(9))
         up = np.maximum(0.012, up * closing)
-        low = 0.75 * p.eye_height * (1.0 + 0.25 * self.unit(5) - 0.55 * self.unit(6) - 0.45 * self.unit(7))
+        low = 0.75 * p.eye_height * (1.0 + 0.3 * self.unit(5) - 0.55 * self.unit(6) - 0.45 * self.unit(7))
         low = np.maximum(0.006, low * closing)
         width = p.eye_width * (1.0 + 0.08 * self.unit(5))
         x = _wide(side * p.eye_x) + _wide(width) * t
@@ -191,9 +194,9 @@ class Face:
         on = self.pose.on_face
         angle = np.linspace(0.0, 2.0 * np.pi, 14, endpoint=False)[None, :]
 
-        def disc(radius: float) -> Array:
-            disc_x = _wide(side * p.eye_x + p.gaze_x) + radius * np.cos(angle)
-            disc_y = _wide(p.eye_y + p.gaze_y - 0.012) + radius * np.sin(angle)
+        def disc(radius: float, left: float = 0.0, above: float = 0.012) -> Array:
+            disc_x = _wide(side * p.eye_x + p.gaze_x - left) + radius * np.cos(angle)
+            disc_y = _wide(p.eye_y + p.gaze_y - above) + radius * np.sin(angle)
             place = np.clip((disc_x - _wide(side * p.eye_x)) / _wide(width), -1.0, 1.0)
             lid = 1.0 - np.abs(place) ** 2.2
             level = _wide(p.eye_y) - side * _wide(p.eye_slant) * place
@@ -205,6 +208,7 @@ class Face:
             white=on(np.concatenate([x, x[:, ::-1]], 1), np.concatenate([upper_y, lower_y[:, ::-1]], 1)),
             iris=disc(0.1),
             pupil=disc(0.05),
+            glint=disc(0.028, 0.035, 0.045),
             upper=on(x, upper_y),
             lower=on(x[:, 1:-1], lower_y[:, 1:-1]),
             crease=on(x * 1.02, crease_y),
@@ -218,8 +222,8 @@ class Face:
         inner = 0.17 - 0.075 * self.unit(4) + 0.01 * self.unit(1)
         x = side * (_wide(inner) + u * (_wide(0.56 + 0.0 * inner)))
         y = _wide(p.brow_y) - _wide(p.brow_arch) * np.sin(np.pi * u**1.3) + (u - 0.5) * _wide(p.brow_tilt)
-        y = y - 0.17 * _wide(self.unit(1)) * (1.0 - u) ** 1.3 - 0.19 * _wide(self.unit(2)) * np.sin(0.5 * np.pi * u)
-        y = y + _wide(self.unit(4)) * (0.17 - 0.15 * u) + 0.05 * _wide(self.unit(9))
+        y = y - 0.19 * _wide(self.unit(1)) * (1.0 - u) ** 1.3 - 0.22 * _wide(self.unit(2)) * np.sin(0.5 * np.pi * u)
+        y = y + _wide(self.unit(4)) * (0.19 - 0.16 * u) + 0.05 * _wide(self.unit(9))
         y = y + 0.02 * _wide(self.unit(6)) * u
         half = 0.5 * _wide(p.brow_thickness) * np.clip(1.25 - 0.95 * u**1.5, 0.2, 1.0)
         return self.pose.on_face(
@@ -232,13 +236,13 @@ class Face:
         t = np.linspace(-1.0, 1.0, 13)[None, :]
         au = self.unit
         width = p.mouth_width * (
-            1.0 + 0.3 * au(12) + 0.24 * au(20) + 0.05 * au(10) - 0.14 * au(23) - 0.1 * au(17) - 0.1 * au(26) - 0.22 * au(27)
+            1.0 + 0.36 * au(12) + 0.28 * au(20) + 0.05 * au(10) - 0.14 * au(23) - 0.1 * au(17) - 0.1 * au(26) - 0.2 * au(27)
         )
-        parted = np.minimum(au(25), 1.0)
+        parted = np.minimum(1.2 * au(25), 1.0)
         # How far the lips leave their closed line, upwards and downwards.
-        rise = parted * (0.025 + 0.07 * au(10) + 0.03 * au(12) + 0.05 * au(27) + 0.02 * au(20))
-        fall = parted * (0.035 + 0.08 * au(12) + 0.05 * au(20) + 0.05 * au(10) + 0.16 * au(26) + 0.36 * au(27))
-        corner = -0.15 * au(12) + 0.13 * au(15) + 0.02 * au(20) - 0.03 * au(10) + p.mouth_rest
+        rise = parted * (0.03 + 0.08 * au(10) + 0.03 * au(12) + 0.09 * au(27) + 0.03 * au(26) + 0.02 * au(20))
+        fall = parted * (0.04 + 0.11 * au(12) + 0.07 * au(20) + 0.07 * au(10) + 0.22 * au(26) + 0.5 * au(27))
+        corner = -0.18 * au(12) + 0.17 * au(15) + 0.02 * au(20) - 0.03 * au(10) + p.mouth_rest
         corner = corner + parted * 0.05 * (au(26) + 1.5 * au(27))
         middle = p.mouth_y - 0.05 * au(17) - 0.045 * au(10) * (1.0 - parted) - 0.03 * au(9) + 0.035 * au(12) + 0.03 * au(27)
         x = _wide(width) * t
@@ -253,10 +257,13 @@ class Face:
         top = inner_top - _wide(p.lip_upper * thin) * cupid * (1.0 - np.abs(t) ** 1.8)
         bottom = inner_bottom + _wide(p.lip_lower * thin * (1.0 + 0.15 * au(17))) * (1.0 - t**2) ** 0.7
         gap = rise + fall
-        show = np.clip(0.35 + 0.6 * au(12) + 0.5 * au(20) + 0.6 * au(10) - 0.25 * au(27), 0.1, 1.0)
-        bite = np.minimum(0.62 * gap, 0.11) * np.minimum(1.0, show)
+        show = np.clip(0.3 + 0.7 * au(12) + 0.6 * au(20) + 0.7 * au(10) - 0.5 * au(27), 0.0, 1.0)
+        # Upper teeth follow a smile, but end in a level line where the corners hang.
+        bite = np.minimum(0.75 * gap, 0.16) * show
+        edge = _wide(middle - rise) + _wide(bite) * (1.0 - 0.4 * t**2) + _wide(np.minimum(corner, 0.0)) * bend + _wide(p.mouth_skew) * t
         low_bite = np.minimum(0.3 * gap, 0.06) * np.clip(au(10) + 0.8 * au(20) - 0.5 * au(12), 0.0, 1.0)
-        tongue_x, tongue_y = 0.6 * x, inner_bottom - _wide(0.35 * gap) * (1.0 - t**2)
+        near = 0.6 * t
+        floor = _wide(middle) + _wide(corner) * np.abs(near) ** 1.7 + _wide(fall) * (1.0 - near**2)
         on = self.pose.on_face
 
         def band(x: Array, above: Array, under: Array) -> Array:
@@ -265,43 +272,40 @@ class Face:
         return Mouth(
             lips=band(x, top, bottom),
             opening=band(x * 0.97, inner_top, inner_bottom),
-            teeth=band(x * 0.9, inner_top, inner_top + _wide(bite) * bow),
-            lower_teeth=band(x * 0.8, inner_bottom - _wide(low_bite) * bow, inner_bottom),
-            tongue=band(tongue_x, tongue_y, inner_bottom - 0.01),
+            teeth=band(x * 0.97, inner_top, np.clip(edge, inner_top, inner_bottom)),
+            lower_teeth=band(x * 0.97, inner_bottom - _wide(low_bite) * bow**1.5, inner_bottom),
+            tongue=band(0.6 * x, floor - _wide(0.3 * gap) * (1.0 - t**2), floor - 0.01),
             line=on(x * 1.03, closed, 0.05),
             below=on(0.55 * x, bottom + 0.045, 0.05),
             gap=gap,
+            bite=bite,
+            low_bite=low_bite,
         )
 
-    def nose(self) -> tuple[Array, Array, Array, Array]:
-        """Return left nostril, right nostril, base line and bridge line of the nose."""
+    def nose(self) -> tuple[Array, Array, Array]:
+        """Return left nostril, right nostril and the base line with the wings of the nose."""
         p = self.person
         angle = np.linspace(0.0, 2.0 * np.pi, 10, endpoint=False)[None, :]
         width = p.nose_width * (1.0 + 0.15 * self.unit(9) + 0.1 * self.unit(10) + 0.1 * self.unit(12))
         y = p.nose_y - 0.07 * self.unit(9) - 0.02 * self.unit(10)
-        nostrils = [
+        left, right = (
             self.pose.on_face(
-                _wide(side * 0.58 * width) + 0.045 * np.cos(angle), _wide(y) + 0.022 * np.sin(angle), 0.22
+                _wide(side * 0.52 * width) + 0.048 * np.cos(angle), _wide(y) + 0.02 * np.sin(angle), 0.22
             )
             for side in SIDES
-        ]
-        t = np.linspace(-1.0, 1.0, 9)[None, :]
-        base_y = _wide(y) - 0.1 * np.abs(t) ** 3 + 0.025 * np.cos(np.pi * t)
-        base = self.pose.on_face(_wide(width) * t, base_y, 0.2)
-        u = np.linspace(0.0, 1.0, 6)[None, :]
-        bridge = self.pose.on_face(
-            _wide(0.075 + 0.0 * y) + 0.4 * _wide(width) * u**2, -0.25 + u * (_wide(y) + 0.15), 0.18
         )
-        return nostrils[0], nostrils[1], base, bridge
+        t = np.linspace(-1.0, 1.0, 9)[None, :]
+        base_y = _wide(y + 0.01) - 0.12 * np.abs(t) ** 3 + 0.02 * np.cos(np.pi * t)
+        return left, right, self.pose.on_face(_wide(width) * t, base_y, 0.2)
 
     def fold(self, side: float) -> Array:
-        """Return the fold (n, 6, 2) from the wing of the nose to the corner of the mouth."""
+        """Return the fold (n, 6, 2) from the wing of the nose past the corner of the mouth."""
         p = self.person
         u = np.linspace(0.0, 1.0, 6)[None, :]
-        end_x = p.mouth_width + 0.1 + 0.1 * self.unit(12) + 0.05 * self.unit(20)
-        x = side * (_wide(p.nose_width + 0.05) * (1.0 - u) + _wide(end_x) * u + 0.06 * np.sin(np.pi * u))
-        top = p.nose_y - 0.1 - 0.07 * self.unit(9)
-        end = p.mouth_y - 0.06 - 0.06 * self.unit(12) + 0.06 * self.unit(15)
+        end_x = p.mouth_width * (1.0 + 0.25 * self.unit(12) + 0.2 * self.unit(20)) + 0.07
+        x = side * (_wide(p.nose_width + 0.05) * (1.0 - u) + _wide(end_x) * u + 0.05 * np.sin(np.pi * u))
+        top = p.nose_y - 0.06 - 0.07 * self.unit(9)
+        end = p.mouth_y - 0.1 - 0.08 * self.unit(12) + 0.1 * self.unit(15)
         return self.pose.on_face(x, _wide(top) * (1.0 - u) + _wide(end) * u, 0.05)
 
     def wrinkle(self, x: tuple[float, float], y: tuple[float, float], bend: float = 0.0, lift: float = 0.0) -> Array:

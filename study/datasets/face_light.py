@@ -39,13 +39,14 @@ def _shade_features(relief: Relief, face: Face, toward: Array) -> None:
     for side in SIDES:
         facing = side * toward
         relief.spot(side * p.eye_x * 0.92, p.eye_y - 0.1, 0.3, 0.17, -0.2 + 0.06 * unit(5))
-        relief.spot(side * 0.17, -0.12, 0.13, 0.2, -0.12 + 0.08 * facing)
+        relief.spot(side * 0.16, -0.12, 0.12, 0.18, -0.16 + 0.1 * facing)
+        relief.spot(side * 0.17, 0.1, 0.1, 0.2, -0.07 + 0.09 * facing, 0.1)
         relief.spot(side * 0.52, 0.26 - 0.08 * unit(6), 0.3, 0.22, 0.1 + 0.1 * unit(6) + 0.08 * unit(12))
         relief.spot(side * 0.66, 0.72, 0.24, 0.4, -0.1 + 0.06 * facing)
         relief.spot(side * (p.nose_width + 0.1), p.nose_y - 0.04, 0.11, 0.17, -0.12 + 0.12 * facing, 0.05)
         relief.spot(side * (p.mouth_width + 0.12), p.mouth_y, 0.1, 0.16, -0.1 - 0.1 * unit(12) - 0.1 * unit(15))
     relief.spot(0.0, p.nose_y - 0.32, 0.09, 0.3, 0.13, 0.2)
-    relief.spot(0.0, p.nose_y - 0.07, 0.12, 0.1, 0.16, 0.25)
+    relief.spot(0.0, p.nose_y - 0.07, 0.12, 0.1, 0.12, 0.25)
     relief.spot(0.0, p.nose_y + 0.11, 0.22, 0.09, -0.2)
     relief.spot(0.0, p.brow_y - 0.25, 0.6, 0.25, 0.07)
     relief.spot(0.0, p.brow_y + 0.08, 0.14, 0.14, -0.22 * unit(4))
@@ -65,7 +66,7 @@ def photograph(
 
     count, side, _ = painted.shape
     pose = face.pose
-    harsh = 0.15 + 0.55 * difficulty * dice.uniform(0.0, 1.3)
+    harsh = 0.08 + 0.7 * difficulty * dice.uniform(0.0, 1.3)
     light_x, light_y = dice.uniform(-1.0, 1.0), dice.uniform(-1.0, 0.45)
     relief = Relief(face, side)
     _shade_features(relief, face, light_x)
@@ -79,19 +80,20 @@ def photograph(
     lean = column * light_x[:, None, None] + row * light_y[:, None, None]
     round_light = 0.72 + 0.3 * height + harsh[:, None, None] * lean
     light = 1.0 + on_head * (round_light - 1.0 + relief.sum())
-    light *= 1.0 + (0.25 * dice.normal())[:, None, None] * (1.0 - on_head) * column
+    light *= 1.0 + (0.4 * difficulty * dice.normal())[:, None, None] * (1.0 - on_head) * column
     pictures = painted * np.maximum(light, 0.12)
 
     grain = dice.noise.reshape(count, side, side)
     coarse = np.ascontiguousarray(grain[:, ::4, ::4])
     texture = dice.uniform(1.0, 3.0 + 9.0 * difficulty)
-    blur = dice.uniform(0.25, 0.45 + 0.75 * difficulty)
+    blur = dice.uniform(0.25, 0.4 + 0.6 * difficulty)
     for index in range(count):
         pictures[index] += texture[index] * cv2.resize(coarse[index], (side, side), interpolation=cv2.INTER_LINEAR)
         pictures[index] = cv2.GaussianBlur(pictures[index], (5, 5), blur[index])
-    contrast = 1.0 + dice.normal(0.35 * (0.4 + difficulty), 1.6)
-    middle = pictures.mean(axis=(1, 2))
-    target = 0.35 * 128.0 + 0.65 * middle + dice.normal(22.0 * (0.3 + difficulty))
+    middle, spread = pictures.mean(axis=(1, 2)), pictures.std(axis=(1, 2))
+    # Cameras expose for the picture: most use the whole range of grey levels.
+    contrast = (0.4 + 0.6 * 62.0 / np.maximum(spread, 15.0)) * (1.0 + dice.normal(0.22 * (0.15 + 1.4 * difficulty), 1.7))
+    target = 0.5 * 122.0 + 0.5 * middle + dice.normal(20.0 * (0.15 + 1.3 * difficulty))
     pictures = (pictures - middle[:, None, None]) * contrast[:, None, None] + target[:, None, None]
-    pictures += (dice.uniform(0.5, 2.0 + 9.0 * difficulty))[:, None, None] * grain
+    pictures += (dice.uniform(0.5, 2.0 + 8.0 * difficulty))[:, None, None] * grain
     return np.rint(np.clip(pictures, 0.0, 255.0)).astype(np.uint8)[..., None]

@@ -17,7 +17,7 @@ DEFAULTS = {"images": 10_000, "difficulty": 0.5, "label_noise": 0.1, "seed": 0}
 # Fewer images would leave a class without one in some split.
 LEAST_IMAGES = 200
 SHARES = (0.8, 0.1, 0.1)
-CHUNK = 256
+CHUNK = 128
 
 
 def make(images: int = 10_000, difficulty: float = 0.5, label_noise: float = 0.1, seed: int = 0) -> ImageSet:
