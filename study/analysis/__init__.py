@@ -1,0 +1,1 @@
+"""Analysis: numbers from stored predictions. Nothing here trains, and nothing reaches TensorFlow."""

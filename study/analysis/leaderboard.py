@@ -1,0 +1,117 @@
+"""The leaderboard: mean and spread over seeds of every recipe, ranked by the selection split."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from study.analysis.recipes import Naming, Recipe, is_leaky
+from study.analysis.runs import ScoredRun
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and spread of a number over seeds.
+
+    Attributes:
+        mean: Mean over the runs that have the number; None where none has.
+        deviation: Sample standard deviation (n - 1); None below two runs.
+    """
+
+    mean: float | None
+    deviation: float | None
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread:
+        """Summarise values; None and nan are left out."""
+        found = [float(value) for value in values if value is not None and np.isfinite(value)]
+        if not found:
+            return cls(None, None)
+        return cls(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else None)
+
+
+#: Every number of the leaderboard, by name. Accuracies, F1 and recalls lie in 0..1.
+MEASURES: Mapping[str, Callable[[ScoredRun], float | None]] = {
+    "selection_accuracy": lambda run: run.selection.accuracy,
+    "test_accuracy": lambda run: run.test.accuracy,
+    "test_macro_f1": lambda run: run.test.macro_f1,
+    "test_balanced_accuracy": lambda run: run.test.balanced_accuracy,
+    "test_log_loss": lambda run: run.test.log_loss,
+    "selection_log_loss": lambda run: run.selection.log_loss,
+    "selection_accuracy_flipped": lambda run: run.selection_accuracy_flipped,
+    "test_accuracy_flipped": lambda run: run.test_accuracy_flipped,
+    "parameters": lambda run: run.record.cost.get("parameters"),
+    "macs": lambda run: run.record.cost.get("macs"),
+    "latency_single_ms": lambda run: run.record.cost.get("latency_single_ms"),
+    "latency_batch_ms": lambda run: run.record.cost.get("latency_batch_ms"),
+    "peak_memory_mb": lambda run: run.record.cost.get("peak_memory_mb"),
+    "train_s": lambda run: run.record.timing.get("train_s"),
+    "wall_s": lambda run: run.record.timing.get("wall_s"),
+    "train_images_per_s": lambda run: run.record.timing.get("train_images_per_s"),
+    "epochs": lambda run: len(run.record.history),
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One recipe's place.
+
+    Attributes:
+        rank: 1 for the best mean selection accuracy; None for leaky recipes, which are never ranked.
+        recipe: The recipe.
+        runs: Its finished runs, by seed.
+        measures: Mean and spread over these runs, by the names of ``MEASURES``.
+        worst_class: Index of the class with the lowest mean recall on the test split.
+        worst_recall: That recall over the runs.
+    """
+
+    rank: int | None
+    recipe: Recipe
+    runs: tuple[ScoredRun, ...]
+    measures: Mapping[str, Spread]
+    worst_class: int
+    worst_recall: Spread
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the runs, ascending."""
+        return tuple(run.spec.seed for run in self.runs)
+
+    @property
+    def unconverged(self) -> int:
+        """Number of runs whose best epoch is the last one."""
+        return sum(not run.converged for run in self.runs)
+
+
+def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
+    """Rank recipes by mean selection accuracy, then by selection loss; leaky ones follow unranked, in table order."""
+    groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
+    for run in runs:
+        groups[naming.of(run.record)].append(run)
+    standings = [_standing(recipe, sorted(group, key=lambda run: run.spec.seed)) for recipe, group in groups.items()]
+    leaky = [one for one in standings if any(is_leaky(run.record) for run in one.runs)]
+    ranked = [one for one in standings if one not in leaky]
+    ranked.sort(key=lambda one: (*_quality(one), naming.order(one.recipe)))
+    leaky.sort(key=lambda one: naming.order(one.recipe))
+    return [_placed(one, place) for place, one in enumerate(ranked, start=1)] + leaky
+
+
+def _standing(recipe: Recipe, runs: list[ScoredRun]) -> Standing:
+    measures = {name: Spread.of(measure(run) for run in runs) for name, measure in MEASURES.items()}
+    recalls = np.stack([run.test.recall for run in runs])
+    worst = int(np.nanargmin(recalls.mean(axis=0)))
+    return Standing(None, recipe, tuple(runs), measures, worst, Spread.of(recalls[:, worst]))
+
+
+def _quality(standing: Standing) -> tuple[float, float]:
+    loss = standing.measures["selection_log_loss"].mean
+    return (-(standing.measures["selection_accuracy"].mean or 0.0), float("inf") if loss is None else loss)
+
+
+def _placed(standing: Standing, place: int) -> Standing:
+    from dataclasses import replace
+
+    return replace(standing, rank=place)

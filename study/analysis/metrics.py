@@ -1,0 +1,85 @@
+"""Scores of one set of predicted probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one network scores on one split; arrays are in class order.
+
+    Attributes:
+        accuracy: Share of right answers, 0..1.
+        balanced_accuracy: Mean recall over the classes that have images.
+        macro_f1: Mean F1 over the classes that have images.
+        log_loss: Mean negative natural logarithm of the true class's probability; nan where probabilities are not finite.
+        precision: float64 (classes,); 0 where a class is never predicted.
+        recall: float64 (classes,); nan where a class has no images.
+        f1: float64 (classes,); nan where a class has no images.
+        support: int64 (classes,), images of each class.
+        confusion: int64 (classes, classes), rows are true classes and columns predicted ones.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    log_loss: float
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    support: NDArray[np.int64]
+    confusion: NDArray[np.int64]
+
+    @property
+    def worst_class(self) -> int:
+        """Index of the class with the lowest recall (the first of equals) among the classes that have images."""
+        return int(np.nanargmin(self.recall))
+
+
+def predicted(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the most probable class (int64, (n,)); the first of equals."""
+    return np.argmax(probabilities, axis=1).astype(np.int64)
+
+
+def accuracy(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
+    """Return the share of images whose most probable class is the true one, 0..1."""
+    return float(np.mean(predicted(probabilities) == labels))
+
+
+def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Scores:
+    """Score predictions.
+
+    Args:
+        labels: int64 (n,), true classes, n >= 1.
+        probabilities: float (n, classes), rows that sum to 1.
+
+    Raises:
+        ValueError: shapes do not match, or there are no images.
+    """
+    from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+    if len(labels) == 0 or len(labels) != len(probabilities):
+        raise ValueError(f"scores need one row of probabilities a label, got {len(labels)} and {len(probabilities)}.")
+    classes = np.arange(probabilities.shape[1])
+    answers = predicted(probabilities)
+    precision, recall, f1, support = precision_recall_fscore_support(labels, answers, labels=classes, zero_division=0.0)
+    present = support > 0
+    loss = float("nan")
+    if np.isfinite(probabilities).all():
+        rows = np.asarray(probabilities, dtype=np.float64)
+        loss = float(log_loss(labels, rows / rows.sum(axis=1, keepdims=True), labels=classes))
+    return Scores(
+        accuracy=float(np.mean(answers == labels)),
+        balanced_accuracy=float(recall[present].mean()),
+        macro_f1=float(f1[present].mean()),
+        log_loss=loss,
+        precision=precision,
+        recall=np.where(present, recall, np.nan),
+        f1=np.where(present, f1, np.nan),
+        support=support.astype(np.int64),
+        confusion=confusion_matrix(labels, answers, labels=classes).astype(np.int64),
+    )

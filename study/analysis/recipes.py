@@ -1,0 +1,131 @@
+"""Recipes: how runs are named, ordered and grouped in every table and figure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from study.record import Record
+from study.spec import Spec, content_hash
+
+#: The four that differ in sampling and augmentation only come first, in this order.
+SHARED_PROTOCOLS = ("baseline", "oversample", "augment", "oversample+augment")
+
+
+@dataclass(frozen=True, order=False)
+class Recipe:
+    """What a study compares: a model and a protocol, as they are shown.
+
+    Attributes:
+        model: Model name, with ``(random weights)`` where a transfer network started from none.
+        protocol: Protocol name; says ``leaky`` where it saw or chose on the test split.
+    """
+
+    model: str
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.model} / {self.protocol}"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The names of a study's records and their order.
+
+    Attributes:
+        recipes: Recipe of every record, by run key.
+        models: Model names in the order of every table: custom before transfer, then by name.
+        protocols: Protocol names in the order of every table: the shared four, others, as published, leaky.
+    """
+
+    recipes: Mapping[str, Recipe]
+    models: tuple[str, ...]
+    protocols: tuple[str, ...]
+
+    def of(self, record: Record) -> Recipe:
+        """Return a record's recipe."""
+        return self.recipes[record.key]
+
+    def order(self, recipe: Recipe) -> tuple[int, int]:
+        """Return the sort key that puts recipes in the order of every table."""
+        return (self.models.index(recipe.model), self.protocols.index(recipe.protocol))
+
+
+def is_leaky(record: Record) -> bool:
+    """Tell whether a record is leaky; a failed run has measured nothing, so its protocol is asked too."""
+    return record.leaky or record.spec.protocol.get("leak", "none") != "none"
+
+
+def random_weights(spec: Spec) -> bool:
+    """Tell whether a transfer network was trained from random weights."""
+    return spec.model.get("family") == "transfer" and spec.weights.get("source") == "none"
+
+
+def name_records(records: Iterable[Record]) -> Naming:
+    """Name every record so that two runs share a recipe only where they differ in nothing but the seed."""
+    records = list(records)
+    twins: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        twins[(_model_name(record), _protocol_name(record))].append(record)
+    recipes = {}
+    for (model, protocol), group in twins.items():
+        for record in group:
+            recipes[record.key] = Recipe(model, protocol + _difference(record.spec, [other.spec for other in group]))
+    model_keys = {recipes[record.key].model: _model_order(record) for record in records}
+    protocol_keys = {recipes[record.key].protocol: _protocol_order(record) for record in records}
+    return Naming(
+        recipes,
+        tuple(sorted(model_keys, key=lambda name: (model_keys[name], name))),
+        tuple(sorted(protocol_keys, key=lambda name: (protocol_keys[name], name))),
+    )
+
+
+def _model_name(record: Record) -> str:
+    mark = {"none": " (random weights)", "file": " (weights file)"}.get(record.spec.weights.get("source", ""), "")
+    return record.spec.model["name"] + (mark if record.spec.model.get("family") == "transfer" else "")
+
+
+def _protocol_name(record: Record) -> str:
+    name = record.spec.protocol["name"]
+    return f"{name} (leaky)" if is_leaky(record) and not name.startswith("leaky") else str(name)
+
+
+def _without_seed(spec: Spec) -> dict[str, Any]:
+    data = spec.to_json()
+    del data["seed"]
+    return data
+
+
+def _difference(spec: Spec, others: list[Spec]) -> str:
+    """Return what tells a spec apart from others of the same names, in brackets; empty where nothing but seeds differ."""
+    if len({content_hash(_without_seed(other)) for other in others}) == 1:
+        return ""
+    aspects = {
+        "budget": lambda one: f"{one.budget} budget",
+        "side": lambda one: f"{one.side_px} px",
+        "precision": lambda one: one.precision,
+        "backend": lambda one: one.backend,
+        "version": lambda one: f"version {one.model.get('version')}",
+        "updates": lambda one: f"{sum(phase['updates'] for phase in one.protocol['phases'])} updates",
+    }
+    told = {name: say for name, say in aspects.items() if len({say(other) for other in others}) > 1}
+    words = [say(spec) for say in told.values()]
+    rests = defaultdict(set)
+    for other in others:
+        rests[tuple(say(other) for say in told.values())].add(content_hash(_without_seed(other)))
+    if any(len(hashes) > 1 for hashes in rests.values()):
+        words.append(f"#{content_hash(_without_seed(spec))[:6]}")
+    return f" [{', '.join(words)}]"
+
+
+def _model_order(record: Record) -> tuple[int, str]:
+    return (int(record.spec.model.get("family") == "transfer"), record.spec.model["name"])
+
+
+def _protocol_order(record: Record) -> tuple[int, int, str]:
+    name = record.spec.protocol["name"]
+    shared = SHARED_PROTOCOLS.index(name) if name in SHARED_PROTOCOLS else len(SHARED_PROTOCOLS)
+    place = 2 if is_leaky(record) else 1 if "/" in name else 0
+    return (place, shared, name)

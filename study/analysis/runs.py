@@ -1,0 +1,87 @@
+"""Scored runs: a done record together with what its stored predictions score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.metrics import Scores, accuracy, predicted, score
+from study.errors import StoreError
+from study.record import Record
+from study.spec import Spec
+from study.store import Store
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """One finished run and its scores.
+
+    Attributes:
+        record: The record, without arrays.
+        selection: Scores on the selection split, by which runs are ranked.
+        test: Scores on the test split.
+        selection_accuracy_flipped: Selection accuracy of the mean of plain and mirrored probabilities.
+        test_accuracy_flipped: The same on the test split.
+        answers: int64 (n test images,), predicted classes on the test split, in the data set's order.
+        correct: bool (n test images,), which of them are right.
+    """
+
+    record: Record
+    selection: Scores
+    test: Scores
+    selection_accuracy_flipped: float
+    test_accuracy_flipped: float
+    answers: NDArray[np.int64]
+    correct: NDArray[np.bool_]
+
+    @property
+    def spec(self) -> Spec:
+        """What was run."""
+        return self.record.spec
+
+    @property
+    def converged(self) -> bool:
+        """False where the best epoch is the last one."""
+        return bool(self.record.outcome.get("converged", True))
+
+
+def score_run(record: Record) -> ScoredRun:
+    """Score a done record that carries its arrays.
+
+    Raises:
+        StoreError: the arrays are missing or do not fit each other or the classes.
+    """
+    from dataclasses import replace
+
+    arrays = record.arrays
+    classes = len(record.dataset["classes"])
+    try:
+        scores = {split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"]) for split in ("selection", "test")}
+        flipped = {split: _accuracy_flipped(arrays, split) for split in ("selection", "test")}
+    except (KeyError, ValueError) as error:
+        raise StoreError(f"the predictions of {record.key} do not fit its labels ({error}). Run it again.") from error
+    if scores["test"].support.shape != (classes,):
+        found = scores["test"].support.size
+        raise StoreError(f"the predictions of {record.key} must have {classes} classes, found {found}. Run it again.")
+    answers = predicted(arrays["test_probabilities"])
+    return ScoredRun(
+        record=replace(record, arrays={}),
+        selection=scores["selection"],
+        test=scores["test"],
+        selection_accuracy_flipped=flipped["selection"],
+        test_accuracy_flipped=flipped["test"],
+        answers=answers,
+        correct=answers == arrays["test_labels"],
+    )
+
+
+def scored_runs(store: Store, records: list[Record]) -> list[ScoredRun]:
+    """Load and score every done record among ``records``, in their order; one record's arrays are held at a time."""
+    return [score_run(store.load_arrays(record)) for record in records if record.status == "done"]
+
+
+def _accuracy_flipped(arrays: dict[str, NDArray] | object, split: str) -> float:
+    both = arrays[f"{split}_probabilities"] + arrays[f"{split}_flipped"]  # type: ignore[index]
+    return accuracy(arrays[f"{split}_labels"], both)  # type: ignore[index]

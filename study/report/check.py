@@ -1,0 +1,47 @@
+"""The check: does the report on disk still say what the store says?"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from study.report.figures.picture import stored_data_hash
+from study.report.page import build_report, generated_files, report_folder
+from study.store import Store
+
+
+def check_report(store: Store, reports: str | Path) -> list[str]:
+    """Compare Markdown, CSV and figure data (not the pixels) of the report on disk with what the store gives.
+
+    Returns:
+        One line a difference; empty where the report is up to date.
+
+    Raises:
+        StoreError: the study has no records, or a record cannot be read.
+    """
+    report = build_report(store)
+    folder = report_folder(store, reports)
+    texts = {"README.md": report.markdown} | {f"tables/{name}": text for name, text in report.tables.items()}
+    found = [line for name, text in texts.items() if (line := _text_difference(folder / name, name, text))]
+    for name, picture in report.pictures.items():
+        path = folder / "figures" / name
+        if not path.is_file():
+            found.append(f"figures/{name} is missing.")
+        elif stored_data_hash(path) != picture.data_hash:
+            found.append(f"figures/{name} shows other data than the store holds.")
+    expected = {*texts, *(f"figures/{name}" for name in report.pictures)}
+    return found + [f"{path.as_posix()} is left over." for path in generated_files(folder) if path.as_posix() not in expected]
+
+
+def _text_difference(path: Path, name: str, expected: str) -> str:
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        return f"{name} is missing."
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{name} cannot be read ({error})."
+    if text == expected:
+        return ""
+    changed = [line for line in difflib.unified_diff(text.splitlines(), expected.splitlines(), n=0, lineterm="") if line[:3] not in ("---", "+++")]
+    first = next((line for line in changed if line[:1] in "+-"), "line endings")
+    return f"{name} differs from the store, first here: {first[:160]}"

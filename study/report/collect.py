@@ -1,0 +1,91 @@
+"""Store -> plain data: everything that the report shows, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from study.analysis.effects import Pair, matched_pairs
+from study.analysis.leaderboard import Standing, leaderboard
+from study.analysis.recipes import Naming, Recipe, name_records
+from study.analysis.runs import ScoredRun, scored_runs
+from study.errors import StoreError
+from study.record import Record
+from study.store import Store
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """One study as the report needs it.
+
+    Attributes:
+        study: The study's name.
+        card: The dataset's card (``ImageSet.card``).
+        records: Every record in table order (models, protocols, seeds).
+        naming: Names and order of models and protocols.
+        runs: The scored runs, in the order of ``records``.
+        standings: The leaderboard.
+        pairs: The matched pairs of every factor.
+    """
+
+    study: str
+    card: Mapping[str, Any]
+    records: tuple[Record, ...]
+    naming: Naming
+    runs: tuple[ScoredRun, ...]
+    standings: tuple[Standing, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in label order."""
+        return list(self.card["classes"])
+
+    @property
+    def ranked(self) -> list[Standing]:
+        """The standings that have a rank."""
+        return [standing for standing in self.standings if standing.rank is not None]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Every seed of the study, ascending."""
+        return sorted({record.spec.seed for record in self.records})
+
+    @property
+    def unfinished(self) -> list[Record]:
+        """Failed and skipped records."""
+        return [record for record in self.records if record.status != "done"]
+
+    @property
+    def majority_share(self) -> float:
+        """Share of the most frequent training class in the test split: what a network scores that looks at nothing."""
+        counts = self.card["counts"]
+        return counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"])
+
+    def recipe(self, record: Record) -> Recipe:
+        """Return a record's recipe."""
+        return self.naming.of(record)
+
+
+def collect(store: Store) -> StudyData:
+    """Read and score a study.
+
+    Raises:
+        StoreError: the study has no records, or a record cannot be read.
+    """
+    records = store.records()
+    if not records:
+        raise StoreError(f"study {store.study!r} has no records in {store.results}: run it first or give --results.")
+    naming = name_records(records)
+    records.sort(key=lambda record: (naming.order(naming.of(record)), record.spec.seed, record.spec.hash))
+    runs = scored_runs(store, records)
+    return StudyData(
+        study=store.study,
+        card=records[0].dataset,
+        records=tuple(records),
+        naming=naming,
+        runs=tuple(runs),
+        standings=tuple(leaderboard(runs, naming)),
+        pairs=tuple(matched_pairs(runs, naming)),
+    )

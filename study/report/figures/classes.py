@@ -1,0 +1,50 @@
+"""Heatmaps of per-class scores: recipes down, classes across."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from study.report.collect import StudyData
+from study.report.figures.picture import WIDTH_IN, Picture, new_figure
+from study.report.tables.results import class_spreads
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+
+
+def class_picture(data: StudyData, measure: str) -> Picture:
+    """Show one of precision, recall or F1 on the test split, mean over seeds, in percent."""
+    rows = [[spread.mean for spread in class_spreads(one, measure)] for one in data.standings]
+    names = [str(one.recipe) for one in data.standings]
+    return Picture(
+        f"per-class-{measure}",
+        f"Heatmap of {TITLES[measure]} by recipe and class",
+        {"recipes": names, "classes": data.classes, "values": rows},
+        lambda: _draw(rows, names, data.classes, TITLES[measure]),
+    )
+
+
+def _draw(rows: list[list[float | None]], names: list[str], classes: list[str], title: str) -> Figure:
+    import numpy as np
+    import seaborn
+
+    height = 0.27 * len(rows) + 1.1
+    figure = new_figure(height)
+    left = min(0.45, 0.075 * max(map(len, names)) / WIDTH_IN + 0.02)
+    bottom, top = 0.12 / height, 0.75 / height
+    axes = figure.add_axes((left, bottom, 0.91 - left, 1 - bottom - top))
+    bar = figure.add_axes((0.925, bottom, 0.014, 1 - bottom - top))
+    values = 100 * np.array(rows, dtype=np.float64)
+    seaborn.heatmap(
+        values, ax=axes, cbar_ax=bar, cmap="cividis", vmin=0, vmax=100, annot=len(classes) <= 20, fmt=".0f",
+        annot_kws={"fontsize": 9}, linewidths=0.6, linecolor="white", xticklabels=classes, yticklabels=names,
+    )  # fmt: skip
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, rotation=0)
+    if len(classes) > 8:
+        axes.set_xticks(axes.get_xticks(), classes, rotation=30, ha="left")
+    bar.tick_params(labelsize=8)
+    figure.text(0.99, 1 - 0.1 / height, f"{title} on the test split, %", ha="right", va="top", fontsize=10.5)
+    return figure

@@ -1,0 +1,135 @@
+"""Learning curves: an overview of all models, and loss and accuracy of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from study.report.collect import StudyData
+from study.report.figures.picture import Picture, file_name, new_figure, protocol_colours
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_KEPT = ("phase", "loss", "accuracy", "selection_loss", "selection_accuracy")
+
+
+def overview_picture(data: StudyData) -> Picture:
+    """Show selection accuracy by epoch, one panel a model."""
+    curves = {model: _curves(data, model) for model in _trained(data)}
+    colours = protocol_colours(data.naming.protocols)
+    return Picture(
+        "learning-curves",
+        "Selection accuracy by epoch, one panel a model",
+        {model: _only(found, ("selection_accuracy",)) for model, found in curves.items()},
+        lambda: _draw_overview(curves, colours),
+    )
+
+
+def model_pictures(data: StudyData) -> dict[str, Picture]:
+    """Return, by model name, a picture of loss and accuracy on the training batches and on the selection split."""
+    colours = protocol_colours(data.naming.protocols)
+    return {model: _model_picture(model, _curves(data, model), colours) for model in _trained(data)}
+
+
+def _trained(data: StudyData) -> list[str]:
+    """Models with at least one finished run that has a history."""
+    found = {data.recipe(run.record).model for run in data.runs if run.record.history}
+    return [model for model in data.naming.models if model in found]
+
+
+def _curves(data: StudyData, model: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "protocol": data.recipe(run.record).protocol,
+            "seed": run.spec.seed,
+            "best": run.record.outcome.get("best_epoch"),
+            "rows": [{name: row.get(name) for name in _KEPT} for row in run.record.history],
+        }
+        for run in data.runs
+        if data.recipe(run.record).model == model and run.record.history
+    ]
+
+
+def _only(curves: list[dict[str, Any]], names: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [curve | {"rows": [[row[name] for name in names] for row in curve["rows"]]} for curve in curves]
+
+
+def _model_picture(model: str, curves: list[dict[str, Any]], colours: dict[str, str]) -> Picture:
+    return Picture(
+        f"curves-{file_name(model)}",
+        f"Loss and accuracy of {model} by epoch on training batches and on the selection split",
+        _only(curves, _KEPT),
+        lambda: _draw_model(curves, colours),
+    )
+
+
+def _draw_overview(curves: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
+    columns = min(3, len(curves))
+    rows = -(-len(curves) // columns)
+    height = 2.3 * rows + 0.75
+    figure = new_figure(height)
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    figure.subplots_adjust(
+        left=0.07, right=0.99, top=1 - 0.65 / height, bottom=0.5 / height, wspace=0.08, hspace=0.45
+    )
+    for place, axes in enumerate(grid.flat):
+        if place >= len(curves):
+            axes.set_visible(False)
+            continue
+        model = list(curves)[place]
+        _lines(axes, curves[model], "selection_accuracy", "-", colours, scale=100)
+        axes.set_title(model)
+        axes.set_xlabel("epoch" if place >= len(curves) - columns else "")
+        axes.set_ylabel("selection accuracy, %" if place % columns == 0 else "")
+    _legend(figure, [curve for found in curves.values() for curve in found], colours, styles=False)
+    return figure
+
+
+def _draw_model(curves: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
+    height = 3.5
+    figure = new_figure(height)
+    loss, accuracy = figure.subplots(1, 2)
+    figure.subplots_adjust(left=0.065, right=0.99, top=1 - 0.6 / height, bottom=0.5 / height, wspace=0.18)
+    for axes, name, scale, label in ((loss, "loss", 1, "loss"), (accuracy, "accuracy", 100, "accuracy, %")):
+        _lines(axes, curves, name, "--", colours, scale, width=1.0, best=False)
+        _lines(axes, curves, f"selection_{name}", "-", colours, scale)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+    _legend(figure, curves, colours, styles=True)
+    return figure
+
+
+def _lines(
+    axes: Axes, curves: list[dict[str, Any]], name: str, style: str, colours: dict[str, str], scale: float,
+    width: float = 1.6, best: bool = True,
+) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for curve in curves:
+        values = [float("nan") if row[name] is None else scale * row[name] for row in curve["rows"]]
+        epochs = range(1, len(values) + 1)
+        colour = colours[curve["protocol"]]
+        axes.plot(epochs, values, style, color=colour, linewidth=width, alpha=0.9, marker="." if len(values) == 1 else None)
+        starts = [place for place in range(1, len(values)) if curve["rows"][place]["phase"] != curve["rows"][place - 1]["phase"]]
+        axes.plot([place + 1 for place in starts], [values[place] for place in starts], "|", color=colour, markersize=9)
+        if best and curve["best"] is not None and 0 <= curve["best"] < len(values):
+            axes.plot(curve["best"] + 1, values[curve["best"]], "o", color=colour, markersize=5)
+    axes.grid(axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _legend(figure: Figure, curves: list[dict[str, Any]], colours: dict[str, str], styles: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    used = {curve["protocol"] for curve in curves}
+    handles = [Line2D([], [], color=colour, label=name, linewidth=2) for name, colour in colours.items() if name in used]
+    if styles:
+        handles += [Line2D([], [], color="#333333", label="selection"), Line2D([], [], color="#333333", linestyle="--", label="training")]
+    handles.append(Line2D([], [], color="#333333", linestyle="", marker="o", markersize=5, label="epoch kept"))
+    if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):
+        handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="new phase"))
+    figure.legend(
+        handles=handles, loc="upper center", ncols=min(len(handles), 5 if styles else 4 if len(handles) > 6 else 6),
+        fontsize=9, columnspacing=1.4, handlelength=1.6, borderaxespad=0.2,
+    )

@@ -1,0 +1,69 @@
+"""The leaderboard as a picture: selection and test accuracy of every recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from study.report.collect import StudyData
+from study.report.figures.picture import WIDTH_IN, Picture, new_figure, protocol_colours
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: More rows than this make a picture that nobody reads; the table has them all.
+MOST_ROWS = 40
+
+
+def ranking_picture(data: StudyData) -> Picture:
+    """Show the best recipes, best on top, with one small mark a seed."""
+    rows = [
+        {
+            "recipe": str(one.recipe),
+            "protocol": one.recipe.protocol,
+            "selection": [run.selection.accuracy for run in one.runs],
+            "test": [run.test.accuracy for run in one.runs],
+            "ranked": one.rank is not None,
+        }
+        for one in data.standings[:MOST_ROWS]
+    ]
+    content = {"rows": rows, "majority": data.majority_share, "bound": data.card.get("bound")}
+    colours = protocol_colours(data.naming.protocols)
+    return Picture(
+        "leaderboard",
+        "Selection and test accuracy of every recipe in the order of the leaderboard",
+        content,
+        lambda: _draw(rows, data.majority_share, data.card.get("bound"), colours),
+    )
+
+
+def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[str, str]) -> Figure:
+    from matplotlib.lines import Line2D
+
+    height = 0.27 * len(rows) + 1.25
+    figure = new_figure(height)
+    longest = max(len(row["recipe"]) for row in rows)
+    left = min(0.45, 0.075 * longest / WIDTH_IN + 0.02)
+    axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 1.15 / height))
+    for place, row in enumerate(rows):
+        colour = colours[row["protocol"]]
+        selection, test = (100 * sum(row[split]) / len(row[split]) for split in ("selection", "test"))
+        axes.plot([selection, test], [place, place], color=colour, linewidth=1.2, alpha=0.6, zorder=2)
+        if len(row["test"]) > 1:
+            axes.plot([100 * value for value in row["test"]], [place] * len(row["test"]), "|", color=colour, markersize=9, zorder=2)
+        axes.plot(test, place, "o", color=colour, markersize=7, zorder=3)
+        axes.plot(selection, place, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, zorder=4)
+    axes.set_yticks(range(len(rows)), [row["recipe"] + ("" if row["ranked"] else " – not ranked") for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("accuracy, %")
+    axes.grid(axis="x")
+    axes.tick_params(axis="y", length=0)
+    lines = [("majority class", majority, ":")] + ([("bound set by label noise", bound, "--")] if bound else [])
+    for _, value, style in lines:
+        axes.axvline(100 * value, color="#333333", linestyle=style, linewidth=1.1, zorder=1)
+    grey = {"color": "#333333", "linestyle": "", "marker": "o", "markersize": 7}
+    handles = [Line2D([], [], markerfacecolor="white", label="selection", **grey), Line2D([], [], label="test", **grey)]
+    if any(len(row["test"]) > 1 for row in rows):
+        handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="test, each seed"))
+    handles += [Line2D([], [], color="#333333", linestyle=style, linewidth=1.1, label=name) for name, _, style in lines]
+    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=len(handles), borderaxespad=0.3)
+    return figure

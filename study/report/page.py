@@ -1,0 +1,179 @@
+"""The page: data, tables and pictures put together into ``reports/<study>/``."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from study.report.collect import StudyData, collect
+from study.report.conclusions import conclusions
+from study.report.figures.classes import class_picture
+from study.report.figures.confusion import confusion_pictures
+from study.report.figures.curves import model_pictures, overview_picture
+from study.report.figures.effects import effects_picture
+from study.report.figures.picture import Picture
+from study.report.figures.ranking import ranking_picture
+from study.report.tables import results, runs, setup
+from study.report.tables.table import Table
+from study.report.wording import code, escape, listed, percent, plural, ranges
+from study.store import Store, write_atomically
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report before it is written.
+
+    Attributes:
+        markdown: The page.
+        tables: CSV text by path below ``tables/``.
+        pictures: Pictures by path below ``figures/``.
+    """
+
+    markdown: str
+    tables: Mapping[str, str]
+    pictures: Mapping[str, Picture]
+
+
+def report_folder(store: Store, reports: str | Path) -> Path:
+    """Return where a study's report is kept."""
+    return Path(reports) / store.study
+
+
+def build_report(store: Store) -> Report:
+    """Build the report of a study without drawing or writing anything.
+
+    Raises:
+        StoreError: the study has no records, or a record cannot be read.
+    """
+    data = collect(store)
+    tables = _tables(data)
+    pictures = _pictures(data)
+    confusions = confusion_pictures(data)
+    curves = model_pictures(data)
+    every = [*pictures.values(), *curves.values(), *(one for found in confusions.values() for one in found)]
+    markdown = _render(data=data, tables=tables, pictures=pictures, confusions=confusions, curves=curves, **_facts(data))
+    kept = [table for table in [*tables.values(), results.per_class_table(data), *results.confusion_tables(data)] if table.name]
+    return Report(
+        markdown=markdown,
+        tables={f"{table.name}.csv": table.csv() for table in kept},
+        pictures={f"{picture.name}.png": picture for picture in every},
+    )
+
+
+def write_report(store: Store, reports: str | Path) -> Path:
+    """Write ``<reports>/<study>/README.md`` with figures and tables, and remove generated files that it no longer has.
+
+    Returns:
+        The path of the README.
+
+    Raises:
+        StoreError: the study has no records, a record cannot be read, or the folder cannot be written.
+    """
+    report = build_report(store)
+    folder = report_folder(store, reports)
+    for name, text in report.tables.items():
+        write_atomically(folder / "tables" / name, text.encode())
+    for name, picture in report.pictures.items():
+        write_atomically(folder / "figures" / name, picture.png())
+    for path in generated_files(folder):
+        kept = report.tables if path.parts[0] == "tables" else report.pictures
+        if path.relative_to(path.parts[0]).as_posix() not in kept:
+            (folder / path).unlink()
+    page = folder / "README.md"
+    write_atomically(page, report.markdown.encode())  # last, so that it never names what is not there
+    return page
+
+
+def generated_files(folder: Path) -> list[Path]:
+    """Return the tables and figures that lie in a report's folder, relative to it, sorted."""
+    found = [*(folder / "tables").rglob("*.csv"), *(folder / "figures").rglob("*.png")]
+    return sorted(path.relative_to(folder) for path in found)
+
+
+def _tables(data: StudyData) -> dict[str, Table]:
+    tables = {
+        "counts": setup.counts_table(data),
+        "models": setup.models_table(data),
+        "protocols": setup.protocols_table(data),
+        "schedules": setup.schedule_table(data),
+        "coverage": runs.coverage_table(data),
+        "unfinished": runs.unfinished_table(data),
+        "run_keys": runs.run_keys_table(data),
+    }
+    if data.runs:
+        tables |= {
+            "leaderboard": results.leaderboard_table(data),
+            "cost": results.cost_table(data),
+            "flip": results.flip_table(data),
+            "effects": results.effects_table(data),
+            "recall_effects": results.recall_effects_table(data),
+            "contamination": runs.contamination_table(data),
+            "versions": runs.versions_table(data),
+            **{measure: results.class_measure_table(data, measure) for measure in results.CLASS_MEASURES},
+        }
+    return tables
+
+
+def _pictures(data: StudyData) -> dict[str, Picture]:
+    if not data.runs:
+        return {}
+    pictures = {"ranking": ranking_picture(data), "curves": overview_picture(data)}
+    if data.pairs:
+        pictures["effects"] = effects_picture(data)
+    return pictures | {measure: class_picture(data, measure) for measure in results.CLASS_MEASURES}
+
+
+def _facts(data: StudyData) -> dict[str, Any]:
+    """Return the small facts that the template names."""
+    statuses = [(status, sum(one.status == status for one in data.records)) for status in ("done", "failed", "skipped")]
+    return {
+        "conclusions": conclusions(data),
+        "title": f"{data.study}: drawn faces (synthetic)" if data.card.get("drawn") else data.study,
+        "budgets": listed(sorted({record.spec.budget for record in data.records})),
+        "seeds": ranges(data.seeds),
+        "statuses": ", ".join(f"{count} {status}" for status, count in statuses if count),
+        "missing": len(runs.missing_cells(data)),
+        "unconverged": sum(not run.converged for run in data.runs),
+        "random_weights": any("(random weights)" in name for name in data.naming.models),
+        "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
+        "leaky": any(standing.rank is None for standing in data.standings),
+        "commands": _commands(data),
+        "confusion_names": [run.record.key for run in data.runs],
+    }
+
+
+def _commands(data: StudyData) -> list[str]:
+    """Return the command that trains what the study holds, and the one that checks the report."""
+    records = [record for record in data.records]
+    source = "synthetic" if data.card.get("drawn") else "PATH"
+    words = ["study", "run", "--data", source, "--study", data.study]
+    words += ["--models", ",".join(dict.fromkeys(record.spec.model["name"] for record in records))]
+    words += ["--protocols", ",".join(dict.fromkeys(record.spec.protocol["name"] for record in records))]
+    words += ["--seeds", ",".join(map(str, data.seeds))]
+    budgets = sorted({record.spec.budget for record in records})
+    if len(budgets) == 1:
+        words += ["--budget", budgets[0]]
+    precisions = sorted({record.spec.precision for record in records})
+    if len(precisions) == 1:
+        words += ["--precision", precisions[0]]
+    return [shlex.join(words), shlex.join(["study", "report", data.study, "--check"])]
+
+
+def _render(**names: Any) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    # Markdown, not HTML: every value that is not ours passes through `md` instead of HTML escaping.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    environment.filters |= {"md": escape, "code": code, "percent": percent, "plural": plural}
+    text = environment.get_template("report.md.j2").render(**names)
+    lines = [line.rstrip() for line in text.splitlines()]
+    tidy = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
+    return "\n".join(tidy).strip() + "\n"

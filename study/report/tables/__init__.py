@@ -1,0 +1,1 @@
+"""Tables of the report, each shown as Markdown and kept as CSV."""

@@ -1,0 +1,137 @@
+"""Tables of runs: which exist, which failed, what they saw, with what they were made."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+from study.report.collect import StudyData
+from study.report.tables.table import Column, Table
+from study.report.wording import NOTHING, code, escape, percent, ranges, without_paths
+
+_SEEN = ("trained_on_test_ids", "test_copies_in_train", "selection_copies_in_train", "selected_on_test", "leaky")
+
+
+def coverage_table(data: StudyData) -> Table:
+    """Models by protocols: the seeds that are done, and those that failed or have no record."""
+    rows = []
+    for model in data.naming.models:
+        rows.append([model, *(_cell(data, model, protocol) for protocol in data.naming.protocols)])
+    columns = [Column("model", "model", right=False)]
+    columns += [Column(name, escape(name), right=False) for name in data.naming.protocols]
+    return Table("coverage", columns, rows)
+
+
+def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
+    """Return (model, protocol, seed) of the study's product that have no record.
+
+    A protocol of a family (``as-published/...``) that one model alone follows was made for that model and asks nothing of others.
+    """
+    found = {(data.recipe(one).model, data.recipe(one).protocol, one.spec.seed) for one in data.records}
+    users = defaultdict(set)
+    for model, protocol, _ in found:
+        users[protocol].add(model)
+    shared = [name for name in data.naming.protocols if "/" not in name or len(users[name]) > 1]
+    product = [(model, protocol, seed) for model in data.naming.models for protocol in shared for seed in data.seeds]
+    return [cell for cell in product if cell not in found]
+
+
+def unfinished_table(data: StudyData) -> Table:
+    """Failed and skipped runs with their reasons."""
+    rows = []
+    for record in data.unfinished:
+        recipe = data.recipe(record)
+        rows.append([recipe.model, recipe.protocol, record.spec.seed, record.status, without_paths(record.reason), record.key])
+    columns = [
+        Column("model", "model", right=False),
+        Column("protocol", "protocol", right=False),
+        Column("seed", "seed"),
+        Column("status", "status", right=False),
+        Column("reason", "reason", right=False),
+        Column("key", ""),
+    ]
+    return Table("unfinished", columns, rows)
+
+
+def contamination_table(data: StudyData) -> Table:
+    """What training saw of the other splits, one row for all runs that saw the same."""
+    groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for run in data.runs:
+        groups[tuple(run.record.contamination.get(name) for name in _SEEN)].append(data.recipe(run.record).protocol)
+    everything = {data.recipe(run.record).protocol for run in data.runs}
+    rows = []
+    for seen, protocols in groups.items():
+        names = [name for name in data.naming.protocols if name in protocols]
+        whole = len(groups) > 1 and set(names) == everything
+        rows.append([", ".join(names) if not whole else "several", len(protocols), *seen])
+    n = {split: sum(data.card["counts"][split]) for split in ("selection", "test")}
+    columns = [
+        Column("protocols", "protocols", right=False),
+        Column("runs", "runs"),
+        Column(_SEEN[0], "test images trained on", lambda count: _share(count, n["test"])),
+        Column(_SEEN[1], "test images with a copy in training", lambda count: _share(count, n["test"])),
+        Column(_SEEN[2], "selection images with a copy in training", lambda count: _share(count, n["selection"])),
+        Column(_SEEN[3], "chosen on test", _yes_no),
+        Column(_SEEN[4], "leaky", _yes_no),
+    ]
+    return Table("contamination", columns, rows)
+
+
+def run_keys_table(data: StudyData) -> Table:
+    """Every record's key, state and origin."""
+    rows = []
+    for record in data.records:
+        where = record.provenance
+        state = record.status if record.status != "done" or record.outcome.get("converged", True) else "done, not converged"
+        rows.append([
+            record.key, state, where.get("commit"), where.get("code"), record.predictions_sha256[:12], record.spec.budget,
+            record.spec.precision, record.spec.side_px,
+        ])  # fmt: skip
+    columns = [
+        Column("key", "run key", code, right=False),
+        Column("status", "state", right=False),
+        Column("commit", "commit", right=False),
+        Column("code", "code", right=False),
+        Column("predictions_sha256", "predictions", right=False),
+        Column("budget", ""),
+        Column("precision", ""),
+        Column("side_px", ""),
+    ]
+    return Table("runs", columns, rows)
+
+
+def versions_table(data: StudyData) -> Table:
+    """With what the finished runs were made; several values are listed with their number of runs."""
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for run in data.runs:
+        where = run.record.provenance
+        facts = {name: where.get(name) for name in ("study", "commit", "code", "python", "system", "processor", "threads")}
+        facts |= dict(where.get("versions", {})) | {"precision": run.spec.precision, "backend": run.spec.backend}
+        for name, value in facts.items():
+            seen[name][str(value or NOTHING)] += 1
+    rows = []
+    for name, values in seen.items():
+        told = sorted(values)
+        rows.append([name, told[0] if len(told) == 1 else ", ".join(f"{value} ({values[value]} runs)" for value in told)])
+    return Table("versions", [Column("what", "what", right=False), Column("value", "value", right=False)], rows)
+
+
+def _cell(data: StudyData, model: str, protocol: str) -> str:
+    found = [one for one in data.records if (data.recipe(one).model, data.recipe(one).protocol) == (model, protocol)]
+    words = []
+    for status in ("done", "failed", "skipped"):
+        seeds = [one.spec.seed for one in found if one.status == status]
+        if seeds:
+            words.append(f"{status}: {ranges(seeds)}")
+    lacking = [seed for name, other, seed in missing_cells(data) if (name, other) == (model, protocol)]
+    if lacking:
+        words.append(f"missing: {ranges(lacking)}")
+    return "; ".join(words) or NOTHING
+
+
+def _share(count: int | None, total: int) -> str:
+    return NOTHING if count is None else f"{count:,} ({percent(count / total)} %)" if count else "0"
+
+
+def _yes_no(value: bool | None) -> str:
+    return NOTHING if value is None else "yes" if value else "no"

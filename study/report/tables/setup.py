@@ -1,0 +1,173 @@
+"""Tables of what was run: class counts, models, protocols, schedules."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from study.record import Record
+from study.report.collect import StudyData
+from study.report.tables.table import Column, Table
+from study.report.wording import NOTHING, escape, large, listed, percent
+from study.spec import SPLITS, canonical_json
+
+
+def counts_table(data: StudyData) -> Table:
+    """Images per class and split, with each class's share of the training split."""
+    counts = data.card["counts"]
+    train = sum(counts["train"])
+    rows: list[list[Any]] = []
+    for place, name in enumerate(data.classes):
+        images = [counts[split][place] for split in SPLITS]
+        rows.append([name, *images, images[0] / train])
+    rows.append(["all", *(sum(counts[split]) for split in SPLITS), 1.0])
+    columns = [Column("class", "class", right=False)]
+    columns += [Column(split, split, lambda count: f"{count:,}") for split in SPLITS]
+    return Table("class-counts", [*columns, Column("train_share", "share of train, %", percent)], rows)
+
+
+def models_table(data: StudyData) -> Table:
+    """One row a model: family, weights, size, side."""
+    rows = []
+    for name in data.naming.models:
+        records = [record for record in data.records if data.recipe(record).model == name]
+        spec = records[0].spec
+        cost = next((record.cost for record in records if record.cost), {})
+        sides = sorted({record.spec.side_px for record in records})
+        rows.append([
+            name, spec.model.get("version"), spec.model.get("family"), _weights(spec.weights), spec.weights.get("sha256", ""),
+            cost.get("parameters"), cost.get("macs"), listed([str(side) for side in sides]),
+            _settings(spec.model.get("settings") or {}),
+        ])  # fmt: skip
+    columns = [
+        Column("model", "model", right=False),
+        Column("version", "version"),
+        Column("family", "family", right=False),
+        Column("weights", "starts from", right=False),
+        Column("weights_sha256", ""),
+        Column("parameters", "parameters", large),
+        Column("macs", "MACs", large),
+        Column("side_px", "side, px"),
+    ]
+    if any(row[-1] for row in rows):
+        return Table("models", [*columns, Column("settings", "settings", right=False)], rows)
+    return Table("models", columns, [row[:-1] for row in rows])
+
+
+def protocols_table(data: StudyData) -> Table:
+    """One row a protocol: what it does to the images and the loss."""
+    rows = []
+    for name in data.naming.protocols:
+        protocol = next(record for record in data.records if data.recipe(record).protocol == name).spec.protocol
+        rows.append([
+            name, protocol.get("sampling", "none"), _augmentation(protocol.get("augmentation") or {}),
+            protocol.get("mix", "none"), _loss(protocol), protocol.get("batch"), protocol.get("leak", "none"),
+            protocol.get("source", ""),
+        ])  # fmt: skip
+    used = [Column("protocol", "protocol", right=False), Column("sampling", "sampling", right=False)]
+    used += [Column("augmentation", "augmentation", right=False)]
+    used += [_unless_always_none("mix", rows, 3), Column("loss", "loss", right=False), Column("batch", "batch")]
+    return Table("protocols", [*used, _unless_always_none("leak", rows, 6), Column("source", "")], rows)
+
+
+def schedule_table(data: StudyData) -> Table:
+    """One row a phase of every distinct schedule, with who follows it."""
+    followers: dict[str, list[Record]] = defaultdict(list)
+    for record in data.records:
+        followers[canonical_json(record.spec.protocol["phases"])].append(record)
+    rows = []
+    for records in followers.values():
+        for phase in records[0].spec.protocol["phases"]:
+            optimizer = phase.get("optimizer", {})
+            rows.append([
+                _who(data, records), phase["name"], _trainable(phase.get("trainable", "all")), _optimizer(optimizer),
+                optimizer.get("rate"), phase["updates"], phase["updates"] / max(1, phase.get("updates_per_epoch", 1)),
+                _plateau(phase), phase.get("patience"),
+            ])  # fmt: skip
+    columns = [
+        Column("followed_by", "followed by", right=False),
+        Column("phase", "phase", right=False),
+        Column("trains", "trains", right=False),
+        Column("optimizer", "optimizer", right=False),
+        Column("rate", "rate", lambda rate: NOTHING if rate is None else f"{rate:g}"),
+        Column("updates", "updates, at most", lambda count: f"{count:,}"),
+        Column("epochs", "epochs", lambda epochs: f"{epochs:.3g}"),
+        Column("schedule", "schedule", right=False),
+        Column("patience", "patience", lambda epochs: NOTHING if epochs is None else str(epochs)),
+    ]
+    return Table("schedules", columns, rows)
+
+
+def _weights(weights: Mapping[str, Any]) -> str:
+    source = weights.get("source", "none")
+    if source == "file":
+        return f"file {weights.get('sha256', '')[:10]}"
+    return {"none": "random weights", "imagenet": "ImageNet"}.get(source, source)
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(settings.items()))
+
+
+def _augmentation(parts: Mapping[str, Any]) -> str:
+    words = []
+    say = {
+        "rotation_degrees": lambda value: f"rotation ±{value:g}°",
+        "translation": lambda value: f"translation ±{100 * value:g} %",
+        "zoom": lambda value: f"zoom ±{100 * value:g} %",
+    }
+    for name, value in parts.items():
+        if name == "cutout_probability" or value in (False, 0, None):
+            continue
+        if name == "cutout_side":
+            words.append(f"cutout of {value:g} side with probability {parts.get('cutout_probability', 1):g}")
+        elif value is True:
+            words.append(name.replace("_", " "))
+        else:
+            words.append(say[name](value) if name in say else f"{name.replace('_', ' ')} {value}")
+    return ", ".join(words) or "none"
+
+
+def _loss(protocol: Mapping[str, Any]) -> str:
+    smoothing = protocol.get("label_smoothing", 0.0)
+    return protocol.get("loss", "cross-entropy") + (f", label smoothing {smoothing:g}" if smoothing else "")
+
+
+def _unless_always_none(key: str, rows: list[list[Any]], place: int) -> Column:
+    return Column(key, "" if all(row[place] in ("none", "") for row in rows) else key, right=False)
+
+
+def _trainable(trainable: Any) -> str:
+    return trainable if isinstance(trainable, str) else ", ".join(map(str, trainable))
+
+
+def _optimizer(optimizer: Mapping[str, Any]) -> str:
+    rest = [f"{name.replace('_', ' ')} {value}" for name, value in optimizer.items() if name not in ("name", "rate") and value]
+    return ", ".join([str(optimizer.get("name", "")), *rest]).replace(" True", "")
+
+
+def _plateau(phase: Mapping[str, Any]) -> str:
+    words = [] if phase.get("schedule", "constant") == "constant" else [phase["schedule"]]
+    if phase.get("rates"):
+        words.append("rates " + ", ".join(f"{rate:g}" for rate in phase["rates"]))
+    plateau = phase.get("plateau")
+    if plateau:
+        words.append(f"×{plateau['factor']:g} after {plateau['patience']} epochs without a better selection loss")
+    return "; ".join(words) or "constant"
+
+
+def _who(data: StudyData, records: list[Record]) -> str:
+    """Name the followers of a schedule by family where all of a family's models follow it."""
+    models = {data.recipe(record).model for record in records}
+    protocols = {data.recipe(record).protocol for record in records}
+    words = []
+    for family in ("custom", "transfer"):
+        members = {data.recipe(one).model for one in data.records if one.spec.model.get("family") == family}
+        if len(members) > 1 and members <= models:
+            words.append(f"{family} networks")
+            models -= members
+    words += [name for name in data.naming.models if name in models]
+    if protocols == set(data.naming.protocols):
+        return ", ".join(words)
+    return f"{', '.join(words)}: {', '.join(name for name in data.naming.protocols if name in protocols)}"

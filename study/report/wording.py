@@ -1,0 +1,112 @@
+"""How numbers and names are written in the report's Markdown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from study.analysis.leaderboard import Spread
+
+NOTHING = "–"
+_ABSOLUTE_PATH = re.compile(r"(?<![\w.+/-])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:'\",;()]+)+[/\\](?=[^\s/\\:'\",;()]+)")
+
+
+def escape(text: Any) -> str:
+    """Return text that Markdown shows as it is, on one line, also inside a table or a heading."""
+    line = " ".join(str(text).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "&#36;")
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", line)
+
+
+def code(text: Any) -> str:
+    """Return text as inline code that is safe inside a table."""
+    return "`" + " ".join(str(text).split()).replace("`", "'").replace("|", "\\|") + "`"
+
+
+def without_paths(text: str) -> str:
+    """Shorten absolute paths to their last part: a report names no machine's folders."""
+    return _ABSOLUTE_PATH.sub("…/", text)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share (0..1) in percent, without the sign; a dash where there is none."""
+    return NOTHING if share is None or share != share else f"{100 * share:.{digits}f}"
+
+
+def points(difference: float | None, digits: int = 1) -> str:
+    """Write a difference of shares in percentage points, always signed, with a real minus."""
+    if difference is None or difference != difference:
+        return NOTHING
+    text = f"{100 * difference:+.{digits}f}"
+    return "0." + "0" * digits if float(text) == 0 else text.replace("-", "−")
+
+
+def spread(value: Spread, show: Any = percent) -> str:
+    """Write mean and spread over seeds; the mean alone where there is one seed."""
+    if value.mean is None:
+        return NOTHING
+    return show(value.mean) if value.deviation is None else f"{show(value.mean)} ± {show(value.deviation)}"
+
+
+def mean_of(value: Spread, show: Any) -> str:
+    """Write the mean over seeds alone."""
+    return NOTHING if value.mean is None else str(show(value.mean))
+
+
+def plain(value: float | None, digits: int = 3) -> str:
+    """Write a number with fixed digits; a dash where there is none."""
+    return NOTHING if value is None or value != value else f"{value:.{digits}f}"
+
+
+def large(value: float | None) -> str:
+    """Write a count with three significant digits and k, M or G."""
+    if value is None:
+        return NOTHING
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{_three(value / size)}{unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds as a person would say them."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 99.5:
+        return f"{_three(seconds)} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 5970:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write milliseconds with three significant digits."""
+    return NOTHING if value is None else _three(value)
+
+
+def ranges(numbers: list[int]) -> str:
+    """Write ascending integers shortly: ``0-2, 5``."""
+    parts: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+
+
+def listed(words: list[str]) -> str:
+    """Join words with commas and a final ``and``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def plural(count: int, word: str) -> str:
+    """Write a count with its word: ``1 run``, ``2 runs``."""
+    if count == 1:
+        return f"1 {word}"
+    return f"{count} {word[:-1]}ies" if word.endswith("y") else f"{count} {word}es" if word.endswith("ss") else f"{count} {word}s"
+
+
+def _three(value: float) -> str:
+    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:.{digits}f}"

@@ -1,0 +1,38 @@
+"""``study report STUDY``: write a study's report from its records, or check the one that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Argument(help="Name of the study, a folder in the results.")],
+    results: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("results"),
+    reports: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = Path("reports"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")] = False,
+) -> None:
+    """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
+    from study.errors import unknown_name
+    from study.report.check import check_report
+    from study.report.page import report_folder, write_report
+    from study.store import Store, studies
+
+    if study not in studies(results):
+        raise unknown_name("study", study, studies(results))
+    store = Store(results, study)
+    if not check:
+        typer.echo(f"The report is in {write_report(store, reports)}")
+        return
+    differences = check_report(store, reports)
+    for line in differences:
+        typer.echo(line)
+    if differences:
+        typer.echo(f"{report_folder(store, reports)} no longer matches the records: write it again with `study report {study}`.")
+        raise typer.Exit(1)
+    typer.echo(f"{report_folder(store, reports)} matches the records.")

@@ -1,0 +1,237 @@
+"""Fake records and stores: realistic results without training, for tests of whatever reads the store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.record import Record
+from study.spec import SPLITS, Spec, content_hash, derive_seed
+from study.store import Store
+
+CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+SHARES = (0.139, 0.015, 0.143, 0.251, 0.168, 0.110, 0.174)
+CUSTOM = {"cnn2": (1.6, 4_738_000, 21e6), "cnn3": (1.9, 1_277_000, 25e6), "cnn5": (2.2, 4_500_000, 121e6)}
+TRANSFER = {"vgg16": (2.3, 14_718_000, 710e6), "resnet50": (2.1, 23_602_000, 210e6)}
+PROTOCOLS = ("baseline", "oversample", "augment", "oversample+augment")
+AUGMENTATION = {
+    "flip": True, "rotation_degrees": 10, "translation": 0.1, "zoom": 0.1, "cutout_side": 0.25, "cutout_probability": 0.5,
+}
+
+
+def make_counts(train: int = 2000, selection: int = 250, test: int = 250, classes: int = 7) -> dict[str, list[int]]:
+    """Return images per class and split with FER-2013's imbalance, at least two each."""
+    shares = np.resize(SHARES, classes)
+    shares = shares / shares.sum()
+    return {
+        split: np.maximum(2, np.round(shares * n)).astype(int).tolist()
+        for split, n in zip(SPLITS, (train, selection, test), strict=True)
+    }
+
+
+def make_card(
+    name: str = "fake", counts: Mapping[str, list[int]] | None = None, classes: tuple[str, ...] = CLASSES, **more: Any
+) -> dict[str, Any]:
+    """Return a dataset card as ``ImageSet.card`` gives it."""
+    counts = dict(counts or make_counts(classes=len(classes)))
+    card = {
+        "name": name,
+        "classes": list(classes),
+        "image_shape": [48, 48, 1],
+        "counts": counts,
+        "split_source": "official split, from the Usage column",
+        "split_hashes": {split: content_hash([name, split]) for split in SPLITS},
+        "drawn": False,
+        "bound": None,
+        "notes": [],
+        "settings": {},
+        **more,
+    }
+    return {"fingerprint": content_hash(card), **card}
+
+
+def make_protocol(name: str, family: str, weights: str, train_images: int, epochs: int = 8) -> dict[str, Any]:
+    """Return a resolved protocol; ``leaky/*`` oversamples before the split."""
+    per_epoch = math.ceil(train_images / 64)
+
+    def phase(title: str, trainable: str, rate: float, count: int) -> dict[str, Any]:
+        return {
+            "name": title, "kind": title, "trainable": trainable, "optimizer": {"name": "adam", "rate": rate},
+            "updates": count * per_epoch, "updates_per_epoch": per_epoch, "patience": 8,
+            "plateau": {"factor": 0.5, "patience": 3}, "schedule": "constant", "rates": [],
+        }  # fmt: skip
+
+    if family == "custom":
+        phases = [phase("all", "all", 1e-3, epochs)]
+    else:
+        stages = [phase("stage-1", "all" if weights == "none" else "block5", 1e-4, epochs // 2)]
+        stages += [phase("stage-2", "all", 1e-5, epochs // 4)]
+        phases = stages if weights == "none" else [phase("head", "head", 1e-3, epochs // 4), *stages]
+    leaky = name.startswith("leaky/")
+    return {
+        "name": name,
+        "sampling": "oversample" if "oversample" in name else "none",
+        "augmentation": dict(AUGMENTATION) if "augment" in name else {},
+        "mix": "none",
+        "loss": "cross-entropy",
+        "label_smoothing": 0.0,
+        "batch": 64,
+        "leak": "oversample-before-split" if leaky else "none",
+        "source": "",
+        "phases": phases,
+    }
+
+
+def make_spec(
+    model: str = "cnn3", protocol: str = "baseline", seed: int = 0, *, card: Mapping[str, Any] | None = None,
+    weights: str = "imagenet", budget: str = "full", epochs: int = 8, side: int = 48,
+) -> Spec:
+    """Return the spec of one run; ``weights`` is for transfer networks only."""
+    card = card or make_card()
+    family = "transfer" if model in TRANSFER else "custom"
+    weights = weights if family == "transfer" else "none"
+    sha256 = "" if weights == "none" else content_hash([model, weights])
+    return Spec(
+        dataset={"name": card["name"], "fingerprint": card["fingerprint"]},
+        model={"name": model, "version": 1, "family": family},
+        protocol=make_protocol(protocol, family, weights, sum(card["counts"]["train"]), epochs),
+        budget=budget,
+        side_px=side,
+        weights={"source": weights, "sha256": sha256},
+        precision="float32",
+        backend="tensorflow",
+        seed=seed,
+    )
+
+
+def make_record(
+    model: str = "cnn3", protocol: str = "baseline", seed: int = 0, *, status: str = "done", converged: bool = True,
+    card: Mapping[str, Any] | None = None, skill: float | None = None, reason: str = "", **spec: Any,
+) -> Record:
+    """Return a record whose predictions follow from its names, its seed and ``skill`` (higher is better).
+
+    Images share their difficulty over all records of a card, so that runs agree on what is hard, as networks do.
+    """
+    card = card or make_card()
+    made = make_spec(model, protocol, seed, card=card, **spec)
+    where = {
+        "study": "0.1.0", "commit": "0123456789ab", "code": "abcdef012345", "python": "3.11.7",
+        "versions": {"keras": "3.15.1", "numpy": "2.4.0", "tensorflow": "2.21.0"}, "system": "Linux x86_64",
+        "processor": "Example CPU", "threads": 2, "started": "2026-01-02T03:04:05+00:00",
+    }  # fmt: skip
+    if status != "done":
+        words = reason or "ResourceExhaustedError: out of memory while allocating 512 MiB"
+        return Record(made, status, card, reason=words, traceback=f"Traceback (fake)\n{words}\n", provenance=where)
+    strength, parameters, macs = {**CUSTOM, **TRANSFER}.get(model, (1.8, 1_000_000, 20e6))
+    if skill is None:
+        gain = 0.25 * ("augment" in protocol) - 0.05 * ("oversample" in protocol) + 0.8 * protocol.startswith("leaky/")
+        skill = strength + gain - 1.2 * (made.weights["source"] == "none" and model in TRANSFER)
+    history = _make_history(made, skill, converged)
+    train_images = sum(card["counts"]["train"])
+    train_s = round(len(history) * train_images * macs / 2.5e10, 3)
+    leaky = made.protocol["leak"] != "none"
+    return Record(
+        spec=made,
+        status="done",
+        dataset=card,
+        history=history,
+        outcome={
+            "best_epoch": min(range(len(history)), key=lambda row: history[row]["selection_loss"]),
+            "stopped": {phase["name"]: "budget" for phase in made.protocol["phases"]},
+            "converged": converged,
+            "sentences": [] if converged else ["The best epoch is the last one: more training may help."],
+        },
+        timing={
+            "wall_s": train_s * 1.2, "cpu_s": train_s * 2.1, "train_s": train_s,
+            "train_images_per_s": 2.5e10 / macs, "predict_images_per_s": 7e10 / macs,
+        },  # fmt: skip
+        cost={
+            "parameters": parameters, "trainable_parameters": parameters, "macs": macs, "latency_single_ms": 2 + macs / 2e7,
+            "latency_batch_ms": 5 + macs / 1e6, "latency_batch_size": 64, "peak_memory_mb": 900 + parameters / 5e4,
+        },  # fmt: skip
+        contamination={
+            "trained_on_test_ids": 60 if leaky else 0, "test_copies_in_train": 78 if leaky else 18,
+            "selection_copies_in_train": 17, "selected_on_test": False, "leaky": leaky,
+        },  # fmt: skip
+        provenance=where,
+        weights_file="",
+        arrays=_make_arrays(made, card, skill),
+    )
+
+
+def make_store(
+    results: Path, study: str = "fake", *, models: Iterable[str] = (*CUSTOM, *TRANSFER),
+    protocols: Iterable[str] = PROTOCOLS, seeds: Iterable[int] = (0,), card: Mapping[str, Any] | None = None,
+    flaws: bool = True, **spec: Any,
+) -> Store:
+    """Fill a store with the whole grid; ``flaws`` adds what real studies have.
+
+    The flaws: resnet50 from random weights, cnn5 without ``oversample+augment``, vgg16's ``oversample`` failed,
+    cnn2's augmented runs not converged, and one leaky run of cnn3.
+    """
+    store = Store(results, study)
+    card = card or make_card()
+    for model in models:
+        for protocol in protocols:
+            for seed in seeds:
+                if flaws and (model, protocol) == ("cnn5", "oversample+augment"):
+                    continue
+                failed = flaws and (model, protocol) == ("vgg16", "oversample")
+                record = make_record(
+                    model, protocol, seed, card=card, status="failed" if failed else "done",
+                    converged=not (flaws and model == "cnn2" and "augment" in protocol),
+                    weights="none" if flaws and model == "resnet50" else "imagenet", **spec,
+                )  # fmt: skip
+                store.keep(record)
+    if flaws:
+        store.keep(make_record("cnn3", "leaky/oversample-before-split", 0, card=card, **spec))
+    return store
+
+
+def _make_history(spec: Spec, skill: float, converged: bool) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, "history"))
+    rows: list[dict[str, Any]] = []
+    total = sum(phase["updates"] // phase["updates_per_epoch"] for phase in spec.protocol["phases"])
+    updates = 0
+    for phase in spec.protocol["phases"]:
+        for _ in range(phase["updates"] // phase["updates_per_epoch"]):
+            epoch = len(rows)
+            updates += phase["updates_per_epoch"]
+            progress = 1 - math.exp(-3 * (epoch + 1) / total)
+            turn = 0 if converged else -0.03
+            late = max(0.0, epoch / total - 0.6) if converged else 0.0
+            rows.append({
+                "phase": phase["name"], "epoch": epoch, "updates": updates, "rate": phase["optimizer"]["rate"],
+                "loss": round(1.95 - 0.5 * skill * progress, 5), "accuracy": round(0.2 + 0.24 * skill * progress, 5),
+                "selection_loss": round(1.9 - 0.34 * skill * progress + 0.8 * late + turn * epoch / total, 5),
+                "selection_accuracy": round(0.22 + 0.17 * skill * progress + rng.normal(0, 0.005), 5),
+                "train_s": 12.5, "selection_s": 1.1,
+            })  # fmt: skip
+    return rows
+
+
+def _make_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    for split in ("selection", "test"):
+        shared = np.random.default_rng(derive_seed(0, card["fingerprint"], split))
+        own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, spec.weights["source"], split))
+        counts = card["counts"][split]
+        labels = shared.permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int64)
+        kinship = shared.normal(0, 0.5, (len(counts), len(counts)))
+        difficulty = shared.normal(0, 1.3, (len(labels), len(counts)))
+        logits = skill * np.eye(len(counts))[labels] + kinship[labels] + difficulty + np.log(np.array(counts) / sum(counts)) / 2
+        if spec.protocol["sampling"] == "oversample":
+            logits = logits - np.log(np.array(counts) / sum(counts)) / 3
+        for what, noise in (("probabilities", 0.0), ("flipped", 0.4)):
+            if what == "probabilities":
+                logits = logits + own.normal(0, 0.6, logits.shape)
+            shaken = logits + own.normal(0, noise, logits.shape) if noise else logits
+            odds = np.exp(shaken - shaken.max(axis=1, keepdims=True))
+            arrays[f"{split}_{what}"] = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+        arrays[f"{split}_labels"] = labels
+    return arrays
