@@ -151,8 +151,10 @@ def _behind_face(sketch: Sketch, face: Face, skin: Array, hair: Hair, dice: Dice
     height = face.person.head_height[:, None]
     angle = np.linspace(-0.8 * np.pi, 0.8 * np.pi, 22)[None, :]
     grown = 0.04 + hair.volume[:, None]
-    x = np.sin(angle) * (1.0 + grown) * (1.0 + 0.3 * np.maximum(np.abs(angle) - 1.6, 0.0))
-    y = -np.cos(angle) * (height + grown) + 0.5 * np.maximum(np.abs(angle) - 1.6, 0.0)
+    # Round over the head, straight down from the ears.
+    fallen = np.maximum(np.abs(angle) - 0.5 * np.pi, 0.0)
+    x = np.where(fallen > 0.0, np.sign(angle), np.sin(angle)) * (1.0 + grown + 0.08 * fallen)
+    y = np.where(fallen > 0.0, 1.7 * fallen, -np.cos(angle) * (height + grown))
     sketch.fill(_flat(face, x, y), hair.grey * 0.8, hair.long)
     u = np.linspace(0.0, 1.0, 4)[None, :]
     for side in SIDES:

@@ -276,7 +276,7 @@ class Face:
             lower_teeth=band(x * 0.97, inner_bottom - _wide(low_bite) * bow**1.5, inner_bottom),
             tongue=band(0.6 * x, floor - _wide(0.3 * gap) * (1.0 - t**2), floor - 0.01),
             line=on(x * 1.03, closed, 0.05),
-            below=on(0.55 * x, bottom + 0.045, 0.05),
+            below=on(0.45 * x, bottom[:, 6:7] + 0.05 - 0.03 * t**2, 0.05),
             gap=gap,
             bite=bite,
             low_bite=low_bite,
