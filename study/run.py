@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import signal
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from study import flags
 from study.command import run_app
 from study.errors import StoreError, UsageError
+from study.flags import Flags
 
 if TYPE_CHECKING:
     from study.datasets.image_set import ImageSet
@@ -29,55 +31,27 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-Names = list[str] | None
-
-
-@dataclass(frozen=True)
-class Flags:
-    """The flags as given; None and empty mean: what the grid, the budget or the dataset says."""
-
-    grid: str = "all"
-    data: str | None = None
-    models: Sequence[str] = ()
-    protocols: Sequence[str] = ()
-    seeds: str | None = None
-    budget: str | None = None
-    epochs: int | None = None
-    study: str | None = None
-    results: Path = Path("results")
-    reports: Path = Path("reports")
-    executor: str | None = None
-    jobs: int = 1
-    weights: str = "auto"
-    side: int | None = None
-    precision: str = "float32"
-    plugins: Sequence[str] = ()
-    dry_run: bool = False
-
 
 @app.command()
 def main(
-    grid: Annotated[str, typer.Option(help="Grid in experiments/, or a TOML file.")] = "all",
-    data: Annotated[
-        str | None,
-        typer.Option(help="fer2013.csv, a folder of images, or synthetic. Default: what is in data/, else synthetic."),
-    ] = None,
-    models: Annotated[Names, typer.Option(help="Models or groups, with commas; replace the grid's.")] = None,
-    protocols: Annotated[Names, typer.Option(help="Protocols or groups, with commas; replace the grid's.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="A count (3: seeds 0, 1, 2) or a list (0,1,4).")] = None,
-    budget: Annotated[str | None, typer.Option(help="demo, tonight or full. Default: the grid's, else full.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each phase; budgets still cap them.")] = None,
-    study: Annotated[str | None, typer.Option(help="Name of the study. Default: the dataset's.")] = None,
-    results: Annotated[Path, typer.Option(help="Folder of records.")] = Path("results"),
-    reports: Annotated[Path, typer.Option(help="Folder of reports.")] = Path("reports"),
-    executor: Annotated[str | None, typer.Option(help="inprocess or process. Default: by --jobs.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at the same time; they share the cores.")] = 1,
-    weights: Annotated[str, typer.Option(help="Start of transfer networks: auto, imagenet, none or a file.")] = "auto",
-    side: Annotated[int | None, typer.Option(min=1, help="Input side of every model in pixels.")] = None,
-    precision: Annotated[str, typer.Option(help="float32, mixed_bfloat16 or auto (where native).")] = "float32",
-    plugin: Annotated[Names, typer.Option(help="File with entries that join grids that say all; repeatable.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and leave.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="List models, protocols, grids, budgets.")] = False,
+    grid: flags.GridFlag = "all",
+    data: flags.DataFlag = None,
+    models: flags.ModelsFlag = None,
+    protocols: flags.ProtocolsFlag = None,
+    seeds: flags.SeedsFlag = None,
+    budget: flags.BudgetFlag = None,
+    epochs: flags.EpochsFlag = None,
+    study: flags.StudyFlag = None,
+    results: flags.ResultsFlag = Path("results"),
+    reports: flags.ReportsFlag = Path("reports"),
+    executor: flags.ExecutorFlag = None,
+    jobs: flags.JobsFlag = 1,
+    weights: flags.WeightsFlag = "auto",
+    side: flags.SideFlag = None,
+    precision: flags.PrecisionFlag = "float32",
+    plugin: flags.PluginFlag = None,
+    dry_run: flags.DryRunFlag = False,
+    list_: flags.ListFlag = False,
 ) -> None:
     """Train what is missing of a grid and write the report; the same command again goes on where it stopped."""
     if list_:
@@ -85,11 +59,11 @@ def main(
 
         print_list(plugin or [])
         return
-    flags = Flags(
+    given = Flags(
         grid=grid,
         data=data,
-        models=split_names(models),
-        protocols=split_names(protocols),
+        models=flags.split_names(models),
+        protocols=flags.split_names(protocols),
         seeds=seeds,
         budget=budget,
         epochs=epochs,
@@ -106,7 +80,7 @@ def main(
     )
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = run(flags)
+        code = run(given)
     except Terminated:
         code = 128 + signal.SIGTERM
     except KeyboardInterrupt:
@@ -116,7 +90,7 @@ def main(
     raise typer.Exit(code)
 
 
-def run(flags: Flags) -> int:
+def run(given: Flags) -> int:
     """Plan, execute and report; return the exit code: 0 all done, 1 some runs failed.
 
     Raises:
@@ -129,59 +103,54 @@ def run(flags: Flags) -> int:
     from study.registry import load_plugin
     from study.store import Store
 
-    for file in flags.plugins:
+    for file in given.plugins:
         load_plugin(file)
-    grid = read_grid(flags.grid)
-    pairs = select_pairs(grid, flags.models, flags.protocols)
-    choices = make_choices(flags, grid)
-    executor = flags.executor or ("process" if flags.jobs > 1 else "inprocess")
-    if executor == "inprocess" and flags.jobs > 1:
-        raise UsageError(f"the executor inprocess has one job, got --jobs {flags.jobs}: give --executor process.")
+    grid = read_grid(given.grid)
+    pairs = select_pairs(grid, given.models, given.protocols)
+    choices = make_choices(given, grid)
+    executor = given.executor or ("process" if given.jobs > 1 else "inprocess")
+    if executor == "inprocess" and given.jobs > 1:
+        raise UsageError(f"the executor inprocess has one job, got --jobs {given.jobs}: give --executor process.")
     run_specs = get_executor(executor)
-    image_set = load(flags.data or grid.data, log=say, synthetic=f"images={choices.budget.synthetic_images}")
+    image_set = load(given.data or grid.data, log=say, synthetic=f"images={choices.budget.synthetic_images}")
     describe(image_set)
-    store = Store(flags.results, flags.study or image_set.name)
+    store = Store(given.results, given.study or image_set.name)
     refuse_other_dataset(store, image_set)
-    plan = plan_runs(flags, pairs, choices, store, image_set)
+    plan = plan_runs(given, pairs, choices, store, image_set)
     settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
     say(f"Study: {store.study}, records in {store.folder}, {settings}")
-    for line in plan.lines(flags.jobs):
+    for line in plan.lines(given.jobs):
         say(line)
-    if flags.dry_run:
+    if given.dry_run:
         return 0
-    execute_plan(flags, plan, store, image_set, run_specs)
+    execute_plan(given, plan, store, image_set, run_specs)
     records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
-    finish(flags, store, image_set, records)
+    finish(given, store, image_set, records)
     return 0 if all(record.status == "done" for record in records) else 1
 
 
-def split_names(values: Names) -> tuple[str, ...]:
-    """Return names that were given separated by commas, repeated, or both."""
-    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
-
-
-def make_choices(flags: Flags, grid: Grid) -> Choices:
+def make_choices(given: Flags, grid: Grid) -> Choices:
     """Return what the flags, the grid and the budget say together, in this order."""
     from study.grid import Choices, parse_seeds
     from study.protocols.budgets import read_budget
     from study.training.backend import chosen_backend
     from study.training.precision import resolve_precision
 
-    budget = read_budget(flags.budget or grid.budget or "full")
-    seeds = parse_seeds(flags.seeds) if flags.seeds else grid.seeds or parse_seeds(budget.seeds)
+    budget = read_budget(given.budget or grid.budget or "full")
+    seeds = parse_seeds(given.seeds) if given.seeds else grid.seeds or parse_seeds(budget.seeds)
     return Choices(
         budget=budget,
         seeds=seeds,
-        weights=flags.weights,
-        side_px=flags.side,
-        epochs=flags.epochs or grid.epochs,
-        precision=resolve_precision(flags.precision),
+        weights=given.weights,
+        side_px=given.side,
+        epochs=given.epochs or grid.epochs,
+        precision=resolve_precision(given.precision),
         backend=chosen_backend(),
     )
 
 
 def plan_runs(
-    flags: Flags, pairs: list[tuple[ModelEntry, Protocol]], choices: Choices, store: Store, image_set: ImageSet
+    given: Flags, pairs: list[tuple[ModelEntry, Protocol]], choices: Choices, store: Store, image_set: ImageSet
 ) -> Plan:
     """Resolve the specs, with the budget cut to the night where it asks for that, and compare them with the store."""
     from study.grid import resolve_specs
@@ -193,8 +162,8 @@ def plan_runs(
     measured: Mapping[str, Speed] = {}
     planned = resolve_specs(pairs, choices, image_set)
     if choices.budget.hours:
-        measure = functools.partial(measure_speeds, image_set=image_set, plugins=flags.plugins)
-        night = choose_night(planned, choices.budget, store, image_set, speeds, None if flags.dry_run else measure)
+        measure = functools.partial(measure_speeds, image_set=image_set, plugins=given.plugins)
+        night = choose_night(planned, choices.budget, store, image_set, speeds, None if given.dry_run else measure)
         for line in night.lines:
             say(line)
         planned = resolve_specs(pairs, replace(choices, budget=choices.budget.with_updates(night.updates)), image_set)
@@ -202,7 +171,7 @@ def plan_runs(
     return make_plan(planned, store, image_set, speeds, measured)
 
 
-def execute_plan(flags: Flags, plan: Plan, store: Store, image_set: ImageSet, run_specs: RunSpecs) -> None:
+def execute_plan(given: Flags, plan: Plan, store: Store, image_set: ImageSet, run_specs: RunSpecs) -> None:
     """Execute the open runs and store every record as it comes; on Ctrl-C or SIGTERM say how to resume."""
     from study.display import make_display
     from study.executors import Job
@@ -220,7 +189,7 @@ def execute_plan(flags: Flags, plan: Plan, store: Store, image_set: ImageSet, ru
     display = make_display(plan.open)
     try:
         with display:
-            records = run_specs(jobs, image_set, workers=flags.jobs, plugins=flags.plugins, on_event=display.on_event)
+            records = run_specs(jobs, image_set, workers=given.jobs, plugins=given.plugins, on_event=display.on_event)
             with contextlib.closing(records):
                 for record in records:
                     display.on_record(store.keep(record))
@@ -229,15 +198,15 @@ def execute_plan(flags: Flags, plan: Plan, store: Store, image_set: ImageSet, ru
         raise
 
 
-def finish(flags: Flags, store: Store, image_set: ImageSet, records: list[Record]) -> None:
+def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record]) -> None:
     """Write the report and print the ranked table, what failed and where the report is."""
     from study.display import run_name
     from study.report.local import write_local_pictures
     from study.report.page import write_report
     from study.standings import ranked_table
 
-    page = write_report(store, flags.reports)
-    write_local_pictures(store, image_set, flags.reports)
+    page = write_report(store, given.reports)
+    write_local_pictures(store, image_set, given.reports)
     for line in ranked_table(store, records):
         say(line)
     failed = [record for record in records if record.status != "done"]

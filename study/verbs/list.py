@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from study.command import run_app
+from study.flags import PluginFlag
 
 if TYPE_CHECKING:
     from study.grid import Grid
@@ -18,7 +19,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(
-    plugin: Annotated[list[str] | None, typer.Option(help="File with further entries; repeatable.")] = None,
+    plugin: PluginFlag = None,
 ) -> None:
     """List models, protocols, grids and budgets."""
     print_list(plugin or ())

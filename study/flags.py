@@ -1,0 +1,85 @@
+"""The flags of the verb run: what the command line takes, and what the driver gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+Names = list[str] | None
+
+GridFlag = Annotated[str, Option(metavar="NAME|FILE", help="Grid in experiments/, or a TOML file.")]
+DataFlag = Annotated[
+    str | None, Option(metavar="PATH", help="File or folder, or synthetic. Default: what is in data/, else synthetic.")
+]
+ModelsFlag = Annotated[Names, Option(metavar="NAMES", help="Models or groups, with commas; replace the grid's.")]
+ProtocolsFlag = Annotated[Names, Option(metavar="NAMES", help="Protocols or groups, likewise.")]
+SeedsFlag = Annotated[str | None, Option(metavar="N|LIST", help="A count (3: seeds 0, 1, 2) or a list (0,1,4).")]
+BudgetFlag = Annotated[str | None, Option(metavar="NAME", help="demo, tonight, full. Default: the grid's, else full.")]
+EpochsFlag = Annotated[int | None, Option(min=1, metavar="N", help="Epochs of each phase; budgets still cap them.")]
+StudyFlag = Annotated[str | None, Option(metavar="NAME", help="Name of the study. Default: the dataset's.")]
+ResultsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
+ReportsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
+ExecutorFlag = Annotated[str | None, Option(metavar="NAME", help="inprocess or process. Default: by --jobs.")]
+JobsFlag = Annotated[int, Option(min=1, metavar="N", help="Runs at the same time; they share the cores.")]
+WeightsFlag = Annotated[
+    str, Option(metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file.")
+]
+SideFlag = Annotated[int | None, Option(min=1, metavar="PX", help="Input side of every model in pixels.")]
+PrecisionFlag = Annotated[
+    str, Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: the latter where native.")
+]
+PluginFlag = Annotated[Names, Option(metavar="FILE", help="File with entries; they join grids that say all.")]
+DryRunFlag = Annotated[bool, Option("--dry-run", help="Show the plan and leave.")]
+ListFlag = Annotated[bool, Option("--list", help="List models, protocols, grids and budgets, and leave.")]
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags as given; None and empty mean: what the grid, the budget or the dataset says.
+
+    Attributes:
+        grid: Name or file of the grid.
+        data: Dataset, as ``study.datasets.load.load`` takes it.
+        models: Names and groups instead of the grid's.
+        protocols: Names and groups instead of the grid's.
+        seeds: A count or a list.
+        budget: Name of the budget.
+        epochs: Epochs of every phase.
+        study: Name of the study.
+        results: Folder of records.
+        reports: Folder of reports.
+        executor: Name of the executor.
+        jobs: Runs at the same time.
+        weights: Start of transfer networks.
+        side: Input side in pixels.
+        precision: ``auto`` or Keras' dtype policy.
+        plugins: Files to import.
+        dry_run: Whether to leave after the plan.
+    """
+
+    grid: str = "all"
+    data: str | None = None
+    models: Sequence[str] = ()
+    protocols: Sequence[str] = ()
+    seeds: str | None = None
+    budget: str | None = None
+    epochs: int | None = None
+    study: str | None = None
+    results: Path = Path("results")
+    reports: Path = Path("reports")
+    executor: str | None = None
+    jobs: int = 1
+    weights: str = "auto"
+    side: int | None = None
+    precision: str = "float32"
+    plugins: Sequence[str] = ()
+    dry_run: bool = False
+
+
+def split_names(values: Names) -> tuple[str, ...]:
+    """Return names that were given separated by commas, repeated, or both."""
+    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
