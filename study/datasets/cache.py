@@ -1,4 +1,4 @@
-"""The cache: each dataset is parsed once and then opened as a memory map, found by what its source holds."""
+"""The cache: each dataset is parsed once, then opened as a memory map and found by its content."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +23,13 @@ from study.spec import canonical_json
 VERSION = "1"
 """Part of every key: a change of what readers make of the same files must raise it."""
 
+_ARRAYS = ("images", "labels", "ids", "splits", "hashes")
 _EXACT_FILES = 2000
 _BLOCK_BYTES = 1 << 20
+
+
+class CacheError(Exception):
+    """The cache cannot be written. The data can still be read without it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Parsed:
 
 
 def default_dir() -> Path:
-    """Return the place of the cache: ``$STUDY_CACHE``, otherwise below the user's cache folder, never beside the data."""
+    """Return where the cache is: ``$STUDY_CACHE`` or below the user's cache folder, never beside the data."""
     if chosen := os.environ.get("STUDY_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facial-emotion-study"
@@ -53,79 +57,81 @@ def default_dir() -> Path:
 class Cache:
     """Finished image sets on disk.
 
-    ``sources/`` maps what a glance at the source shows (names, sizes, times) to the hash of its content; ``sets/`` holds
-    one folder per content. A moved, copied or touched source is therefore hashed again but not parsed again, and a
-    changed one is parsed anew. Folders appear by renaming only when they are complete.
+    ``sources/`` maps what a glance at the source shows (names, sizes, times) to the hash of its content; ``sets/``
+    holds one folder per content. A moved, copied or touched source is therefore hashed again but not parsed again, and
+    a changed one is parsed anew. Folders appear by renaming only when they are complete.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def get(self, layout: Layout, name: str, seed: int, recheck: bool = False) -> Parsed | None:
-        """Return the parsed set of a source, None where it is not there or damaged.
-
-        Args:
-            layout: The source.
-            name: Name of the set, part of its identity here.
-            seed: Seed of a drawn split.
-            recheck: Hash the whole source even where a glance shows no change.
-        """
-        index = self._index(layout)
-        content = None
+    def content(self, layout: Layout, recheck: bool = False) -> str:
+        """Return the hash of a source's content; ``recheck`` reads every byte even where a glance shows no change."""
+        index = self.root / "sources" / glance(layout)
         if not recheck:
             with contextlib.suppress(OSError, UnicodeDecodeError):
-                content = index.read_text()
-        if content is None:
-            content = content_hash(layout)
-            with contextlib.suppress(OSError):
-                _write_text(index, content)
-        for key in _keys(content, name, seed):
-            parsed = _read(self.root / "sets" / key)
-            if parsed is not None:
-                return parsed
-        return None
+                noted = index.read_text()
+                if len(noted) == 64:
+                    return noted
+        content = content_hash(layout)
+        with contextlib.suppress(OSError):  # a cache that cannot be written shows when it is filled
+            _write_text(index, content)
+        return content
+
+    def get(self, content: str, name: str, seed: int) -> Parsed | None:
+        """Return the set parsed from some content, None where it is missing or damaged.
+
+        Args:
+            content: What ``content`` returned.
+            name: Name of the source, part of what is looked up because sets are named after it.
+            seed: Seed of a drawn split.
+        """
+        parsed = (_read(self.root / "sets" / key) for key in _keys(content, name, seed))
+        return next((one for one in parsed if one is not None), None)
 
     @contextlib.contextmanager
     def fill(self) -> Iterator[tuple[Path, Allocate]]:
         """Give a scratch folder in the cache and an allocator of memory maps in it; it is gone afterwards.
 
         Raises:
-            OSError: the place cannot be written.
+            CacheError: the place cannot be written; the allocator raises it too.
         """
-        (self.root / "sets").mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".filling-", dir=self.root / "sets"))
+        with _writing():
+            (self.root / "sets").mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=".filling-", dir=self.root / "sets"))
         count = 0
 
         def allocate(shape: tuple[int, ...]) -> NDArray[np.uint8]:
             nonlocal count
             need, free = int(np.prod(shape)), shutil.disk_usage(scratch).free
             if need > free:  # writing to a map of a full disk would kill the process
-                raise OSError(f"{need >> 20} MiB are needed, {free >> 20} MiB are free")
+                raise CacheError(f"{need >> 20} MiB are needed, {free >> 20} MiB are free")
             count += 1
-            return np.lib.format.open_memmap(scratch / f"{count}.npy", mode="w+", dtype=np.uint8, shape=shape)
+            with _writing():
+                return np.lib.format.open_memmap(scratch / f"{count}.npy", mode="w+", dtype=np.uint8, shape=shape)
 
         try:
             yield scratch, allocate
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def put(self, scratch: Path, layout: Layout, name: str, seed: int, parsed: Parsed) -> Parsed:
-        """Store a set that was made in ``fill`` and return it as opened from the cache."""
-        content = self._index(layout).read_text()
+    def put(self, scratch: Path, content: str, name: str, seed: int, parsed: Parsed) -> Parsed:
+        """Store a set that was made in ``fill`` and return it as opened from the cache.
+
+        Raises:
+            CacheError: the place cannot be written.
+        """
         any_seed, one_seed = _keys(content, name, seed)
-        key = one_seed if parsed.drawn_split else any_seed
+        target = self.root / "sets" / (one_seed if parsed.drawn_split else any_seed)
         ready = scratch / "ready"
-        ready.mkdir()
-        _write(ready, parsed)
-        target = self.root / "sets" / key
-        if target.exists():  # damaged, or another process was quicker; either way this one is whole
-            target.rename(scratch / "replaced")
-        ready.rename(target)
+        with _writing():
+            ready.mkdir()
+            _write(ready, parsed)
+            if target.exists():  # damaged, or another process was quicker; either way this one is whole
+                target.rename(scratch / "replaced")
+            ready.rename(target)
         stored = _read(target)
         return parsed if stored is None else stored
-
-    def _index(self, layout: Layout) -> Path:
-        return self.root / "sources" / glance(layout)
 
 
 def glance(layout: Layout) -> str:
@@ -143,9 +149,9 @@ def glance(layout: Layout) -> str:
     step = -(-total // _EXACT_FILES) if total else 1
     for folder in layout.folders:
         place = layout.path / folder.folder
-        digest.update(f"{folder.folder}\0{folder.label}\0{folder.split}".encode("utf-8", "surrogateescape"))
+        digest.update(f"{folder.folder}\0{folder.label}\0{folder.split}".encode())
         digest.update(_stat(place))
-        digest.update("\0".join(folder.files + folder.others).encode("utf-8", "surrogateescape"))
+        digest.update("\0".join(folder.files + folder.others).encode())
         for name in folder.files[::step]:
             digest.update(_stat(f"{place}/{name}"))
     return digest.hexdigest()
@@ -160,9 +166,12 @@ def content_hash(layout: Layout) -> str:
                 digest.update(block)
     for folder in layout.folders:
         for name in folder.files:
-            content = hashlib.sha256((layout.path / folder.folder / name).read_bytes()).hexdigest()
-            digest.update(f"{folder.folder}/{name}\0{content}\n".encode("utf-8", "surrogateescape"))
-        digest.update("\0".join(folder.others).encode("utf-8", "surrogateescape"))
+            try:
+                content = hashlib.sha256((layout.path / folder.folder / name).read_bytes()).hexdigest()
+            except OSError:  # left out by the reader
+                content = "unreadable"
+            digest.update(f"{folder.folder}/{name}\0{content}\n".encode())
+        digest.update("\0".join(folder.others).encode())
     return digest.hexdigest()
 
 
@@ -173,8 +182,19 @@ def _keys(content: str, name: str, seed: int) -> tuple[str, str]:
 
 
 def _stat(path: Path | str) -> bytes:
-    state = os.stat(path)
+    try:
+        state = os.stat(path)
+    except OSError:
+        return b"unreadable\n"
     return b"%d %d %d %d\n" % (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CacheError(error.strerror or str(error)) from error
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -185,26 +205,20 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _write(folder: Path, parsed: Parsed) -> None:
-    """Write a set into an empty folder: images.npy, arrays.npz and set.json."""
+    """Write a set into an empty folder: one .npy file for each array, and set.json with their checksums."""
     data = parsed.image_set
-    target = folder / "images.npy"
-    source = getattr(data.images, "filename", None)
-    if source and Path(source).parent == folder.parent and Path(source).stat().st_size - data.images.offset == data.images.nbytes:
+    if _is_whole_map(data.images, folder.parent):
         data.images.flush()  # type: ignore[attr-defined]
-        Path(source).rename(target)
+        Path(data.images.filename).rename(folder / "images.npy")  # type: ignore[attr-defined]
     else:
-        np.save(target, data.images)
-    np.savez(folder / "arrays.npz", labels=data.labels, ids=data.ids, splits=data.splits, hashes=data.hashes)
-    state = target.stat()
+        np.save(folder / "images.npy", data.images)
+    for name in _ARRAYS[1:]:
+        np.save(folder / f"{name}.npy", getattr(data, name))
     about = {
-        "images": {"size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": _sha256(target)},
-        "name": data.name,
-        "classes": data.classes,
-        "fingerprint": data.fingerprint,
-        "split_source": data.split_source,
-        "notes": data.notes,
+        "files": {name: [*_size_and_time(folder / f"{name}.npy"), _sha256(folder / f"{name}.npy")] for name in _ARRAYS},
         "drawn_split": parsed.drawn_split,
         "left_out": parsed.left_out,
+        "set": {name: getattr(data, name) for name in ("name", "classes", "fingerprint", "split_source", "notes")},
     }
     text = canonical_json(about)
     (folder / "set.json").write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="utf-8")
@@ -213,36 +227,37 @@ def _write(folder: Path, parsed: Parsed) -> None:
 def _read(folder: Path) -> Parsed | None:
     """Open a stored set, None where it is missing or damaged.
 
-    The checksum of the images is computed only where size or time differ from those noted when they were written.
+    Checksums of the arrays are computed only where size or time differ from those noted when they were written.
     """
-    target = folder / "images.npy"
     try:
         checksum, text = (folder / "set.json").read_text(encoding="utf-8").split("\n", 1)
         if hashlib.sha256(text.encode()).hexdigest() != checksum:
             return None
         about = json.loads(text)
-        state, noted = target.stat(), about["images"]
-        same_file = (state.st_size, state.st_mtime_ns) == (noted["size"], noted["mtime_ns"])
-        if not same_file and _sha256(target) != noted["sha256"]:
-            return None
-        images = np.load(target, mmap_mode="r")
-        with np.load(folder / "arrays.npz") as arrays:
-            labels, ids, splits, hashes = (arrays[name] for name in ("labels", "ids", "splits", "hashes"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        for name, (size, time_ns, checksum) in about["files"].items():
+            path = folder / f"{name}.npy"
+            if _size_and_time(path) != (size, time_ns) and _sha256(path) != checksum:
+                return None
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "images" else None) for name in _ARRAYS
+        }
+    except (OSError, ValueError, KeyError, EOFError):
         return None
-    image_set = ImageSet(
-        name=about["name"],
-        images=images,
-        labels=labels,
-        classes=tuple(about["classes"]),
-        ids=ids,
-        splits=splits,
-        hashes=hashes,
-        fingerprint=about["fingerprint"],
-        split_source=about["split_source"],
-        notes=tuple(about["notes"]),
-    )
-    return Parsed(image_set, about["drawn_split"], tuple(about["left_out"]))
+    about["set"] |= {name: tuple(about["set"][name]) for name in ("classes", "notes")}
+    return Parsed(ImageSet(**about["set"], **arrays), about["drawn_split"], tuple(about["left_out"]))
+
+
+def _is_whole_map(images: NDArray[np.uint8], scratch: Path) -> bool:
+    """Return True where an array is the whole of a file in the scratch folder: the file is kept as it is."""
+    if not isinstance(images, np.memmap) or images.filename is None or Path(images.filename).parent != scratch:
+        return False
+    stored = np.load(images.filename, mmap_mode="r")
+    return bool(stored.shape == images.shape)
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
 
 
 def _sha256(path: Path) -> str:

@@ -72,7 +72,7 @@ def guard(data: ImageSet) -> Contamination:
         for split, counts in data.counts().items():
             if tuple(counts) != fer2013.OFFICIAL_COUNTS[split]:
                 raise DataError(
-                    f"{data.name}: expected FER-2013's {split} counts {fer2013.OFFICIAL_COUNTS[split]}, found {tuple(counts)}: "
-                    "a swapped, merged or changed split. Use the official split or another name for the data."
+                    f"{data.name}: expected FER-2013's {split} counts {fer2013.OFFICIAL_COUNTS[split]}, found "
+                    f"{tuple(counts)}: a swapped, merged or changed split. Use the official split or rename the data."
                 )
     return found

@@ -1,4 +1,4 @@
-"""FER-2013's own facts: class order, official counts, names of its splits, and the check of a set that claims to be it."""
+"""FER-2013's own facts: class order, official counts, names of its splits, and the check of sets that claim them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _FILE_NAME = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.\w+")
 def order_classes(names: Iterable[str]) -> dict[str, str]:
     """Return folder name by class name, in label order.
 
-    Seven names that mean FER-2013's classes (in any case, or as nouns: anger, happiness) take its names and official order;
-    all others keep their spelling and are sorted.
+    Seven names that mean FER-2013's classes (in any case, or as nouns: anger, happiness) take its names and official
+    order; all others keep their spelling and are sorted.
     """
     found = sorted(names)
     meaning = {_ALIASES.get(name.lower(), name.lower()): name for name in found}
@@ -52,27 +52,29 @@ def split_of_file(name: str) -> str | None:
     return SPLITS[USAGES.index(match[1])] if match else None
 
 
-def check_claim(labels: NDArray[np.int64], splits: NDArray[np.uint8], where: str) -> bool:
+def check_claim(labels: NDArray[np.int64], splits: NDArray[np.uint8], classes: tuple[str, ...], where: str) -> bool:
     """Check images that claim to be FER-2013 and return True for the complete set, False for a part of it.
 
-    A part may hold fewer images of a class in a split than the official set, never more: so a small extract stays usable,
-    while a swapped or merged split, changed labels and oversampling before the split are all noticed.
+    A part may hold fewer images of a class in a split than the official set, never more: so a small extract stays
+    usable, while a swapped or merged split, changed labels and oversampling before the split are all noticed.
 
     Args:
-        labels: int (n,), index into ``CLASSES``.
+        labels: int (n,), index into ``classes``.
         splits: uint8 (n,), index into ``study.spec.SPLITS``.
+        classes: Class names, each one of ``CLASSES``.
         where: The file or folder, for the message.
 
     Raises:
         DataError: more images of some class in some split than FER-2013 has.
     """
     for code, (split, official) in enumerate(OFFICIAL_COUNTS.items()):
-        found = np.bincount(labels[splits == code], minlength=len(CLASSES))
-        for name, most, count in zip(CLASSES, official, found, strict=True):
+        found = np.bincount(labels[splits == code], minlength=len(classes))
+        for name, count in zip(classes, found, strict=True):
+            most = official[CLASSES.index(name)]
             if count > most:
                 raise DataError(
-                    f"{where} claims to be FER-2013, whose {USAGES[code]} ({split}) split has {most} {name} images, "
-                    f"but {count} were found: a swapped, merged, relabelled or oversampled split. Use an untouched copy, "
-                    "or, for other data, train, val and test instead of FER-2013's split names."
+                    f"{where} claims to be FER-2013: expected at most {most} {name} images in {USAGES[code]}, the {split} "
+                    f"split, found {count}: a swapped, merged, relabelled or oversampled split. Use an untouched copy, or, "
+                    "for other data, train, val and test instead of FER-2013's split names."
                 )
     return len(labels) == TOTAL

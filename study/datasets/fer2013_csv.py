@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.datasets import fer2013
-from study.datasets.raw_set import Allocate, RawSet
+from study.datasets.raw_set import Allocate, RawSet, in_memory
 from study.errors import DataError
 
 COLUMNS = ("emotion", "pixels", "usage")
-_BLOCK_BYTES = 1 << 18  # about 32 rows of FER-2013: the working arrays stay in the processor's cache
+_BLOCK_BYTES = 1 << 17  # about 16 rows of FER-2013: the working arrays stay in the processor's cache
 _LONGEST_HEADER = 1 << 12
 _BLANK = 32
 _OWN_USAGES = {"train": 0, "val": 1, "validation": 1, "selection": 1, "test": 2}
@@ -25,11 +25,11 @@ _USAGE_CODES = {name.lower().encode(): code for code, name in enumerate(fer2013.
 _LABEL_CODES = {str(code).encode(): code for code in range(len(fer2013.CLASSES))}
 
 
-def read(path: Path, allocate: Allocate = lambda shape: np.empty(shape, np.uint8)) -> RawSet:
+def read(path: Path, allocate: Allocate = in_memory) -> RawSet:
     """Read a csv with the columns emotion (0..6), pixels (blank-separated 0..255) and Usage, in any order.
 
-    Ids are ``<Usage>/<row>`` with rows counted from 1 after the header. Usage may hold FER-2013's words or train, val and
-    test; only FER-2013's words in 48x48 claim to be FER-2013.
+    Ids are ``<Usage>/<row>`` with rows counted from 1 after the header. Usage may hold FER-2013's words or train, val
+    and test; only FER-2013's words in 48x48 claim to be FER-2013.
 
     Raises:
         DataError: anything else than such a file; the message names the row.
@@ -40,13 +40,13 @@ def read(path: Path, allocate: Allocate = lambda shape: np.empty(shape, np.uint8
         while lines := file.readlines(_BLOCK_BYTES):
             reader.add(lines)
     if not reader.labels:
-        raise DataError(f"{path} has a header but no rows: expected one image per row. Get a complete copy of the file.")
+        raise DataError(f"{path}: expected one image per row, found no rows. Get a complete copy of the file.")
     labels = np.array(reader.labels, np.int64)
     counts = np.bincount(labels, minlength=len(fer2013.CLASSES))
     if not counts.all():
         empty = ", ".join(name for name, count in zip(fer2013.CLASSES, counts, strict=True) if not count)
         raise DataError(
-            f"{path}: expected images of all seven classes (emotion 0 to 6), found no row of {empty} among {len(labels)} rows. "
+            f"{path}: expected images of all seven classes (emotion 0 to 6), found no {empty} in {len(labels)} rows. "
             "Get a complete copy, or use folders <class>/* for other classes."
         )
     side = isqrt(reader.pixels)
@@ -72,7 +72,9 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise DataError(f"{path} is not a csv: expected a line emotion,pixels,Usage, found binary data. Give the unpacked csv.")
+        raise DataError(
+            f"{path}: expected a csv that starts with emotion,pixels,Usage, found binary data. Unpack it first."
+        )
     names = [name.strip(' \t\r\n"').lower() for name in text.split(",")]
     missing = [name for name in COLUMNS if name not in names]
     if missing:
@@ -121,7 +123,9 @@ class _Rows:
             texts.append(text)
         if texts:
             block = parse_block(texts, self.pixels)
-            self.blocks.append(self._parse_one_by_one(texts) if block is None else block)
+            if block is None:
+                block = self._parse_one_by_one(texts, open_end=not lines[-1].endswith(b"\n"))
+            self.blocks.append(block)
 
     def _set_size(self, line: bytes, text: bytes) -> None:
         """Let the first row decide how many pixels every row has."""
@@ -130,35 +134,38 @@ class _Rows:
             self._refuse(line, "a square number of pixels (48x48 = 2304)", str(count))
         self.pixels = count
 
-    def _parse_one_by_one(self, texts: list[bytes]) -> NDArray[np.uint8]:
+    def _parse_one_by_one(self, texts: list[bytes], open_end: bool) -> NDArray[np.uint8]:
         """Parse rows that are not written as usual, slowly, and refuse those that are wrong."""
         first = len(self.labels) - len(texts)
         rows = np.empty((len(texts), self.pixels), np.uint8)
         for number, text in enumerate(texts, start=first + 1):
             values = text.split()
+            truncated = open_end and number == len(self.labels)
             if len(values) != self.pixels:
-                self._refuse_row(number, f"{self.pixels} pixels as in the first row", f"{len(values)}")
+                self._refuse_row(number, f"{self.pixels} pixels as in the first row", str(len(values)), truncated)
             for value in values:
                 if not value.isdigit() or int(value) > 255:
-                    self._refuse_row(number, "pixels from 0 to 255", _show(value))
+                    self._refuse_row(number, "pixels from 0 to 255", _show(value), truncated)
             rows[number - first - 1] = [int(value) for value in values]
         return rows
 
     def _refuse(self, line: bytes, expected: str, found: str) -> NoReturn:
-        """Refuse the row that would come next; a line that just stops is named as a truncated file."""
-        if not line.endswith(b"\n"):
-            found += ", and the file ends in the middle of this row: it is truncated"
-        self._refuse_row(len(self.labels) + 1, expected, found)
+        """Refuse the row that would come next."""
+        self._refuse_row(len(self.labels) + 1, expected, found, truncated=not line.endswith(b"\n"))
 
-    def _refuse_row(self, number: int, expected: str, found: str) -> NoReturn:
-        raise DataError(f"{self.path}, row {number}: expected {expected}, found {found}. Mend the row or get a fresh copy of the file.")
+    def _refuse_row(self, number: int, expected: str, found: str, truncated: bool) -> NoReturn:
+        """Refuse a row; one whose line just stops is named as the end of a truncated file."""
+        if truncated:
+            found += ", and the file ends in the middle of this row: it is truncated"
+        where = f"{self.path}, row {number}"
+        raise DataError(f"{where}: expected {expected}, found {found}. Mend the row or get a fresh copy of the file.")
 
 
 def parse_block(texts: list[bytes], pixels: int) -> NDArray[np.uint8] | None:
     """Parse rows of blank-separated numbers in one go.
 
-    Each number and the blank behind it lie in four consecutive bytes; the three before the blank index a table that knows
-    every correct ending, so that one gather both converts and checks.
+    Each number ends at a blank; the three bytes before it index a table that knows every correct ending, so that one
+    look-up both converts and checks.
 
     Args:
         texts: One row each, single blanks between numbers, none at the ends.
@@ -167,19 +174,20 @@ def parse_block(texts: list[bytes], pixels: int) -> NDArray[np.uint8] | None:
     Returns:
         uint8 (rows, pixels), or None where some row is written in another way (perhaps wrongly).
     """
-    joined = b"   " + b" ".join(texts) + b" "
-    text = np.frombuffer(joined, np.uint8)
-    ends = np.flatnonzero(text[3:] == _BLANK)  # position of the byte three before each blank
-    if len(ends) != len(texts) * pixels or np.max(np.diff(ends, prepend=-1)) > 4:
-        return None
+    text = np.frombuffer(b"   " + b" ".join(texts) + b" ", np.uint8)
+    starts = np.flatnonzero(text[3:] == _BLANK)  # where the three bytes before each blank start
     row_ends = np.cumsum([len(row) + 1 for row in texts]) - 1
-    if not np.array_equal(ends[pixels - 1 :: pixels], row_ends):
+    if len(starts) != len(texts) * pixels or not np.array_equal(starts[pixels - 1 :: pixels], row_ends):
         return None
-    words = np.ndarray((len(joined) - 3,), "<u4", joined, strides=(1,))
-    codes = _endings().take(words[ends] & 0xFFFFFF)
-    if not codes.all():
+    if starts[0] > 3 or (starts[1:] - starts[:-1]).max() > 4:  # more than three digits
         return None
-    return (codes - 1).astype(np.uint8).reshape(len(texts), pixels)
+    endings = text.take(starts).astype(np.uint32)
+    endings |= text[1:].take(starts).astype(np.uint32) << 8
+    endings |= text[2:].take(starts).astype(np.uint32) << 16
+    values = _endings().take(endings)
+    if not values.all():
+        return None
+    return (values - 1).astype(np.uint8).reshape(len(texts), pixels)
 
 
 @cache
@@ -196,5 +204,3 @@ def _endings() -> NDArray[np.uint16]:
 def _show(value: bytes) -> str:
     """Return a value as it may stand in a one-line message."""
     return repr(value.strip()[:20].decode("utf-8", "replace"))
-
-

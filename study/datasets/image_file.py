@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,7 @@ MAX_PIXELS = 1 << 24
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Turn Pillow's decompression bomb warnings into errors; entered once around all reading, as filters are per process."""
+    """Turn Pillow's decompression bomb warnings into errors; entered once around all reading: filters are global."""
     from PIL import Image
 
     with warnings.catch_warnings():
@@ -48,8 +50,10 @@ def open_image(path: Path) -> Iterator[Image]:
         raise ValueError(f"not a {', '.join(FORMATS)} image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError("far too many pixels") from None
-    except (OSError, SyntaxError, EOFError) as error:
-        raise ValueError(str(error).splitlines()[0][:80] or "cannot be read") from None
+    except (OSError, SyntaxError, EOFError, IndexError, OverflowError, struct.error, zlib.error) as error:
+        # what Pillow's decoders raise on damaged files; the text of an OSError would name the machine's folders
+        reason = getattr(error, "strerror", None) or str(error) or "cannot be read"
+        raise ValueError(reason.splitlines()[0][:80]) from None
 
 
 def decode(image: Image, side: int, channels: int) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ _SPLIT_FOLDERS = {
     "privatetest": "test",
 }
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
-_LITTER = {"thumbs.db", "desktop.ini", "__macosx"}
+_LITTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 _DEEPEST = 3
 
 
@@ -61,13 +61,14 @@ def find(path: Path) -> Layout:
         DataError: nothing there, no dataset there, or more than one.
     """
     if not path.exists():
-        raise DataError(f"{path} does not exist: expected {LAYOUTS}. Check the path, or leave it out for the built-in faces.")
+        raise DataError(f"{path}: expected {LAYOUTS}, found nothing there. Check the path, or use synthetic.")
     found = find_all(path)
     if not found:
-        raise DataError(f"{path} holds no images: expected {LAYOUTS} with {', '.join(IMAGE_SUFFIXES)} files. Check the path.")
+        kinds = ", ".join(IMAGE_SUFFIXES)
+        raise DataError(f"{path}: expected {LAYOUTS}, found no csv and no images ({kinds}). Check the path.")
     if len(found) > 1:
         names = ", ".join(str(layout.path) for layout in found)
-        raise DataError(f"{path} holds {len(found)} datasets, expected one: {names}. Give the path of the one to use.")
+        raise DataError(f"{path}: expected one dataset, found {len(found)}: {names}. Give the path of the one to use.")
     return found[0]
 
 
@@ -88,7 +89,8 @@ def find_all(path: Path, depth: int = _DEEPEST) -> list[Layout]:
         return [_class_folders(path, inner)]
     loose = _images(files)
     if loose:
-        raise DataError(f"{path} holds {len(loose)} images without class folders ({loose[0]}): expected {LAYOUTS}.")
+        what = f"{len(loose)} images without class folders, such as {loose[0]}"
+        raise DataError(f"{path}: expected {LAYOUTS}, found {what}. Sort them into one folder per class.")
     tables = sorted((name for name in files if name.lower().endswith(".csv")), key=_rank)
     if tables:
         known = [name for name in tables if name.lower() in _CSV_NAMES]
@@ -107,11 +109,15 @@ def _split_folders(path: Path, folders: list[str], splits: dict[str, str]) -> La
     """Return the layout of a folder that has split folders."""
     names = ", ".join(folders)
     if "train" not in splits.values():
-        raise DataError(f"{path}: expected a folder train beside the other splits, found {names}.")
+        raise DataError(
+            f"{path}: expected a folder train beside the other splits, found {names}. Add it or rename one."
+        )
     for split in SPLITS:
         same = [name for name in splits if splits[name] == split]
         if len(same) > 1:
-            raise DataError(f"{path}: {' and '.join(same)} both mean the {split} split: expected one folder. Merge or move one.")
+            raise DataError(
+                f"{path}: expected one folder for the {split} split, found {' and '.join(same)}. Merge them."
+            )
     strangers = [name for name in folders if name not in splits and any(_list(path / name))]
     if strangers:
         raise DataError(
@@ -124,12 +130,15 @@ def _split_folders(path: Path, folders: list[str], splits: dict[str, str]) -> La
         loose = _images(files)
         if loose or not labels:
             what = f"{len(loose)} images without class folders" if loose else "no folders"
-            raise DataError(f"{path / name}: expected one folder per class, found {what}.")
+            raise DataError(f"{path / name}: expected one folder per class, found {what}. Sort the images by class.")
         found += [_class_folder(path, f"{name}/{label}", split, *_list(path / name / label)) for label in labels]
     known = {folder.label for folder in found if folder.split == "train"}
     for folder in found:
         if folder.label not in known:
-            raise DataError(f"{path / folder.folder}: class {folder.label} is not in train, which has {', '.join(sorted(known))}.")
+            raise DataError(
+                f"{path / folder.folder}: expected a class of train ({', '.join(sorted(known))}), found "
+                f"{folder.label}. Rename the folder or add the class to train."
+            )
     return _checked(Layout(path, tuple(found)))
 
 
@@ -142,8 +151,10 @@ def _class_folder(root: Path, folder: str, split: str | None, files: list[str], 
     images = _images(files)
     if not images:
         found = f"{len(folders)} folders" if folders else f"{len(files)} other files" if files else "an empty folder"
-        raise DataError(f"{root / folder}: expected images of class {Path(folder).name} ({' '.join(IMAGE_SUFFIXES)}), found {found}. "
-                        "Fill the folder or remove it.")
+        raise DataError(
+            f"{root / folder}: expected images of class {Path(folder).name} ({', '.join(IMAGE_SUFFIXES)}), "
+            f"found {found}. Fill the folder or remove it."
+        )
     others = sorted({*files, *folders} - set(images))
     return ClassFolder(folder, folder.rsplit("/", 1)[-1], split, tuple(images), tuple(others))
 
@@ -151,23 +162,25 @@ def _class_folder(root: Path, folder: str, split: str | None, files: list[str], 
 def _checked(layout: Layout) -> Layout:
     labels = sorted({folder.label for folder in layout.folders})
     if len(labels) < 2:
-        raise DataError(f"{layout.path}: expected at least two classes, found only {labels[0]}. Add a folder for each other class.")
+        raise DataError(f"{layout.path}: expected at least two classes, found only {labels[0]}. Add the other classes.")
     return layout
 
 
 def _list(path: Path) -> tuple[list[str], list[str]]:
     """Return the names of files and of folders, sorted, without hidden ones and what systems leave behind."""
-    files, folders = [], []
     with os.scandir(path) as entries:
-        for entry in entries:
-            name = entry.name
-            if name[0] != "." and name.lower() not in _LITTER:
-                (folders if entry.is_dir() else files).append(name)
-    return sorted(files), sorted(folders)
+        kinds = [
+            (entry.name, entry.is_dir()) for entry in entries if entry.name[0] != "." and entry.name not in _LITTER
+        ]
+    try:
+        "".join(name for name, _ in kinds).encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{path}: expected file names in UTF-8, found others. Rename these files.") from None
+    return sorted(name for name, folder in kinds if not folder), sorted(name for name, folder in kinds if folder)
 
 
 def _images(names: list[str]) -> list[str]:
-    return [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+    return [name for name in names if name[name.rfind(".") :].lower() in IMAGE_SUFFIXES]
 
 
 def _rank(name: str) -> tuple[int, str]:

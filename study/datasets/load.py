@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from study.datasets import cache as caching
 from study.datasets import contamination, fer2013, fer2013_csv, folder, layout, split
 from study.datasets.image_set import ImageSet, hash_images, make_image_set
 from study.datasets.layout import Layout
-from study.datasets.raw_set import Allocate, Log, RawSet
+from study.datasets.raw_set import Allocate, Log, in_memory
 from study.errors import DataError, UsageError, unknown_name
 
 SYNTHETIC = "synthetic"
+_EXAMPLES = {"images": 2000, "difficulty": 0.5, "label_noise": 0.1, "seed": 0}
 _SETTINGS: dict[str, Callable[[str], Any]] = {"images": int, "difficulty": float, "label_noise": float, "seed": int}
 
 
@@ -89,40 +91,42 @@ def _from_files(source: Layout, seed: int, cache_dir: Path | None, log: Log, rec
     """Open a source from the cache or read it into the cache."""
     name = _slug(source.path)
     cache = caching.Cache(cache_dir or caching.default_dir())
-    parsed = cache.get(source, name, seed, recheck)
+    content = cache.content(source, recheck)
+    parsed = cache.get(content, name, seed)
     if parsed is None:
         try:
             with cache.fill() as (scratch, allocate):
-                parsed = cache.put(scratch, source, name, seed, _parse(source, name, seed, allocate))
-        except OSError as error:
-            log(f"The cache {cache.root} cannot be written ({error}); the data are read again at every start")
+                parsed = cache.put(scratch, content, name, seed, _parse(source, name, seed, allocate))
+        except caching.CacheError as error:
+            log(f"The cache {cache.root} cannot be written ({error}): the data are read again at every start")
             parsed = _parse(source, name, seed)
     for line in parsed.left_out:
         log(f"Left out {line}")
     return parsed.image_set
 
 
-def _parse(source: Layout, name: str, seed: int, allocate: Allocate | None = None) -> caching.Parsed:
+def _parse(source: Layout, name: str, seed: int, allocate: Allocate = in_memory) -> caching.Parsed:
     """Read a source, settle its split and check it."""
-    read = folder.read if source.folders else fer2013_csv.read
-    raw: RawSet = read(source if source.folders else source.path, *([allocate] if allocate else []))  # type: ignore[operator]
+    raw = folder.read(source, allocate) if source.folders else fer2013_csv.read(source.path, allocate)
     hashes = hash_images(raw.images)
     splits, split_source, drawn = split.settle(raw.given, raw.labels, hashes, raw.classes, raw.given_by, seed)
     notes = list(raw.notes)
     if raw.claims_fer2013:
-        complete = fer2013.check_claim(raw.labels, splits, str(source.path))
+        complete = fer2013.check_claim(raw.labels, raw.given, raw.classes, str(source.path))
         name = fer2013.NAME if complete else f"{fer2013.NAME}-part"
         if not complete:
             notes.append(
-                f"Only {len(raw.labels)} of FER-2013's {fer2013.TOTAL} images: results do not compare with published ones."
+                f"A part of FER-2013, {len(raw.labels)} of {fer2013.TOTAL} images: "
+                "results do not compare with published ones."
             )
     data = make_image_set(name, raw.images, raw.labels, raw.classes, raw.ids, splits, split_source, hashes)
-    found = contamination.guard(data)
-    shared = [f"{count} {pair}" for pair, count in found.images.items() if count]
+    for part, counts in data.counts().items():
+        absent = [label for label, count in zip(data.classes, counts, strict=True) if not count]
+        if absent:
+            notes.append(f"The {part} split has no image of {', '.join(absent)}: scores of these classes mean nothing.")
+    shared = [f"{count} {pair}" for pair, count in contamination.guard(data).images.items() if count]
     if shared:
         notes.append(f"Images with an identical copy in another split: {', '.join(shared)}.")
-    from dataclasses import replace
-
     return caching.Parsed(replace(data, notes=tuple(notes)), drawn, raw.left_out)
 
 

@@ -42,3 +42,8 @@ class RawSet:
     claims_fer2013: bool
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+
+def in_memory(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Allocate outside the cache."""
+    return np.empty(shape, np.uint8)

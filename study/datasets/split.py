@@ -42,20 +42,23 @@ def settle(
         DataError: no training images, or a class with too few different images to be divided.
     """
     present = {code for code in range(len(SPLITS)) if np.any(given == code)}
+    if present and TRAIN not in present:
+        names = ", ".join(SPLITS[code] for code in sorted(present))
+        raise DataError(f"expected training images, found only {names} (given by {given_by}). Add the train split.")
+    for label, name in enumerate(classes):
+        if not np.any((labels == label) & ((given == TRAIN) | (not present))):
+            raise DataError(
+                f"expected training images of every class, found none of {name}. Add some or drop the class."
+            )
     if present == {TRAIN, SELECTION, TEST}:
         return given.copy(), f"The split is given by {given_by}.", False
     pool = given == TRAIN
+    wanted: tuple[int, ...]
     if not present or present == {TRAIN}:
         pool, wanted = np.ones(len(given), bool), (SELECTION, TEST)
-    elif TRAIN not in present:
-        raise DataError(f"expected training images, but {given_by} give only {', '.join(SPLITS[code] for code in sorted(present))}.")
     else:
         wanted = (SELECTION,) if SELECTION not in present else (TEST,)
     splits = np.where(given == NO_SPLIT, TRAIN, given).astype(np.uint8)
-    for label, name in enumerate(classes):
-        rows = np.flatnonzero(pool & (labels == label))
-        if len(rows) == 0:
-            raise DataError(f"expected training images of every class, found none of {name}.")
     splits[pool] = _draw(labels[pool], hashes[pool], classes, wanted, seed)
     how = f"stratified by class, identical images together, seed {seed}"
     names = " and ".join(SPLITS[code] for code in wanted)
@@ -74,11 +77,11 @@ def _draw(
     np.minimum.at(group_label, group_of, labels)  # a group with conflicting labels counts for the first of its classes
     group_split = np.full(len(sizes), TRAIN, np.uint8)
     for label, name in enumerate(classes):
-        groups = np.flatnonzero(group_label == label)  # np.unique sorted them by content: the order of files plays no part
+        groups = np.flatnonzero(group_label == label)  # sorted by content: the order of files is without effect
         if len(groups) <= len(wanted):
             raise DataError(
-                f"class {name} has {len(groups)} different images, expected at least {len(wanted) + 1} to divide them between "
-                f"train and {' and '.join(SPLITS[code] for code in wanted)}. Add images or leave the class out."
+                f"class {name}: expected at least {len(wanted) + 1} different images, to divide them between train and "
+                f"{' and '.join(SPLITS[code] for code in wanted)}, found {len(groups)}. Add images or drop the class."
             )
         rng = np.random.default_rng(derive_seed(seed, "split", name))
         groups = rng.permutation(groups)

@@ -1,0 +1,79 @@
+"""The verb data: read a dataset once, and show what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.command import run_app
+
+if TYPE_CHECKING:
+    from study.datasets.image_set import ImageSet
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read a dataset once, and show what is in it.")
+
+Source = Annotated[str, typer.Argument(metavar="PATH", help="fer2013.csv, <split>/<class>/*, <class>/* or synthetic.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the split, where the data bring none.")]
+
+
+@app.command()
+def prepare(path: Source, seed: Seed = 0) -> None:
+    """Read every byte of a dataset and keep it parsed in the cache, so that later starts open it at once."""
+    from study.datasets.load import load
+
+    data = load(path, seed=seed, log=print, recheck=True)
+    print(describe(data))
+    print(f"Ready: {data.name}, fingerprint {data.fingerprint[:12]}.")
+
+
+@app.command()
+def show(
+    path: Source,
+    out: Annotated[
+        Path | None, typer.Option(help="PNG of samples; reports/<name>/local/samples.png if not given.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Show counts, split, identical images and warnings, and write a picture with samples of every class."""
+    from study.datasets.load import load
+    from study.datasets.sample import write_samples
+
+    data = load(path, seed=seed, log=print)
+    print(describe(data))
+    print(f"Samples: {write_samples(data, out or Path('reports', data.name, 'local', 'samples.png'))}")
+
+
+def describe(data: ImageSet) -> str:
+    """Return what a set holds as text: size, counts per class and split, split source, identical images, notes."""
+    from tabulate import tabulate
+
+    from study.datasets.contamination import measure
+
+    height, width, channels = data.image_shape
+    kind = "grey" if channels == 1 else "colour"
+    counts = data.counts()
+    columns = list(zip(*counts.values(), strict=True))
+    rows = [[name, *column, sum(column)] for name, column in zip(data.classes, columns, strict=True)]
+    rows.append(["all", *(sum(column) for column in counts.values()), len(data)])
+    found = measure(data)
+    shared = ", ".join(f"{count:,} {pair}" for pair, count in found.images.items())
+    repeated = ", ".join(f"{count:,} in {split}" for split, count in found.repeated.items())
+    lines = [
+        f"{data.name}: {len(data):,} images, {width}x{height} {kind}, {len(data.classes)} classes",
+        "",
+        tabulate(rows, headers=["class", *counts, "all"], intfmt=","),
+        "",
+        data.split_source,
+        f"Different images: {found.distinct:,}. Groups of identical images: {found.groups:,}, "
+        f"{found.conflicting:,} of them with conflicting labels.",
+        f"Surplus copies within splits: {repeated}.",
+        f"Images with an identical copy in another split: {shared}.",
+        *(f"Note: {note}" for note in data.notes),
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run_app(app)
