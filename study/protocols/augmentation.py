@@ -1,4 +1,4 @@
-"""Augmentation: batched random changes of training images; cutout is KerasCV's on TensorFlow and keras.layers' elsewhere."""
+"""Augmentation: batched random changes of training images; cutout is KerasCV's on TensorFlow and has a twin elsewhere."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _layers(settings: Mapping[str, Any], cutout: str) -> list[Any]:
     if any(affine.values()):
         layers.append(RandomAffine(**affine))  # type: ignore[arg-type]
     if side := settings.get("cutout_side"):
-        build = _kerascv_cutout if cutout == "kerascv" else _keras_cutout
+        build = _kerascv_cutout if cutout == "kerascv" else _KerasCutout
         layers.append(_Sometimes(build(side), float(settings.get("cutout_probability", 1.0))))
     return layers
 
@@ -76,11 +76,26 @@ def _kerascv_cutout(side: float) -> Any:
     return keras_cv.layers.RandomCutout((side, side), (side, side), fill_mode="constant", fill_value=CUTOUT_GREY, seed=1)
 
 
-def _keras_cutout(side: float) -> Any:
-    """Return the plain-Keras twin, which draws the two sides of the hole anew up to its area."""
-    from keras import layers
+class _KerasCutout:
+    """The plain-Keras twin: a square hole around a random pixel, cut off at the border."""
 
-    return layers.RandomErasing(1.0, (side, side), fill_value=CUTOUT_GREY, seed=1)
+    def __init__(self, side: float) -> None:
+        import keras
+
+        self.side = side
+        self.generator = keras.random.SeedGenerator(1)
+
+    def __call__(self, x: Any, training: bool) -> Any:
+        from keras import ops, random
+
+        count, (height, width) = ops.shape(x)[0], x.shape[1:3]
+        hole = ops.ones((count, height, width), "bool")
+        for axis, length in ((1, height), (2, width)):
+            size = round(self.side * length)
+            first = random.randint((count, 1), 0, length, seed=self.generator) - size // 2
+            inside = ops.logical_and(ops.arange(length) >= first, ops.arange(length) < first + size)
+            hole = ops.logical_and(hole, ops.expand_dims(inside, 2 if axis == 1 else 1))
+        return ops.where(ops.expand_dims(hole, -1), CUTOUT_GREY, x)
 
 
 def _mixer(mix: str) -> _Mixer | None:

@@ -1,0 +1,63 @@
+"""Every registered model keeps the contract, and the contract catches entries that do not."""
+
+import dataclasses
+
+import pytest
+
+from study.models.entry import MODELS
+from study.registry import load_plugin
+from study.training.contract import CHECKS, Bench, ContractError
+
+load_plugin("experiments/plugin_example.py")
+BENCHES: dict[str, Bench] = {}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", MODELS.names())
+def test_every_entry_keeps_the_contract(name, check):
+    check(BENCHES.setdefault(name, Bench(MODELS.get(name))))
+
+
+def entry_with(builder, **changes):
+    return dataclasses.replace(MODELS.get("tiny"), builder=builder, **changes)
+
+
+def by_name(name):
+    return next(check for check in CHECKS if check.__name__ == name)
+
+
+def test_logits_instead_of_probabilities_are_caught():
+    def build(images, classes):
+        from keras import layers
+
+        return layers.Dense(classes)(layers.Flatten()(images))
+
+    with pytest.raises(ContractError, match="sum to one"):
+        by_name("builds_on_raw_images")(Bench(entry_with(build)))
+
+
+def test_a_network_that_cannot_learn_is_caught():
+    def build(images, classes):
+        from keras import layers
+
+        x = layers.Dense(classes, activation="softmax", trainable=False)(layers.Flatten()(images))
+        return layers.Dense(classes, activation="softmax", trainable=False, kernel_initializer="identity")(x)
+
+    with pytest.raises((ContractError, ValueError)):
+        by_name("overfits_one_batch")(Bench(entry_with(build)))
+
+
+def test_a_fixed_number_of_classes_is_caught():
+    def build(images, classes):
+        from keras import layers
+
+        return layers.Dense(7, activation="softmax")(layers.Flatten()(images))
+
+    with pytest.raises(Exception, match="probabilities of shape"):
+        by_name("follows_classes_and_colour")(Bench(entry_with(build)))
+
+
+def test_stages_that_name_no_layer_are_caught():
+    entry = dataclasses.replace(MODELS.get("vgg16"), stages=("block9",))
+    with pytest.raises(ContractError, match="block9"):
+        by_name("freezes_what_it_says")(Bench(entry))
