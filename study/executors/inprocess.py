@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 
 from study.datasets.image_set import ImageSet
 from study.executors import Job, OnEvent
+from study.executors.banners import without_banners
 from study.record import Record
 
 
@@ -17,12 +18,14 @@ def run_specs(
 
     for job in jobs:
         on_event(job.spec, {"kind": "start"})
-        yield execute(
-            job.spec,
-            image_set,
-            weights_path=job.start_weights,
-            keep_weights=job.keep_weights,
-            checkpoint_folder=job.checkpoints,
-            progress=lambda event, spec=job.spec: on_event(spec, event),  # type: ignore[misc]
-            plugins=plugins,
-        )
+        with without_banners():
+            record = execute(
+                job.spec,
+                image_set,
+                weights_path=job.start_weights,
+                keep_weights=job.keep_weights,
+                checkpoint_folder=job.checkpoints,
+                progress=lambda event, spec=job.spec: on_event(spec, event),  # type: ignore[misc]
+                plugins=plugins,
+            )
+        yield record
