@@ -44,4 +44,4 @@ def ranked_table(store: Store, records: Sequence[Record]) -> list[str]:
     ]
     heads = ("rank", "model", "protocol", "seeds", "selection %", "test %", "test macro-F1 %", "training")
     sides = ("right", "left", "left", *["right"] * (len(heads) - 3))
-    return tabulate(rows, heads, colalign=sides).splitlines()
+    return tabulate(rows, heads, colalign=sides, disable_numparse=True).splitlines()
