@@ -20,9 +20,10 @@ from study.datasets.layout import Layout
 from study.datasets.raw_set import Allocate
 from study.spec import canonical_json
 
-VERSION = "1"
+VERSION = "2"
 """Part of every key: a change of what readers make of the same files must raise it."""
 
+_FIELDS = ("name", "classes", "fingerprint", "split_source", "drawn", "bound", "notes", "settings")
 _ARRAYS = ("images", "labels", "ids", "splits", "hashes")
 _EXACT_FILES = 2000
 _BLOCK_BYTES = 1 << 20
@@ -218,7 +219,7 @@ def _write(folder: Path, parsed: Parsed) -> None:
         "files": {name: [*_size_and_time(folder / f"{name}.npy"), _sha256(folder / f"{name}.npy")] for name in _ARRAYS},
         "drawn_split": parsed.drawn_split,
         "left_out": parsed.left_out,
-        "set": {name: getattr(data, name) for name in ("name", "classes", "fingerprint", "split_source", "notes")},
+        "set": {name: getattr(data, name) for name in _FIELDS},
     }
     text = canonical_json(about)
     (folder / "set.json").write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="utf-8")

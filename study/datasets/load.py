@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from study.datasets.image_set import ImageSet, hash_images, make_image_set
 from study.datasets.layout import Layout
 from study.datasets.raw_set import Allocate, Log, in_memory
 from study.errors import DataError, UsageError, unknown_name
+from study.spec import canonical_json
 
 SYNTHETIC = "synthetic"
 _EXAMPLES = {"images": 2000, "difficulty": 0.5, "label_noise": 0.1, "seed": 0}
@@ -52,14 +55,14 @@ def load(
             found = layout.find_all(default_dir) if default_dir.is_dir() else []
             if not found:
                 log(f"Dataset: {SYNTHETIC}, the built-in faces (no --data given, no dataset in {default_dir}/)")
-                return _synthetic(synthetic)
+                return _synthetic(synthetic, cache_dir, log)
             more = f"; also there: {', '.join(str(other.path) for other in found[1:])}" if found[1:] else ""
             log(f"Dataset: {found[0].path} (no --data given, found in {default_dir}/{more})")
             return _from_files(found[0], seed, cache_dir, log, recheck)
         kind, _, settings = data.partition(":")
         if kind == SYNTHETIC:
             log(f"Dataset: {data}, the built-in faces (as given)")
-            return _synthetic(settings or synthetic)
+            return _synthetic(settings or synthetic, cache_dir, log)
         log(f"Dataset: {data} (as given)")
         return _from_files(layout.find(Path(data).expanduser()), seed, cache_dir, log, recheck)
     except OSError as error:
@@ -68,8 +71,8 @@ def load(
         ) from error
 
 
-def _synthetic(text: str) -> ImageSet:
-    """Make the built-in faces from ``images=2000,difficulty=0.5``."""
+def _synthetic(text: str, cache_dir: Path | None, log: Log) -> ImageSet:
+    """Return the built-in faces for ``images=2000,difficulty=0.5``, drawn or from the cache."""
     settings: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         name, _, value = (piece.strip() for piece in part.partition("="))
@@ -84,7 +87,21 @@ def _synthetic(text: str) -> ImageSet:
             ) from None
     from study.datasets import synthetic
 
-    return synthetic.make(**settings)
+    settings = {**synthetic.DEFAULTS, **settings}
+    cache = caching.Cache(cache_dir or caching.default_dir())
+    name = synthetic.set_name(**settings)
+    return _cached(
+        cache, _drawing_hash(settings), name, 0, lambda _: caching.Parsed(synthetic.make(**settings), False), log
+    ).image_set
+
+
+def _drawing_hash(settings: Mapping[str, Any]) -> str:
+    """Return the hash of all that decides the built-in faces: settings, the code that draws and what it draws with."""
+    digest = hashlib.sha256(canonical_json(settings).encode())
+    digest.update(f"{version('numpy')} {version('opencv-python')}".encode())
+    for path in sorted(Path(__file__).parent.glob("face_*.py")) + [Path(__file__).with_name("synthetic.py")]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _from_files(source: Layout, seed: int, cache_dir: Path | None, log: Log, recheck: bool) -> ImageSet:
@@ -92,17 +109,25 @@ def _from_files(source: Layout, seed: int, cache_dir: Path | None, log: Log, rec
     name = _slug(source.path)
     cache = caching.Cache(cache_dir or caching.default_dir())
     content = cache.content(source, recheck)
-    parsed = cache.get(content, name, seed)
-    if parsed is None:
-        try:
-            with cache.fill() as (scratch, allocate):
-                parsed = cache.put(scratch, content, name, seed, _parse(source, name, seed, allocate))
-        except caching.CacheError as error:
-            log(f"The cache {cache.root} cannot be written ({error}): the data are read again at every start")
-            parsed = _parse(source, name, seed)
+    parsed = _cached(cache, content, name, seed, lambda allocate: _parse(source, name, seed, allocate), log)
     for line in parsed.left_out:
         log(f"Left out {line}")
     return parsed.image_set
+
+
+def _cached(
+    cache: caching.Cache, content: str, name: str, seed: int, parse: Callable[[Allocate], caching.Parsed], log: Log
+) -> caching.Parsed:
+    """Open a set from the cache, or make it and keep it there."""
+    parsed = cache.get(content, name, seed)
+    if parsed is not None:
+        return parsed
+    try:
+        with cache.fill() as (scratch, allocate):
+            return cache.put(scratch, content, name, seed, parse(allocate))
+    except caching.CacheError as error:
+        log(f"The cache {cache.root} cannot be written ({error}): the data are read again at every start")
+        return parse(in_memory)
 
 
 def _parse(source: Layout, name: str, seed: int, allocate: Allocate = in_memory) -> caching.Parsed:
