@@ -42,7 +42,7 @@ def order_classes(names: Iterable[str]) -> dict[str, str]:
     found = sorted(names)
     meaning = {_ALIASES.get(name.lower(), name.lower()): name for name in found}
     if len(found) == len(CLASSES) and set(meaning) == set(CLASSES):
-        return {meaning[name]: name for name in CLASSES}
+        return {name: meaning[name] for name in CLASSES}
     return {name: name for name in found}
 
 
@@ -73,8 +73,8 @@ def check_claim(labels: NDArray[np.int64], splits: NDArray[np.uint8], classes: t
             most = official[CLASSES.index(name)]
             if count > most:
                 raise DataError(
-                    f"{where} claims to be FER-2013: expected at most {most} {name} images in {USAGES[code]}, the {split} "
-                    f"split, found {count}: a swapped, merged, relabelled or oversampled split. Use an untouched copy, or, "
-                    "for other data, train, val and test instead of FER-2013's split names."
+                    f"{where} claims to be FER-2013: expected at most {most} {name} images in {USAGES[code]} "
+                    f"({split}), found {count}: a swapped, merged, relabelled or oversampled split. Use an untouched "
+                    "copy, or, for other data, train, val and test instead of FER-2013's split names."
                 )
     return len(labels) == TOTAL

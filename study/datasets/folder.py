@@ -68,7 +68,7 @@ def _check_official_names(layout: Layout) -> None:
             if folder.split and split not in allowed[folder.split]:
                 raise DataError(
                     f"{layout.path}: expected FER-2013's official split, found {place}, which its name puts into "
-                    f"{split}: a swapped or merged split. Use an untouched copy, or rename the files if this split is wanted."
+                    f"{split}: a swapped or merged split. Use an untouched copy, or rename the files to keep the split."
                 )
             if name in seen:
                 raise DataError(
@@ -113,7 +113,5 @@ def _notes(
         notes.append(f"{len(left_out)} of {len(left_out) + shape[0]} files cannot be read, left out: {named}{more}.")
     others = [f"{folder.folder}/{name}" for folder in layout.folders for name in folder.others]
     if others:
-        notes.append(
-            f"{len(others)} files or folders that are no images by their name are left out, such as {others[0]}."
-        )
+        notes.append(f"{len(others)} files or folders that are no images by name are left out, such as {others[0]}.")
     return tuple(notes)

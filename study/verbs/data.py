@@ -58,7 +58,6 @@ def describe(data: ImageSet) -> str:
     rows = [[name, *column, sum(column)] for name, column in zip(data.classes, columns, strict=True)]
     rows.append(["all", *(sum(column) for column in counts.values()), len(data)])
     found = measure(data)
-    shared = ", ".join(f"{count:,} {pair}" for pair, count in found.images.items())
     repeated = ", ".join(f"{count:,} in {split}" for split, count in found.repeated.items())
     lines = [
         f"{data.name}: {len(data):,} images, {width}x{height} {kind}, {len(data.classes)} classes",
@@ -69,7 +68,7 @@ def describe(data: ImageSet) -> str:
         f"Different images: {found.distinct:,}. Groups of identical images: {found.groups:,}, "
         f"{found.conflicting:,} of them with conflicting labels.",
         f"Surplus copies within splits: {repeated}.",
-        f"Images with an identical copy in another split: {shared}.",
+        *(["No image has an identical copy in another split."] if not any(found.images.values()) else []),
         *(f"Note: {note}" for note in data.notes),
     ]
     return "\n".join(lines)

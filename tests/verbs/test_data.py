@@ -1,0 +1,57 @@
+"""The verb data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from study.errors import DataError
+from study.verbs.data import app
+from tests.datasets.sources import csv_rows, write_classes, write_csv
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_prepare_reads_a_dataset_and_names_it(tmp_path: Path) -> None:
+    output = run("prepare", str(write_csv(tmp_path / "fer2013.csv", csv_rows())))
+    assert "Ready: fer2013-part, fingerprint " in output
+    assert list((tmp_path / "cache" / "sets").iterdir())
+
+
+def test_show_prints_counts_split_copies_and_notes(tmp_path: Path) -> None:
+    rows = csv_rows()
+    rows[-1] = rows[13].replace("Training", "PrivateTest")
+    lines = run("show", str(write_csv(tmp_path / "fer2013.csv", rows))).splitlines()
+    assert "fer2013-part: 42 images, 48x48 grey, 7 classes" in lines
+    assert ["class", "train", "selection", "test", "all"] in [line.split() for line in lines]
+    assert ["disgust", "2", "2", "2", "6"] in [line.split() for line in lines]
+    assert ["all", "14", "14", "14", "42"] in [line.split() for line in lines]
+    assert "The split is given by the csv's Usage column." in lines
+    assert "Different images: 41. Groups of identical images: 1, 0 of them with conflicting labels." in lines
+    assert "Note: Images with an identical copy in another split: 1 test in train." in lines
+
+
+def test_show_writes_samples_where_pictures_of_dataset_images_belong(tmp_path: Path) -> None:
+    write_classes(tmp_path / "faces", ["cat", "dog"], 5)
+    assert "No image has an identical copy in another split." in run("show", "faces")
+    assert (tmp_path / "reports" / "faces" / "local" / "samples.png").stat().st_size > 1000
+    run("show", "faces", "--out", "here.png")
+    assert (tmp_path / "here.png").exists()
+
+
+@pytest.mark.parametrize("verb", ["prepare", "show"])
+def test_wrong_data_rise_as_an_error_for_one_line(verb: str) -> None:
+    with pytest.raises(DataError, match="found nothing there"):
+        CliRunner().invoke(app, [verb, "nowhere"], catch_exceptions=False)
