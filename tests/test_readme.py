@@ -91,7 +91,7 @@ def test_every_grid_and_budget_is_named() -> None:
 
 def test_the_settings_of_the_built_in_faces_are_taken() -> None:
     (settings,) = re.findall(r"`(synthetic:[^`]+)`", README)
-    assert len(load(settings.replace("images=4000", "images=100"))) == 100
+    assert len(load(settings.replace("images=4000", "images=200"))) == 200
 
 
 def test_the_example_is_the_tested_file() -> None:
