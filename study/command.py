@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 
 from study.errors import StudyError
+
+#: Libraries of the system that opencv-python loads; slim images lack them.
+OPENCV_LIBRARIES = ("libGL.", "libgthread-2.0.", "libglib-2.0.")
 
 
 def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -> None:
@@ -15,5 +19,16 @@ def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -
     try:
         command(prog_name=name)
     except StudyError as error:
-        print(f"study: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        _leave(str(error))
+    except ImportError as error:
+        if not any(library in str(error) for library in OPENCV_LIBRARIES):
+            raise
+        _leave(
+            f"OpenCV needs a library that this system lacks ({error}). "
+            "On Debian and Ubuntu: apt-get install libgl1 libglib2.0-0."
+        )
+
+
+def _leave(message: str) -> NoReturn:
+    print(f"study: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)

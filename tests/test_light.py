@@ -93,6 +93,17 @@ def test_a_slip_is_one_line_and_exit_code_2_without_a_backend(tmp_path: Path) ->
     assert len(done.err.strip().splitlines()) == 1
 
 
+def test_a_missing_system_library_is_one_line_that_says_what_to_install(tmp_path: Path) -> None:
+    message = "libGL.so.1: cannot open shared object file: No such file or directory"
+    broken = tmp_path / "hidden" / "cv2.py"  # the first place where the child looks
+    broken.parent.mkdir()
+    broken.write_text(f"raise ImportError({message!r})")
+    done = study("run", *SYNTHETIC, "--dry-run", folder=tmp_path)
+    assert done.code == 2
+    assert message in done.err and "apt-get install libgl1 libglib2.0-0" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     "words", [("--help",), ("run", "--help"), ("run", "--list"), ("run", *SYNTHETIC, "--dry-run")], ids=" ".join
 )
