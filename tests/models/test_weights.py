@@ -1,0 +1,74 @@
+"""Where a run's first weights come from, without a network."""
+
+import hashlib
+
+import pytest
+
+from study.errors import WeightsError
+from study.models import weights
+from study.models.entry import MODELS, PublishedWeights
+from study.models.weights import resolve_weights
+
+VGG = MODELS.get("vgg16")
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "can_download", lambda: False)
+    weights._hash_file.cache_clear()
+
+
+def cache(tmp_path, content):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    path = folder / VGG.published["imagenet"].file
+    path.write_bytes(content)
+    return path
+
+
+def test_auto_falls_back_to_random_weights_and_says_so():
+    choice = resolve_weights(VGG, "auto")
+    assert choice.source == "none" and "cannot be reached" in choice.note
+
+
+def test_imagenet_never_falls_back():
+    choice = resolve_weights(VGG, "imagenet")
+    assert choice.source == "imagenet" and choice.path is None and "to be downloaded (59 MB)" in choice.note
+
+
+def test_auto_takes_imagenet_where_it_can_be_downloaded(monkeypatch):
+    monkeypatch.setattr(weights, "can_download", lambda: True)
+    assert resolve_weights(VGG, "auto").source == "imagenet"
+
+
+def test_a_cached_file_is_used_when_its_hash_is_right(tmp_path, monkeypatch):
+    path = cache(tmp_path, b"weights")
+    published = PublishedWeights(path.name, hashlib.md5(b"weights").hexdigest(), 1, "none")
+    entry = MODELS.get("vgg16").__class__(**{**vars(VGG), "published": {"imagenet": published}})
+    choice = resolve_weights(entry, "auto")
+    assert choice.source == "imagenet" and choice.path == path and choice.sha256 == f"md5:{published.md5}"
+
+
+@pytest.mark.parametrize("choice", ["auto", "imagenet"])
+def test_a_cached_file_with_another_hash_is_refused(tmp_path, choice):
+    cache(tmp_path, b"truncated")
+    with pytest.raises(WeightsError, match="must have md5"):
+        resolve_weights(VGG, choice)
+
+
+@pytest.mark.parametrize("choice", ["auto", "imagenet", "none"])
+def test_custom_networks_start_at_random(choice):
+    assert resolve_weights(MODELS.get("cnn2"), choice).source == "none"
+
+
+def test_a_file_is_identified_by_its_content(tmp_path):
+    path = tmp_path / "mine.weights.h5"
+    path.write_bytes(b"x")
+    choice = resolve_weights(VGG, str(path))
+    assert choice.source == "file" and choice.sha256 == hashlib.sha256(b"x").hexdigest()
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(WeightsError, match="existing file"):
+        resolve_weights(VGG, str(tmp_path / "none.h5"))

@@ -1,0 +1,147 @@
+"""The store keeps records whole, finds them by spec and refuses what it cannot trust."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from study.errors import StoreError
+from study.record import Record, rounded
+from study.store import Store, pack_arrays, studies, unpack_arrays, write_atomically
+from tests.factories import make_card, make_record
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results", "s")
+
+
+@pytest.fixture
+def record():
+    return make_record("cnn2", "baseline", 0, card=make_card())
+
+
+def test_a_record_comes_back_as_it_was_kept(store, record):
+    kept = store.keep(record)
+    [found] = store.records()
+    assert found.to_json() == kept.to_json()
+    loaded = store.load_arrays(found)
+    for name, array in record.arrays.items():
+        assert np.array_equal(loaded.arrays[name], array)
+
+
+def test_the_path_follows_from_the_spec(store, record):
+    store.keep(record)
+    path = store.folder / "cnn2" / "baseline" / f"seed_0-{record.spec.hash}.json"
+    assert path.is_file() and path.with_suffix(".npz").is_file()
+    assert store.find(record.spec) is not None
+
+
+def test_the_same_record_gives_the_same_bytes(tmp_path, record):
+    first, second = Store(tmp_path / "a", "s"), Store(tmp_path / "b", "s")
+    first.keep(record), second.keep(record)
+    for suffix in (".json", ".npz"):
+        assert first.record_path(record.spec).with_suffix(suffix).read_bytes() == second.record_path(record.spec).with_suffix(suffix).read_bytes()
+
+
+def test_a_done_record_without_predictions_is_refused(store, record):
+    bare = Record(spec=record.spec, status="done", dataset=record.dataset)
+    with pytest.raises(StoreError, match="must carry its predictions"):
+        store.keep(bare)
+
+
+def test_altered_predictions_are_recognised(store, record):
+    kept = store.keep(record)
+    path = store.record_path(record.spec).with_suffix(".npz")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(StoreError, match="altered"):
+        store.load_arrays(kept)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[:100], "not readable as a record"),
+        (lambda text: "[]", "not a record"),
+        (lambda text: text.replace('"format": 1', '"format": 99'), "format must be 1"),
+        (lambda text: text.replace('"status": "done"', '"status": "maybe"'), "status must be one of"),
+        (lambda text: text.replace('"seed": 0', '"seed": 7'), "key must follow from the spec"),
+    ],
+)
+def test_a_damaged_record_is_named_in_one_line(store, record, damage, message):
+    store.keep(record)
+    path = store.record_path(record.spec)
+    text = path.read_text()
+    assert damage(text) != text
+    path.write_text(damage(text))
+    with pytest.raises(StoreError, match=message) as caught:
+        store.records()
+    assert path.name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_record_in_the_wrong_place_is_refused(store, record):
+    store.keep(record)
+    path = store.record_path(record.spec)
+    path.rename(path.with_name("seed_9-0000000000.json"))
+    with pytest.raises(StoreError, match="belongs at"):
+        store.records()
+
+
+def test_another_dataset_needs_a_study_of_its_own(store, record):
+    store.keep(record)
+    other = make_record("cnn2", "baseline", 1, card=make_card(name="other"))
+    with pytest.raises(StoreError, match="--study NAME"):
+        store.keep(other)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0b"])
+def test_a_study_is_a_plain_folder_name(tmp_path, name):
+    with pytest.raises(StoreError, match="plain folder name"):
+        Store(tmp_path, name)
+
+
+def test_dataset_arrays_are_kept_once(store):
+    store.keep_dataset({"labels": np.arange(3)})
+    store.keep_dataset({"labels": np.arange(9)})
+    assert np.array_equal(store.load_dataset()["labels"], np.arange(3))
+
+
+def test_a_missing_dataset_file_says_what_to_do(store):
+    with pytest.raises(StoreError, match="run the study once"):
+        store.load_dataset()
+
+
+def test_studies_are_listed(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "README.md").write_text("")
+    assert studies(tmp_path) == ["a", "b"] and studies(tmp_path / "none") == []
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    np.savez(tmp_path / "evil.npz", a=np.array([{}], dtype=object))
+    with pytest.raises(StoreError, match="not a readable array file"):
+        unpack_arrays((tmp_path / "evil.npz").read_bytes(), "evil.npz")
+
+
+def test_packed_arrays_depend_on_content_alone():
+    assert pack_arrays({"a": np.arange(3), "b": np.ones(2)}) == pack_arrays({"b": np.ones(2), "a": np.arange(3)})
+
+
+def test_numbers_are_rounded_to_significant_digits_and_stay_json():
+    value = rounded({"a": np.float32(1 / 3), "b": [np.int64(2), True], "c": float("nan"), "d": 123456789.0})
+    assert json.loads(json.dumps(value)) == {"a": 0.333333, "b": [2, True], "c": None, "d": 123457000.0}
