@@ -1,0 +1,102 @@
+"""Calibration of one network: reliability bins, expected calibration error, and a temperature fitted on selection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Equal-width bins of the top-label confidence (Guo et al. 2017, section 2, use 15).
+BINS = 15
+#: Probabilities are kept this far from zero before a logarithm, since one zero would make a mean infinite; the value is
+#: that of scikit-learn's ``log_loss`` for float64 input, so that both give the same numbers.
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+#: Temperatures are searched between these limits; a fit on a limit means that the network cannot be calibrated by one.
+TEMPERATURES = (0.05, 20.0)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """The bins of a reliability diagram.
+
+    Attributes:
+        edges: float64 (bins + 1,), from 0 to 1; a bin holds its upper edge.
+        counts: int64 (bins,), images in each bin.
+        confidence: float64 (bins,), mean top-label probability, nan where a bin is empty.
+        accuracy: float64 (bins,), share of correct images, nan where a bin is empty.
+        error: Expected calibration error, 0 to 1.
+    """
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    error: float
+
+
+def confidence_bins(confidence: NDArray[Any], bins: int = BINS) -> NDArray[np.int64]:
+    """Return the bin, 0 to ``bins - 1``, of each confidence; bin b holds (b / bins, (b + 1) / bins]."""
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    return np.searchsorted(edges[1:-1], confidence)
+
+
+def reliability(probabilities: NDArray[Any], labels: NDArray[Any], bins: int = BINS) -> Reliability:
+    """Return the reliability diagram of one network and its expected calibration error.
+
+    ECE = sum over bins of (images in the bin / images) |accuracy - confidence|: Guo, Pleiss, Sun and Weinberger, "On
+    calibration of modern neural networks", ICML 2017, section 2, equation 3. It is biased upwards where the network is
+    nearly calibrated, since every bin's sampling error counts as error, and it depends on the bins.
+
+    Args:
+        probabilities: (images, classes), rows sum to 1.
+        labels: int (images,).
+        bins: Number of equal-width bins of the top-label confidence.
+    """
+    confidence = probabilities.max(axis=-1).astype(np.float64)
+    correct = probabilities.argmax(axis=-1) == labels
+    which = confidence_bins(confidence, bins)
+    counts = np.bincount(which, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean_confidence = np.bincount(which, weights=confidence, minlength=bins) / counts
+        accuracy = np.bincount(which, weights=correct, minlength=bins) / counts
+    error = float(np.nansum(counts * np.abs(accuracy - mean_confidence)) / len(labels))
+    return Reliability(np.linspace(0.0, 1.0, bins + 1), counts, mean_confidence, accuracy, error)
+
+
+def fit_temperature(selection_probabilities: NDArray[Any], selection_labels: NDArray[Any]) -> float:
+    """Return the temperature that minimises the negative log-likelihood on the selection split.
+
+    Temperature scaling, Guo et al. 2017, section 4.2: probabilities become softmax(logits / T). Softmax outputs give
+    the logits up to a constant that cancels. T above 1 says that the network is overconfident. The test split must
+    not be passed: the fit would be scored on the labels that it saw.
+
+    Args:
+        selection_probabilities: (images, classes) of one network on the selection split.
+        selection_labels: int (images,).
+
+    Returns:
+        The temperature, within ``TEMPERATURES``.
+    """
+    from scipy.optimize import minimize_scalar
+
+    logits = np.log(np.clip(selection_probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
+    logits -= logits.max(axis=-1, keepdims=True)
+    true_logits = logits[np.arange(len(selection_labels)), selection_labels]
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        inverse = np.exp(-log_temperature)
+        return float(np.mean(np.log(np.exp(logits * inverse).sum(axis=-1)) - true_logits * inverse))
+
+    limits = tuple(np.log(TEMPERATURES))
+    found = minimize_scalar(negative_log_likelihood, bounds=limits, method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x))
+
+
+def apply_temperature(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+    """Return softmax(log(probabilities) / temperature), shape (..., images, classes); no prediction changes."""
+    logits = np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)) / temperature
+    scaled: NDArray[np.float64] = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    scaled /= scaled.sum(axis=-1, keepdims=True)
+    return scaled

@@ -1,0 +1,198 @@
+"""Simulated studies with a known truth: recipes, seeds and images with the spread and discordance of FER-2013.
+
+A network is right on an image where a normal score is above zero: score = level of the recipe + its seed + the image's
+difficulty + noise. Levels follow from the accuracies, the share of difficulty from how often two networks disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri
+from scipy.stats import norm
+
+#: FER-2013 PrivateTest: angry disgust fear happy sad surprise neutral.
+CLASS_COUNTS = (491, 55, 528, 879, 594, 416, 626)
+SHARES = np.asarray(CLASS_COUNTS) / sum(CLASS_COUNTS)
+DISGUST = 1
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a simulated pair of recipes looks like; shares, 0 to 1.
+
+    Attributes:
+        accuracy: Mean accuracy of the second recipe.
+        effect: What the first recipe's mean accuracy has more.
+        within: How often two seeds of one recipe disagree on being right (before the effect is added).
+        between: How often two seeds of different recipes do; equal to ``within`` where the recipes are one.
+        seed_spread: Standard deviation of the accuracy over seeds as measured on a split, so with chance in the images.
+        images: Images of the split.
+        copies: How many of them are copies of others of them.
+    """
+
+    accuracy: float = 0.60
+    effect: float = 0.0
+    within: float = 0.175
+    between: float = 0.175
+    seed_spread: float = 0.0065
+    images: int = 3589
+    copies: int = 17
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Normal scores of the two mean accuracies, as they are without seed spread."""
+        return ndtri([self.accuracy + self.effect, self.accuracy])
+
+    @property
+    def seed_variance(self) -> float:
+        """Variance over seeds of the true accuracy: the measured spread less chance in the images."""
+        return max(self.seed_spread**2 - self.within / 2 / self.images, 0.0)
+
+    @property
+    def seed_scale(self) -> float:
+        """Standard deviation of a seed's shift of the score."""
+        return self.seed_variance**0.5 / norm.pdf(ndtri(self.accuracy))
+
+    @property
+    def shared(self) -> tuple[float, float]:
+        """Correlation of two seeds' scores on an image, within and between recipes."""
+        return _correlation(self.accuracy, self.within), _correlation(self.accuracy, self.between)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Group ids: the last ``copies`` images are copies of the first ones."""
+        alone = np.arange(self.images)
+        return np.where(alone < self.images - self.copies, alone, alone - (self.images - self.copies))
+
+    def variance_parts(self, seeds: int) -> tuple[tuple[float, float], float]:
+        """Return the true parts of the variance of the difference of means: seeds of each recipe, images."""
+        within, between = self.shared
+        seed_parts, difficulty, levels = [], [], self.levels
+        for level in levels:
+            right = float(ndtr(level))
+            difficulty.append(_both_right(level, level, within) - right**2)
+            interaction = right * (1.0 - right) - difficulty[-1]
+            slope = norm.pdf(level) * self.seed_scale
+            seed_parts.append((slope**2 + interaction / self.distinct) / seeds)
+        shared = _both_right(levels[0], levels[1], between) - float(np.prod(ndtr(levels)))
+        return tuple(seed_parts), max(sum(difficulty) - 2.0 * shared, 0.0) / self.distinct
+
+    @property
+    def distinct(self) -> float:
+        """Number of distinct images that would give a mean the same variance: copies count a little less."""
+        sizes = np.bincount(self.groups)
+        return float(sizes.sum() ** 2 / np.sum(sizes**2))
+
+    def with_effect(self, effect: float) -> Design:
+        """Return the same design with another effect."""
+        return replace(self, effect=effect)
+
+
+def studies(design: Design, seeds: int, count: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield the answers of simulated studies: bool (2 recipes, seeds, images), new seeds and new images in each."""
+    generator = np.random.default_rng(seed)
+    within, between = design.shared
+    alike = min(between / within, 1.0)
+    # The seeds' spread widens the score; raising the level by the same factor keeps the mean accuracy.
+    levels = (design.levels * np.sqrt(1.0 + design.seed_scale**2)).astype(np.float32)
+    distinct = design.images - design.copies
+    for _ in range(count):
+        common, own_first, own_second = generator.standard_normal((3, distinct), dtype=np.float32)
+        if alike == 1.0:
+            difficulty = np.stack([common, common])
+        else:
+            difficulty = np.sqrt(alike) * common + np.sqrt(1.0 - alike) * np.stack([own_first, own_second])
+        score = np.sqrt(1.0 - within) * generator.standard_normal((2, seeds, distinct), dtype=np.float32)
+        score += (np.sqrt(within) * difficulty)[:, None, :]
+        score += (levels[:, None] + design.seed_scale * generator.standard_normal((2, seeds)))[:, :, None]
+        answers = score > 0.0
+        yield np.concatenate([answers, answers[..., : design.copies]], axis=-1)
+
+
+@dataclass(frozen=True)
+class ClassDesign:
+    """A recipe with classes: recalls by class, seed spread of the score, and where wrong answers go.
+
+    Attributes:
+        recalls: Mean recall of each class.
+        correlation: Correlation of two seeds' scores on an image.
+        seed_scale: Standard deviation of a seed's shift of the score, common to all classes.
+        class_seed_scale: The same for each class alone; what one class gains others lose.
+        habit: Share of wrong answers that go to the image's own favourite wrong class.
+    """
+
+    recalls: tuple[float, ...] = (0.50, 0.40, 0.40, 0.82, 0.48, 0.73, 0.58)
+    correlation: float = 0.84
+    seed_scale: float = 0.011
+    class_seed_scale: float = 0.10
+    habit: float = 0.6
+
+    @property
+    def accuracy(self) -> float:
+        """Mean accuracy over seeds on infinitely many images."""
+        return float(np.dot(SHARES, self.recalls))
+
+    def predictions(
+        self, seeds: int, generator: np.random.Generator, recipes: int = 2
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return predictions int (recipes, seeds, images) of recipes that are all the same one, and labels (images,)."""
+        images = sum(CLASS_COUNTS)
+        shape = (recipes, seeds, images)
+        labels = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(images))
+        level = self._levels(generator, (recipes, seeds))
+        difficulty = generator.standard_normal(images, dtype=np.float32)
+        noise = generator.standard_normal(shape, dtype=np.float32)
+        score = level[:, :, labels] + np.sqrt(self.correlation) * difficulty + np.sqrt(1 - self.correlation) * noise
+        kept = generator.random(shape, dtype=np.float32) < self.habit
+        draw = np.where(kept, generator.random(images, dtype=np.float32), generator.random(shape, dtype=np.float32))
+        return np.where(score > 0.0, labels, _wrong_class(draw, labels)), labels
+
+    def true_macro_f1(self, seeds: int = 200_000) -> float:
+        """Return the mean over seeds of macro-F1 on infinitely many images."""
+        recalls = ndtr(self._levels(np.random.default_rng(0), (seeds,)))
+        wrong = SHARES * (1.0 - recalls) / (1.0 - SHARES)
+        predicted = SHARES * recalls + SHARES * (wrong.sum(axis=1, keepdims=True) - wrong)
+        return float(np.mean(2.0 * SHARES * recalls / (SHARES + predicted)))
+
+    def _levels(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        own = self.class_seed_scale * generator.standard_normal((*shape, len(SHARES)))
+        own -= (own @ SHARES)[..., None]
+        shift = own + self.seed_scale * generator.standard_normal((*shape, 1))
+        # A seed's shift widens the score; raising the level by the same factor keeps the mean recall.
+        variance = self.seed_scale**2 + self.class_seed_scale**2 * (1.0 - 2.0 * SHARES + np.sum(SHARES**2))
+        return ndtri(self.recalls) * np.sqrt(1.0 + variance) + shift
+
+
+def _wrong_class(draw: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Turn uniform draws into classes other than the label, as often as they occur."""
+    ends = np.cumsum(SHARES)
+    place = draw * (1.0 - SHARES[labels])
+    place = place + np.where(place >= (ends - SHARES)[labels], SHARES[labels], 0.0)
+    return np.minimum(np.searchsorted(ends[:-1], place, side="right"), len(SHARES) - 1)
+
+
+def one_hot(predictions: np.ndarray, classes: int = len(CLASS_COUNTS)) -> np.ndarray:
+    """Return certain probabilities float32 (..., classes)."""
+    return np.eye(classes, dtype=np.float32)[predictions]
+
+
+def _both_right(first: float, second: float, correlation: float) -> float:
+    """Return P(two correlated standard normal scores are below their levels), by conditioning on the shared part."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(201)
+    shared = np.sqrt(correlation) * nodes
+    rest = np.sqrt(1.0 - correlation)
+    return float(
+        np.sum(weights * ndtr((first + shared) / rest) * ndtr((second + shared) / rest)) / np.sqrt(2.0 * np.pi)
+    )
+
+
+@cache
+def _correlation(accuracy: float, disagreement: float) -> float:
+    """Return the correlation of scores at which two networks of one accuracy disagree on being right this often."""
+    level = float(ndtri(accuracy))
+    return float(brentq(lambda rho: 2.0 * (accuracy - _both_right(level, level, rho)) - disagreement, 0.01, 0.99))
