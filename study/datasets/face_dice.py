@@ -1,4 +1,4 @@
-"""Random numbers for drawn faces: each face has a generator of its own, columns are handed out for all faces at once."""
+"""Random numbers for drawn faces: a generator for each face, columns handed out for all faces at once."""
 
 from __future__ import annotations
 

@@ -88,12 +88,12 @@ def express(drawn: NDArray[np.int64], difficulty: float, dice: Dice) -> NDArray[
         difficulty: 0..1.
         dice: Random numbers of the same n faces.
     """
-    weakest = 0.95 - 0.7 * difficulty
+    weakest = max(0.0, 1.0 - 1.5 * difficulty)
     intensity = weakest + (1.08 - weakest) * dice.uniform(0.0, 1.0) ** (0.5 + 0.5 * difficulty)
     units = _pick_variants(drawn, dice.uniform(0.0, 1.0)) * intensity[:, None]
     units *= np.clip(1.0 + 0.45 * difficulty * dice.normals(units.shape[1]), 0.0, 1.4)
     second = dice.integers(len(CLASSES))
-    share = np.where(dice.uniform(0.0, 1.0) < 0.7 * difficulty, dice.uniform(0.0, 0.7 * difficulty), 0.0)
+    share = np.where(dice.uniform(0.0, 1.0) < difficulty, dice.uniform(0.0, min(1.0, 1.15 * difficulty)), 0.0)
     mixed = _pick_variants(second, dice.uniform(0.0, 1.0)) * share[:, None]
-    stray = 0.32 * difficulty * np.maximum(dice.normals(units.shape[1]) - 0.3, 0.0)
-    return np.clip(units * (1.0 - 0.5 * share[:, None]) + mixed + stray, 0.0, 1.2)
+    stray = 0.34 * difficulty * np.maximum(dice.normals(units.shape[1]) - 0.3, 0.0)
+    return np.clip(units * (1.0 - 0.6 * share[:, None]) + mixed + stray, 0.0, 1.2)

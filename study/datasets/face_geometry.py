@@ -1,120 +1,15 @@
-"""Geometry of drawn faces: person, action units and pose in, outlines in pixels out, for many faces at once.
-
-Face units: x to the right, y downwards, z towards the viewer; the head is about 1 wide and 1.35 high on each side of (0, 0).
-"""
+"""Geometry of drawn faces: people, action units and poses in, outlines in pixels out, for many faces at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from study.datasets.face_dice import Dice
 from study.datasets.face_expressions import COLUMN
+from study.datasets.face_person import Array, Person, Pose
 
-Array = NDArray[np.float64]
 SIDES = (-1.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Pose:
-    """Where each head (n,) is and how it is turned: angles in radians, scale in pixels per face unit, centre in pixels."""
-
-    yaw: Array
-    pitch: Array
-    roll: Array
-    scale: Array
-    centre_x: Array
-    centre_y: Array
-
-    def project(self, x: Array, y: Array, z: Array | float) -> Array:
-        """Return pixels (n, k, 2) of points given by x, y, z (n, k) in face units."""
-        sin_yaw, cos_yaw = np.sin(self.yaw)[:, None], np.cos(self.yaw)[:, None]
-        sin_pitch, cos_pitch = np.sin(self.pitch)[:, None], np.cos(self.pitch)[:, None]
-        turned_x = x * cos_yaw + z * sin_yaw
-        depth = z * cos_yaw - x * sin_yaw
-        turned_y = y * cos_pitch + depth * sin_pitch
-        sin_roll, cos_roll = np.sin(self.roll)[:, None], np.cos(self.roll)[:, None]
-        scale = self.scale[:, None]
-        pixel_x = self.centre_x[:, None] + scale * (turned_x * cos_roll - turned_y * sin_roll)
-        pixel_y = self.centre_y[:, None] + scale * (turned_x * sin_roll + turned_y * cos_roll)
-        return np.stack([pixel_x, pixel_y], axis=-1)
-
-    def on_face(self, x: Array, y: Array, lift: float = 0.0) -> Array:
-        """Return pixels (n, k, 2) of points that lie on the front of the head, ``lift`` above it."""
-        depth = 0.75 * np.sqrt(np.maximum(0.04, 1.0 - (x / 1.08) ** 2 - (y / 1.75) ** 2))
-        return self.project(x, y, depth - 0.25 + lift)
-
-
-def sample_pose(difficulty: float, side: int, dice: Dice) -> Pose:
-    """Return poses that turn, tilt, shift and scale more with difficulty, for pictures of ``side`` pixels."""
-    turn = 0.15 + 1.7 * difficulty
-    return Pose(
-        yaw=dice.normal(0.22 * turn, 2.2),
-        pitch=dice.normal(0.11 * turn, 2.2),
-        roll=dice.normal(0.11 * turn, 2.2),
-        scale=side * 0.43 * (1.0 + dice.normal(0.085 * turn, 2.0)),
-        centre_x=side * (0.5 + dice.normal(0.04 * turn, 2.0)),
-        centre_y=side * (0.475 + dice.normal(0.04 * turn, 2.0)),
-    )
-
-
-@dataclass(frozen=True)
-class Person:
-    """What each person (n,) brings along, whatever the expression: sizes and places in face units."""
-
-    head_height: Array
-    jaw: Array
-    squareness: Array
-    eye_x: Array
-    eye_y: Array
-    eye_width: Array
-    eye_height: Array
-    eye_slant: Array
-    brow_y: Array
-    brow_thickness: Array
-    brow_tilt: Array
-    brow_arch: Array
-    nose_y: Array
-    nose_width: Array
-    mouth_y: Array
-    mouth_width: Array
-    mouth_rest: Array
-    mouth_skew: Array
-    lip_upper: Array
-    lip_lower: Array
-    gaze_x: Array
-    gaze_y: Array
-
-
-def sample_person(difficulty: float, dice: Dice) -> Person:
-    """Return people who differ more with difficulty; resting brows and mouths differ too, so classes overlap."""
-    vary = 0.25 + 1.5 * difficulty
-    return Person(
-        head_height=1.33 + dice.normal(0.06 * vary),
-        jaw=0.16 + dice.normal(0.07 * vary),
-        squareness=0.86 + dice.normal(0.05 * vary),
-        eye_x=0.42 + dice.normal(0.025 * vary),
-        eye_y=-0.13 + dice.normal(0.04 * vary),
-        eye_width=0.22 + dice.normal(0.018 * vary),
-        eye_height=0.094 + dice.normal(0.014 * vary, 2.0),
-        eye_slant=dice.normal(0.025 * vary),
-        brow_y=-0.42 + dice.normal(0.035 * vary),
-        brow_thickness=0.068 + dice.normal(0.017 * vary, 2.0),
-        brow_tilt=dice.normal(0.035 * vary),
-        brow_arch=0.05 + dice.normal(0.025 * vary),
-        nose_y=0.34 + dice.normal(0.035 * vary),
-        nose_width=0.15 + dice.normal(0.02 * vary),
-        mouth_y=0.73 + dice.normal(0.035 * vary),
-        mouth_width=0.37 + dice.normal(0.03 * vary),
-        mouth_rest=dice.normal(0.03 * vary),
-        mouth_skew=dice.normal(0.02 * vary),
-        lip_upper=0.062 + dice.normal(0.014 * vary, 2.0),
-        lip_lower=0.085 + dice.normal(0.017 * vary, 2.0),
-        gaze_x=dice.normal(0.045 * vary),
-        gaze_y=dice.normal(0.015 * vary),
-    )
 
 
 def _wide(column: Array) -> Array:
@@ -137,7 +32,10 @@ class Eye:
 
 @dataclass(frozen=True)
 class Mouth:
-    """Outlines of the mouth in pixels, each (n, k, 2), how far it is open and how much of the teeth shows (n,) in face units."""
+    """Outlines of the mouth in pixels, each (n, k, 2).
+
+    ``gap``, ``bite`` and ``low_bite`` (n,), in face units: how far it is open, and how much of both rows of teeth shows.
+    """
 
     lips: Array
     opening: Array
@@ -180,7 +78,9 @@ class Face:
         p = self.person
         t = np.linspace(-1.0, 1.0, 9)[None, :]
         closing = 1.0 - 0.8 * self.unit(43)
-        up = p.eye_height * (1.0 + 0.95 * self.unit(5) - 0.35 * self.unit(7) - 0.15 * self.unit(6) - 0.25 * self.unit(9))
+        up = p.eye_height * (
+            1.0 + 0.95 * self.unit(5) - 0.35 * self.unit(7) - 0.15 * self.unit(6) - 0.25 * self.unit(9)
+        )
         up = np.maximum(0.012, up * closing)
         low = 0.75 * p.eye_height * (1.0 + 0.3 * self.unit(5) - 0.55 * self.unit(6) - 0.45 * self.unit(7))
         low = np.maximum(0.006, low * closing)
@@ -236,7 +136,14 @@ class Face:
         t = np.linspace(-1.0, 1.0, 13)[None, :]
         au = self.unit
         width = p.mouth_width * (
-            1.0 + 0.36 * au(12) + 0.28 * au(20) + 0.05 * au(10) - 0.14 * au(23) - 0.1 * au(17) - 0.1 * au(26) - 0.2 * au(27)
+            1.0
+            + 0.36 * au(12)
+            + 0.28 * au(20)
+            + 0.05 * au(10)
+            - 0.14 * au(23)
+            - 0.1 * au(17)
+            - 0.1 * au(26)
+            - 0.2 * au(27)
         )
         parted = np.minimum(1.2 * au(25), 1.0)
         # How far the lips leave their closed line, upwards and downwards.
@@ -244,7 +151,9 @@ class Face:
         fall = parted * (0.04 + 0.11 * au(12) + 0.07 * au(20) + 0.07 * au(10) + 0.22 * au(26) + 0.5 * au(27))
         corner = -0.18 * au(12) + 0.17 * au(15) + 0.02 * au(20) - 0.03 * au(10) + p.mouth_rest
         corner = corner + parted * 0.05 * (au(26) + 1.5 * au(27))
-        middle = p.mouth_y - 0.05 * au(17) - 0.045 * au(10) * (1.0 - parted) - 0.03 * au(9) + 0.035 * au(12) + 0.03 * au(27)
+        middle = (
+            p.mouth_y - 0.05 * au(17) - 0.045 * au(10) * (1.0 - parted) - 0.03 * au(9) + 0.035 * au(12) + 0.03 * au(27)
+        )
         x = _wide(width) * t
         bend = np.abs(t) ** 1.7
         closed = _wide(middle) + _wide(corner) * bend + _wide(p.mouth_skew) * t
@@ -260,7 +169,12 @@ class Face:
         show = np.clip(0.3 + 0.7 * au(12) + 0.6 * au(20) + 0.7 * au(10) - 0.5 * au(27), 0.0, 1.0)
         # Upper teeth follow a smile, but end in a level line where the corners hang.
         bite = np.minimum(0.75 * gap, 0.16) * show
-        edge = _wide(middle - rise) + _wide(bite) * (1.0 - 0.4 * t**2) + _wide(np.minimum(corner, 0.0)) * bend + _wide(p.mouth_skew) * t
+        edge = (
+            _wide(middle - rise)
+            + _wide(bite) * (1.0 - 0.4 * t**2)
+            + _wide(np.minimum(corner, 0.0)) * bend
+            + _wide(p.mouth_skew) * t
+        )
         low_bite = np.minimum(0.3 * gap, 0.06) * np.clip(au(10) + 0.8 * au(20) - 0.5 * au(12), 0.0, 1.0)
         near = 0.6 * t
         floor = _wide(middle) + _wide(corner) * np.abs(near) ** 1.7 + _wide(fall) * (1.0 - near**2)
@@ -289,9 +203,7 @@ class Face:
         width = p.nose_width * (1.0 + 0.15 * self.unit(9) + 0.1 * self.unit(10) + 0.1 * self.unit(12))
         y = p.nose_y - 0.07 * self.unit(9) - 0.02 * self.unit(10)
         left, right = (
-            self.pose.on_face(
-                _wide(side * 0.52 * width) + 0.048 * np.cos(angle), _wide(y) + 0.02 * np.sin(angle), 0.22
-            )
+            self.pose.on_face(_wide(side * 0.52 * width) + 0.048 * np.cos(angle), _wide(y) + 0.02 * np.sin(angle), 0.22)
             for side in SIDES
         )
         t = np.linspace(-1.0, 1.0, 9)[None, :]
@@ -314,6 +226,10 @@ class Face:
         ones = np.ones((len(self.pose.scale), 1))
         line_y = y[0] + (y[1] - y[0]) * u - bend * np.sin(np.pi * u)
         return self.pose.on_face(ones * (x[0] + (x[1] - x[0]) * u), ones * line_y, lift)
+
+    def flat(self, x: Array, y: Array) -> Array:
+        """Return pixels (n, k, 2) of points in the plane of the head, which do not shift when it turns."""
+        return self.pose.project(x, y, 0.0)
 
     def point(self, x: Array | float, y: Array | float, lift: float = 0.0) -> Array:
         """Return pixels (n, 2) of one point on every face."""

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.datasets.face_dice import Dice
-from study.datasets.face_geometry import SIDES, Array, Face
+from study.datasets.face_geometry import SIDES, Face
+from study.datasets.face_person import Array
 
 
 class Relief:
@@ -19,9 +20,15 @@ class Relief:
         self._down: list[Array] = []
 
     def spot(
-        self, x: Array | float, y: Array | float, width: float, height: float, strength: Array | float, lift: float = 0.0
+        self,
+        x: Array | float,
+        y: Array | float,
+        width: float,
+        height: float,
+        strength: Array | float,
+        lift: float = 0.0,
     ) -> None:
-        """Add a spot at a point of the face, all lengths in face units; strength adds to the light (1 is even light)."""
+        """Add a spot at a point of the face, in face units; its strength adds to the light (even light is 1)."""
         point = self._face.point(x, y, lift)
         scale = self._face.pose.scale[:, None]
         strength = np.broadcast_to(strength, len(point))[:, None]
@@ -30,11 +37,12 @@ class Relief:
 
     def sum(self) -> Array:
         """Return the light (n, side, side) that all spots add."""
-        return np.matmul(np.stack(self._down, axis=2), np.stack(self._across, axis=1))
+        total: Array = np.matmul(np.stack(self._down, axis=2), np.stack(self._across, axis=1))
+        return total
 
 
 def _shade_features(relief: Relief, face: Face, toward: Array) -> None:
-    """Add the shadows and highlights of sockets, nose, cheeks, lips and chin; ``toward`` (n,) is where light comes from."""
+    """Add shadows and highlights of sockets, nose, cheeks and chin; ``toward`` (n,) is the side of the light, -1..1."""
     unit, p = face.unit, face.person
     for side in SIDES:
         facing = side * toward
@@ -55,9 +63,7 @@ def _shade_features(relief: Relief, face: Face, toward: Array) -> None:
     relief.spot(0.0, p.mouth_y + 0.36 + face.jaw_drop, 0.2, 0.1, -0.12 * unit(17))
 
 
-def photograph(
-    painted: NDArray[np.uint8], face: Face, difficulty: float, dice: Dice
-) -> NDArray[np.uint8]:
+def photograph(painted: NDArray[np.uint8], face: Face, difficulty: float, dice: Dice) -> NDArray[np.uint8]:
     """Return photographs, uint8 (n, side, side, 1), of painted faces, uint8 (n, side, side).
 
     Everything is computed in float64, so that rounding to grey levels hides differences between processors.
@@ -92,8 +98,11 @@ def photograph(
         pictures[index] = cv2.GaussianBlur(pictures[index], (5, 5), blur[index])
     middle, spread = pictures.mean(axis=(1, 2)), pictures.std(axis=(1, 2))
     # Cameras expose for the picture: most use the whole range of grey levels.
-    contrast = (0.4 + 0.6 * 62.0 / np.maximum(spread, 15.0)) * (1.0 + dice.normal(0.22 * (0.15 + 1.4 * difficulty), 1.7))
+    contrast = (0.4 + 0.6 * 74.0 / np.maximum(spread, 15.0)) * (
+        1.0 + dice.normal(0.22 * (0.15 + 1.4 * difficulty), 1.7)
+    )
     target = 0.5 * 122.0 + 0.5 * middle + dice.normal(20.0 * (0.15 + 1.3 * difficulty))
     pictures = (pictures - middle[:, None, None]) * contrast[:, None, None] + target[:, None, None]
     pictures += (dice.uniform(0.5, 2.0 + 8.0 * difficulty))[:, None, None] * grain
-    return np.rint(np.clip(pictures, 0.0, 255.0)).astype(np.uint8)[..., None]
+    grey: NDArray[np.uint8] = np.rint(np.clip(pictures, 0.0, 255.0)).astype(np.uint8)
+    return grey[..., None]

@@ -49,7 +49,7 @@ def make(images: int = 10_000, difficulty: float = 0.5, label_noise: float = 0.1
         pictures[rows] = draw_faces(drawn[rows], faces[rows], float(difficulty), seed)
     test = splits == SPLITS.index("test")
     return make_image_set(
-        set_name(**settings),
+        set_name(images, float(difficulty), float(label_noise), seed),
         pictures,
         labels,
         CLASSES,
