@@ -119,7 +119,7 @@ class RichDisplay(PlainDisplay):
             refresh_per_second=2,
             transient=True,
         )
-        self._overall = self._progress.add_task("all runs", total=1.0, note="")
+        self._overall = self._progress.add_task("all runs", total=1.0, note=_TimeLeft(self))
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> RichDisplay:
@@ -161,9 +161,18 @@ class RichDisplay(PlainDisplay):
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _refresh(self) -> None:
-        left = duration(self.remaining.seconds(time.monotonic()))
-        note = f"{self.finished} of {self.total}, about {left} to go"
-        self._progress.update(self._overall, completed=self.remaining.share, note=note)
+        self._progress.update(self._overall, completed=self.remaining.share)
+
+
+class _TimeLeft:
+    """The note of the overall bar, made anew whenever the bar is drawn, so that time passes between events too."""
+
+    def __init__(self, display: PlainDisplay) -> None:
+        self._display = display
+
+    def __str__(self) -> str:
+        left = duration(self._display.remaining.seconds(time.monotonic()))
+        return f"{self._display.finished} of {self._display.total}, about {left} to go"
 
 
 def make_display(runs: Sequence[PlannedRun]) -> PlainDisplay:

@@ -189,7 +189,7 @@ def select_pairs(
             pairs.append((entry, protocol))
     names = sorted(grid.axes)
     combinations = itertools.product(*(grid.axes[name] for name in names))
-    settings = [dict(zip(names, values, strict=True)) for values in combinations]
+    settings: list[dict[str, Any]] = [dict(zip(names, values, strict=True)) for values in combinations]
     varied = [(entry, vary(protocol, **values)) for entry, protocol in pairs for values in settings]
     unique = {(entry.name, protocol.name): (entry, protocol) for entry, protocol in varied}
     if not unique:

@@ -201,14 +201,12 @@ def execute_plan(given: Flags, plan: Plan, store: Store, image_set: ImageSet, ru
 def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record]) -> None:
     """Write the report and print the ranked table, what failed and where the report is."""
     from study.display import run_name
+    from study.report.local import write_local_pictures
     from study.report.page import write_report
     from study.standings import ranked_table
 
     page = write_report(store, given.reports)
-    with contextlib.suppress(ModuleNotFoundError):  # until the module of local pictures is there
-        from study.report.local import write_local_pictures
-
-        write_local_pictures(store, image_set, given.reports)
+    write_local_pictures(store, image_set, given.reports)
     for line in ranked_table(store, records):
         say(line)
     failed = [record for record in records if record.status != "done"]

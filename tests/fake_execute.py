@@ -35,8 +35,10 @@ def done_record(spec: Spec, image_set: ImageSet) -> Record:
         spec, "done", image_set.card(), history=[row],
         outcome={"best_epoch": 0, "stopped": ["budget"], "converged": True},
         timing={"wall_s": 1.0, "cpu_s": 1.0, "train_s": 0.1, "train_images_per_s": 100.0, "predict_images_per_s": 1e3},
-        cost={"parameters": 10, "trainable_parameters": 10, "macs": 10, "latency_single_ms": 1.0, "latency_batch_ms": 1.0,
-              "latency_batch_size": 64, "peak_memory_mb": 1.0},
+        cost={
+            "parameters": 10, "trainable_parameters": 10, "macs": 10, "latency_single_ms": 1.0, "latency_batch_ms": 1.0,
+            "latency_batch_size": 64, "peak_memory_mb": 1.0,
+        },
         contamination=contamination(image_set, spec), provenance=provenance(), arrays=arrays,
     )  # fmt: skip
 

@@ -80,7 +80,10 @@ def test_a_plugin_joins_grids_that_say_all(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_flags_replace_names_and_take_groups() -> None:
-    assert recipes("all", models=("cnn3", "cnn2"), protocols=("baseline",)) == [("cnn3", "baseline"), ("cnn2", "baseline")]
+    assert recipes("all", models=("cnn3", "cnn2"), protocols=("baseline",)) == [
+        ("cnn3", "baseline"),
+        ("cnn2", "baseline"),
+    ]
     assert len(recipes("all", models=("core",), protocols=("shared",))) == 20
 
 
@@ -143,7 +146,12 @@ def test_other_seeds_are_refused(text: str) -> None:
 def test_a_seed_is_complete_before_the_next_begins(faces: ImageSet) -> None:
     pairs = select_pairs(read_grid("all"), ("cnn2", "cnn3"), ("baseline",))
     planned = resolve_specs(pairs, Choices(read_budget("demo"), seeds=(0, 1)), faces)
-    assert [(one.spec.seed, one.spec.model["name"]) for one in planned] == [(0, "cnn2"), (0, "cnn3"), (1, "cnn2"), (1, "cnn3")]
+    assert [(one.spec.seed, one.spec.model["name"]) for one in planned] == [
+        (0, "cnn2"),
+        (0, "cnn3"),
+        (1, "cnn2"),
+        (1, "cnn3"),
+    ]
 
 
 def test_the_same_choices_give_the_same_keys(faces: ImageSet) -> None:

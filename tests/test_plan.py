@@ -63,7 +63,9 @@ def test_seeds_of_a_recipe_share_a_row(faces: ImageSet, tmp_path: Path) -> None:
 
 
 def test_weights_of_transfer_networks_are_told(faces: ImageSet, tmp_path: Path) -> None:
-    assert any("vgg16: random weights" in line for line in plan(faces, Store(tmp_path, "s"), specs(faces, "vgg16")).lines(1))
+    assert any(
+        "vgg16: random weights" in line for line in plan(faces, Store(tmp_path, "s"), specs(faces, "vgg16")).lines(1)
+    )
 
 
 def test_a_faster_model_takes_less(faces: ImageSet) -> None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -41,8 +40,8 @@ study.execute.execute = execute
 @pytest.fixture
 def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flags:
     """Flags of a small grid; reports are not drawn."""
-    monkeypatch.setattr("study.report.page.write_report", lambda store, reports: Path(reports) / store.study / "README.md")
-    monkeypatch.setitem(sys.modules, "study.report.local", SimpleNamespace(write_local_pictures=lambda *_: None))
+    monkeypatch.setattr("study.report.page.write_report", lambda store, reports: reports / store.study / "README.md")
+    monkeypatch.setattr("study.report.local.write_local_pictures", lambda store, image_set, reports: None)
     return Flags(
         data=DATA,
         models=("cnn2", "cnn3"),
@@ -60,7 +59,9 @@ def execute(monkeypatch: pytest.MonkeyPatch) -> FakeExecute:
     return fake
 
 
-def test_the_first_line_says_which_dataset(given: Flags, execute: FakeExecute, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_line_says_which_dataset(
+    given: Flags, execute: FakeExecute, capsys: pytest.CaptureFixture[str]
+) -> None:
     driver.run(given)
     assert capsys.readouterr().out.startswith(f"Dataset: {DATA}, the built-in faces")
 
@@ -70,7 +71,9 @@ def test_all_done_is_exit_code_0_with_a_ranked_table_and_the_reports_path(
 ) -> None:
     assert driver.run(given) == 0
     out = capsys.readouterr().out
-    assert out.index("Plan: 2 runs") < out.index("[1/2]") < out.index("[2/2]") < out.index("rank") < out.index("Report: ")
+    assert (
+        out.index("Plan: 2 runs") < out.index("[1/2]") < out.index("[2/2]") < out.index("rank") < out.index("Report: ")
+    )
     assert len(Store(given.results, "synthetic-200").records()) == 2
     assert sorted(Store(given.results, "synthetic-200").load_dataset()) == ["hashes", "ids", "labels", "splits"]
 
@@ -133,7 +136,9 @@ def test_another_dataset_in_the_study_is_refused_before_anything_runs(given: Fla
 
 
 def test_flags_decide_what_a_spec_holds(given: Flags, execute: FakeExecute) -> None:
-    driver.run(replace(given, models=("vgg16",), seeds="4,", side=40, weights="none", precision="mixed_bfloat16", epochs=1))
+    driver.run(
+        replace(given, models=("vgg16",), seeds="4,", side=40, weights="none", precision="mixed_bfloat16", epochs=1)
+    )
     (spec,) = execute.executed
     assert (spec.seed, spec.side_px, spec.weights["source"], spec.precision) == (4, 40, "none", "mixed_bfloat16")
 
@@ -164,11 +169,26 @@ def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
     marker = tmp_path / "waiting"
     plugin = tmp_path / "waiting_plugin.py"
     plugin.write_text(WAITING.format(marker=str(marker)))
-    call = [sys.executable, "-m", "study.run", "--data", DATA, "--budget", "demo", "--protocols", "baseline", "--models", "cnn2,cnn3"]
-    call += ["--plugin", str(plugin), "--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports"), *words]
+    call = [sys.executable, "-m", "study.run", "--data", DATA, "--budget", "demo"]
+    call += ["--protocols", "baseline", "--models", "cnn2,cnn3"]
+    call += [
+        "--plugin",
+        str(plugin),
+        "--results",
+        str(tmp_path / "results"),
+        "--reports",
+        str(tmp_path / "reports"),
+        *words,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        call,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
     stored = tmp_path / "results" / "synthetic-200" / "cnn2"

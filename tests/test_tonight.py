@@ -90,7 +90,9 @@ def test_plenty_of_time_gives_the_full_length(faces: ImageSet) -> None:
 
 
 def test_too_little_time_still_gives_an_update(faces: ImageSet) -> None:
-    assert fit_updates([one.spec for one in planned(faces, "cnn3")], faces, {"cnn3": Speed(1, 1, 99)}, 1) == {"custom": 1}
+    assert fit_updates([one.spec for one in planned(faces, "cnn3")], faces, {"cnn3": Speed(1, 1, 99)}, 1) == {
+        "custom": 1
+    }
 
 
 def test_whole_epochs_are_kept_where_there_is_one(faces: ImageSet) -> None:

@@ -70,7 +70,8 @@ def test_in_process_runs_come_in_order_with_their_events(faces: ImageSet, monkey
 
 def test_banners_are_kept_from_the_error_stream_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
     with without_banners():
-        os.write(2, b"I0000 00:00:1 port.cc:153] oneDNN\nTrouble\nWARNING: All log messages before absl::InitializeLog()\n")
+        os.write(2, b"I0000 00:00:1 port.cc:153] oneDNN\nTrouble\n")
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\n")
     os.write(2, b"I0000 afterwards\n")
     assert capfd.readouterr().err == "Trouble\nI0000 afterwards\n"
 
@@ -81,7 +82,7 @@ def test_workers_persist_and_share_the_cores(faces: ImageSet) -> None:
     assert all(record.status == "done" for record in found.values())
     pids = {record.cost["pid"] for record in found.values()}
     assert len(pids) == 2 and os.getpid() not in pids
-    assert {record.cost["omp"] for record in found.values()} == {str(record.cost["threads"]) for record in found.values()}
+    assert all(record.cost["omp"] == str(record.cost["threads"]) for record in found.values())
     assert sorted(events) == sorted((seed, kind) for seed in found for kind in ("start", "phase"))
 
 
