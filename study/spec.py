@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ class Spec:
         """Build a spec from ``to_json`` data; unknown or missing fields raise ``TypeError``."""
         return cls(**data)
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """First ten hex digits of the sha256 of the spec's JSON."""
         return content_hash(self.to_json())[:10]

@@ -20,7 +20,12 @@ CUSTOM = {"cnn2": (1.6, 4_738_000, 21e6), "cnn3": (1.9, 1_277_000, 25e6), "cnn5"
 TRANSFER = {"vgg16": (2.3, 14_718_000, 710e6), "resnet50": (2.1, 23_602_000, 210e6)}
 PROTOCOLS = ("baseline", "oversample", "augment", "oversample+augment")
 AUGMENTATION = {
-    "flip": True, "rotation_degrees": 10, "translation": 0.1, "zoom": 0.1, "cutout_side": 0.25, "cutout_probability": 0.5,
+    "flip": True,
+    "rotation_degrees": 10,
+    "translation": 0.1,
+    "zoom": 0.1,
+    "cutout_side": 0.25,
+    "cutout_probability": 0.5,
 }
 
 
@@ -61,10 +66,17 @@ def make_protocol(name: str, family: str, weights: str, train_images: int, epoch
 
     def phase(title: str, trainable: str, rate: float, count: int) -> dict[str, Any]:
         return {
-            "name": title, "kind": title, "trainable": trainable, "optimizer": {"name": "adam", "rate": rate},
-            "updates": count * per_epoch, "updates_per_epoch": per_epoch, "patience": 8,
-            "plateau": {"factor": 0.5, "patience": 3}, "schedule": "constant", "rates": [],
-        }  # fmt: skip
+            "name": title,
+            "kind": title,
+            "trainable": trainable,
+            "optimizer": {"name": "adam", "rate": rate},
+            "updates": count * per_epoch,
+            "updates_per_epoch": per_epoch,
+            "patience": 8,
+            "plateau": {"factor": 0.5, "patience": 3},
+            "schedule": "constant",
+            "rates": [],
+        }
 
     if family == "custom":
         phases = [phase("all", "all", 1e-3, epochs)]
@@ -88,8 +100,15 @@ def make_protocol(name: str, family: str, weights: str, train_images: int, epoch
 
 
 def make_spec(
-    model: str = "cnn3", protocol: str = "baseline", seed: int = 0, *, card: Mapping[str, Any] | None = None,
-    weights: str = "imagenet", budget: str = "full", epochs: int = 8, side: int = 48,
+    model: str = "cnn3",
+    protocol: str = "baseline",
+    seed: int = 0,
+    *,
+    card: Mapping[str, Any] | None = None,
+    weights: str = "imagenet",
+    budget: str = "full",
+    epochs: int = 8,
+    side: int = 48,
 ) -> Spec:
     """Return the spec of one run; ``weights`` is for transfer networks only."""
     card = card or make_card()
@@ -110,8 +129,16 @@ def make_spec(
 
 
 def make_record(
-    model: str = "cnn3", protocol: str = "baseline", seed: int = 0, *, status: str = "done", converged: bool = True,
-    card: Mapping[str, Any] | None = None, skill: float | None = None, reason: str = "", **spec: Any,
+    model: str = "cnn3",
+    protocol: str = "baseline",
+    seed: int = 0,
+    *,
+    status: str = "done",
+    converged: bool = True,
+    card: Mapping[str, Any] | None = None,
+    skill: float | None = None,
+    reason: str = "",
+    **spec: Any,
 ) -> Record:
     """Return a record whose predictions follow from its names, its seed and ``skill`` (higher is better).
 
@@ -120,10 +147,16 @@ def make_record(
     card = card or make_card()
     made = make_spec(model, protocol, seed, card=card, **spec)
     where = {
-        "study": "0.1.0", "commit": "0123456789ab", "code": "abcdef012345", "python": "3.11.7",
-        "versions": {"keras": "3.15.1", "numpy": "2.4.0", "tensorflow": "2.21.0"}, "system": "Linux x86_64",
-        "processor": "Example CPU", "threads": 2, "started": "2026-01-02T03:04:05+00:00",
-    }  # fmt: skip
+        "study": "0.1.0",
+        "commit": "0123456789ab",
+        "code": "abcdef012345",
+        "python": "3.11.7",
+        "versions": {"keras": "3.15.1", "numpy": "2.4.0", "tensorflow": "2.21.0"},
+        "system": "Linux x86_64",
+        "processor": "Example CPU",
+        "threads": 2,
+        "started": "2026-01-02T03:04:05+00:00",
+    }
     if status != "done":
         words = reason or "ResourceExhaustedError: out of memory while allocating 512 MiB"
         return Record(made, status, card, reason=words, traceback=f"Traceback (fake)\n{words}\n", provenance=where)
@@ -147,17 +180,28 @@ def make_record(
             "sentences": [] if converged else ["The best epoch is the last one: more training may help."],
         },
         timing={
-            "wall_s": train_s * 1.2, "cpu_s": train_s * 2.1, "train_s": train_s,
-            "train_images_per_s": 2.5e10 / macs, "predict_images_per_s": 7e10 / macs,
-        },  # fmt: skip
+            "wall_s": train_s * 1.2,
+            "cpu_s": train_s * 2.1,
+            "train_s": train_s,
+            "train_images_per_s": 2.5e10 / macs,
+            "predict_images_per_s": 7e10 / macs,
+        },
         cost={
-            "parameters": parameters, "trainable_parameters": parameters, "macs": macs, "latency_single_ms": 2 + macs / 2e7,
-            "latency_batch_ms": 5 + macs / 1e6, "latency_batch_size": 64, "peak_memory_mb": 900 + parameters / 5e4,
-        },  # fmt: skip
+            "parameters": parameters,
+            "trainable_parameters": parameters,
+            "macs": macs,
+            "latency_single_ms": 2 + macs / 2e7,
+            "latency_batch_ms": 5 + macs / 1e6,
+            "latency_batch_size": 64,
+            "peak_memory_mb": 900 + parameters / 5e4,
+        },
         contamination={
-            "trained_on_test_ids": 60 if leaky else 0, "test_copies_in_train": 78 if leaky else 18,
-            "selection_copies_in_train": 17, "selected_on_test": False, "leaky": leaky,
-        },  # fmt: skip
+            "trained_on_test_ids": 60 if leaky else 0,
+            "test_copies_in_train": 78 if leaky else 18,
+            "selection_copies_in_train": 17,
+            "selected_on_test": False,
+            "leaky": leaky,
+        },
         provenance=where,
         weights_file="",
         arrays=_make_arrays(made, card, skill),
@@ -165,9 +209,15 @@ def make_record(
 
 
 def make_store(
-    results: Path, study: str = "fake", *, models: Iterable[str] = (*CUSTOM, *TRANSFER),
-    protocols: Iterable[str] = PROTOCOLS, seeds: Iterable[int] = (0,), card: Mapping[str, Any] | None = None,
-    flaws: bool = True, **spec: Any,
+    results: Path,
+    study: str = "fake",
+    *,
+    models: Iterable[str] = (*CUSTOM, *TRANSFER),
+    protocols: Iterable[str] = PROTOCOLS,
+    seeds: Iterable[int] = (0,),
+    card: Mapping[str, Any] | None = None,
+    flaws: bool = True,
+    **spec: Any,
 ) -> Store:
     """Fill a store with the whole grid; ``flaws`` adds what real studies have.
 
@@ -183,10 +233,15 @@ def make_store(
                     continue
                 failed = flaws and (model, protocol) == ("vgg16", "oversample")
                 record = make_record(
-                    model, protocol, seed, card=card, status="failed" if failed else "done",
+                    model,
+                    protocol,
+                    seed,
+                    card=card,
+                    status="failed" if failed else "done",
                     converged=not (flaws and model == "cnn2" and "augment" in protocol),
-                    weights="none" if flaws and model == "resnet50" else "imagenet", **spec,
-                )  # fmt: skip
+                    weights="none" if flaws and model == "resnet50" else "imagenet",
+                    **spec,
+                )
                 store.keep(record)
     if flaws:
         store.keep(make_record("cnn3", "leaky/oversample-before-split", 0, card=card, **spec))
@@ -205,13 +260,20 @@ def _make_history(spec: Spec, skill: float, converged: bool) -> list[dict[str, A
             progress = 1 - math.exp(-3 * (epoch + 1) / total)
             turn = 0 if converged else -0.03
             late = max(0.0, epoch / total - 0.6) if converged else 0.0
-            rows.append({
-                "phase": phase["name"], "epoch": epoch, "updates": updates, "rate": phase["optimizer"]["rate"],
-                "loss": round(1.95 - 0.5 * skill * progress, 5), "accuracy": round(0.2 + 0.24 * skill * progress, 5),
-                "selection_loss": round(1.9 - 0.34 * skill * progress + 0.8 * late + turn * epoch / total, 5),
-                "selection_accuracy": round(0.22 + 0.17 * skill * progress + rng.normal(0, 0.005), 5),
-                "train_s": 12.5, "selection_s": 1.1,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "phase": phase["name"],
+                    "epoch": epoch,
+                    "updates": updates,
+                    "rate": phase["optimizer"]["rate"],
+                    "loss": round(1.95 - 0.5 * skill * progress, 5),
+                    "accuracy": round(0.2 + 0.24 * skill * progress, 5),
+                    "selection_loss": round(1.9 - 0.34 * skill * progress + 0.8 * late + turn * epoch / total, 5),
+                    "selection_accuracy": round(0.22 + 0.17 * skill * progress + rng.normal(0, 0.005), 5),
+                    "train_s": 12.5,
+                    "selection_s": 1.1,
+                }
+            )
     return rows
 
 
@@ -224,7 +286,12 @@ def _make_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str,
         labels = shared.permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int64)
         kinship = shared.normal(0, 0.5, (len(counts), len(counts)))
         difficulty = shared.normal(0, 1.3, (len(labels), len(counts)))
-        logits = skill * np.eye(len(counts))[labels] + kinship[labels] + difficulty + np.log(np.array(counts) / sum(counts)) / 2
+        logits = (
+            skill * np.eye(len(counts))[labels]
+            + kinship[labels]
+            + difficulty
+            + np.log(np.array(counts) / sum(counts)) / 2
+        )
         if spec.protocol["sampling"] == "oversample":
             logits = logits - np.log(np.array(counts) / sum(counts)) / 3
         for what, noise in (("probabilities", 0.0), ("flipped", 0.4)):

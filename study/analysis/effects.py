@@ -16,8 +16,8 @@ from study.spec import canonical_json
 
 OVERSAMPLING = "oversampling"
 AUGMENTATION = "augmentation"
-TRANSFER = "transfer against custom"
-RANDOM_BODY = "transfer body from random weights against custom"
+TRANSFER = "transfer vs custom"
+RANDOM_BODY = "random body vs custom"
 FACTORS = (OVERSAMPLING, AUGMENTATION, TRANSFER, RANDOM_BODY)
 #: The scores that differences are taken of, all on the test split, 0..1.
 EFFECT_MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -67,9 +67,9 @@ class Effect:
 def matched_pairs(runs: Iterable[ScoredRun], naming: Naming) -> list[Pair]:
     """Return every matched pair of every factor, ordered by factor, model, protocol and seed; leaky runs take no part.
 
-    For oversampling and augmentation everything else in the two specs is equal: data, model, weights, budget, precision,
-    seed, and the protocol but for that factor. For the families every transfer run is set against every custom run
-    of the same protocol name, budget and seed.
+    For oversampling and augmentation everything else in the two specs is equal: data, model, weights, budget,
+    precision, seed, and the protocol but for that factor. For the families every transfer run is set against every
+    custom run of the same protocol name, budget and seed.
     """
     runs = [run for run in runs if not is_leaky(run.record)]
     runs.sort(key=lambda run: (naming.order(naming.of(run.record)), run.spec.seed, run.spec.hash))
@@ -86,7 +86,9 @@ def summarise(pairs: Iterable[Pair], measure: str) -> dict[str, Effect]:
     return {factor: Effect.of(found[factor]) for factor in FACTORS if factor in found}
 
 
-def _switched(runs: list[ScoredRun], naming: Naming, factor: str, name: str, off: Any, on: set[str] | None) -> list[Pair]:
+def _switched(
+    runs: list[ScoredRun], naming: Naming, factor: str, name: str, off: Any, on: set[str] | None
+) -> list[Pair]:
     without = {_rest(run, name): run for run in runs if run.spec.protocol.get(name, off) == off}
     pairs = []
     for run in runs:
@@ -100,7 +102,9 @@ def _switched(runs: list[ScoredRun], naming: Naming, factor: str, name: str, off
 def _rest(run: ScoredRun, factor: str) -> str:
     """Return all of a spec but one factor of its protocol; the protocol's name and source are words, not treatment."""
     data = run.spec.to_json()
-    data["protocol"] = {name: value for name, value in data["protocol"].items() if name not in (factor, "name", "source")}
+    data["protocol"] = {
+        name: value for name, value in data["protocol"].items() if name not in (factor, "name", "source")
+    }
     return canonical_json(data)
 
 

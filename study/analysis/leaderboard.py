@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,6 +112,4 @@ def _quality(standing: Standing) -> tuple[float, float]:
 
 
 def _placed(standing: Standing, place: int) -> Standing:
-    from dataclasses import replace
-
     return replace(standing, rank=place)

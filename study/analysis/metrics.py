@@ -16,7 +16,7 @@ class Scores:
         accuracy: Share of right answers, 0..1.
         balanced_accuracy: Mean recall over the classes that have images.
         macro_f1: Mean F1 over the classes that have images.
-        log_loss: Mean negative natural logarithm of the true class's probability; nan where probabilities are not finite.
+        log_loss: Mean negative logarithm of the true class's probability; nan where probabilities are not finite.
         precision: float64 (classes,); 0 where a class is never predicted.
         recall: float64 (classes,); nan where a class has no images.
         f1: float64 (classes,); nan where a class has no images.

@@ -35,7 +35,9 @@ def paired_difference(first: NDArray[np.bool_], second: NDArray[np.bool_], level
         ValueError: the two do not have the same length, or fewer than two images.
     """
     if first.shape != second.shape or first.size < 2:
-        raise ValueError(f"a paired difference needs the same two or more images, got {first.shape} and {second.shape}.")
+        raise ValueError(
+            f"a paired difference needs the same two or more images, got {first.shape} and {second.shape}."
+        )
     differences = first.astype(np.float64) - second.astype(np.float64)
     half = NormalDist().inv_cdf(0.5 + level / 2) * differences.std(ddof=1) / np.sqrt(differences.size)
     mean = differences.mean()

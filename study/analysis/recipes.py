@@ -99,7 +99,7 @@ def _without_seed(spec: Spec) -> dict[str, Any]:
 
 
 def _difference(spec: Spec, others: list[Spec]) -> str:
-    """Return what tells a spec apart from others of the same names, in brackets; empty where nothing but seeds differ."""
+    """Return, in brackets, what tells a spec apart from others of its names; empty where only seeds differ."""
     if len({content_hash(_without_seed(other)) for other in others}) == 1:
         return ""
     aspects = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,12 +55,12 @@ def score_run(record: Record) -> ScoredRun:
     Raises:
         StoreError: the arrays are missing or do not fit each other or the classes.
     """
-    from dataclasses import replace
-
     arrays = record.arrays
     classes = len(record.dataset["classes"])
     try:
-        scores = {split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"]) for split in ("selection", "test")}
+        scores = {
+            split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"]) for split in ("selection", "test")
+        }
         flipped = {split: _accuracy_flipped(arrays, split) for split in ("selection", "test")}
     except (KeyError, ValueError) as error:
         raise StoreError(f"the predictions of {record.key} do not fit its labels ({error}). Run it again.") from error
@@ -82,6 +84,6 @@ def scored_runs(store: Store, records: list[Record]) -> list[ScoredRun]:
     return [score_run(store.load_arrays(record)) for record in records if record.status == "done"]
 
 
-def _accuracy_flipped(arrays: dict[str, NDArray] | object, split: str) -> float:
-    both = arrays[f"{split}_probabilities"] + arrays[f"{split}_flipped"]  # type: ignore[index]
-    return accuracy(arrays[f"{split}_labels"], both)  # type: ignore[index]
+def _accuracy_flipped(arrays: Mapping[str, NDArray[Any]], split: str) -> float:
+    both = arrays[f"{split}_probabilities"] + arrays[f"{split}_flipped"]
+    return accuracy(arrays[f"{split}_labels"], both)

@@ -30,7 +30,9 @@ def check_report(store: Store, reports: str | Path) -> list[str]:
         elif stored_data_hash(path) != picture.data_hash:
             found.append(f"figures/{name} shows other data than the store holds.")
     expected = {*texts, *(f"figures/{name}" for name in report.pictures)}
-    return found + [f"{path.as_posix()} is left over." for path in generated_files(folder) if path.as_posix() not in expected]
+    return found + [
+        f"{path.as_posix()} is left over." for path in generated_files(folder) if path.as_posix() not in expected
+    ]
 
 
 def _text_difference(path: Path, name: str, expected: str) -> str:
@@ -42,6 +44,10 @@ def _text_difference(path: Path, name: str, expected: str) -> str:
         return f"{name} cannot be read ({error})."
     if text == expected:
         return ""
-    changed = [line for line in difflib.unified_diff(text.splitlines(), expected.splitlines(), n=0, lineterm="") if line[:3] not in ("---", "+++")]
+    changed = [
+        line
+        for line in difflib.unified_diff(text.splitlines(), expected.splitlines(), n=0, lineterm="")
+        if line[:3] not in ("---", "+++")
+    ]
     first = next((line for line in changed if line[:1] in "+-"), "line endings")
     return f"{name} differs from the store, first here: {first[:160]}"

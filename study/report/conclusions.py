@@ -19,7 +19,11 @@ def conclusions(data: StudyData) -> list[str]:
     sentences = _caveats(data)
     ranked = data.ranked
     if not ranked:
-        return [*sentences, "No run that may be ranked has finished, so that nothing can be concluded yet.", *_gaps(data)]
+        return [
+            *sentences,
+            "No run that may be ranked has finished, so that nothing can be concluded yet.",
+            *_gaps(data),
+        ]
     sentences.append(_best(data, ranked[0]))
     if len(ranked) > 1:
         sentences.append(_first_two(data, ranked[0], ranked[1]))
@@ -51,26 +55,26 @@ def _best(data: StudyData, first: Standing) -> str:
 
 def _first_two(data: StudyData, first: Standing, second: Standing) -> str:
     """Compare networks of the same seed on the same images; recipes are compared by mean alone."""
-    lead = first.measures["selection_accuracy"].mean, second.measures["selection_accuracy"].mean
-    text = f"Second is {escape(second.recipe)}, {points(lead[1] - lead[0])} points on the selection split. "  # type: ignore[operator]
+    best, next_best = (one.measures["selection_accuracy"].mean or 0.0 for one in (first, second))
+    text = f"Second is {escape(second.recipe)}, {percent(best - next_best)} points lower on the selection split. "
     couples = [(one, other) for one in first.runs for other in second.runs if one.spec.seed == other.spec.seed]
     if not couples:
         return text + "The two have no seed in common, so that their networks are not compared image by image."
     told = [paired_difference(one.correct, other.correct) for one, other in couples]
     if len(told) == 1:
         only = told[0]
-        verdict = "the two networks can be told apart" if only.told_apart else "the two networks cannot be told apart"
         return (
-            f"{text}On the same test images the first network is {points(only.difference)} points ahead "
-            f"(95 % interval {points(only.low)} to {points(only.high)}): {verdict} by this test split."
+            f"{text}On the same test images the first network scores {points(only.difference)} points against the "
+            f"second (95 % interval {points(only.low)} to {points(only.high)}): this test split "
+            f"{'can' if only.told_apart else 'cannot'} tell the two networks apart."
         )
-    ahead = sum(one.low > 0 for one in told)
-    behind = sum(one.high < 0 for one in told)
-    mean = sum(one.difference for one in told) / len(told)
+    differences = [one.difference for one in told]
+    better, worse = sum(one.low > 0 for one in told), sum(one.high < 0 for one in told)
     return (
-        f"{text}Over {plural(len(told), 'seed')} in common the first is {points(mean)} points ahead on test on average "
-        f"({points(min(one.difference for one in told))} to {points(max(one.difference for one in told))}); image by image "
-        f"its network is clearly better (95 % interval above zero) in {ahead} of {len(told)} seeds and clearly worse in {behind}."
+        f"{text}Over {plural(len(told), 'seed')} in common the first scores {points(sum(differences) / len(told))} "
+        f"points against the second on test on average ({points(min(differences))} to {points(max(differences))}). "
+        f"Image by image its network is better in {better} of {len(told)} seeds and worse in {worse} "
+        "(95 % interval beside zero)."
     )
 
 
@@ -85,13 +89,14 @@ def _factors(data: StudyData) -> list[str]:
             )
     if TRANSFER in accuracy:
         sentences.append(
-            f"Transfer networks score {_change(accuracy[TRANSFER])} against custom networks under the same protocol and seed "
-            f"({plural(accuracy[TRANSFER].pairs, 'pair')} of runs); the families differ in size and cost too, not in their weights alone."
+            f"Transfer networks score {_change(accuracy[TRANSFER])} against custom networks under the same protocol "
+            f"and seed ({plural(accuracy[TRANSFER].pairs, 'pair')} of runs); the families differ in size and cost "
+            "too, not in their weights alone."
         )
     if RANDOM_BODY in accuracy:
         sentences.append(
-            f"Transfer bodies trained from random weights score {_change(accuracy[RANDOM_BODY])} against custom networks; "
-            "this measures the architecture, not transfer."
+            f"Transfer bodies trained from random weights score {_change(accuracy[RANDOM_BODY])} against custom "
+            "networks; this measures the architecture, not transfer."
         )
     return sentences
 
@@ -106,8 +111,8 @@ def _worst_class(data: StudyData, first: Standing) -> str:
     place = first.worst_class
     images = data.card["counts"]["test"][place]
     return (
-        f"The best recipe's worst class is {escape(data.classes[place])}: it finds {spread(first.worst_recall)} % of its "
-        f"{plural(images, 'test image')}" + (", too few for a precise share." if images < 100 else ".")
+        f"The best recipe's worst class is {escape(data.classes[place])}: it finds {spread(first.worst_recall)} % "
+        f"of its {plural(images, 'test image')}" + (", too few for a precise share." if images < 100 else ".")
     )
 
 
@@ -117,17 +122,17 @@ def _scope(data: StudyData) -> str:
     seeds = plural(fewest, "seed") if fewest == most else f"{fewest} to {most} seeds"
     if most == 1:
         return (
-            "Every recipe was trained with one seed. Differences hold for these trained networks only; how much of them another "
-            "seed would change is not known, and no claim about recipes is made."
+            "Every recipe was trained with one seed. Differences hold for these trained networks only; how much of "
+            "them another seed would change is not known, and no claim about recipes is made."
         )
     if fewest < SEEDS_FOR_RECIPES:
         return (
-            f"Recipes were trained with {seeds}: too few to say how much of a difference is the recipe's and how much the seed's. "
-            "Means and spreads are shown, and no claim about recipes is made."
+            f"Recipes were trained with {seeds}: too few to say how much of a difference is the recipe's and how much "
+            "the seed's. Means and spreads are shown, and no claim about recipes is made."
         )
     return (
-        f"Recipes were trained with {seeds}. Means and standard deviations over seeds are shown; a difference of means that is not "
-        "large against them may be due to the seeds."
+        f"Recipes were trained with {seeds}. Means and standard deviations over seeds are shown; a difference of means "
+        "that is not large against them may be due to the seeds."
     )
 
 
@@ -140,14 +145,17 @@ def _gaps(data: StudyData) -> list[str]:
         words.append(f"{plural(len(data.unfinished), 'run')} did not finish ({'; '.join(names)}{more})")
     missing = missing_cells(data)
     if missing:
-        words.append(f"{plural(len(missing), 'cell')} of models × protocols × seeds {'has' if len(missing) == 1 else 'have'} no record")
+        cells = plural(len(missing), "cell")
+        words.append(f"{cells} of models × protocols × seeds {'has' if len(missing) == 1 else 'have'} no record")
     late = [run for run in data.runs if not run.converged]
     if late:
-        words.append(f"{plural(len(late), 'run')} had not converged when the budget ended (†), so that more training may change their place")
-    sentences = [f"{text[0].upper()}{text[1:]}." for text in words]
+        words.append(f"{plural(len(late), 'run')} had not converged when the budget ended (†)")
+    sentences = [f"{'; '.join(words)}."] if words else []
     leaky = [str(standing.recipe) for standing in data.standings if standing.rank is None]
     if leaky:
-        sentences.append(f"{escape(listed(leaky))} saw or chose on test images on purpose: shown to measure leakage, never ranked.")
+        sentences.append(
+            f"{escape(listed(leaky))} saw or chose on test images on purpose: shown to measure leakage, never ranked."
+        )
     copies = _copies(data.runs)
     return sentences + ([copies] if copies else [])
 
@@ -156,4 +164,5 @@ def _copies(runs: tuple[ScoredRun, ...]) -> str:
     counts = {run.record.contamination.get("test_copies_in_train") or 0 for run in runs if not run.record.leaky}
     if not counts or max(counts) == 0:
         return ""
-    return f"{max(counts):,} test images have an identical copy in the training split; every accuracy above includes them."
+    images = plural(max(counts), "test image")
+    return f"{images} with an identical copy in the training split: every accuracy above includes such images."

@@ -56,8 +56,14 @@ def build_report(store: Store) -> Report:
     confusions = confusion_pictures(data)
     curves = model_pictures(data)
     every = [*pictures.values(), *curves.values(), *(one for found in confusions.values() for one in found)]
-    markdown = _render(data=data, tables=tables, pictures=pictures, confusions=confusions, curves=curves, **_facts(data))
-    kept = [table for table in [*tables.values(), results.per_class_table(data), *results.confusion_tables(data)] if table.name]
+    markdown = _render(
+        data=data, tables=tables, pictures=pictures, confusions=confusions, curves=curves, **_facts(data)
+    )
+    kept = [
+        table
+        for table in [*tables.values(), results.per_class_table(data), *results.confusion_tables(data)]
+        if table.name
+    ]
     return Report(
         markdown=markdown,
         tables={f"{table.name}.csv": table.csv() for table in kept},
@@ -79,7 +85,9 @@ def write_report(store: Store, reports: str | Path) -> Path:
     for name, text in report.tables.items():
         write_atomically(folder / "tables" / name, text.encode())
     for name, picture in report.pictures.items():
-        write_atomically(folder / "figures" / name, picture.png())
+        path = folder / "figures" / name
+        if not picture.drawn_as(path):
+            write_atomically(path, picture.png())
     for path in generated_files(folder):
         kept = report.tables if path.parts[0] == "tables" else report.pictures
         if path.relative_to(path.parts[0]).as_posix() not in kept:
@@ -133,7 +141,7 @@ def _facts(data: StudyData) -> dict[str, Any]:
     statuses = [(status, sum(one.status == status for one in data.records)) for status in ("done", "failed", "skipped")]
     return {
         "conclusions": conclusions(data),
-        "title": f"{data.study}: drawn faces (synthetic)" if data.card.get("drawn") else data.study,
+        "title": f"Study {data.study}" + (": drawn faces (synthetic)" if data.card.get("drawn") else ""),
         "budgets": listed(sorted({record.spec.budget for record in data.records})),
         "seeds": ranges(data.seeds),
         "statuses": ", ".join(f"{count} {status}" for status, count in statuses if count),
@@ -149,7 +157,7 @@ def _facts(data: StudyData) -> dict[str, Any]:
 
 def _commands(data: StudyData) -> list[str]:
     """Return the command that trains what the study holds, and the one that checks the report."""
-    records = [record for record in data.records]
+    records = data.records
     source = "synthetic" if data.card.get("drawn") else "PATH"
     words = ["study", "run", "--data", source, "--study", data.study]
     words += ["--models", ",".join(dict.fromkeys(record.spec.model["name"] for record in records))]
@@ -169,11 +177,15 @@ def _render(**names: Any) -> str:
 
     # Markdown, not HTML: every value that is not ours passes through `md` instead of HTML escaping.
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True, autoescape=False,
-    )  # fmt: skip
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
     environment.filters |= {"md": escape, "code": code, "percent": percent, "plural": plural}
     text = environment.get_template("report.md.j2").render(**names)
-    lines = [line.rstrip() for line in text.splitlines()]
+    lines = [line.rstrip() for line in text.split("\n")]
     tidy = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
     return "\n".join(tidy).strip() + "\n"

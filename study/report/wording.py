@@ -8,12 +8,14 @@ from typing import Any
 from study.analysis.leaderboard import Spread
 
 NOTHING = "–"
+#: A blank at which no line of a narrow cell is broken.
+FIXED_BLANK = "\N{NO-BREAK SPACE}"
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.+/-])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:'\",;()]+)+[/\\](?=[^\s/\\:'\",;()]+)")
 
 
 def escape(text: Any) -> str:
     """Return text that Markdown shows as it is, on one line, also inside a table or a heading."""
-    line = " ".join(str(text).split())
+    line = re.sub(rf"[^\S{FIXED_BLANK}]+", " ", str(text)).strip()
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "&#36;")
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", line)
 
@@ -45,7 +47,18 @@ def spread(value: Spread, show: Any = percent) -> str:
     """Write mean and spread over seeds; the mean alone where there is one seed."""
     if value.mean is None:
         return NOTHING
-    return show(value.mean) if value.deviation is None else f"{show(value.mean)} ± {show(value.deviation)}"
+    return (
+        show(value.mean)
+        if value.deviation is None
+        else f"{show(value.mean)}{FIXED_BLANK}±{FIXED_BLANK}{show(value.deviation)}"
+    )
+
+
+def narrow_spread(value: Spread) -> str:
+    """Write mean and spread in percent with the spread in small type, for tables with many columns."""
+    return percent(value.mean) + (
+        "" if value.deviation is None else f"{FIXED_BLANK}<sub>±{percent(value.deviation)}</sub>"
+    )
 
 
 def mean_of(value: Spread, show: Any) -> str:
@@ -62,9 +75,9 @@ def large(value: float | None) -> str:
     """Write a count with three significant digits and k, M or G."""
     if value is None:
         return NOTHING
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
-            return f"{_three(value / size)}{unit}"
+            return f"{_three(value / size)}{FIXED_BLANK}{unit}"
     return f"{value:.0f}"
 
 
@@ -73,10 +86,10 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return NOTHING
     if seconds < 99.5:
-        return f"{_three(seconds)} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{_three(seconds) if seconds < 10 else round(seconds)}{FIXED_BLANK}s"
     if seconds < 5970:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        return f"{seconds / 60:.0f}{FIXED_BLANK}min"
+    return f"{seconds / 3600:.1f}{FIXED_BLANK}h"
 
 
 def milliseconds(value: float | None) -> str:
@@ -104,7 +117,13 @@ def plural(count: int, word: str) -> str:
     """Write a count with its word: ``1 run``, ``2 runs``."""
     if count == 1:
         return f"1 {word}"
-    return f"{count} {word[:-1]}ies" if word.endswith("y") else f"{count} {word}es" if word.endswith("ss") else f"{count} {word}s"
+    return (
+        f"{count} {word[:-1]}ies"
+        if word.endswith("y")
+        else f"{count} {word}es"
+        if word.endswith("ss")
+        else f"{count} {word}s"
+    )
 
 
 def _three(value: float) -> str:

@@ -15,7 +15,9 @@ def report(
     study: Annotated[str, typer.Argument(help="Name of the study, a folder in the results.")],
     results: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("results"),
     reports: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = Path("reports"),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")
+    ] = False,
 ) -> None:
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
     from study.errors import unknown_name
@@ -33,6 +35,6 @@ def report(
     for line in differences:
         typer.echo(line)
     if differences:
-        typer.echo(f"{report_folder(store, reports)} no longer matches the records: write it again with `study report {study}`.")
+        typer.echo(f"{report_folder(store, reports)} no longer matches the records: run `study report {study}`.")
         raise typer.Exit(1)
     typer.echo(f"{report_folder(store, reports)} matches the records.")

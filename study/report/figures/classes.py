@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from study.report.collect import StudyData
-from study.report.figures.picture import WIDTH_IN, Picture, new_figure
+from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
 from study.report.tables.results import class_spreads
 
 if TYPE_CHECKING:
@@ -30,21 +30,30 @@ def _draw(rows: list[list[float | None]], names: list[str], classes: list[str], 
     import numpy as np
     import seaborn
 
-    height = 0.27 * len(rows) + 1.1
+    height = 0.27 * len(rows) + 0.6
     figure = new_figure(height)
-    left = min(0.45, 0.075 * max(map(len, names)) / WIDTH_IN + 0.02)
-    bottom, top = 0.12 / height, 0.75 / height
-    axes = figure.add_axes((left, bottom, 0.91 - left, 1 - bottom - top))
-    bar = figure.add_axes((0.925, bottom, 0.014, 1 - bottom - top))
+    left, bottom, top = label_share(names), 0.12 / height, 0.4 / height
+    axes = figure.add_axes((left, bottom, 0.99 - left, 1 - bottom - top))
     values = 100 * np.array(rows, dtype=np.float64)
     seaborn.heatmap(
-        values, ax=axes, cbar_ax=bar, cmap="cividis", vmin=0, vmax=100, annot=len(classes) <= 20, fmt=".0f",
-        annot_kws={"fontsize": 9}, linewidths=0.6, linecolor="white", xticklabels=classes, yticklabels=names,
-    )  # fmt: skip
+        values,
+        ax=axes,
+        cbar=False,
+        cmap="YlGnBu",
+        vmin=0,
+        vmax=100,
+        annot=len(classes) <= 20,
+        fmt=".0f",
+        annot_kws={"fontsize": 9},
+        linewidths=0.6,
+        linecolor="white",
+        xticklabels=classes,
+        yticklabels=names,
+    )
     axes.xaxis.tick_top()
     axes.tick_params(length=0, rotation=0)
+    axes.tick_params(axis="y", labelsize=LABEL_SIZE)
     if len(classes) > 8:
         axes.set_xticks(axes.get_xticks(), classes, rotation=30, ha="left")
-    bar.tick_params(labelsize=8)
-    figure.text(0.99, 1 - 0.1 / height, f"{title} on the test split, %", ha="right", va="top", fontsize=10.5)
+    figure.text(0.008, 1 - 0.2 / height, f"{title}, %", fontsize=LABEL_SIZE, fontweight="bold", va="center")
     return figure

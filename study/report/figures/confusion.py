@@ -1,21 +1,29 @@
-"""Confusion matrices: one picture a model and seed, one panel a protocol."""
+"""Confusion matrices: one picture a model and seed, one panel a protocol.
+
+Drawn with Pillow: a hundred runs have five thousand numbered cells, for which matplotlib's text takes half a minute.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from study.report.collect import StudyData
-from study.report.figures.picture import WIDTH_IN, Picture, file_name, new_figure
+from study.report.figures.picture import DPI, WIDTH_IN, Picture, file_name
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont
 
 #: Above this many classes the cells are too small for numbers; the colours and the CSV remain.
 MOST_CLASSES_WITH_NUMBERS = 12
+_WIDTH = round(WIDTH_IN * DPI)
+_LEFT, _TOP, _BOTTOM, _HEAD, _BETWEEN = 112, 34, 98, 40, 12
+_INK = (34, 34, 34)
 
 
 def confusion_pictures(data: StudyData) -> dict[str, list[Picture]]:
@@ -23,57 +31,101 @@ def confusion_pictures(data: StudyData) -> dict[str, list[Picture]]:
     groups: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for run in data.runs:
         recipe = data.recipe(run.record)
-        title = f"{recipe.protocol}, test accuracy {100 * run.test.accuracy:.1f} %"
+        title = f"{recipe.protocol}: accuracy {100 * run.test.accuracy:.1f} %"
         groups[(recipe.model, run.spec.seed)].append({"title": title, "counts": run.test.confusion.tolist()})
     pictures = defaultdict(list)
-    for (model, seed), panels in groups.items():
-        name = f"confusion-{file_name(model)}-seed_{seed}"
+    for (model, seed), panels in sorted(
+        groups.items(), key=lambda item: (data.naming.models.index(item[0][0]), item[0][1])
+    ):
         alt = f"Confusion matrices of {model}, seed {seed}, on the test split"
-        pictures[model].append(_picture(name, alt, data.classes, panels))
+        name = f"confusion-{file_name(model)}-seed_{seed}"
+        pictures[model].append(_picture(name, alt, f"{model}, seed {seed}, test split", data.classes, panels))
     return dict(pictures)
 
 
-def _picture(name: str, alt: str, classes: list[str], panels: list[dict[str, Any]]) -> Picture:
-    return Picture(name, alt, {"classes": classes, "panels": panels}, lambda: _draw(classes, panels))
+def _picture(name: str, alt: str, title: str, classes: list[str], panels: list[dict[str, Any]]) -> Picture:
+    content = {"title": title, "classes": classes, "panels": panels}
+    return Picture(name, alt, content, lambda: _draw(title, classes, panels))
 
 
-def _draw(classes: list[str], panels: list[dict[str, Any]]) -> Figure:
+def _draw(title: str, classes: list[str], panels: list[dict[str, Any]]) -> Image:
+    from PIL import Image, ImageDraw
+
     columns = 1 if len(panels) == 1 else 2
+    cell = (_WIDTH // 2 - _LEFT - _BETWEEN) // len(classes)
+    panel = _LEFT + cell * len(classes) + _BETWEEN, _TOP + cell * len(classes) + _BOTTOM
     rows = -(-len(panels) // columns)
-    margin, gap, top, bottom = 0.95, 0.95, 0.35, 0.95
-    side = (WIDTH_IN - margin - 0.1 - gap * (columns - 1)) / columns if columns > 1 else 4.6
-    height = rows * (side + top + bottom)
-    figure = new_figure(height, WIDTH_IN if columns > 1 else margin + side + 0.4)
-    width = figure.get_figwidth()
-    for place, panel in enumerate(panels):
+    image = Image.new("RGB", (columns * panel[0], _HEAD + rows * panel[1]), "white")
+    draw = ImageDraw.Draw(image)
+    draw.text((_BETWEEN, _HEAD // 2), title, _INK, _font(18, bold=True), anchor="lm")
+    for place, one in enumerate(panels):
         row, column = divmod(place, columns)
-        left, low = margin + column * (side + gap), height - (row + 1) * (side + top + bottom) + bottom
-        axes = figure.add_axes((left / width, low / height, side / width, side / height))
-        _panel(axes, classes, panel)
-    return figure
+        _panel(image, draw, column * panel[0] + _LEFT, _HEAD + row * panel[1] + _TOP, cell, classes, one)
+    return image
 
 
-def _panel(axes: Axes, classes: list[str], panel: dict[str, Any]) -> None:
+def _panel(
+    image: Image, draw: ImageDraw, left: int, top: int, cell: int, classes: list[str], panel: dict[str, Any]
+) -> None:
+    """Draw one matrix whose first cell starts at (left, top)."""
+    import matplotlib
+
     counts = np.array(panel["counts"])
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    small = len(classes) > MOST_CLASSES_WITH_NUMBERS
-    size = 6.0 if small else 8.5
-    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
-    axes.set_yticks(range(len(classes)), classes, fontsize=size)
-    axes.tick_params(length=0, pad=3)
-    axes.set_title(panel["title"], fontsize=9.5)
-    axes.set_xlabel("predicted", fontsize=8.5)
-    axes.set_ylabel("true", fontsize=8.5)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_xticks(np.arange(1, len(classes)) - 0.5, minor=True)
-    axes.set_yticks(np.arange(1, len(classes)) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1)
-    axes.tick_params(which="minor", length=0)
-    if small:
-        return
+    fills = np.round(255 * matplotlib.colormaps["Blues"](shares)[..., :3]).astype(int)
+    size = cell * len(classes)
+    words = _font(15 if len(classes) <= MOST_CLASSES_WITH_NUMBERS else 10)
+    draw.text((left + size // 2, top - _TOP // 2), panel["title"], _INK, _font(16), anchor="mm")
     for row, column in np.ndindex(counts.shape):
-        text = f"{100 * shares[row, column]:.0f} %\n{counts[row, column]}"
-        colour = "white" if shares[row, column] > 0.55 else "#222222"
-        axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour, linespacing=1.1)
+        x, y = left + column * cell, top + row * cell
+        draw.rectangle((x, y, x + cell - 2, y + cell - 2), fill=tuple(fills[row, column].tolist()))
+        if len(classes) <= MOST_CLASSES_WITH_NUMBERS:
+            ink = (255, 255, 255) if shares[row, column] > 0.55 else _INK
+            middle = x + cell // 2 - 1
+            draw.text((middle, y + cell // 2 - 9), f"{100 * shares[row, column]:.0f} %", ink, _font(14), anchor="mm")
+            draw.text((middle, y + cell // 2 + 9), str(counts[row, column]), ink, _font(12), anchor="mm")
+    for place, name in enumerate(classes):
+        middle = place * cell + cell // 2
+        draw.text((left - 6, top + middle), _shortened(name, words, _LEFT - 30), _INK, words, anchor="rm")
+        _slanted(image, _shortened(name, words, _LEFT - 10), words, left + middle + 4, top + size + 4)
+    _upright(image, "true", left - _LEFT + 12, top + size // 2)
+    draw.text((left + size // 2, top + size + _BOTTOM - 20), "predicted", _INK, _font(14), anchor="mm")
+
+
+def _slanted(image: Image, text: str, font: FreeTypeFont, right: int, top: int) -> None:
+    """Write a column's name below its cells, rising to the right, so that it ends at (right, top)."""
+    from PIL import Image as Images
+
+    stamp = _stamp(text, font).rotate(45, expand=True, resample=Images.Resampling.BICUBIC)
+    image.paste(_INK, (right - stamp.width + font.size // 2, top - font.size // 3), stamp)
+
+
+def _upright(image: Image, text: str, middle_x: int, middle_y: int) -> None:
+    stamp = _stamp(text, _font(14)).rotate(90, expand=True)
+    image.paste(_INK, (middle_x - stamp.width // 2, middle_y - stamp.height // 2), stamp)
+
+
+def _stamp(text: str, font: FreeTypeFont) -> Image:
+    from PIL import Image, ImageDraw
+
+    stamp = Image.new("L", (round(font.getlength(text)) + 2, round(font.size * 1.3)), 0)
+    ImageDraw.Draw(stamp).text((1, stamp.height // 2), text, 255, font, anchor="lm")
+    return stamp
+
+
+def _shortened(text: str, font: FreeTypeFont, width: int) -> str:
+    """Cut a name that would leave its margin."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
+@functools.cache
+def _font(size: int, bold: bool = False) -> FreeTypeFont:
+    """Return DejaVu Sans, which comes with matplotlib."""
+    import matplotlib
+    from PIL import ImageFont
+
+    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans{'-Bold' if bold else ''}.ttf", size)

@@ -67,12 +67,10 @@ def _model_picture(model: str, curves: list[dict[str, Any]], colours: dict[str, 
 def _draw_overview(curves: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
     columns = min(3, len(curves))
     rows = -(-len(curves) // columns)
-    height = 2.3 * rows + 0.75
+    height = 2.3 * rows + 0.85
     figure = new_figure(height)
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    figure.subplots_adjust(
-        left=0.07, right=0.99, top=1 - 0.65 / height, bottom=0.5 / height, wspace=0.08, hspace=0.45
-    )
+    figure.subplots_adjust(left=0.07, right=0.99, top=1 - 0.75 / height, bottom=0.5 / height, wspace=0.08, hspace=0.45)
     for place, axes in enumerate(grid.flat):
         if place >= len(curves):
             axes.set_visible(False)
@@ -101,8 +99,14 @@ def _draw_model(curves: list[dict[str, Any]], colours: dict[str, str]) -> Figure
 
 
 def _lines(
-    axes: Axes, curves: list[dict[str, Any]], name: str, style: str, colours: dict[str, str], scale: float,
-    width: float = 1.6, best: bool = True,
+    axes: Axes,
+    curves: list[dict[str, Any]],
+    name: str,
+    style: str,
+    colours: dict[str, str],
+    scale: float,
+    width: float = 1.6,
+    best: bool = True,
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 
@@ -110,8 +114,14 @@ def _lines(
         values = [float("nan") if row[name] is None else scale * row[name] for row in curve["rows"]]
         epochs = range(1, len(values) + 1)
         colour = colours[curve["protocol"]]
-        axes.plot(epochs, values, style, color=colour, linewidth=width, alpha=0.9, marker="." if len(values) == 1 else None)
-        starts = [place for place in range(1, len(values)) if curve["rows"][place]["phase"] != curve["rows"][place - 1]["phase"]]
+        axes.plot(
+            epochs, values, style, color=colour, linewidth=width, alpha=0.9, marker="." if len(values) == 1 else None
+        )
+        starts = [
+            place
+            for place in range(1, len(values))
+            if curve["rows"][place]["phase"] != curve["rows"][place - 1]["phase"]
+        ]
         axes.plot([place + 1 for place in starts], [values[place] for place in starts], "|", color=colour, markersize=9)
         if best and curve["best"] is not None and 0 <= curve["best"] < len(values):
             axes.plot(curve["best"] + 1, values[curve["best"]], "o", color=colour, markersize=5)
@@ -123,13 +133,23 @@ def _legend(figure: Figure, curves: list[dict[str, Any]], colours: dict[str, str
     from matplotlib.lines import Line2D
 
     used = {curve["protocol"] for curve in curves}
-    handles = [Line2D([], [], color=colour, label=name, linewidth=2) for name, colour in colours.items() if name in used]
+    handles = [
+        Line2D([], [], color=colour, label=name, linewidth=2) for name, colour in colours.items() if name in used
+    ]
     if styles:
-        handles += [Line2D([], [], color="#333333", label="selection"), Line2D([], [], color="#333333", linestyle="--", label="training")]
+        handles += [
+            Line2D([], [], color="#333333", label="selection"),
+            Line2D([], [], color="#333333", linestyle="--", label="training"),
+        ]
     handles.append(Line2D([], [], color="#333333", linestyle="", marker="o", markersize=5, label="epoch kept"))
     if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):
         handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="new phase"))
     figure.legend(
-        handles=handles, loc="upper center", ncols=min(len(handles), 5 if styles else 4 if len(handles) > 6 else 6),
-        fontsize=9, columnspacing=1.4, handlelength=1.6, borderaxespad=0.2,
+        handles=handles,
+        loc="upper center",
+        ncols=min(len(handles), 5 if styles else 4 if len(handles) > 6 else 6),
+        fontsize=9,
+        columnspacing=1.4,
+        handlelength=1.6,
+        borderaxespad=0.2,
     )

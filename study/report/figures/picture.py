@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import io
 import re
 from collections.abc import Callable
@@ -9,16 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from study.record import rounded
 from study.spec import content_hash
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 #: Pixels to the inch; nine inches are then a little more than the width at which GitHub shows a picture.
 DPI = 120
 WIDTH_IN = 9.0
+#: Font size of labels that name recipes.
+LABEL_SIZE = 9.5
 _DATA_HASH = "study-data"
+_DRAWING_HASH = "study-drawing"
 _STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that pictures look the same everywhere
     "font.size": 10.0,
@@ -32,7 +40,12 @@ _STYLE = {
     "figure.facecolor": "white",
 }
 #: Okabe and Ito's colours, which stay apart for colour-blind readers; the shared protocols always have the same ones.
-_SHARED_COLOURS = {"baseline": "#555555", "oversample": "#E69F00", "augment": "#0072B2", "oversample+augment": "#009E73"}
+_SHARED_COLOURS = {
+    "baseline": "#555555",
+    "oversample": "#E69F00",
+    "augment": "#0072B2",
+    "oversample+augment": "#009E73",
+}
 _OTHER_COLOURS = ("#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C6D31", "#7A5195")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 
@@ -45,13 +58,13 @@ class Picture:
         name: File name below ``figures/`` without ending.
         alt: What a reader who cannot see it should know.
         data: All numbers and names that it shows, as JSON data.
-        draw: Draws it.
+        draw: Draws it, with matplotlib or Pillow.
     """
 
     name: str
     alt: str
     data: Any
-    draw: Callable[[], Figure]
+    draw: Callable[[], Figure | Image]
 
     @property
     def data_hash(self) -> str:
@@ -59,34 +72,70 @@ class Picture:
         return content_hash(rounded(self.data))
 
     def png(self) -> bytes:
-        """Draw the picture; the PNG carries the data's hash and has at most 256 colours, which keeps it small."""
+        """Draw the picture; the PNG carries the hashes of its data and of the drawing code."""
         import matplotlib
-        from PIL import Image, PngImagePlugin
+        from PIL import Image as Images
+        from PIL import PngImagePlugin
 
         with matplotlib.rc_context(_STYLE):
-            buffer = io.BytesIO()
-            self.draw().savefig(buffer, format="png", dpi=DPI)
-        buffer.seek(0)
+            drawn = self.draw()
+            if isinstance(drawn, Images.Image):
+                image = drawn
+            else:
+                drawn.canvas.draw()
+                image = Images.fromarray(np.asarray(drawn.canvas.buffer_rgba())[:, :, :3])  # type: ignore[attr-defined]
         note = PngImagePlugin.PngInfo()
-        note.add_text(_DATA_HASH, self.data_hash)
+        for name, value in self._marks.items():
+            note.add_text(name, value)
         packed = io.BytesIO()
-        with Image.open(buffer) as image:
-            image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
-                packed, format="PNG", pnginfo=note, optimize=True
-            )
+        _few_colours(image).save(packed, format="PNG", pnginfo=note)
         return packed.getvalue()
+
+    @property
+    def _marks(self) -> dict[str, str]:
+        return {_DATA_HASH: self.data_hash, _DRAWING_HASH: _drawing_hash()}
+
+    def drawn_as(self, path: Path) -> bool:
+        """Tell whether a PNG shows this data, drawn by this code, so that drawing it again would change nothing."""
+        found = _read_marks(path)
+        return all(found.get(name) == value for name, value in self._marks.items())
+
+
+def _few_colours(image: Image) -> Image:
+    """Reduce a picture to a palette of 256 colours, which makes the file a third as large, and keep its white pure."""
+    from PIL import Image as Images
+
+    small = image.quantize(256, method=Images.Quantize.FASTOCTREE, dither=Images.Dither.NONE)
+    palette = np.array(small.getpalette(), dtype=np.uint8).reshape(-1, 3)
+    palette[palette.sum(axis=1, dtype=int).argmax()] = 255
+    small.putpalette(palette.tobytes())
+    return small
 
 
 def stored_data_hash(path: Path) -> str:
     """Return the data hash that a PNG carries; empty where there is none or the file is no PNG."""
-    from PIL import Image, UnidentifiedImageError
+    return _read_marks(path).get(_DATA_HASH, "")
+
+
+def _read_marks(path: Path) -> dict[str, str]:
+    from PIL import Image as Images
+    from PIL import UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Images.open(path) as image:
             image.load()
-            return str(image.info.get(_DATA_HASH, ""))
+            return {str(name): str(value) for name, value in image.info.items()}
     except (OSError, UnidentifiedImageError, SyntaxError):
-        return ""
+        return {}
+
+
+@functools.cache
+def _drawing_hash() -> str:
+    """Return the sha256 (hex) of the sources that draw."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
@@ -94,7 +143,7 @@ def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_in, height_in))
+    figure = Figure(figsize=(width_in, height_in), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
 
@@ -109,3 +158,8 @@ def protocol_colours(protocols: tuple[str, ...]) -> dict[str, str]:
 def file_name(text: str) -> str:
     """Return a name as part of a file name: letters, digits, dots, dashes and underscores."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")
+
+
+def label_share(labels: list[str]) -> float:
+    """Return the share of a figure's width that the longest label takes at ``LABEL_SIZE``, at most half."""
+    return min(0.5, (0.078 * max(map(len, labels)) + 0.15) / WIDTH_IN)

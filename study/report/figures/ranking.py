@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from study.report.collect import StudyData
-from study.report.figures.picture import WIDTH_IN, Picture, new_figure, protocol_colours
+from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, protocol_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,20 +39,27 @@ def ranking_picture(data: StudyData) -> Picture:
 def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[str, str]) -> Figure:
     from matplotlib.lines import Line2D
 
-    height = 0.27 * len(rows) + 1.25
+    height = 0.27 * len(rows) + 0.95
     figure = new_figure(height)
-    longest = max(len(row["recipe"]) for row in rows)
-    left = min(0.45, 0.075 * longest / WIDTH_IN + 0.02)
-    axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 1.15 / height))
+    names = [row["recipe"] + ("" if row["ranked"] else " – not ranked") for row in rows]
+    left = label_share(names)
+    axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 0.9 / height))
     for place, row in enumerate(rows):
         colour = colours[row["protocol"]]
         selection, test = (100 * sum(row[split]) / len(row[split]) for split in ("selection", "test"))
         axes.plot([selection, test], [place, place], color=colour, linewidth=1.2, alpha=0.6, zorder=2)
         if len(row["test"]) > 1:
-            axes.plot([100 * value for value in row["test"]], [place] * len(row["test"]), "|", color=colour, markersize=9, zorder=2)
+            axes.plot(
+                [100 * value for value in row["test"]],
+                [place] * len(row["test"]),
+                "|",
+                color=colour,
+                markersize=9,
+                zorder=2,
+            )
         axes.plot(test, place, "o", color=colour, markersize=7, zorder=3)
         axes.plot(selection, place, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, zorder=4)
-    axes.set_yticks(range(len(rows)), [row["recipe"] + ("" if row["ranked"] else " – not ranked") for row in rows])
+    axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("accuracy, %")
     axes.grid(axis="x")

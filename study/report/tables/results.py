@@ -10,7 +10,20 @@ from study.analysis.effects import EFFECT_MEASURES, FACTORS, Effect, summarise
 from study.analysis.leaderboard import Spread, Standing
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
-from study.report.wording import NOTHING, duration, escape, large, mean_of, milliseconds, percent, plain, points, spread
+from study.report.wording import (
+    FIXED_BLANK,
+    NOTHING,
+    duration,
+    escape,
+    large,
+    mean_of,
+    milliseconds,
+    narrow_spread,
+    percent,
+    plain,
+    points,
+    spread,
+)
 
 UNCONVERGED = "†"
 CLASS_MEASURES = ("precision", "recall", "f1")
@@ -21,26 +34,40 @@ def leaderboard_table(data: StudyData) -> Table:
     rows = []
     for one in data.standings:
         measures = one.measures
-        rows.append([
-            one.rank, one.recipe.model, one.recipe.protocol + (f" {UNCONVERGED}" if one.unconverged else ""),
-            one.recipe.protocol, len(one.runs), measures["selection_accuracy"], measures["test_accuracy"],
-            measures["test_macro_f1"], measures["test_balanced_accuracy"], (data.classes[one.worst_class], one.worst_recall),
-            data.classes[one.worst_class], one.worst_recall, measures["test_log_loss"], one.unconverged,
-        ])  # fmt: skip
+        rows.append(
+            [
+                one.rank,
+                one.recipe.model,
+                one.recipe.protocol + (FIXED_BLANK + UNCONVERGED if one.unconverged else ""),
+                one.recipe.protocol,
+                len(one.runs),
+                measures["selection_accuracy"],
+                measures["test_accuracy"],
+                measures["test_macro_f1"],
+                measures["test_balanced_accuracy"],
+                (data.classes[one.worst_class], one.worst_recall),
+                data.classes[one.worst_class],
+                one.worst_recall,
+                measures["test_log_loss"],
+                one.unconverged,
+            ]
+        )
     columns = [
         Column("rank", "#", lambda rank: NOTHING if rank is None else str(rank)),
         Column("model", "model", right=False),
         Column("", "protocol", right=False),
         Column("protocol", ""),
-        Column("seeds", "seeds"),
+        Column("seeds", "seeds" if any(len(one.runs) > 1 for one in data.standings) else ""),
         Column("selection_accuracy", "selection acc.", _bold),
-        Column("test_accuracy", "test acc.", spread),
-        Column("test_macro_f1", "macro-F1", spread),
-        Column("test_balanced_accuracy", "balanced acc.", spread),
-        Column("", "worst class", lambda worst: f"{escape(worst[0])} {spread(worst[1])}", right=False),
+        Column("test_accuracy", "test acc.", narrow_spread),
+        Column("test_macro_f1", "macro-F1", narrow_spread),
+        Column("test_balanced_accuracy", "balanced acc.", narrow_spread),
+        Column(
+            "", "worst class", lambda worst: f"{escape(worst[0])}{FIXED_BLANK}{mean_of(worst[1], percent)}", right=False
+        ),
         Column("worst_class", ""),
         Column("worst_class_recall", ""),
-        Column("test_log_loss", "loss", lambda value: spread(value, plain)),
+        Column("test_log_loss", "loss", lambda value: mean_of(value, plain)),
         Column("runs_not_converged", ""),
     ]
     return Table("leaderboard", columns, rows)
@@ -51,23 +78,38 @@ def cost_table(data: StudyData) -> Table:
     rows = []
     for one in data.standings:
         batch = next((run.record.cost.get("latency_batch_size") for run in one.runs), None)
-        names = ("parameters", "macs", "train_s", "epochs", "train_images_per_s", "latency_single_ms", "latency_batch_ms")
-        rows.append([
-            one.rank, one.recipe.model, one.recipe.protocol, one.measures["test_accuracy"],
-            *(one.measures[name] for name in names), batch, one.measures["peak_memory_mb"],
-        ])  # fmt: skip
+        names = (
+            "parameters",
+            "macs",
+            "train_s",
+            "epochs",
+            "train_images_per_s",
+            "latency_single_ms",
+            "latency_batch_ms",
+        )
+        rows.append(
+            [
+                one.rank,
+                one.recipe.model,
+                one.recipe.protocol,
+                one.measures["test_accuracy"],
+                *(one.measures[name] for name in names),
+                batch,
+                one.measures["peak_memory_mb"],
+            ]
+        )
     batches = {row[-2] for row in rows}
     size = f" of {batches.pop()}" if len(batches) == 1 and None not in batches else ""
     columns = [
         Column("rank", "#", lambda rank: NOTHING if rank is None else str(rank)),
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
-        Column("test_accuracy", "test acc.", lambda value: mean_of(value, percent)),
+        Column("test_accuracy", ""),
         Column("parameters", "parameters", lambda value: mean_of(value, large)),
         Column("macs", "MACs", lambda value: mean_of(value, large)),
         Column("train_s", "training", lambda value: mean_of(value, duration)),
-        Column("epochs", "epochs", lambda value: mean_of(value, lambda epochs: f"{epochs:.3g}")),
-        Column("train_images_per_s", "images/s", lambda value: mean_of(value, lambda speed: f"{speed:,.0f}")),
+        Column("epochs", ""),
+        Column("train_images_per_s", ""),
         Column("latency_single_ms", "one image, ms", lambda value: mean_of(value, milliseconds)),
         Column("latency_batch_ms", f"batch{size}, ms", lambda value: mean_of(value, milliseconds)),
         Column("latency_batch_size", ""),
@@ -125,7 +167,9 @@ def recall_effects_table(data: StudyData) -> Table:
         if differences:
             rows.append([factor, len(differences), *map(float, np.mean(differences, axis=0))])
     columns = [Column("factor", "factor", right=False), Column("pairs", "pairs")]
-    return Table("factor-effects-by-class", [*columns, *(Column(name, escape(name), points) for name in data.classes)], rows)
+    return Table(
+        "factor-effects-by-class", [*columns, *(Column(name, escape(name), points) for name in data.classes)], rows
+    )
 
 
 def class_measure_table(data: StudyData, measure: str) -> Table:
@@ -143,7 +187,9 @@ def per_class_table(data: StudyData) -> Table:
         for split, scores in (("selection", run.selection), ("test", run.test)):
             for place, name in enumerate(data.classes):
                 values = [float(getattr(scores, measure)[place]) for measure in CLASS_MEASURES]
-                rows.append([recipe.model, recipe.protocol, run.spec.seed, split, name, *values, int(scores.support[place])])
+                rows.append(
+                    [recipe.model, recipe.protocol, run.spec.seed, split, name, *values, int(scores.support[place])]
+                )
     keys = ("model", "protocol", "seed", "split", "class", *CLASS_MEASURES, "support")
     return Table("per-class", [Column(key, "") for key in keys], rows)
 
@@ -168,10 +214,11 @@ def class_spreads(standing: Standing, measure: str) -> list[Spread]:
 
 
 def _bold(value: Spread) -> str:
-    return f"**{spread(value)}**"
+    mean = percent(value.mean)
+    return f"**{mean}**{narrow_spread(value).removeprefix(mean)}"
 
 
 def _effect(effect: Effect) -> str:
     if effect.pairs == 1:
         return points(effect.mean)
-    return f"{points(effect.mean)} ({points(effect.low)} to {points(effect.high)})"
+    return f"{points(effect.mean)} ({points(effect.low)}{FIXED_BLANK}to{FIXED_BLANK}{points(effect.high)})"

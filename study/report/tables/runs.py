@@ -25,7 +25,7 @@ def coverage_table(data: StudyData) -> Table:
 def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
     """Return (model, protocol, seed) of the study's product that have no record.
 
-    A protocol of a family (``as-published/...``) that one model alone follows was made for that model and asks nothing of others.
+    A protocol of a group (``as-published/...``) that one model alone follows was made for it: nothing else is missing.
     """
     found = {(data.recipe(one).model, data.recipe(one).protocol, one.spec.seed) for one in data.records}
     users = defaultdict(set)
@@ -41,7 +41,9 @@ def unfinished_table(data: StudyData) -> Table:
     rows = []
     for record in data.unfinished:
         recipe = data.recipe(record)
-        rows.append([recipe.model, recipe.protocol, record.spec.seed, record.status, without_paths(record.reason), record.key])
+        rows.append(
+            [recipe.model, recipe.protocol, record.spec.seed, record.status, without_paths(record.reason), record.key]
+        )
     columns = [
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
@@ -82,11 +84,21 @@ def run_keys_table(data: StudyData) -> Table:
     rows = []
     for record in data.records:
         where = record.provenance
-        state = record.status if record.status != "done" or record.outcome.get("converged", True) else "done, not converged"
-        rows.append([
-            record.key, state, where.get("commit"), where.get("code"), record.predictions_sha256[:12], record.spec.budget,
-            record.spec.precision, record.spec.side_px,
-        ])  # fmt: skip
+        state = (
+            record.status if record.status != "done" or record.outcome.get("converged", True) else "done, not converged"
+        )
+        rows.append(
+            [
+                record.key,
+                state,
+                where.get("commit"),
+                where.get("code"),
+                record.predictions_sha256[:12],
+                record.spec.budget,
+                record.spec.precision,
+                record.spec.side_px,
+            ]
+        )
     columns = [
         Column("key", "run key", code, right=False),
         Column("status", "state", right=False),
@@ -105,14 +117,18 @@ def versions_table(data: StudyData) -> Table:
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for run in data.runs:
         where = run.record.provenance
-        facts = {name: where.get(name) for name in ("study", "commit", "code", "python", "system", "processor", "threads")}
+        facts = {
+            name: where.get(name) for name in ("study", "commit", "code", "python", "system", "processor", "threads")
+        }
         facts |= dict(where.get("versions", {})) | {"precision": run.spec.precision, "backend": run.spec.backend}
         for name, value in facts.items():
             seen[name][str(value or NOTHING)] += 1
     rows = []
     for name, values in seen.items():
         told = sorted(values)
-        rows.append([name, told[0] if len(told) == 1 else ", ".join(f"{value} ({values[value]} runs)" for value in told)])
+        rows.append(
+            [name, told[0] if len(told) == 1 else ", ".join(f"{value} ({values[value]} runs)" for value in told)]
+        )
     return Table("versions", [Column("what", "what", right=False), Column("value", "value", right=False)], rows)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from study.record import Record
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
-from study.report.wording import NOTHING, escape, large, listed, percent
+from study.report.wording import NOTHING, large, listed, percent
 from study.spec import SPLITS, canonical_json
 
 
@@ -35,11 +35,19 @@ def models_table(data: StudyData) -> Table:
         spec = records[0].spec
         cost = next((record.cost for record in records if record.cost), {})
         sides = sorted({record.spec.side_px for record in records})
-        rows.append([
-            name, spec.model.get("version"), spec.model.get("family"), _weights(spec.weights), spec.weights.get("sha256", ""),
-            cost.get("parameters"), cost.get("macs"), listed([str(side) for side in sides]),
-            _settings(spec.model.get("settings") or {}),
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                spec.model.get("version"),
+                spec.model.get("family"),
+                _weights(spec.weights),
+                spec.weights.get("sha256", ""),
+                cost.get("parameters"),
+                cost.get("macs"),
+                listed([str(side) for side in sides]),
+                _settings(spec.model.get("settings") or {}),
+            ]
+        )
     columns = [
         Column("model", "model", right=False),
         Column("version", "version"),
@@ -60,11 +68,18 @@ def protocols_table(data: StudyData) -> Table:
     rows = []
     for name in data.naming.protocols:
         protocol = next(record for record in data.records if data.recipe(record).protocol == name).spec.protocol
-        rows.append([
-            name, protocol.get("sampling", "none"), _augmentation(protocol.get("augmentation") or {}),
-            protocol.get("mix", "none"), _loss(protocol), protocol.get("batch"), protocol.get("leak", "none"),
-            protocol.get("source", ""),
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                protocol.get("sampling", "none"),
+                _augmentation(protocol.get("augmentation") or {}),
+                protocol.get("mix", "none"),
+                _loss(protocol),
+                protocol.get("batch"),
+                protocol.get("leak", "none"),
+                protocol.get("source", ""),
+            ]
+        )
     used = [Column("protocol", "protocol", right=False), Column("sampling", "sampling", right=False)]
     used += [Column("augmentation", "augmentation", right=False)]
     used += [_unless_always_none("mix", rows, 3), Column("loss", "loss", right=False), Column("batch", "batch")]
@@ -80,11 +95,19 @@ def schedule_table(data: StudyData) -> Table:
     for records in followers.values():
         for phase in records[0].spec.protocol["phases"]:
             optimizer = phase.get("optimizer", {})
-            rows.append([
-                _who(data, records), phase["name"], _trainable(phase.get("trainable", "all")), _optimizer(optimizer),
-                optimizer.get("rate"), phase["updates"], phase["updates"] / max(1, phase.get("updates_per_epoch", 1)),
-                _plateau(phase), phase.get("patience"),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    _who(data, records),
+                    phase["name"],
+                    _trainable(phase.get("trainable", "all")),
+                    _optimizer(optimizer),
+                    optimizer.get("rate"),
+                    phase["updates"],
+                    phase["updates"] / max(1, phase.get("updates_per_epoch", 1)),
+                    _plateau(phase),
+                    phase.get("patience"),
+                ]
+            )
     columns = [
         Column("followed_by", "followed by", right=False),
         Column("phase", "phase", right=False),
@@ -143,7 +166,11 @@ def _trainable(trainable: Any) -> str:
 
 
 def _optimizer(optimizer: Mapping[str, Any]) -> str:
-    rest = [f"{name.replace('_', ' ')} {value}" for name, value in optimizer.items() if name not in ("name", "rate") and value]
+    rest = [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in optimizer.items()
+        if name not in ("name", "rate") and value
+    ]
     return ", ".join([str(optimizer.get("name", "")), *rest]).replace(" True", "")
 
 

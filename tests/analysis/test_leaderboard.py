@@ -1,0 +1,43 @@
+"""The leaderboard ranks by the selection split alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from study.analysis.leaderboard import Spread, leaderboard
+
+
+def test_recipes_are_ranked_by_mean_selection_accuracy(scored):
+    ranked = [one for one in leaderboard(*scored) if one.rank]
+    values = [one.measures["selection_accuracy"].mean for one in ranked]
+    assert values == sorted(values, reverse=True)
+    assert [one.rank for one in ranked] == list(range(1, len(ranked) + 1))
+
+
+def test_the_test_split_does_not_move_anybody(scored):
+    runs, naming = scored
+    before = [one.recipe for one in leaderboard(runs, naming)]
+    better = [replace(run, test=replace(run.test, accuracy=1 - run.test.accuracy)) for run in runs]
+    assert [one.recipe for one in leaderboard(better, naming)] == before
+
+
+def test_leaky_recipes_are_shown_and_never_ranked(scored):
+    leaky = [one for one in leaderboard(*scored) if "leaky" in one.recipe.protocol]
+    assert [one.rank for one in leaky] == [None]
+
+
+def test_unconverged_runs_are_counted(scored):
+    counted = {str(one.recipe): one.unconverged for one in leaderboard(*scored)}
+    assert counted["cnn2 / augment"] == 2
+    assert counted["cnn2 / baseline"] == 0
+
+
+def test_the_spread_is_the_sample_standard_deviation_over_seeds():
+    spread = Spread.of([0.5, 0.7])
+    assert spread.mean == pytest.approx(0.6)
+    assert spread.deviation == pytest.approx(0.1 * 2**0.5)
+
+
+def test_one_seed_has_no_spread_and_no_value_has_no_mean():
+    assert Spread.of([0.5]).deviation is None
+    assert Spread.of([None, float("nan")]).mean is None
