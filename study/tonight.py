@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,7 @@ def _measure_one(spec: Spec, image_shape: tuple[int, int, int], classes: int, pl
     from study.registry import load_plugin
     from study.training.speed import measure_speed
 
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners; what goes wrong is raised in the driver
     for plugin in plugins:
         load_plugin(plugin)
     return measure_speed(
