@@ -85,6 +85,8 @@ def choose_night(
                 kept[name] = choice
                 write_atomically(path, json.dumps(kept, sort_keys=True, indent=1).encode() + b"\n")
             how = "speeds measured now" if measure else "recorded speeds: they will be measured when the runs start"
+            unmeasured = [name for name in known if measure and name not in measured]
+            how += f"; not measurable, recorded speed used: {', '.join(unmeasured)}" if unmeasured else ""
         else:
             how = f"chosen before, kept in {path}"
         updates |= choice["updates"]
@@ -131,7 +133,6 @@ def measure_speeds(specs: Sequence[Spec], *, image_set: ImageSet, plugins: Seque
     """Measure training images per second of each spec's model, each in a child process; what fails is left out."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
 
     found: dict[str, float] = {}
     context = multiprocessing.get_context("spawn")
@@ -140,7 +141,7 @@ def measure_speeds(specs: Sequence[Spec], *, image_set: ImageSet, plugins: Seque
             with ProcessPoolExecutor(1, context) as pool:
                 call = pool.submit(_measure_one, spec, image_set.image_shape, len(image_set.classes), list(plugins))
                 found[spec.model["name"]] = call.result()
-        except (BrokenProcessPool, RuntimeError, ValueError, MemoryError):
+        except Exception:  # whatever a builder raises, or a killed child: the run itself will tell, in its record
             continue
     return found
 

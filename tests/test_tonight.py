@@ -34,10 +34,12 @@ def planned(faces: ImageSet, *models: str, updates: dict[str, int] | None = None
 class Measure:
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.broken = ""
 
     def __call__(self, specs: Sequence[Spec]) -> dict[str, float]:
         self.asked += [spec.model["name"] for spec in specs]
-        return {spec.model["name"]: SLOW[spec.model["name"]] for spec in specs}
+        names = [spec.model["name"] for spec in specs]
+        return {name: SLOW[name] for name in names if name != self.broken}
 
 
 def choose(faces: ImageSet, folder: Path, measure: Measure | None, *models: str) -> Night:
@@ -81,6 +83,14 @@ def test_a_dry_run_keeps_nothing_and_says_that_speeds_will_be_measured(faces: Im
     night = choose(faces, tmp_path, None)
     assert not list(tmp_path.iterdir())
     assert all("will be measured" in line for line in night.lines)
+
+
+def test_a_model_that_cannot_be_measured_is_told(faces: ImageSet, tmp_path: Path) -> None:
+    measure = Measure()
+    measure.broken = "cnn5"
+    night = choose(faces, tmp_path, measure, "cnn3", "cnn5")
+    assert "recorded speed used: cnn5" in night.lines[0]
+    assert night.updates["custom"] > 0
 
 
 def test_plenty_of_time_gives_the_full_length(faces: ImageSet) -> None:
