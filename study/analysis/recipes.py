@@ -84,7 +84,7 @@ def name_records(records: Iterable[Record]) -> Naming:
 
 def _model_name(record: Record) -> str:
     mark = {"none": " (random weights)", "file": " (weights file)"}.get(record.spec.weights.get("source", ""), "")
-    return record.spec.model["name"] + (mark if record.spec.model.get("family") == "transfer" else "")
+    return str(record.spec.model["name"]) + (mark if record.spec.model.get("family") == "transfer" else "")
 
 
 def _protocol_name(record: Record) -> str:

@@ -62,10 +62,10 @@ def _first_two(data: StudyData, first: Standing, second: Standing) -> str:
         return text + "The two have no seed in common, so that their networks are not compared image by image."
     told = [paired_difference(one.correct, other.correct) for one, other in couples]
     if len(told) == 1:
-        only = told[0]
+        only, seed = told[0], couples[0][0].spec.seed
         return (
-            f"{text}On the same test images the first network scores {points(only.difference)} points against the "
-            f"second (95 % interval {points(only.low)} to {points(only.high)}): this test split "
+            f"{text}On the same test images the first network of seed {seed} scores {points(only.difference)} points "
+            f"against the second (95 % interval {points(only.low)} to {points(only.high)}): this test split "
             f"{'can' if only.told_apart else 'cannot'} tell the two networks apart."
         )
     differences = [one.difference for one in told]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study.files import write_atomically
 from study.report.collect import StudyData, collect
 from study.report.conclusions import conclusions
 from study.report.figures.classes import class_picture
@@ -19,7 +20,7 @@ from study.report.figures.ranking import ranking_picture
 from study.report.tables import results, runs, setup
 from study.report.tables.table import Table
 from study.report.wording import code, escape, listed, percent, plural, ranges
-from study.store import Store, write_atomically
+from study.store import Store
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -169,6 +170,9 @@ def _commands(data: StudyData) -> list[str]:
     precisions = sorted({record.spec.precision for record in records})
     if len(precisions) == 1:
         words += ["--precision", precisions[0]]
+    sources = {record.spec.weights["source"] for record in records if record.spec.model.get("family") == "transfer"}
+    if len(sources) == 1 and sources <= {"none", "imagenet"}:
+        words += ["--weights", *sources]
     return [shlex.join(words), shlex.join(["study", "report", data.study, "--check"])]
 
 

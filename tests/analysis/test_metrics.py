@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, log_loss, precision_score, recall_score
 
 from study.analysis.metrics import score
 
@@ -23,7 +23,7 @@ def test_scores_of_a_case_computed_by_hand():
     assert scores.log_loss == pytest.approx(-np.log([0.8, 0.6, 0.2, 0.8, 0.4, 0.7]).mean())
 
 
-def test_means_over_classes_are_scikit_learns():
+def test_every_score_is_scikit_learns():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 5, 400)
     probabilities = rng.dirichlet(np.ones(5), 400)
@@ -32,6 +32,10 @@ def test_means_over_classes_are_scikit_learns():
     assert scores.balanced_accuracy == pytest.approx(balanced_accuracy_score(labels, answers))
     assert scores.macro_f1 == pytest.approx(f1_score(labels, answers, average="macro"))
     assert scores.log_loss == pytest.approx(log_loss(labels, probabilities))
+    assert scores.precision == pytest.approx(precision_score(labels, answers, average=None))
+    assert scores.recall == pytest.approx(recall_score(labels, answers, average=None))
+    assert scores.f1 == pytest.approx(f1_score(labels, answers, average=None))
+    assert (scores.confusion == confusion_matrix(labels, answers)).all()
 
 
 def test_a_class_without_images_has_no_recall_and_counts_in_no_mean():

@@ -97,7 +97,7 @@ def _slanted(image: Image, text: str, font: FreeTypeFont, right: int, top: int) 
     from PIL import Image as Images
 
     stamp = _stamp(text, font).rotate(45, expand=True, resample=Images.Resampling.BICUBIC)
-    image.paste(_INK, (right - stamp.width + font.size // 2, top - font.size // 3), stamp)
+    image.paste(_INK, (right - stamp.width + round(font.size / 2), top - round(font.size / 3)), stamp)
 
 
 def _upright(image: Image, text: str, middle_x: int, middle_y: int) -> None:

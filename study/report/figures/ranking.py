@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.report.collect import StudyData
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, protocol_colours
@@ -67,7 +67,7 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
     lines = [("majority class", majority, ":")] + ([("bound set by label noise", bound, "--")] if bound else [])
     for _, value, style in lines:
         axes.axvline(100 * value, color="#333333", linestyle=style, linewidth=1.1, zorder=1)
-    grey = {"color": "#333333", "linestyle": "", "marker": "o", "markersize": 7}
+    grey: dict[str, Any] = {"color": "#333333", "linestyle": "", "marker": "o", "markersize": 7}
     handles = [Line2D([], [], markerfacecolor="white", label="selection", **grey), Line2D([], [], label="test", **grey)]
     if any(len(row["test"]) > 1 for row in rows):
         handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="test, each seed"))
