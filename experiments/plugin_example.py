@@ -1,4 +1,4 @@
-"""A model of your own: python -m study.run --plugin experiments/plugin_example.py --models tiny,cnn3"""
+"""A model of your own: python -m study.run --plugin experiments/plugin_example.py --models tiny,cnn3."""
 
 from study.models.entry import model
 

@@ -48,7 +48,8 @@ def execute(
         threads: Threads of the backend, where it is not yet started.
 
     Returns:
-        The record with predictions; status ``failed`` with reason and traceback where anything but an interrupt happened.
+        The record with predictions; status ``failed`` with reason and traceback where anything but an interrupt
+        happened.
     """
     started = provenance(threads)
     clock, processor = time.perf_counter(), time.process_time()
@@ -58,7 +59,7 @@ def execute(
             load_plugin(plugin)
         if spec.dataset["fingerprint"] != image_set.fingerprint:
             raise UsageError(
-                f"the spec is for dataset {spec.dataset['name']} ({spec.dataset['fingerprint'][:12]}), the images at hand are "
+                f"the spec is for dataset {spec.dataset['name']} ({spec.dataset['fingerprint'][:12]}), the images are "
                 f"{image_set.name} ({image_set.fingerprint[:12]})."
             )
         result = _run(spec, image_set, weights_path, keep_weights, checkpoint_folder, progress, threads)
@@ -124,7 +125,10 @@ def _run(
     try:
         entry = MODELS.get(spec.model["name"])
         if entry.version != spec.model["version"]:
-            raise UsageError(f"the spec is for {entry.name} version {spec.model['version']}, the entry at hand is version {entry.version}.")
+            raise UsageError(
+                f"the spec is for {entry.name} version {spec.model['version']}, "
+                f"the entry at hand is version {entry.version}."
+            )
         network = build_network(
             entry,
             image_shape=image_set.image_shape,
@@ -137,7 +141,9 @@ def _run(
         selection, test = image_set.indices("selection"), image_set.indices("test")
         labels = image_set.labels
         selection_images = np.ascontiguousarray(image_set.images[selection])
-        feed = Feed(image_set.images, labels, image_set.indices("train"), len(image_set.classes), spec.protocol, spec.seed)
+        feed = Feed(
+            image_set.images, labels, image_set.indices("train"), len(image_set.classes), spec.protocol, spec.seed
+        )
         training = Training(
             network,
             feed,
@@ -150,7 +156,9 @@ def _run(
             progress,
         )
         training.run()
-        progress({"kind": "predict", "phase": "predict", "epoch": len(training.history), "epochs": len(training.history)})
+        progress(
+            {"kind": "predict", "phase": "predict", "epoch": len(training.history), "epochs": len(training.history)}
+        )
         start = time.perf_counter()
         arrays = {"selection_labels": labels[selection], "test_labels": labels[test]}
         for name, images in (("selection", selection_images), ("test", image_set.images[test])):
@@ -196,7 +204,7 @@ def save_weights(model: Any, path: Path) -> None:
 
 
 def _without_paths(text: str) -> str:
-    """Shorten file names in a traceback to the part inside the package or library: records carry no paths of a machine."""
+    """Shorten file names in a traceback: records carry no paths of a machine."""
     lines = []
     for line in text.splitlines():
         start = line.find('File "')

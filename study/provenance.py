@@ -33,6 +33,7 @@ def code_hash() -> str:
 @functools.cache
 def commit() -> str:
     """Return the checkout's commit, with ``+changes`` where sources differ from it; empty outside a checkout."""
+
     def git(*words: str) -> str:
         call = ["git", "-C", str(PACKAGE.parent), *words]
         return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()

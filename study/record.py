@@ -14,7 +14,8 @@ from study.spec import Spec
 
 FORMAT = 1
 STATUSES = ("done", "failed", "skipped")
-#: Names of the arrays that a done record carries: probabilities float32 (n, classes), plain and mirrored, labels int64 (n,).
+#: Names of the arrays that a done record carries: probabilities float32 (n, classes), plain and mirrored, labels int64
+#: (n,).
 PREDICTIONS = tuple(
     f"{split}_{what}" for split in ("selection", "test") for what in ("probabilities", "flipped", "labels")
 )
@@ -30,14 +31,14 @@ class Record:
         dataset: The image set's card (``ImageSet.card``): classes, counts, split source and hashes, notes.
         reason: One line on why a run failed or was skipped; empty when done.
         traceback: The end of the traceback of a failed run, or empty.
-        history: One row an epoch: ``phase`` (name), ``epoch`` (0-based, over all phases), ``updates`` (so far), ``rate``,
-            ``loss``, ``accuracy`` (training batches as the network saw them), ``selection_loss``,
+        history: One row an epoch: ``phase`` (name), ``epoch`` (0-based, over all phases), ``updates`` (so far),
+            ``rate``, ``loss``, ``accuracy`` (training batches as the network saw them), ``selection_loss``,
             ``selection_accuracy``, ``train_s``, ``selection_s``.
-        outcome: ``best_epoch`` (row of ``history`` whose weights were kept), ``stopped`` (``patience`` or ``budget``, per phase),
-            ``converged`` (False where the best epoch is the last one), ``sentences`` worth showing.
+        outcome: ``best_epoch`` (row of ``history`` whose weights were kept), ``stopped`` (``patience`` or ``budget``,
+            per phase), ``converged`` (False where the best epoch is the last one), ``sentences`` worth showing.
         timing: ``wall_s``, ``cpu_s``, ``train_s``, ``train_images_per_s``, ``predict_images_per_s``.
-        cost: ``parameters``, ``trainable_parameters``, ``macs`` (one image), ``latency_single_ms``, ``latency_batch_ms``, ``latency_batch_size``,
-            ``peak_memory_mb``.
+        cost: ``parameters``, ``trainable_parameters``, ``macs`` (one image), ``latency_single_ms``,
+            ``latency_batch_ms``, ``latency_batch_size``, ``peak_memory_mb``.
         contamination: ``trained_on_test_ids``, ``test_copies_in_train``, ``selection_copies_in_train`` (images),
             ``selected_on_test`` (bool), ``leaky`` (bool).
         provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
@@ -100,21 +101,27 @@ class Record:
         """
         try:
             if data["format"] != FORMAT:
-                raise StoreError(f"{where}: record format must be {FORMAT}, found {data['format']!r}: made by another version.")
+                raise StoreError(
+                    f"{where}: record format must be {FORMAT}, found {data['format']!r}: made by another version."
+                )
             if data["status"] not in STATUSES:
                 raise StoreError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
             spec = Spec.from_json(data["spec"])
             fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in ("spec", "arrays")}
             record = cls(spec=spec, **fields)
             if record.key != data["key"]:
-                raise StoreError(f"{where}: the key must follow from the spec, found {data['key']!r}, expected {record.key!r}.")
+                raise StoreError(
+                    f"{where}: the key must follow from the spec, found {data['key']!r}, expected {record.key!r}."
+                )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise StoreError(f"{where}: not a record ({type(error).__name__}: {error}). Remove it and run again.") from error
+            raise StoreError(
+                f"{where}: not a record ({type(error).__name__}: {error}). Remove it and run again."
+            ) from error
         return record
 
 
 def rounded(value: Any, digits: int = 6) -> Any:
-    """Round every float in JSON data to significant digits; numpy scalars become Python's; nan and infinities become None."""
+    """Round every float in JSON data to significant digits; numpy scalars become Python's, nan and infinity None."""
     if isinstance(value, Mapping):
         return {str(key): rounded(item, digits) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

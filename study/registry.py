@@ -21,7 +21,8 @@ class Registry(Generic[T]):
 
     Args:
         kind: What is registered, for messages (``"model"``).
-        package: Package whose modules register themselves when imported; imported on the first look-up, in sorted order.
+        package: Package whose modules register themselves when imported; imported on the first look-up, in sorted
+            order.
     """
 
     def __init__(self, kind: str, package: str | None = None) -> None:
@@ -38,7 +39,9 @@ class Registry(Generic[T]):
             UsageError: the name is taken by another file.
         """
         if name in self._entries and self._files[name] != file:
-            raise UsageError(f"{self.kind} names must be unique: {name!r} is defined in {self._files[name]} and in {file}. Rename one.")
+            raise UsageError(
+                f"{self.kind} names are unique: {name!r} is defined in {self._files[name]} and in {file}. Rename one."
+            )
         self._entries[name] = entry
         self._files[name] = file
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import StoreError
+from study.files import write_atomically
 from study.record import PREDICTIONS, Record
 from study.spec import Spec
 
@@ -99,16 +98,20 @@ class Store:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise StoreError(f"the predictions of {record.key} cannot be read ({error.strerror}). Run it again.") from error
+            raise StoreError(
+                f"the predictions of {record.key} cannot be read ({error.strerror}). Run it again."
+            ) from error
         if hashlib.sha256(data).hexdigest() != record.predictions_sha256:
-            raise StoreError(f"{path}: the predictions were altered since they were written (sha256 differs). Run it again.")
+            raise StoreError(
+                f"{path}: the predictions were altered since they were written (sha256 differs). Run it again."
+            )
         return replace(record, arrays=unpack_arrays(data, str(path)))
 
     def keep_dataset(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Write the dataset's labels, ids, splits and content hashes once for the study (no images)."""
-        path = self.folder / DATASET_FILE
-        if not path.is_file():
-            write_atomically(path, pack_arrays(arrays))
+        """Write the dataset's labels, ids, splits and content hashes (no images) where they are not there yet."""
+        path, data = self.folder / DATASET_FILE, pack_arrays(arrays)
+        if not path.is_file() or path.read_bytes() != data:
+            write_atomically(path, data)
 
     def load_dataset(self) -> dict[str, NDArray[Any]]:
         """Return ``labels``, ``ids``, ``splits`` and ``hashes`` of the study's image set, in its order.
@@ -135,7 +138,9 @@ class Store:
             raise StoreError(f"{path}: not readable as a record ({error}). Remove it and run again.") from error
         record = Record.from_json(data, str(path))
         if self.record_path(record.spec) != path:
-            raise StoreError(f"{path}: the record belongs at {self.record_path(record.spec)}. Move it there or remove it.")
+            raise StoreError(
+                f"{path}: the record belongs at {self.record_path(record.spec)}. Move it there or remove it."
+            )
         return record
 
     def _refuse_other_dataset(self, record: Record) -> None:
@@ -163,7 +168,9 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
         for name in sorted(arrays):
             part = io.BytesIO()
             np.lib.format.write_array(part, np.ascontiguousarray(arrays[name]), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED
+            )
     return buffer.getvalue()
 
 
@@ -178,26 +185,3 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:
             return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise StoreError(f"{where}: not a readable array file ({error}). Remove it and run again.") from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write bytes so that the file is either the old one or the whole new one, also after a crash.
-
-    Raises:
-        StoreError: the folder cannot be written or the disk is full.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StoreError(f"cannot write {path} ({error.strerror}). Free space or choose another folder.") from error

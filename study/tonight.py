@@ -12,11 +12,12 @@ from typing import Any
 
 from study.datasets.image_set import ImageSet
 from study.errors import StoreError
+from study.files import write_atomically
 from study.grid import PlannedSpec
 from study.plan import estimate_s, scaled_speed, speed_of
 from study.protocols.budgets import Budget, Speed
 from study.spec import Spec
-from study.store import Store, write_atomically
+from study.store import Store
 
 FILE = "tonight.json"
 FAMILIES = ("custom", "transfer")

@@ -55,7 +55,9 @@ def done(faces, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     events = []
     spec = spec_for(faces)
-    record = execute(spec, faces, keep_weights=folder / "w.weights.h5", checkpoint_folder=folder / "c", progress=events.append)
+    record = execute(
+        spec, faces, keep_weights=folder / "w.weights.h5", checkpoint_folder=folder / "c", progress=events.append
+    )
     return record, events, folder
 
 
@@ -176,7 +178,9 @@ def leave(images, classes):
     raise SystemExit(3)
 
 
-@pytest.mark.parametrize(("builder", "reason"), [(raise_error, "RuntimeError: no such layer"), (leave, "SystemExit: 3")])
+@pytest.mark.parametrize(
+    ("builder", "reason"), [(raise_error, "RuntimeError: no such layer"), (leave, "SystemExit: 3")]
+)
 def test_a_failing_builder_is_a_record_with_its_reason(faces, builder, reason):
     failing(builder)
     record = execute(spec_for(faces, "baseline", "failing"), faces)

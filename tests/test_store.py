@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from study.errors import StoreError
+from study.files import write_atomically
 from study.record import Record, rounded
-from study.store import Store, pack_arrays, studies, unpack_arrays, write_atomically
+from study.store import Store, pack_arrays, studies, unpack_arrays
 from tests.factories import make_card, make_record
 
 
@@ -42,7 +43,10 @@ def test_the_same_record_gives_the_same_bytes(tmp_path, record):
     first, second = Store(tmp_path / "a", "s"), Store(tmp_path / "b", "s")
     first.keep(record), second.keep(record)
     for suffix in (".json", ".npz"):
-        assert first.record_path(record.spec).with_suffix(suffix).read_bytes() == second.record_path(record.spec).with_suffix(suffix).read_bytes()
+        assert (
+            first.record_path(record.spec).with_suffix(suffix).read_bytes()
+            == second.record_path(record.spec).with_suffix(suffix).read_bytes()
+        )
 
 
 def test_a_done_record_without_predictions_is_refused(store, record):
@@ -101,10 +105,10 @@ def test_a_study_is_a_plain_folder_name(tmp_path, name):
         Store(tmp_path, name)
 
 
-def test_dataset_arrays_are_kept_once(store):
+def test_dataset_arrays_are_those_of_the_last_start(store):
     store.keep_dataset({"labels": np.arange(3)})
     store.keep_dataset({"labels": np.arange(9)})
-    assert np.array_equal(store.load_dataset()["labels"], np.arange(3))
+    assert np.array_equal(store.load_dataset()["labels"], np.arange(9))
 
 
 def test_a_missing_dataset_file_says_what_to_do(store):

@@ -132,7 +132,9 @@ def make_image_set(
     """
     n = len(images)
     if not n == len(labels) == len(ids) == len(splits):
-        raise DataError(f"images, labels, ids and splits must be equally many, got {n}, {len(labels)}, {len(ids)}, {len(splits)}.")
+        raise DataError(
+            f"images, labels, ids and splits must be equally many, got {n}, {len(labels)}, {len(ids)}, {len(splits)}."
+        )
     if images.ndim != 4 or images.dtype != np.uint8:
         raise DataError(f"images must be uint8 (n, height, width, channels), got {images.dtype} {images.shape}.")
     if len(classes) < 2:

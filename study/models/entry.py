@@ -42,8 +42,8 @@ class ModelEntry:
         version: Changed whenever the network changes; part of every spec.
         family: ``custom`` (trained from random weights, builder returns class probabilities) or ``transfer`` (builder
             returns a body, to which pooling, dropout and softmax are added).
-        builder: custom: ``(images, classes) -> probabilities`` on Keras tensors; transfer: ``(shape, weights) -> keras.Model``
-            without top, where ``weights`` is None or ``"imagenet"``.
+        builder: custom: ``(images, classes) -> probabilities`` on Keras tensors; transfer: ``(shape, weights) ->
+            keras.Model`` without top, where ``weights`` is None or ``"imagenet"``.
         body: One line on the architecture, for tables.
         head: One line on the classifier, for tables.
         source: Paper or project that the model comes from.
@@ -102,7 +102,9 @@ def model(
     if family not in FAMILIES:
         raise UsageError(f"a model's family must be one of {', '.join(FAMILIES)}, got {family!r} in {name!r}.")
     if more.get("preprocessing", "unit") not in PREPROCESSINGS:
-        raise UsageError(f"preprocessing must be one of {', '.join(PREPROCESSINGS)}, got {more['preprocessing']!r} in {name!r}.")
+        raise UsageError(
+            f"preprocessing must be one of {', '.join(PREPROCESSINGS)}, got {more['preprocessing']!r} in {name!r}."
+        )
 
     def register(builder: Callable[..., Any]) -> Callable[..., Any]:
         line = (inspect.getdoc(builder) or "").partition("\n")[0]

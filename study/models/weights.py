@@ -58,7 +58,9 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
     if cached is not None:
         return WeightsChoice("imagenet", identity, cached, "ImageNet weights, cached")
     if choice == "imagenet" or can_download():
-        return WeightsChoice("imagenet", identity, None, f"ImageNet weights, to be downloaded ({published.megabytes} MB)")
+        return WeightsChoice(
+            "imagenet", identity, None, f"ImageNet weights, to be downloaded ({published.megabytes} MB)"
+        )
     return WeightsChoice("none", note="random weights: ImageNet's are not cached and cannot be reached")
 
 
@@ -79,7 +81,7 @@ def cached_path(published: PublishedWeights) -> Path | None:
     found = _hash_file(path, "md5")
     if found != published.md5:
         raise WeightsError(
-            f"{path} must have md5 {published.md5} as Keras published it, found {found}: remove it to download it again."
+            f"{path} must have md5 {published.md5} as Keras published it, found {found}: remove it to get it again."
         )
     return path
 

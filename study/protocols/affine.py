@@ -1,4 +1,4 @@
-"""Mirroring, rotation, shift and zoom of a batch as one warp, so that an image is interpolated once and not four times."""
+"""Mirroring, rotation, shift and zoom of a batch as one warp, so that an image is interpolated only once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ FILL_MODE = "nearest"
 class RandomAffine:
     """A random affine map for each image of a batch.
 
-    Chained layers interpolate every time and leave training images visibly blurred beside sharp test images; one warp also costs a
-    third of three.
+    Chained layers interpolate every time and leave training images visibly blurred beside sharp test images; one warp
+    also costs a third of three.
 
     Args:
         flip: Mirror left to right with probability one half.
@@ -45,7 +45,7 @@ class RandomAffine:
         )
 
     def _maps(self, count: Any, height: int, width: int) -> Any:
-        """Return (n, 8) rows that take a pixel of the result to where it is read: x' = a0 x + a1 y + a2, y' = b0 x + b1 y + b2."""
+        """Return (n, 8) rows: where a pixel of the result is read, x' = a0 x + a1 y + a2, y' = b0 x + b1 y + b2."""
         from keras import ops, random
 
         numbers = random.uniform((5, count), -1.0, 1.0, seed=self.seed_generator)

@@ -1,4 +1,4 @@
-"""Augmentation: batched random changes of training images; cutout is KerasCV's on TensorFlow and has a twin elsewhere."""
+"""Augmentation: batched random changes of training images; cutout is KerasCV's on TensorFlow, a twin elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class Augmentation:
     """Random changes of a batch, reseeded by name so that an epoch needs no generator state of the one before.
 
     Args:
-        settings: A resolved protocol's ``augmentation``: ``flip`` (bool), ``rotation_degrees`` (+/-), ``translation`` (+/- share of
+        settings: A resolved protocol's ``augmentation``: ``flip`` (bool), ``rotation_degrees`` (+/-), ``translation``
+            (+/- share of
             the side), ``zoom`` (+/- share), ``cutout_side`` (share of the side), ``cutout_probability``.
         mix: ``none``, ``mixup`` or ``cutmix``.
         cutout: ``kerascv`` or ``keras``.
@@ -42,7 +43,8 @@ class Augmentation:
             labels: float32 (n, classes), one-hot.
 
         Returns:
-            uint8 images rounded to whole grey levels (what a camera would give) and labels, mixed where ``mix`` says so.
+            uint8 images rounded to whole grey levels (what a camera would give) and labels, mixed where ``mix`` says
+            so.
         """
         from keras import ops
 
@@ -73,7 +75,9 @@ def _layers(settings: Mapping[str, Any], cutout: str) -> list[Any]:
 def _kerascv_cutout(side: float) -> Any:
     import keras_cv
 
-    return keras_cv.layers.RandomCutout((side, side), (side, side), fill_mode="constant", fill_value=CUTOUT_GREY, seed=1)
+    return keras_cv.layers.RandomCutout(
+        (side, side), (side, side), fill_mode="constant", fill_value=CUTOUT_GREY, seed=1
+    )
 
 
 class _KerasCutout:
@@ -139,7 +143,7 @@ class _Mixer:
 
 
 def _reset_of(layer: Any) -> Callable[[int], None]:
-    """Return what reseeds a layer: KerasCV's use TensorFlow's generator, Keras' seed generator, or both inside a wrapper."""
+    """Return what reseeds a layer: KerasCV's use TensorFlow's generator, Keras' their own, wrappers hold both."""
     resets = []
     for part in (layer, getattr(layer, "layer", None)):
         for name in ("_random_generator", "seed_generator", "generator"):
@@ -149,7 +153,9 @@ def _reset_of(layer: Any) -> Callable[[int], None]:
             elif hasattr(generator, "state"):
                 resets.append(lambda seed, state=generator.state: state.assign([seed, 0]))
     if not resets:
-        raise TypeError(f"{type(layer).__name__} has no generator that can be reseeded: this KerasCV version is not known.")
+        raise TypeError(
+            f"{type(layer).__name__} has no generator that can be reseeded: this KerasCV version is not known."
+        )
 
     def reset(seed: int) -> None:
         for number, one in enumerate(resets):

@@ -102,10 +102,15 @@ class Protocol:
             ("leak", self.leak, LEAKS),
         ):
             if value not in possible:
-                raise UsageError(f"{what} of protocol {self.name!r} must be one of {', '.join(possible)}, got {value!r}.")
+                raise UsageError(
+                    f"{what} of protocol {self.name!r} must be one of {', '.join(possible)}, got {value!r}."
+                )
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
-            raise UsageError(f"protocol {self.name!r}: unknown augmentation {', '.join(unknown)}. Possible: {', '.join(AUGMENTATIONS)}.")
+            raise UsageError(
+                f"protocol {self.name!r}: unknown augmentation {', '.join(unknown)}. "
+                f"Possible: {', '.join(AUGMENTATIONS)}."
+            )
         if self.batch < 1 or not 0 <= self.label_smoothing < 1:
             raise UsageError(f"protocol {self.name!r}: batch must be at least 1 and label_smoothing in [0, 1).")
 

@@ -20,14 +20,15 @@ def resolve(
 ) -> dict[str, Any]:
     """Return the protocol as JSON data with every phase's length in updates.
 
-    An epoch is ``ceil(train_images / batch)`` updates under every sampling, so that oversampling buys no extra updates. Where a
+    An epoch is ``ceil(train_images / batch)`` updates under every sampling, so that oversampling buys no extra
+    updates. Where a
     phase has fewer updates than an epoch, its epoch is that short, so that selection is still looked at once.
 
     Args:
         protocol: The named protocol.
         family: The model's family.
-        weights_source: ``none``, ``imagenet`` or ``file``. With ``none`` a transfer body has no frozen phase and all of it is
-            trained from the first update: freezing random features is a baseline of its own, not a default.
+        weights_source: ``none``, ``imagenet`` or ``file``. With ``none`` a transfer body has no frozen phase and all
+            of it is trained from the first update: freezing random features is a baseline of its own, not a default.
         train_images: Images in the training split.
         updates: The budget's cap on the updates of a phase, by kind (``custom``, ``head``, ``stage``).
         epochs: Replaces the protocol's own epochs in every phase, before the cap.

@@ -14,8 +14,8 @@ def training_pool(train: NDArray[np.int64], labels: NDArray[np.int64], sampling:
     Args:
         train: Positions of the training split (n,).
         labels: Labels of those images (n,).
-        sampling: ``oversample`` repeats images of the smaller classes at random until all classes are as large as the largest
-            (imbalanced-learn's RandomOverSampler, on indices); anything else returns ``train``.
+        sampling: ``oversample`` repeats images of the smaller classes at random until all classes are as large as the
+            largest (imbalanced-learn's RandomOverSampler, on indices); anything else returns ``train``.
         seed: Seed of the run.
     """
     if sampling != "oversample":
@@ -30,7 +30,8 @@ def training_pool(train: NDArray[np.int64], labels: NDArray[np.int64], sampling:
 def epoch_order(pool: NDArray[np.int64], start: int, count: int, seed: int) -> NDArray[np.int64]:
     """Return ``count`` indices of an endless stream of shuffled passes over the pool, from position ``start``.
 
-    Every image comes once a pass; a pass that ends inside an epoch is followed by the next, so that all batches are full.
+    Every image comes once a pass; a pass that ends inside an epoch is followed by the next, so that all batches are
+    full.
     The order of pass k follows from the seed and k alone, so that a run resumes at any epoch without generator state.
     """
     parts = []

@@ -1,4 +1,4 @@
-"""Schedules: learning rate by update, plateau and stopping by epoch, as small states that can be listed without training."""
+"""Schedules: learning rate, plateau and stopping as small states that can be listed without training."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 def scheduled_rate(phase: Mapping[str, Any], update: int) -> float:
-    """Return the learning rate at an update of a resolved phase, before any plateau factor; rates change between epochs.
+    """Return the learning rate at an update of a resolved phase, before any plateau factor.
 
-    ``cosine`` falls from the rate to zero over the phase (Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5 without restarts);
-    ``steps`` gives each of ``rates`` an equal share of the phase.
+    ``cosine`` falls from the rate to zero over the phase (Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5 without
+    restarts); ``steps`` gives each of ``rates`` an equal share of the phase.
     """
     base, total = float(phase["optimizer"]["rate"]), phase["updates"]
     if phase["schedule"] == "cosine":

@@ -1,1 +1,1 @@
-"""Training: from a resolved spec and arrays to a trained network. Everything here may import Keras, inside functions."""
+"""Training: from a resolved spec and arrays to a trained network. Keras is imported inside functions."""

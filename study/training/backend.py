@@ -38,7 +38,10 @@ def prepare_backend(backend: str, threads: int | None = None) -> None:
     import keras
 
     if keras.backend.backend() != backend:
-        raise UsageError(f"Keras runs on {keras.backend.backend()} in this process, the spec asks for {backend}: set KERAS_BACKEND={backend}.")
+        raise UsageError(
+            f"Keras runs on {keras.backend.backend()} in this process, the spec asks for {backend}: "
+            f"set KERAS_BACKEND={backend}."
+        )
 
 
 def on_tensorflow() -> bool:

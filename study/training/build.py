@@ -26,7 +26,7 @@ class Network:
         self.body = body
 
     def set_trainable(self, what: str) -> None:
-        """Freeze or free the body: ``all``, ``head`` or ``blocks:N`` (the top N blocks). The model must be compiled again.
+        """Freeze or free the body: ``all``, ``head`` or ``blocks:N`` (the top N blocks). Compile again afterwards.
 
         Frozen BatchNormalization runs in inference mode in Keras, so statistics of frozen blocks never move.
 
@@ -73,7 +73,8 @@ def build_network(
         weights_path: The file for ``file``.
 
     Raises:
-        UsageError: the side is below the entry's minimum, or a custom builder returned something else than probabilities.
+        UsageError: the side is below the entry's minimum, or a custom builder returned something else than
+            probabilities.
         WeightsError: the weights cannot be had or do not fit.
     """
     import keras
@@ -81,12 +82,17 @@ def build_network(
     from study.models.layers import classifier, preprocess
 
     if side_px < entry.minimum_side_px:
-        raise UsageError(f"{entry.name} takes sides from {entry.minimum_side_px} px, got {side_px}: give a larger --side.")
+        raise UsageError(
+            f"{entry.name} takes sides from {entry.minimum_side_px} px, got {side_px}: give a larger --side."
+        )
     images = keras.Input(image_shape, dtype="uint8", name="images")
     if entry.family == "custom":
         outputs = entry.builder(preprocess(images, entry.preprocessing, side_px, image_shape[-1]), classes)
         if tuple(outputs.shape) != (None, classes):
-            raise UsageError(f"the builder of {entry.name} must return probabilities of shape (n, {classes}), got {tuple(outputs.shape)}.")
+            raise UsageError(
+                f"the builder of {entry.name} must return probabilities of shape (n, {classes}), "
+                f"got {tuple(outputs.shape)}."
+            )
         network = Network(entry, keras.Model(images, outputs, name=entry.name.replace("-", "_")), None)
         if weights_source == "file":
             _load(network.model, weights_path, entry.name)
@@ -106,8 +112,8 @@ def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Pa
             raise
         published = entry.published["imagenet"]
         raise WeightsError(
-            f"ImageNet weights of {entry.name} cannot be had ({type(error).__name__}: {error}). Get {published.file} (md5 {published.md5}) and "
-            "put it into ~/.keras/models, or give --weights none."
+            f"ImageNet weights of {entry.name} cannot be had ({type(error).__name__}: {error}). "
+            f"Get {published.file} (md5 {published.md5}) and put it into ~/.keras/models, or give --weights none."
         ) from error
     if weights_source == "file":
         _load(body, weights_path, entry.name)

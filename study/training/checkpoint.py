@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.store import write_atomically
+from study.files import write_atomically
 
 FILE = "checkpoint.npz"
 

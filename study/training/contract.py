@@ -70,7 +70,10 @@ def builds_on_raw_images(bench: Bench) -> None:
     outputs = np.asarray(model(bench.images, training=False))
     require(outputs.dtype == np.float32, f"probabilities must be float32, got {outputs.dtype}.")
     require(outputs.shape == (IMAGES, CLASSES), f"outputs must be ({IMAGES}, {CLASSES}), got {outputs.shape}.")
-    require(bool(np.allclose(outputs.sum(axis=1), 1, atol=1e-4)), "each image's probabilities must sum to one: end with a softmax.")
+    require(
+        bool(np.allclose(outputs.sum(axis=1), 1, atol=1e-4)),
+        "each image's probabilities must sum to one: end with a softmax.",
+    )
 
 
 def follows_classes_and_colour(bench: Bench) -> None:
@@ -78,7 +81,9 @@ def follows_classes_and_colour(bench: Bench) -> None:
     from study.training.build import build_network
 
     network = build_network(bench.entry, image_shape=(64, 64, 3), classes=3, side_px=bench.side_px)
-    require(network.model.output_shape == (None, 3), f"three classes must give (n, 3), got {network.model.output_shape}.")
+    require(
+        network.model.output_shape == (None, 3), f"three classes must give (n, 3), got {network.model.output_shape}."
+    )
 
 
 def sees_its_range(bench: Bench) -> None:
@@ -94,8 +99,14 @@ def sees_its_range(bench: Bench) -> None:
     extremes = np.stack([np.zeros((48, 48, 1), np.uint8), np.full((48, 48, 1), 255, np.uint8)])
     values = np.asarray(model(extremes))
     require(values.shape[1:] == (bench.side_px, bench.side_px, channels), f"preprocessing gives {values.shape[1:]}.")
-    require(low <= values.min() and values.max() <= high, f"{bench.entry.preprocessing} means {low}..{high}, got {values.min()}..{values.max()}.")
-    require(values.max() - values.min() > 0.7 * (high - low), f"{bench.entry.preprocessing} must use its range, got {values.min()}..{values.max()}.")
+    require(
+        low <= values.min() and values.max() <= high,
+        f"{bench.entry.preprocessing} means {low}..{high}, got {values.min()}..{values.max()}.",
+    )
+    require(
+        values.max() - values.min() > 0.7 * (high - low),
+        f"{bench.entry.preprocessing} must use its range, got {values.min()}..{values.max()}.",
+    )
 
 
 def overfits_one_batch(bench: Bench) -> None:
@@ -107,7 +118,10 @@ def overfits_one_batch(bench: Bench) -> None:
     network.model.compile(optimizers.Adam(1e-3), "sparse_categorical_crossentropy", jit_compile=False)
     losses = network.model.fit(bench.images, bench.labels, batch_size=IMAGES, epochs=12, verbose=0).history["loss"]
     require(bool(np.isfinite(losses).all()), f"the loss must stay finite, got {losses}.")
-    require(min(losses[6:]) < 0.9 * losses[0], f"twelve steps on one batch must lower the loss by a tenth, got {losses[0]:.3f} -> {min(losses[6:]):.3f}.")
+    require(
+        min(losses[6:]) < 0.9 * losses[0],
+        f"twelve steps on one batch must lower the loss by a tenth, got {losses[0]:.3f} -> {min(losses[6:]):.3f}.",
+    )
 
 
 def saves_and_loads(bench: Bench) -> None:
@@ -119,12 +133,14 @@ def saves_and_loads(bench: Bench) -> None:
         path = Path(folder) / "w.weights.h5"
         first.save_weights(path)
         second.load_weights(path)
-    same = np.array_equal(np.asarray(first(bench.images, training=False)), np.asarray(second(bench.images, training=False)))
+    same = np.array_equal(
+        np.asarray(first(bench.images, training=False)), np.asarray(second(bench.images, training=False))
+    )
     require(same, "a network with loaded weights must give the same outputs.")
 
 
 def freezes_what_it_says(bench: Bench) -> None:
-    """Transfer: a step on the head leaves every weight and statistic of the frozen body alone; stages free blocks from the top."""
+    """Transfer: training the head leaves the frozen body alone, statistics included; stages free it from the top."""
     if bench.entry.family != "transfer":
         return
     network = bench.network
@@ -134,12 +150,19 @@ def freezes_what_it_says(bench: Bench) -> None:
         require(named, f"stages name {block!r}, but no layer of the body starts with it.")
     network.set_trainable("blocks:1")
     free = {layer.name for layer in network.body.layers if layer.trainable and layer.trainable_weights}
-    require(bool(free) and all(name.startswith(bench.entry.stages[0]) for name in free), f"blocks:1 must free the top block alone, frees {sorted(free)}.")
+    require(
+        bool(free) and all(name.startswith(bench.entry.stages[0]) for name in free),
+        f"blocks:1 must free the top block alone, frees {sorted(free)}.",
+    )
     network.set_trainable("head")
     network.model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
     before = [np.asarray(weight).copy() for weight in network.body.weights]
     network.model.fit(bench.images, bench.labels, batch_size=IMAGES, verbose=0)
-    moved = [weight.path for weight, old in zip(network.body.weights, before, strict=True) if not np.array_equal(np.asarray(weight), old)]
+    moved = [
+        weight.path
+        for weight, old in zip(network.body.weights, before, strict=True)
+        if not np.array_equal(np.asarray(weight), old)
+    ]
     require(not moved, f"a frozen body must not change, these did: {moved[:3]}.")
 
 
@@ -148,7 +171,9 @@ def spec_round_trips(bench: Bench) -> None:
     protocol = resolve(PROTOCOLS.get("baseline"), family=bench.entry.family, weights_source="none", train_images=100)
     model = {"name": bench.entry.name, "version": bench.entry.version, "family": bench.entry.family}
     dataset = {"name": "d", "fingerprint": "0" * 64}
-    spec = Spec(dataset, model, protocol, "full", bench.side_px, {"source": "none", "sha256": ""}, "float32", "tensorflow", 0)
+    spec = Spec(
+        dataset, model, protocol, "full", bench.side_px, {"source": "none", "sha256": ""}, "float32", "tensorflow", 0
+    )
     again = Spec.from_json(spec.to_json())
     require(again.to_json() == spec.to_json() and again.key == spec.key, "a spec must survive JSON.")
 

@@ -21,7 +21,7 @@ def parameters(model: Any) -> int:
 
 
 def macs(model: Any) -> int:
-    """Return the multiply-accumulates of one image through convolutions and dense layers; other layers count as nothing."""
+    """Return the multiply-accumulates of one image in convolutions and dense layers; others count as nothing."""
     from keras import layers
 
     total = 0

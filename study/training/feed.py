@@ -1,4 +1,4 @@
-"""Feed: arrays -> training batches. Indices are shuffled, images are gathered, changed and handed over a batch at a time."""
+"""Feed: arrays -> training batches. Indices are shuffled; images are gathered and changed a batch at a time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from study.training.backend import on_tensorflow
 class Feed:
     """The training split under a protocol's sampling and augmentation.
 
-    Batches are ``(images uint8 (b, h, w, c), labels float32 (b, classes), weights float32 (b,))``. All batches are full; what an
-    epoch holds follows from the seed, the number of updates before it and its number alone.
+    Batches are ``(images uint8 (b, h, w, c), labels float32 (b, classes), weights float32 (b,))``. All batches are
+    full; what an epoch holds follows from the seed, the number of updates before it and its number alone.
 
     Args:
         images: uint8 (n, h, w, c), the whole image set.
@@ -42,7 +42,11 @@ class Feed:
         self.images = np.ascontiguousarray(images[train])
         self.labels = labels[train]
         self.pool = training_pool(np.arange(len(train), dtype=np.int64), self.labels, protocol["sampling"], seed)
-        weights = class_weights(self.labels, classes) if protocol["sampling"] == "class-weights" else np.ones(classes, np.float32)
+        weights = (
+            class_weights(self.labels, classes)
+            if protocol["sampling"] == "class-weights"
+            else np.ones(classes, np.float32)
+        )
         self.weights = weights[self.labels]
         self.one_hot = np.eye(classes, dtype=np.float32)[self.labels]
         changes = bool(protocol["augmentation"]) or protocol["mix"] != "none"
@@ -61,7 +65,9 @@ class Feed:
         """
         if self.augmentation is not None:
             self.augmentation.reseed(self.seed, number)
-        order = epoch_order(self.pool, first_update * self.batch, updates * self.batch, self.seed).reshape(updates, self.batch)
+        order = epoch_order(self.pool, first_update * self.batch, updates * self.batch, self.seed).reshape(
+            updates, self.batch
+        )
         return self._tensorflow_epoch(order) if on_tensorflow() else self._numpy_epoch(order)
 
     def _tensorflow_epoch(self, order: NDArray[np.int64]) -> Any:

@@ -161,7 +161,9 @@ class Training:
             "selection_s": time.perf_counter() - middle,
         }
         if not np.isfinite([row["loss"], row["selection_loss"]]).all():
-            raise TrainingError(f"the loss is no number in epoch {epoch + 1} of phase {phase} at rate {rate:g}: lower the learning rate.")
+            raise TrainingError(
+                f"the loss is no number in epoch {epoch + 1} ({phase}, rate {rate:g}): lower the learning rate."
+            )
         self.history.append(row)
         return row
 
@@ -187,7 +189,11 @@ class Training:
 
     def most_epochs(self) -> int:
         """Return the epochs of the run if nothing more stops early."""
-        ended = sum(1 for row in self.history if row["phase"] != self.phases[min(len(self.stopped), len(self.phases) - 1)]["name"])
+        ended = sum(
+            1
+            for row in self.history
+            if row["phase"] != self.phases[min(len(self.stopped), len(self.phases) - 1)]["name"]
+        )
         rest = self.phases[len(self.stopped) :]
         return ended + sum(-(-phase["updates"] // phase["updates_per_epoch"]) for phase in rest)
 

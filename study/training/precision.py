@@ -12,8 +12,8 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 def resolve_precision(choice: str) -> str:
     """Return the Keras dtype policy for ``auto``, ``float32`` or ``mixed_bfloat16``.
 
-    ``auto`` is ``mixed_bfloat16`` only where the processor has bfloat16 instructions (AVX512_BF16 or AMX); it is emulated and slower
-    elsewhere.
+    ``auto`` is ``mixed_bfloat16`` only where the processor has bfloat16 instructions (AVX512_BF16 or AMX); it is
+    emulated and slower elsewhere.
 
     Raises:
         UsageError: any other choice.

@@ -23,7 +23,7 @@ class Predictor:
         self._call = _tensorflow_call(model) if on_tensorflow() else _keras_call(model)
 
     def __call__(self, images: NDArray[np.uint8], *, mirrored: bool = False, batch: int = BATCH) -> NDArray[np.float32]:
-        """Return probabilities, float32 (n, classes), of images uint8 (n, h, w, c); ``mirrored`` flips them left to right."""
+        """Return probabilities, float32 (n, classes), of uint8 images (n, h, w, c); ``mirrored`` flips them."""
         parts = []
         for start in range(0, len(images), batch):
             part = images[start : start + batch]

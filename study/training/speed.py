@@ -13,7 +13,14 @@ UPDATES = 4
 
 
 def measure_speed(
-    model: str, *, side_px: int, image_shape: tuple[int, int, int], classes: int, batch: int, precision: str, backend: str
+    model: str,
+    *,
+    side_px: int,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    batch: int,
+    precision: str,
+    backend: str,
 ) -> float:
     """Return training images per second of a model from random weights, all of it trained, after one warm-up epoch.
 

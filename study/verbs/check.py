@@ -14,7 +14,9 @@ app = typer.Typer()
 @app.command()
 def check(
     names: Annotated[list[str], typer.Argument(help="Model entries to check.")],
-    plugin: Annotated[list[str] | None, typer.Option(help="Python file that registers models; may be repeated.")] = None,
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="Python file that registers models; may be repeated.")
+    ] = None,
 ) -> None:
     """Check that a model entry keeps the contract that the study relies on.
 

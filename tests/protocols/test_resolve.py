@@ -7,7 +7,9 @@ from study.protocols import PROTOCOLS, Protocol, resolve
 
 
 def phases(family="custom", weights="none", n=28709, **changes):
-    return resolve(PROTOCOLS.get("baseline"), family=family, weights_source=weights, train_images=n, **changes)["phases"]
+    return resolve(PROTOCOLS.get("baseline"), family=family, weights_source=weights, train_images=n, **changes)[
+        "phases"
+    ]
 
 
 def test_an_epoch_is_the_images_over_the_batch_rounded_up():
@@ -16,12 +18,18 @@ def test_an_epoch_is_the_images_over_the_batch_rounded_up():
 
 
 def test_oversampling_buys_no_updates():
-    data = [resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=100) for name in ("baseline", "oversample")]
+    data = [
+        resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=100)
+        for name in ("baseline", "oversample")
+    ]
     assert data[0]["phases"] == data[1]["phases"]
 
 
 def test_the_transfer_phases_are_those_of_the_design():
-    assert [(p["name"], p["trainable"], p["optimizer"]["rate"], p["updates"] // 449, p["patience"]) for p in phases("transfer", "imagenet")] == [
+    assert [
+        (p["name"], p["trainable"], p["optimizer"]["rate"], p["updates"] // 449, p["patience"])
+        for p in phases("transfer", "imagenet")
+    ] == [
         ("head", "head", 1e-3, 8, 3),
         ("stage-1", "blocks:1", 1e-4, 20, 5),
         ("stage-2", "all", 1e-5, 20, 5),
@@ -45,7 +53,9 @@ def test_epochs_replace_the_protocols_own():
 
 
 def test_the_shared_four_differ_in_sampling_and_augmentation_only():
-    four = [resolve(p, family="custom", weights_source="none", train_images=100) for p in PROTOCOLS if "shared" in p.groups]
+    four = [
+        resolve(p, family="custom", weights_source="none", train_images=100) for p in PROTOCOLS if "shared" in p.groups
+    ]
     assert len(four) == 4
     stripped = [{k: v for k, v in p.items() if k not in ("name", "sampling", "augmentation")} for p in four]
     assert all(p == stripped[0] for p in stripped)

@@ -5,15 +5,32 @@ from study.protocols.protocol import PhasePlan, Protocol, register
 
 register(Protocol("class-weights", sampling="class-weights", groups=("more",)), __file__)
 register(
-    Protocol("label-smoothing", label_smoothing=0.1, groups=("more",), source="Szegedy et al. 2016, arXiv:1512.00567, section 7"),
+    Protocol(
+        "label-smoothing",
+        label_smoothing=0.1,
+        groups=("more",),
+        source="Szegedy et al. 2016, arXiv:1512.00567, section 7",
+    ),
     __file__,
 )
 register(
-    Protocol("mixup", augmentation={"flip": True}, mix="mixup", groups=("more",), source="Zhang et al. 2018, arXiv:1710.09412"),
+    Protocol(
+        "mixup",
+        augmentation={"flip": True},
+        mix="mixup",
+        groups=("more",),
+        source="Zhang et al. 2018, arXiv:1710.09412",
+    ),
     __file__,
 )
 register(
-    Protocol("cutmix", augmentation={"flip": True}, mix="cutmix", groups=("more",), source="Yun et al. 2019, arXiv:1905.04899"),
+    Protocol(
+        "cutmix",
+        augmentation={"flip": True},
+        mix="cutmix",
+        groups=("more",),
+        source="Yun et al. 2019, arXiv:1905.04899",
+    ),
     __file__,
 )
 

@@ -6,7 +6,12 @@ from study.protocols.protocol import PhasePlan, Protocol, adam, register
 def published(name: str, phase: PhasePlan, source: str, **more: object) -> None:
     """Register ``as-published/NAME`` for custom networks; transfer bodies would take the same single phase."""
     protocol = Protocol(
-        f"as-published/{name}", custom=(phase,), transfer=(phase,), groups=("published",), source=source, **more  # type: ignore[arg-type]
+        f"as-published/{name}",
+        custom=(phase,),
+        transfer=(phase,),
+        groups=("published",),
+        source=source,
+        **more,  # type: ignore[arg-type]
     )
     register(protocol, __file__)
 
@@ -26,7 +31,14 @@ published("cnn3-blocks", fixed(1e-3, 30), "three-block network without augmentat
 published(
     "webcam",
     PhasePlan(
-        "all", "custom", "all", adam(1.5e-4), epochs=45, patience=None, schedule="steps", rates=(1.5e-4, 7.5e-5, 3.75e-5)
+        "all",
+        "custom",
+        "all",
+        adam(1.5e-4),
+        epochs=45,
+        patience=None,
+        schedule="steps",
+        rates=(1.5e-4, 7.5e-5, 3.75e-5),
     ),
     "webcam project: augmentation, rate 1.5e-4 halved twice",
     augmentation={"flip": True, "rotation_degrees": 10, "translation": 0.1, "zoom": 0.1},
@@ -34,8 +46,6 @@ published(
 published("emotionnet", fixed(1e-3, 30), "EmotionNet: csv, 30 epochs")
 published(
     "folder",
-    PhasePlan(
-        "all", "custom", "all", adam(1e-3), epochs=50, patience=5, plateau={"factor": 0.2, "patience": 3}
-    ),
+    PhasePlan("all", "custom", "all", adam(1e-3), epochs=50, patience=5, plateau={"factor": 0.2, "patience": 3}),
     "network from folders with BatchNorm and Keras' EarlyStopping and ReduceLROnPlateau, saved as .h5",
 )
