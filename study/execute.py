@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.datasets.image_set import ImageSet
 from study.errors import StudyError, UsageError
@@ -160,7 +161,7 @@ def _run(
             {"kind": "predict", "phase": "predict", "epoch": len(training.history), "epochs": len(training.history)}
         )
         start = time.perf_counter()
-        arrays = {"selection_labels": labels[selection], "test_labels": labels[test]}
+        arrays: dict[str, NDArray[Any]] = {"selection_labels": labels[selection], "test_labels": labels[test]}
         for name, images in (("selection", selection_images), ("test", image_set.images[test])):
             arrays[f"{name}_probabilities"] = predictor(images)
             arrays[f"{name}_flipped"] = predictor(images, mirrored=True)

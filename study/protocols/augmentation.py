@@ -147,7 +147,7 @@ def _reset_of(layer: Any) -> Callable[[int], None]:
     resets = []
     for part in (layer, getattr(layer, "layer", None)):
         for name in ("_random_generator", "seed_generator", "generator"):
-            generator = getattr(part, name, None)
+            generator: Any = getattr(part, name, None)
             if hasattr(generator, "reset_from_seed"):
                 resets.append(generator.reset_from_seed)
             elif hasattr(generator, "state"):

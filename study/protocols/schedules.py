@@ -91,4 +91,7 @@ def state(schedule: Plateau | Stopping | None) -> dict[str, Any]:
 
 def restore(kind: type[Plateau] | type[Stopping], data: Mapping[str, Any]) -> Any:
     """Build a schedule from ``state`` data."""
-    return kind(**{key: math.inf if key == "best" and value is None else value for key, value in data.items()})
+    values: dict[str, Any] = {
+        key: math.inf if key == "best" and value is None else value for key, value in data.items()
+    }
+    return kind(**values)
