@@ -34,7 +34,7 @@ class Eye:
 class Mouth:
     """Outlines of the mouth in pixels, each (n, k, 2).
 
-    ``gap``, ``bite`` and ``low_bite`` (n,), in face units: how far it is open, and how much of both rows of teeth shows.
+    ``gap``, ``bite`` and ``low_bite`` (n,), in face units: how far it is open and how much of both rows of teeth shows.
     """
 
     lips: Array
