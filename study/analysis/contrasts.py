@@ -102,7 +102,8 @@ def linear_contrast(
     variance = sum(seed_variances) + image_variance
     noise = sum(part**2 / degrees for part, degrees in zip(seed_variances, seed_degrees, strict=True))
     if image_variance > 0.0:
-        noise += from_images**2 * float(np.sum(shared**4)) / (2.0 * float(np.sum(shared**2)) ** 2)
+        squares = shared**2
+        noise += from_images**2 * float(np.sum(squares**2)) / (2.0 * float(np.sum(squares)) ** 2)
     degrees = variance**2 / noise if noise > 0.0 else np.nan
     return _with_interval(value, variance, degrees, level, tuple(seed_variances), tuple(seed_degrees), image_variance)
 

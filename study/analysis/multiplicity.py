@@ -11,7 +11,8 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
     Holm, Scand. J. Statist. 6, 1979, 65-70: sort ascending, multiply the k-th of m by m - k + 1, keep the running
     maximum, cap at 1. It keeps the probability of any false claim in the family below the level, whatever the
-    dependence, as contrasts that share images and recipes have. nan (not estimable) stays nan and is not counted in the family.
+    dependence, as contrasts that share images and recipes have. nan (not estimable) stays nan and is not counted in
+    the family.
 
     Args:
         p_values: (contrasts,), every contrast of the family, not only the promising ones.

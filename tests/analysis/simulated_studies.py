@@ -99,18 +99,22 @@ def studies(design: Design, seeds: int, count: int, seed: int) -> Iterator[np.nd
     within, between = design.shared
     alike = min(between / within, 1.0)
     # The seeds' spread widens the score; raising the level by the same factor keeps the mean accuracy.
-    levels = (design.levels * np.sqrt(1.0 + design.seed_scale**2)).astype(np.float32)
+    spread = design.seed_scale
+    levels = design.levels * np.sqrt(1.0 + spread**2)
+    difficulty_scale, noise_scale = np.sqrt(np.float32([within, 1.0 - within]))
+    mixed = np.sqrt(np.float32([alike, 1.0 - alike]))
     distinct = design.images - design.copies
     for _ in range(count):
         common, own_first, own_second = generator.standard_normal((3, distinct), dtype=np.float32)
         if alike == 1.0:
             difficulty = np.stack([common, common])
         else:
-            difficulty = np.sqrt(alike) * common + np.sqrt(1.0 - alike) * np.stack([own_first, own_second])
-        score = np.sqrt(1.0 - within) * generator.standard_normal((2, seeds, distinct), dtype=np.float32)
-        score += (np.sqrt(within) * difficulty)[:, None, :]
-        score += (levels[:, None] + design.seed_scale * generator.standard_normal((2, seeds)))[:, :, None]
-        answers = score > 0.0
+            difficulty = mixed[0] * common + mixed[1] * np.stack([own_first, own_second])
+        score = generator.standard_normal((2, seeds, distinct), dtype=np.float32)
+        score *= noise_scale
+        score += (difficulty_scale * difficulty)[:, None, :]
+        shift = levels[:, None] + spread * generator.standard_normal((2, seeds))
+        answers = score > -shift[:, :, None].astype(np.float32)
         yield np.concatenate([answers, answers[..., : design.copies]], axis=-1)
 
 
@@ -140,7 +144,7 @@ class ClassDesign:
     def predictions(
         self, seeds: int, generator: np.random.Generator, recipes: int = 2
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return predictions int (recipes, seeds, images) of recipes that are all the same one, and labels (images,)."""
+        """Return predictions int (recipes, seeds, images) of recipes that are all the same, and labels (images,)."""
         images = sum(CLASS_COUNTS)
         shape = (recipes, seeds, images)
         labels = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(images))

@@ -54,15 +54,15 @@ def test_influences_say_what_deleting_an_image_does(metric: str) -> None:
     probabilities, chosen = networks(seeds=1, overconfidence=8.0), 1 if metric in CLASS_METRICS else None
     found = linearise(metric, probabilities, LABELS, chosen)
     images = len(LABELS)
+    some = range(0, images, 5)
     deleted = [
-        expected(metric, np.delete(probabilities[0], image, axis=0), np.delete(LABELS, image), chosen)
-        for image in range(images)
+        expected(metric, np.delete(probabilities[0], image, axis=0), np.delete(LABELS, image), chosen) for image in some
     ]
     jackknife = (images - 1) * (found.values[0] - np.array(deleted))
     scale = np.abs(jackknife).max()
     # Second-order terms: one image of a class of twelve moves that class's metrics by a twelfth.
     tolerance = 0.1 if metric in ("balanced_accuracy", "macro_f1", *CLASS_METRICS) else 0.01
-    assert found.influence[0] == pytest.approx(jackknife, abs=tolerance * scale)
+    assert found.influence[0, some] == pytest.approx(jackknife, abs=tolerance * scale)
 
 
 @pytest.mark.parametrize("metric", METRICS)

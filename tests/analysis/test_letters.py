@@ -25,7 +25,7 @@ def matrices(draw: st.DrawFn) -> np.ndarray:
 
 
 @given(matrices())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_two_recipes_share_a_letter_exactly_where_they_are_not_different(different: np.ndarray) -> None:
     letters = compact_letters(different)
     for first, second in combinations(range(len(different)), 2):
@@ -33,7 +33,7 @@ def test_two_recipes_share_a_letter_exactly_where_they_are_not_different(differe
 
 
 @given(matrices())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_no_letter_is_superfluous(different: np.ndarray) -> None:
     letters = compact_letters(different)
     holders = [{one for one, text in enumerate(letters) if letter in text} for letter in set("".join(letters))]

@@ -22,8 +22,9 @@ from study.analysis.multiplicity import holm
 from study.analysis.power import detectable_effect
 from tests.analysis.simulated_studies import DISGUST, SHARES, ClassDesign, Design, one_hot, studies
 
-SHORT, FULL = 300, 2000
-SIZES = [pytest.param(SHORT, id="short"), pytest.param(FULL, id="full", marks=pytest.mark.slow)]
+SHORT, FULL = 200, 2000
+LONG = pytest.param(FULL, id="full", marks=[pytest.mark.slow, pytest.mark.timeout(1200)])
+SIZES = [pytest.param(SHORT, id="short"), LONG]
 SEEDS = [3, 5]
 
 SAME = Design()
@@ -132,23 +133,24 @@ def test_fixed_networks_of_equal_accuracy_are_rarely_called_different(seeds: int
     design = Design(between=0.25, seed_spread=0.0, copies=120)
     clusters = Clusters.of(design.groups, design.images)
     weights = bootstrap_weights(design.images, clusters, draws=1000, seed=1)
-    shared, any_claim, recipe, bootstrap = [], [], [], []
+    sizes = weights.sum(axis=1, keepdims=True)
+    single, any_claim, recipe, bootstrap = [], [], [], []
     for answers in studies(design, seeds, count, seed=5):
         first, second = answers
         p_values = [mcnemar_exact(*pair, clusters).p_value for pair in zip(first, second, strict=True)]
-        shared += [p_value < 0.05 for p_value in p_values]
+        single += [p_value < 0.05 for p_value in p_values]
         any_claim.append(holm(p_values).min() < 0.05)
         recipe.append(recipe_difference(linearise_mean(first), linearise_mean(second), clusters).p_value < 0.05)
         # The same percentile interval as ``network_difference``'s, for all pairs of the study at once.
         lead = first.astype(np.float32) - second
-        draws = weights @ lead.T / weights.sum(axis=1, keepdims=True)
+        draws = weights @ lead.T / sizes
         low, high = np.quantile(draws, [0.025, 0.975], axis=0)
         bootstrap += list((low > 0.0) | (high < 0.0))
     show(
-        f"{seeds} seeds, fixed networks of equal accuracy: McNemar", float(np.mean(shared)), "any of the study's, Holm",
+        f"{seeds} seeds, fixed networks of equal accuracy: McNemar", float(np.mean(single)), "any of the study's, Holm",
         float(np.mean(any_claim)), "bootstrap", float(np.mean(bootstrap)), "recipe contrast", float(np.mean(recipe)),
     )  # fmt: skip
-    for claims in (shared, any_claim, recipe, bootstrap):
+    for claims in (single, any_claim, recipe, bootstrap):
         assert np.mean(claims) <= at_most(0.05, count)
 
 
@@ -175,7 +177,7 @@ def test_recipes_that_differ_by_the_margin_are_rarely_called_equivalent(seeds: i
     assert found.equivalent <= at_most(0.05, count)
 
 
-@pytest.mark.parametrize("count", [pytest.param(60, id="short"), pytest.param(FULL, id="full", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [pytest.param(50, id="short"), LONG])
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_macro_f1_and_disgust_are_held_by_their_intervals(seeds: int, count: int) -> None:
     design = ClassDesign()
