@@ -150,6 +150,7 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "unconverged": sum(not run.converged for run in data.runs),
         "random_weights": any("(random weights)" in name for name in data.naming.models),
         "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
+        "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
         "leaky": any(standing.rank is None for standing in data.standings),
         "commands": _commands(data),
         "confusion_names": [run.record.key for run in data.runs],

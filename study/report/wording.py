@@ -56,9 +56,7 @@ def spread(value: Spread, show: Any = percent) -> str:
 
 def narrow_spread(value: Spread) -> str:
     """Write mean and spread in percent with the spread in small type, for tables with many columns."""
-    return percent(value.mean) + (
-        "" if value.deviation is None else f"{FIXED_BLANK}<sub>±{percent(value.deviation)}</sub>"
-    )
+    return percent(value.mean) + ("" if value.deviation is None else f"<sub>±{percent(value.deviation)}</sub>")
 
 
 def mean_of(value: Spread, show: Any) -> str:

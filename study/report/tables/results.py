@@ -57,7 +57,7 @@ def leaderboard_table(data: StudyData) -> Table:
         Column("model", "model", right=False),
         Column("", "protocol", right=False),
         Column("protocol", ""),
-        Column("seeds", "seeds" if any(len(one.runs) > 1 for one in data.standings) else ""),
+        Column("seeds", "n" if len({len(one.runs) for one in data.ranked}) > 1 else ""),
         Column("selection_accuracy", "selection acc.", _bold),
         Column("test_accuracy", "test acc.", narrow_spread),
         Column("test_macro_f1", "macro-F1", narrow_spread),
