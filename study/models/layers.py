@@ -1,4 +1,4 @@
-"""Layers that entries share: preprocessing in the graph, the batch normalisation, the classifier."""
+"""Layers that entries share: preprocessing in the graph and the classifier."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ TORCH_MEANS = (0.485, 0.456, 0.406)
 TORCH_DEVIATIONS = (0.229, 0.224, 0.225)
 #: Weights of red, green and blue in grey (ITU-R BT.601).
 GREY_OF_RGB = (0.299, 0.587, 0.114)
-#: Keras' default of 0.99 needs hundreds of updates before inference sees settled statistics; short studies have fewer.
-BATCH_NORMALIZATION_MOMENTUM = 0.9
 
 
 def preprocess(images: Any, family: str, side_px: int, channels: int) -> Any:
@@ -50,13 +48,6 @@ def preprocess(images: Any, family: str, side_px: int, channels: int) -> Any:
         offset = [-mean / deviation for mean, deviation in zip(TORCH_MEANS, TORCH_DEVIATIONS, strict=True)]
         return layers.Rescaling(scale, offset=offset, dtype="float32", name="rescale")(x)
     return x
-
-
-def batch_normalization(x: Any, name: str | None = None) -> Any:
-    """Normalise over the batch as every custom entry does."""
-    from keras import layers
-
-    return layers.BatchNormalization(momentum=BATCH_NORMALIZATION_MOMENTUM, name=name)(x)
 
 
 def classifier(x: Any, classes: int) -> Any:

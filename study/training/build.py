@@ -105,6 +105,8 @@ def build_network(
 
 
 def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Path | None) -> Any:
+    from study.models.batch_normalization import fuse_batch_normalizations
+
     try:
         body = entry.builder((side_px, side_px, 3), "imagenet" if weights_source == "imagenet" else None)
     except Exception as error:
@@ -117,7 +119,7 @@ def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Pa
         ) from error
     if weights_source == "file":
         _load(body, weights_path, entry.name)
-    return body
+    return fuse_batch_normalizations(body)
 
 
 def _load(model: Any, path: Path | None, name: str) -> None:

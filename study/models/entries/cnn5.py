@@ -15,7 +15,8 @@ def build(images, classes):
     """Five 3x3 convolutions, each normalised and halved by pooling."""
     from keras import layers
 
-    from study.models.layers import batch_normalization, classifier
+    from study.models.batch_normalization import batch_normalization
+    from study.models.layers import classifier
 
     x = images
     for filters in (64, 128, 256, 512, 512):

@@ -15,7 +15,8 @@ def build(images, classes):
     """Four normalised convolutions and two normalised dense layers."""
     from keras import layers
 
-    from study.models.layers import batch_normalization, classifier
+    from study.models.batch_normalization import batch_normalization
+    from study.models.layers import classifier
 
     x = images
     for filters, kernel in ((64, 3), (128, 5), (512, 3), (512, 3)):
