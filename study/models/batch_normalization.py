@@ -19,8 +19,8 @@ def fused_class() -> Any:
     class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         """keras.layers.BatchNormalization for images (n, h, w, c) with the same weights, results and gradients.
 
-        The kernel returns the unbiased variance of a batch, Keras keeps the biased one; the factor between them is taken
-        out, so that moving statistics are interchangeable too.
+        The kernel returns the unbiased variance of a batch, Keras keeps the biased one; the factor between them is
+        taken out, so that moving statistics are interchangeable too.
         """
 
         def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from study.errors import StudyError
 from study.protocols.schedules import Plateau, Stopping, restore, scheduled_rate, state
-from study.training.backend import reseed_layers
+from study.training.backend import on_tensorflow, reseed_layers
 from study.training.build import Network
 from study.training.checkpoint import Checkpoint
 from study.training.feed import Feed
 from study.training.predict import Predictor
+from study.training.steps import Steps
 
 #: Probabilities are kept this far from zero in the selection loss, as in Keras.
 EPSILON = 1e-7
@@ -145,7 +146,7 @@ class Training:
         reseed_layers(self.network.model, self.seed, epoch)
         self.network.model.optimizer.learning_rate.assign(rate)
         start = time.perf_counter()
-        logs = self.network.model.fit(self.feed.epoch(epoch, before, count), epochs=1, shuffle=False, verbose=0).history
+        logs = self._steps.run(self.feed.epoch(epoch, before, count), count)
         middle = time.perf_counter()
         probabilities = self.predictor(self.selection_images)
         row = {
@@ -153,8 +154,8 @@ class Training:
             "epoch": epoch,
             "updates": before + count,
             "rate": rate,
-            "loss": logs["loss"][-1],
-            "accuracy": logs["accuracy"][-1],
+            "loss": logs["loss"],
+            "accuracy": logs["accuracy"],
             "selection_loss": mean_loss(probabilities, self.selection_labels),
             "selection_accuracy": float((probabilities.argmax(axis=1) == self.selection_labels).mean()),
             "train_s": middle - start,
@@ -181,10 +182,10 @@ class Training:
             optimizer=make_optimizer(phase["optimizer"]),
             loss=losses.CategoricalCrossentropy(label_smoothing=self.protocol["label_smoothing"]),
             metrics=["accuracy"],
-            # XLA on CPUs is several times slower than TensorFlow's own kernels; elsewhere Keras knows best.
-            jit_compile=_jit_compile(),
+            jit_compile=False if on_tensorflow() else "auto",
         )
         self.network.model.optimizer.build(self.network.model.trainable_variables)
+        self._steps = Steps(self.network.model)
         self._compiled_for = phase["trainable"]
 
     def most_epochs(self) -> int:
@@ -234,13 +235,3 @@ class Training:
         self.best = arrays["best"]
         self._set_weights(arrays["weights"])
         return saved["phase"], {**saved, "optimizer": arrays["optimizer"]}
-
-
-def _jit_compile() -> bool | str:
-    from study.training.backend import on_tensorflow
-
-    if not on_tensorflow():
-        return "auto"
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
