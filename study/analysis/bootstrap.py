@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.clusters import Clusters
 from study.analysis.contrasts import LEVEL
-from study.analysis.influence import contributions, metric_of_sums
+from study.analysis.influence import PROBABILITY_METRICS, Contributions, contributions, metric_of_sums
 from study.errors import UsageError
 
 DRAWS = 2000
@@ -61,95 +62,108 @@ def bootstrap_weights(
     return drawn[:, clusters.index]
 
 
-def network_interval(
+class Resamples:
+    """How often each image occurs in each resample, laid out for summing.
+
+    Args:
+        weights: float32 (draws, images), from ``bootstrap_weights``.
+    """
+
+    def __init__(self, weights: NDArray[np.float32]) -> None:
+        self.images = weights.shape[-1]
+        #: float64 (draws,), the images in each resample, repeated draws counted.
+        self.counts = weights.sum(axis=-1, dtype=np.float64)
+        self._counts_of = np.ascontiguousarray(weights.T)
+        self._weights_of = self._counts_of.astype(np.float64)
+
+    def sums(self, added: Contributions, exact: bool) -> NDArray[np.float64]:
+        """Return the sums of each cell in each resample, (draws, cells); ``exact`` where every amount is 1.
+
+        The sparse product adds image after image in one order everywhere, so that reports agree to the last digit
+        between machines, as sums by a linear algebra library do not. Counts are whole in float32 too, at half the time.
+        """
+        from scipy.sparse import csr_matrix
+
+        weights = self._counts_of if exact else self._weights_of
+        amounts = added.amount.astype(weights.dtype)
+        cells = csr_matrix((amounts, (added.cell, np.arange(self.images))), shape=(added.cells, self.images))
+        return np.ascontiguousarray((cells @ weights).T, dtype=np.float64)
+
+
+class ResampledNetwork:
+    """One trained network on every resample of the images; sums are taken once and serve all metrics.
+
+    Args:
+        probabilities: (images, classes).
+        labels: int (images,).
+        weights: From ``Resamples``, the same for all networks that are compared, which is what pairs them.
+
+    Raises:
+        UsageError: shapes that do not fit.
+    """
+
+    def __init__(self, probabilities: NDArray[Any], labels: NDArray[Any], weights: Resamples) -> None:
+        if probabilities.ndim != 2 or weights.images != len(probabilities):
+            raise UsageError(
+                f"one network's probabilities (images, classes) and weights for the same images are needed, got "
+                f"{probabilities.shape} and weights for {weights.images}. Networks are not pooled over seeds."
+            )
+        self._probabilities, self._labels, self._weights = probabilities, labels, weights
+        self._sums: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+
+    def metric(self, metric: str, class_index: int | None = None) -> tuple[float, NDArray[np.float64]]:
+        """Return a metric on the images as they are and on every resample, float64 (draws,)."""
+        kind = metric if metric in PROBABILITY_METRICS else "confusion"
+        if kind not in self._sums:
+            added = contributions(metric, self._probabilities, self._labels)
+            whole = np.bincount(added.cell, weights=added.amount, minlength=added.cells)
+            self._sums[kind] = whole, self._weights.sums(added, exact=kind == "confusion")
+        whole, drawn = self._sums[kind]
+        value = metric_of_sums(metric, whole, self._weights.images, class_index)
+        return float(value), metric_of_sums(metric, drawn, self._weights.counts, class_index)
+
+
+def network_contrast(
     metric: str,
-    probabilities: NDArray[Any],
-    labels: NDArray[Any],
-    weights: NDArray[np.float32],
+    networks: Sequence[ResampledNetwork],
+    coefficients: Sequence[float],
     class_index: int | None = None,
     level: float = LEVEL,
 ) -> Resampled:
-    """Return one network's metric with a percentile bootstrap interval over new images.
+    """Return a weighted sum of trained networks' metrics with a paired percentile bootstrap interval over new images.
 
     Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13; with duplicates the cluster bootstrap
-    (Davison and Hinkley, "Bootstrap methods and their application", 1997, section 3.8). The ECE is biased upwards on
+    (Davison and Hinkley, "Bootstrap methods and their application", 1997, section 3.8). (1,) is one network's metric,
+    (1, -1) the difference of two; seeds are fixed, so nothing is said about other seeds. The ECE is biased upwards on
     every resample, so its interval leans upwards for a nearly calibrated network. An interval of no width (0 of 55
     found) is honest about resampling only: use ``proportion_interval`` there.
 
     Args:
         metric: One of ``influence.METRICS``.
-        probabilities: (images, classes).
-        labels: int (images,).
-        weights: From ``bootstrap_weights``.
+        networks: On the same resamples.
+        coefficients: One for each network. Where they add up to zero there is a p-value.
         class_index: The class, for the metrics of one class.
         level: Coverage of the interval.
 
     Raises:
-        UsageError: an unknown metric or shapes that do not fit.
+        UsageError: an unknown metric, or networks and coefficients that do not fit each other.
     """
-    value, draws = _resample(metric, probabilities, labels, weights, class_index)
-    low, high = _percentiles(draws, level) if np.isfinite(value) else (np.nan, np.nan)
-    return Resampled(value, low, high, float("nan"), level)
+    if not networks or len(networks) != len(coefficients):
+        raise UsageError(f"a contrast needs one coefficient a network, got {len(networks)} and {len(coefficients)}.")
+    found = [network.metric(metric, class_index) for network in networks]
+    value = sum(weight * one for weight, (one, _) in zip(coefficients, found, strict=True))
+    draws = sum(weight * many for weight, (_, many) in zip(coefficients, found, strict=True))
+    return _summarised(value, np.asarray(draws), abs(sum(coefficients)) < 1e-9, level)
 
 
-def network_difference(
-    metric: str,
-    first: NDArray[Any],
-    second: NDArray[Any],
-    labels: NDArray[Any],
-    weights: NDArray[np.float32],
-    class_index: int | None = None,
-    level: float = LEVEL,
-) -> Resampled:
-    """Return the first network's metric less the second's with a paired percentile bootstrap interval over new images.
-
-    Both networks are scored on the same resamples, which is what pairs them; see ``network_interval``.
-
-    Args:
-        metric: One of ``influence.METRICS``.
-        first: (images, classes).
-        second: (images, classes), the same images.
-        labels: int (images,).
-        weights: From ``bootstrap_weights``.
-        class_index: The class, for the metrics of one class.
-        level: Coverage of the interval.
-
-    Raises:
-        UsageError: an unknown metric or shapes that do not fit.
-    """
-    values, draws = zip(*(_resample(metric, one, labels, weights, class_index) for one in (first, second)), strict=True)
-    value, differences = values[0] - values[1], draws[0] - draws[1]
-    if not np.isfinite(value):
+def _summarised(value: float, draws: NDArray[np.float64], difference: bool, level: float) -> Resampled:
+    defined = draws[np.isfinite(draws)]
+    if not (np.isfinite(value) and len(defined)):
         return Resampled(value, np.nan, np.nan, np.nan, level)
-    low, high = _percentiles(differences, level)
-    found = differences[np.isfinite(differences)]
-    fewer = min(np.count_nonzero(found <= 0.0), np.count_nonzero(found >= 0.0))
-    return Resampled(value, low, high, min(1.0, 2.0 * (fewer + 1) / (len(found) + 1)), level)
-
-
-def _resample(
-    metric: str,
-    probabilities: NDArray[Any],
-    labels: NDArray[Any],
-    weights: NDArray[np.float32],
-    class_index: int | None,
-) -> tuple[float, NDArray[np.float64]]:
-    from scipy.sparse import csr_matrix
-
-    if probabilities.ndim != 2 or weights.shape[-1] != len(probabilities):
-        raise UsageError(
-            f"one network's probabilities (images, classes) and weights for the same images are needed, got "
-            f"{probabilities.shape} and weights for {weights.shape[-1]}. Networks are not pooled over seeds."
-        )
-    added = contributions(metric, probabilities, labels)
-    images = len(labels)
-    matrix = csr_matrix((added.amount, (np.arange(images), added.cell)), shape=(images, added.cells))
-    counts = weights.sum(axis=-1, dtype=np.float64)
-    value = metric_of_sums(metric, np.asarray(matrix.sum(axis=0))[0], images, class_index)
-    return float(value), metric_of_sums(metric, np.asarray(weights @ matrix), counts, class_index)
-
-
-def _percentiles(draws: NDArray[np.float64], level: float) -> tuple[float, float]:
     tail = (1.0 - level) / 2.0
-    low, high = np.nanquantile(draws, [tail, 1.0 - tail])
-    return float(low), float(high)
+    low, high = np.quantile(defined, [tail, 1.0 - tail])
+    p_value = float("nan")
+    if difference:
+        fewer = min(np.count_nonzero(defined <= 0.0), np.count_nonzero(defined >= 0.0))
+        p_value = min(1.0, 2.0 * (fewer + 1) / (len(defined) + 1))
+    return Resampled(float(value), float(low), float(high), p_value, level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,12 @@ class ScoredRun:
     """One finished run and its scores.
 
     Attributes:
-        record: The record, without arrays.
+        record: The record with its predictions.
         selection: Scores on the selection split, by which runs are ranked.
         test: Scores on the test split.
         selection_accuracy_flipped: Selection accuracy of the mean of plain and mirrored probabilities.
         test_accuracy_flipped: The same on the test split.
-        answers: int64 (n test images,), predicted classes on the test split, in the data set's order.
-        correct: bool (n test images,), which of them are right.
+        correct: bool (n test images,), which answers on the test split are right, in the data set's order.
     """
 
     record: Record
@@ -35,7 +34,6 @@ class ScoredRun:
     test: Scores
     selection_accuracy_flipped: float
     test_accuracy_flipped: float
-    answers: NDArray[np.int64]
     correct: NDArray[np.bool_]
 
     @property
@@ -67,20 +65,18 @@ def score_run(record: Record) -> ScoredRun:
     if scores["test"].support.shape != (classes,):
         found = scores["test"].support.size
         raise StoreError(f"the predictions of {record.key} must have {classes} classes, found {found}. Run it again.")
-    answers = predicted(arrays["test_probabilities"])
     return ScoredRun(
-        record=replace(record, arrays={}),
+        record=record,
         selection=scores["selection"],
         test=scores["test"],
         selection_accuracy_flipped=flipped["selection"],
         test_accuracy_flipped=flipped["test"],
-        answers=answers,
-        correct=answers == arrays["test_labels"],
+        correct=predicted(arrays["test_probabilities"]) == arrays["test_labels"],
     )
 
 
 def scored_runs(store: Store, records: list[Record]) -> list[ScoredRun]:
-    """Load and score every done record among ``records``, in their order; one record's arrays are held at a time."""
+    """Load and score every done record among ``records``, in their order."""
     return [score_run(store.load_arrays(record)) for record in records if record.status == "done"]
 
 

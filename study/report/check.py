@@ -5,13 +5,19 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from study.analysis.equivalence import MARGIN
 from study.report.figures.picture import stored_data_hash
-from study.report.page import build_report, generated_files, report_folder
+from study.report.page import build_report, generated_files, recorded_margin, report_folder
 from study.store import Store
 
 
-def check_report(store: Store, reports: str | Path) -> list[str]:
+def check_report(store: Store, reports: str | Path, margin: float | None = None) -> list[str]:
     """Compare Markdown, CSV and figure data (not the pixels) of the report on disk with what the store gives.
+
+    Args:
+        store: The study's records.
+        reports: Folder of all reports.
+        margin: The equivalence margin that the report must have been written with; None takes the one it tells.
 
     Returns:
         One line a difference; empty where the report is up to date.
@@ -19,8 +25,8 @@ def check_report(store: Store, reports: str | Path) -> list[str]:
     Raises:
         StoreError: the study has no records, or a record cannot be read.
     """
-    report = build_report(store)
     folder = report_folder(store, reports)
+    report = build_report(store, margin or recorded_margin(folder) or MARGIN)
     texts = {"README.md": report.markdown} | {f"tables/{name}": text for name, text in report.tables.items()}
     found = [line for name, text in texts.items() if (line := _text_difference(folder / name, name, text))]
     for name, picture in report.pictures.items():

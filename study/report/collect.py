@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.effects import Pair, matched_pairs
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.equivalence import MARGIN
+from study.analysis.inference import Inference, infer
 from study.analysis.leaderboard import Standing, leaderboard
 from study.analysis.recipes import Naming, Recipe, name_records
 from study.analysis.runs import ScoredRun, scored_runs
 from study.errors import StoreError
 from study.record import Record
-from study.store import Store
+from study.spec import SPLITS
+from study.store import DATASET_FILE, Store
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class StudyData:
         naming: Names and order of models and protocols.
         runs: The scored runs, in the order of ``records``.
         standings: The leaderboard.
-        pairs: The matched pairs of every factor.
+        found: What the tests say; None before a run has finished.
     """
 
     study: str
@@ -35,7 +40,7 @@ class StudyData:
     naming: Naming
     runs: tuple[ScoredRun, ...]
     standings: tuple[Standing, ...]
-    pairs: tuple[Pair, ...]
+    found: Inference | None
 
     @property
     def classes(self) -> list[str]:
@@ -68,8 +73,12 @@ class StudyData:
         return self.naming.of(record)
 
 
-def collect(store: Store) -> StudyData:
-    """Read and score a study.
+def collect(store: Store, margin: float = MARGIN) -> StudyData:
+    """Read, score and test a study.
+
+    Args:
+        store: Where its records are.
+        margin: Of equivalence, in shares of accuracy.
 
     Raises:
         StoreError: the study has no records, or a record cannot be read.
@@ -80,12 +89,33 @@ def collect(store: Store) -> StudyData:
     naming = name_records(records)
     records.sort(key=lambda record: (naming.order(naming.of(record)), record.spec.seed, record.spec.hash))
     runs = scored_runs(store, records)
+    standings = leaderboard(runs, naming)
     return StudyData(
         study=store.study,
         card=records[0].dataset,
         records=tuple(records),
         naming=naming,
         runs=tuple(runs),
-        standings=tuple(leaderboard(runs, naming)),
-        pairs=tuple(matched_pairs(runs, naming)),
+        standings=tuple(standings),
+        found=infer(standings, _copies(store, runs), margin) if runs else None,
     )
+
+
+def _copies(store: Store, runs: list[ScoredRun]) -> NDArray[Any] | None:
+    """Return the content hash of every test image, in the order of the predictions; None where none were kept.
+
+    Raises:
+        StoreError: they are those of other images.
+    """
+    if not (store.folder / DATASET_FILE).is_file():
+        return None
+    dataset = store.load_dataset()
+    test = dataset["splits"] == SPLITS.index("test")
+    for run in runs:
+        if not np.array_equal(dataset["labels"][test], run.record.arrays["test_labels"]):
+            raise StoreError(
+                f"the test labels of {run.record.key} are not those of the study's dataset file. "
+                "Run the study once with its dataset at hand to write it anew."
+            )
+    hashes: NDArray[Any] = dataset["hashes"][test]
+    return hashes

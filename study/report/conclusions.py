@@ -1,35 +1,50 @@
-"""Conclusions: sentences written from the numbers, each no stronger than they are."""
+"""Conclusions: sentences written from the tests, each no stronger than they are."""
 
 from __future__ import annotations
 
-from study.analysis.effects import AUGMENTATION, OVERSAMPLING, RANDOM_BODY, TRANSFER, Effect, summarise
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from study.analysis.committees import OVER_SEEDS
+from study.analysis.comparisons import Comparison, Comparisons, Effect
+from study.analysis.components import MINIMUM_SEEDS
+from study.analysis.evidence import CALIBRATED, RECIPE, Measure, Statement
+from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, RANDOM_BODY, TRANSFER
+from study.analysis.inference import Inference
 from study.analysis.leaderboard import Standing
-from study.analysis.paired import paired_difference
 from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
+from study.report.tables.inference import ensemble_accuracy
 from study.report.tables.runs import missing_cells
-from study.report.wording import escape, listed, percent, plural, points, spread
+from study.report.wording import (
+    FIXED_BLANK,
+    escape,
+    listed,
+    p_sentence,
+    percent,
+    plural,
+    points,
+    probability,
+    with_interval_inline,
+)
 
-#: Seeds from which on a spread between recipes can be estimated at all.
-SEEDS_FOR_RECIPES = 3
+#: More names than this in one sentence are counted, not listed.
+_MOST_NAMES = 4
 
 
 def conclusions(data: StudyData) -> list[str]:
     """Return the conclusions as Markdown sentences, most important first."""
-    sentences = _caveats(data)
-    ranked = data.ranked
-    if not ranked:
-        return [
-            *sentences,
-            "No run that may be ranked has finished, so that nothing can be concluded yet.",
-            *_gaps(data),
-        ]
-    sentences.append(_best(data, ranked[0]))
-    if len(ranked) > 1:
-        sentences.append(_first_two(data, ranked[0], ranked[1]))
-    sentences += _factors(data)
-    sentences.append(_worst_class(data, ranked[0]))
-    return [*sentences, _scope(data), *_gaps(data)]
+    found, ranked = data.found, data.ranked
+    if not ranked or found is None:
+        nothing = "No run that may be ranked has finished, so that nothing can be concluded yet."
+        return [*_caveats(data), nothing, *_gaps(data)]
+    sentences = [*_caveats(data), _best(data, found, ranked[0])]
+    sentences += _compared(found.recipes, found.margin)
+    sentences += _compared(_without(found.networks, found.recipes), found.margin)
+    sentences += [*_factors(found), *_who_pays(data, found), *_calibrated(found, ranked[0]), *_ensemble(found)]
+    return [*sentences, _scope(data, found), *_gaps(data)]
 
 
 def _caveats(data: StudyData) -> list[str]:
@@ -42,98 +57,230 @@ def _caveats(data: StudyData) -> list[str]:
     return words
 
 
-def _best(data: StudyData, first: Standing) -> str:
-    selection, test = first.measures["selection_accuracy"], first.measures["test_accuracy"]
+def _best(data: StudyData, found: Inference, first: Standing) -> str:
+    score = found.evidence.score(first.recipe)
+    about = (
+        f"over new seeds and new images, from {len(first.runs)} seeds"
+        if score.question == RECIPE
+        else f"over new images, for {'this trained network' if len(first.runs) == 1 else 'these two trained networks'}"
+    )
     text = (
-        f"**{escape(first.recipe)}** has the highest selection accuracy, {spread(selection)} %, and scores "
-        f"{spread(test)} % on the test split (macro-F1 {spread(first.measures['test_macro_f1'])}). "
+        f"**{escape(first.recipe)}** is best on the selection split "
+        f"({percent(first.measures['selection_accuracy'].mean)} %). On the test split it scores "
+        f"**{percent(score.value)} %** (95 % interval {percent(score.low)} to {percent(score.high)}, {about}). "
         f"Always answering with the most frequent class would score {percent(data.majority_share)} %"
     )
     bound = data.card.get("bound")
     return text + (f"; label noise bounds every accuracy at about {percent(bound)} %." if bound else ".")
 
 
-def _first_two(data: StudyData, first: Standing, second: Standing) -> str:
-    """Compare networks of the same seed on the same images; recipes are compared by mean alone."""
-    best, next_best = (one.measures["selection_accuracy"].mean or 0.0 for one in (first, second))
-    text = f"Second is {escape(second.recipe)}, {percent(best - next_best)} points lower on the selection split. "
-    couples = [(one, other) for one in first.runs for other in second.runs if one.spec.seed == other.spec.seed]
-    if not couples:
-        return text + "The two have no seed in common, so that their networks are not compared image by image."
-    told = [paired_difference(one.correct, other.correct) for one, other in couples]
-    if len(told) == 1:
-        only, seed = told[0], couples[0][0].spec.seed
-        return (
-            f"{text}On the same test images the first network of seed {seed} scores {points(only.difference)} points "
-            f"against the second (95 % interval {points(only.low)} to {points(only.high)}): this test split "
-            f"{'can' if only.told_apart else 'cannot'} tell the two networks apart."
-        )
-    differences = [one.difference for one in told]
-    better, worse = sum(one.low > 0 for one in told), sum(one.high < 0 for one in told)
-    return (
-        f"{text}Over {plural(len(told), 'seed')} in common the first scores {points(sum(differences) / len(told))} "
-        f"points against the second on test on average ({points(min(differences))} to {points(max(differences))}). "
-        f"Image by image its network is better in {better} of {len(told)} seeds and worse in {worse} "
-        "(95 % interval beside zero)."
-    )
+def _without(networks: Comparisons, recipes: Comparisons) -> Comparisons:
+    """Leave out the networks that need no statement of their own, because their recipes are compared as such."""
+    kept = tuple(one for one in networks.declared if {one.first, one.second} - set(recipes.compared))
+    return replace(networks, declared=kept)
 
 
-def _factors(data: StudyData) -> list[str]:
-    accuracy, balanced = summarise(data.pairs, "accuracy"), summarise(data.pairs, "balanced_accuracy")
+def _compared(comparisons: Comparisons, margin: float) -> list[str]:
+    """Say what the best is told apart from, by how much and how surely, and what could not be told."""
+    if not comparisons.declared:
+        return []
+    of_recipes = comparisons.question == RECIPE
+    best = escape(comparisons.compared[0])
+    subject = best if of_recipes else f"Among the networks of seed {comparisons.seed}, that of {best}"
+    behind = [one for one in comparisons.declared if one.told_apart and one.difference.value < 0]
+    ahead = [one for one in comparisons.declared if one.told_apart and one.difference.value > 0]
+    unknown = [one for one in comparisons.declared if not one.told_apart]
     sentences = []
-    for factor, subject in ((AUGMENTATION, "Augmentation"), (OVERSAMPLING, "Oversampling")):
-        if factor in accuracy:
-            sentences.append(
-                f"{subject} changes test accuracy by {_change(accuracy[factor])} and balanced accuracy by "
-                f"{_change(balanced[factor])}, over {plural(accuracy[factor].pairs, 'matched pair')} of runs."
-            )
-    if TRANSFER in accuracy:
-        sentences.append(
-            f"Transfer networks score {_change(accuracy[TRANSFER])} against custom networks under the same protocol "
-            f"and seed ({plural(accuracy[TRANSFER].pairs, 'pair')} of runs); the families differ in size and cost "
-            "too, not in their weights alone."
+    if behind:
+        text = f"{subject} scores higher on the test split than {_enumerated(behind)}."
+        if of_recipes:
+            chance = behind[0].superiority
+            if chance:
+                text += (
+                    f" Both trained once more with a new seed, it would beat {escape(behind[0].first)} on these images "
+                    f"with probability {probability(1 - chance.probability)} ({probability(1 - chance.high)} to "
+                    f"{probability(1 - chance.low)})."
+                )
+        sentences.append(text)
+    if ahead:
+        sentences.append(f"{subject} scores lower on the test split than {_enumerated(ahead)}.")
+    if unknown:
+        text = f"{subject} could not be told from {_enumerated(unknown)}"
+        if of_recipes:
+            same = [one for one in unknown if one.equivalence and one.equivalence.equivalent]
+            text += _equivalent(same, unknown, margin)
+            reach = [one.detectable for one in unknown if np.isfinite(one.detectable)]
+            if reach:
+                text += (
+                    f" With these seeds and images a true difference of {percent(max(reach))} points would have been "
+                    "seen with 80 % probability before correction."
+                )
+        else:
+            text += "."
+        sentences.append(text)
+    return sentences
+
+
+def _equivalent(same: Sequence[Comparison], unknown: Sequence[Comparison], margin: float) -> str:
+    within = f"{100 * margin:g} points"
+    if not same:
+        margins = [one.equivalence.smallest_margin for one in unknown if one.equivalence]
+        supported = f"; the data support no margin below {percent(min(margins))} points" if margins else ""
+        return (
+            f", nor is any of them shown to be equivalent within {within}{supported}."
+            if len(unknown) > 1
+            else (f", nor are they shown to be equivalent within {within}{supported}.")
         )
-    if RANDOM_BODY in accuracy:
+    if len(same) == len(unknown):
+        return f"; within {within} they are equivalent."
+    return f"; equivalent within {within}: {escape(listed([str(one.first) for one in same]))}."
+
+
+def _enumerated(comparisons: Sequence[Comparison]) -> str:
+    """Name the others with the best's lead over each, its interval and p."""
+    shown = [f"{escape(one.first)} ({_lead(one)})" for one in comparisons[:_MOST_NAMES]]
+    more = len(comparisons) - len(shown)
+    return listed(shown + ([f"{plural(more, 'other')} (see the table)"] if more > 0 else []))
+
+
+def _lead(one: Comparison) -> str:
+    """Write best less other, the difference turned round, with its interval first and p second."""
+    value = one.difference
+    words = f"by {points(-value.value)} points, {points(-value.high)} to {points(-value.low)}"
+    return f"{words}; {p_sentence(one.adjusted)}"
+
+
+def _factors(found: Inference) -> list[str]:
+    effects = found.effects
+    about = "" if effects.question == RECIPE else f" Among the networks of seed {effects.seed}:"
+    balanced = {one.contrast.factor: one.difference for one in effects.overall["balanced_accuracy"]}
+    subjects = {
+        OVERSAMPLING: "oversampling",
+        AUGMENTATION: "augmentation",
+        f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size and cost too)",
+        f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
+    }
+    mains = [one for one in effects.overall["accuracy"] if one.contrast.factor in subjects]
+    words = [
+        f"{subjects[one.contrast.factor]} {_effect_words(one)} (balanced accuracy "
+        f"{with_interval_inline(balanced[one.contrast.factor], points)})"
+        for one in mains
+    ]
+    sentences = []
+    if words:
+        text = f"{about.strip()} {'; '.join(words)}.".strip()
+        sentences.append(f"Factor effects on test accuracy. {text[0].upper()}{text[1:]}")
+    crossed = [one for one in effects.overall["accuracy"] if "×" in one.contrast.factor]
+    standing = [one for one in crossed if one.told_apart]
+    if standing:
         sentences.append(
-            f"Transfer bodies trained from random weights score {_change(accuracy[RANDOM_BODY])} against custom "
-            "networks; this measures the architecture, not transfer."
+            "Interactions that stand: "
+            + "; ".join(f"{one.contrast.factor} {_effect_words(one)}" for one in standing)
+            + "."
+        )
+    elif crossed:
+        one = next((other for other in crossed if other.contrast.factor == BOTH), crossed[0])
+        sentences.append(
+            f"No interaction was told from zero ({one.contrast.factor}: "
+            f"{with_interval_inline(one.difference, points)} points), so that the effects may add up; effects inside "
+            "that interval are not excluded."
         )
     return sentences
 
 
-def _change(effect: Effect) -> str:
-    if effect.pairs == 1:
-        return f"{points(effect.mean)} points"
-    return f"{points(effect.mean)} points on average ({points(effect.low)} to {points(effect.high)})"
+def _effect_words(one: Effect) -> str:
+    change = f"{with_interval_inline(one.difference, points)} points, {p_sentence(one.adjusted)}"
+    return f"changes it by {change}" if one.told_apart else f"could not be told from no effect: {change}"
 
 
-def _worst_class(data: StudyData, first: Standing) -> str:
-    place = first.worst_class
-    images = data.card["counts"]["test"][place]
-    return (
-        f"The best recipe's worst class is {escape(data.classes[place])}: it finds {spread(first.worst_recall)} % "
-        f"of its {plural(images, 'test image')}" + (", too few for a precise share." if images < 100 else ".")
+def _who_pays(data: StudyData, found: Inference) -> list[str]:
+    """Say which classes' recall oversampling raises and which lose, where the tests can tell."""
+    effects = [one for one in found.effects.by_class["recall"] if one.contrast.factor == OVERSAMPLING]
+    if not effects:
+        return []
+    images = data.card["counts"]["train"]
+    rare = int(np.argmin(images))
+    named = {data.classes[one.measure.class_index or 0]: one for one in effects}
+    first = named[data.classes[rare]] if data.classes[rare] in named else effects[0]
+
+    def say(chosen: list[tuple[str, Effect]]) -> str:
+        return listed([f"{escape(name)} {with_interval_inline(one.difference, points)}" for name, one in chosen])
+
+    others = [(name, one) for name, one in named.items() if one is not first]
+    gains = [(name, one) for name, one in others if one.told_apart and one.difference.value > 0]
+    losses = [(name, one) for name, one in others if one.told_apart and one.difference.value < 0]
+    told = "" if first.told_apart else ", which could not be told from none"
+    support = data.card["counts"]["test"][rare]
+    text = (
+        f"Oversampling changes the recall of the rarest class, {escape(data.classes[rare])} "
+        f"({plural(support, 'test image')}), by {with_interval_inline(first.difference, points)} points{told}. "
     )
+    text += f"Recall also rises for {say(gains)}. " if gains else ""
+    return [text + (f"The price is paid by {say(losses)}." if losses else "No class is shown to lose recall.")]
 
 
-def _scope(data: StudyData) -> str:
-    fewest = min(len(standing.runs) for standing in data.ranked)
-    most = max(len(standing.runs) for standing in data.ranked)
-    seeds = plural(fewest, "seed") if fewest == most else f"{fewest} to {most} seeds"
+def _calibrated(found: Inference, first: Standing) -> list[str]:
+    evidence = found.evidence
+    before, after = (
+        evidence.score(first.recipe, measure) for measure in (Measure("ece"), Measure("ece", None, CALIBRATED))
+    )
+    temperature = float(np.mean([evidence.temperature(run) for run in first.runs]))
+    if not np.isfinite(before.value):
+        return []
+    leaning = "overconfident" if temperature > 1.02 else "underconfident" if temperature < 0.98 else "nearly calibrated"
+    return [
+        f"The best recipe's probabilities are {leaning}: a temperature of {temperature:.2f}, fitted on the selection "
+        f"split, takes its expected calibration error on the test split from {_percent_interval(before)} to "
+        f"{_percent_interval(after)}."
+    ]
+
+
+def _percent_interval(value: Statement) -> str:
+    return f"{percent(value.value)}{FIXED_BLANK}% ({percent(value.low)} to {percent(value.high)})"
+
+
+def _ensemble(found: Inference) -> list[str]:
+    """Say what voting adds, for the ensemble that is best on the selection split."""
+    if not found.committees:
+        return []
+    labels = next(iter(found.evidence.recipes.values()))[0].record.arrays["selection_labels"]
+    best = max(found.committees, key=lambda one: float(np.mean(one.answers("selection").argmax(axis=1) == labels)))
+    accuracy, gain = ensemble_accuracy(found, best)
+    names = escape(listed([str(recipe) for recipe in best.recipes]))
+    voters = (
+        f"the {len(best.runs)} seeds of {names}" if best.over == OVER_SEEDS else f"{len(best.runs)} networks ({names})"
+    )
+    return [
+        f"A soft vote of {voters}, the ensemble with the best selection accuracy, scores {_percent_interval(accuracy)} "
+        f"on the test split, {with_interval_inline(gain, points)} points against the mean of its members, at the cost "
+        "of all of them."
+    ]
+
+
+def _scope(data: StudyData, found: Inference) -> str:
+    counts = [len(standing.runs) for standing in data.ranked]
+    fewest, most = min(counts), max(counts)
+    images = f"{len(found.evidence.labels):,} test images"
     if most == 1:
         return (
-            "Every recipe was trained with one seed. Differences hold for these trained networks only; how much of "
-            "them another seed would change is not known, and no claim about recipes is made."
+            f"Every recipe was trained with one seed. Differences hold for these trained networks on images like the "
+            f"{images}; how much of them another seed would change is not known, and no claim about recipes is made."
         )
-    if fewest < SEEDS_FOR_RECIPES:
+    seeds = plural(fewest, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    if most < MINIMUM_SEEDS:
         return (
-            f"Recipes were trained with {seeds}: too few to say how much of a difference is the recipe's and how much "
-            "the seed's. Means and spreads are shown, and no claim about recipes is made."
+            f"Recipes were trained with {seeds}: statements on recipes need {MINIMUM_SEEDS}. Intervals and tests hold "
+            "for these trained networks, and no claim about recipes is made."
         )
-    return (
-        f"Recipes were trained with {seeds}. Means and standard deviations over seeds are shown; a difference of means "
-        "that is not large against them may be due to the seeds."
-    )
+    few = [escape(one.recipe) for one in data.ranked if not found.evidence.has_seeds(one.recipe)]
+    text = f"Recipes were trained with {seeds} and tested on {images}; their intervals cover new seeds and new images."
+    if few:
+        names = listed(few[:_MOST_NAMES] + ([f"{len(few) - _MOST_NAMES} others"] if len(few) > _MOST_NAMES else []))
+        text += (
+            f" {names} {'has' if len(few) == 1 else 'have'} fewer than {MINIMUM_SEEDS} seeds: about "
+            f"{'it' if len(few) == 1 else 'them'} no claim is made but on the trained networks."
+        )
+    return text
 
 
 def _gaps(data: StudyData) -> list[str]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study.analysis.equivalence import MARGIN
+from study.analysis.inference import CLASS_MEASURES, Inference
 from study.files import write_atomically
 from study.report.collect import StudyData, collect
 from study.report.conclusions import conclusions
 from study.report.figures.classes import class_picture
 from study.report.figures.confusion import confusion_pictures
+from study.report.figures.contrasts import contrasts_picture
 from study.report.figures.curves import model_pictures, overview_picture
-from study.report.figures.effects import effects_picture
+from study.report.figures.effects import class_effects_picture, effects_picture
+from study.report.figures.pareto import pareto_picture
 from study.report.figures.picture import Picture
 from study.report.figures.ranking import ranking_picture
-from study.report.tables import results, runs, setup
+from study.report.figures.reliability import reliability_picture
+from study.report.tables import inference, results, runs, setup
 from study.report.tables.table import Table
 from study.report.wording import code, escape, listed, percent, plural, ranges
 from study.store import Store
@@ -45,13 +51,27 @@ def report_folder(store: Store, reports: str | Path) -> Path:
     return Path(reports) / store.study
 
 
-def build_report(store: Store) -> Report:
+def recorded_margin(folder: Path) -> float | None:
+    """Return the equivalence margin that the report in a folder was written with; None where it tells none."""
+    try:
+        rows = csv.DictReader((folder / "tables" / "settings.csv").read_text(encoding="utf-8").splitlines())
+        margin = next(float(row["value"]) for row in rows if row["name"] == "equivalence_margin")
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError, StopIteration):
+        return None
+    return margin if margin > 0.0 else None
+
+
+def build_report(store: Store, margin: float = MARGIN) -> Report:
     """Build the report of a study without drawing or writing anything.
+
+    Args:
+        store: The study's records.
+        margin: Differences in accuracy below it count as none; in shares.
 
     Raises:
         StoreError: the study has no records, or a record cannot be read.
     """
-    data = collect(store)
+    data = collect(store, margin)
     tables = _tables(data)
     pictures = _pictures(data)
     confusions = confusion_pictures(data)
@@ -72,8 +92,13 @@ def build_report(store: Store) -> Report:
     )
 
 
-def write_report(store: Store, reports: str | Path) -> Path:
+def write_report(store: Store, reports: str | Path, margin: float | None = None) -> Path:
     """Write ``<reports>/<study>/README.md`` with figures and tables, and remove generated files that it no longer has.
+
+    Args:
+        store: The study's records.
+        reports: Folder of all reports.
+        margin: As for ``build_report``; None keeps that of the report that is there, or takes the default.
 
     Returns:
         The path of the README.
@@ -81,8 +106,8 @@ def write_report(store: Store, reports: str | Path) -> Path:
     Raises:
         StoreError: the study has no records, a record cannot be read, or the folder cannot be written.
     """
-    report = build_report(store)
     folder = report_folder(store, reports)
+    report = build_report(store, margin or recorded_margin(folder) or MARGIN)
     for name, text in report.tables.items():
         write_atomically(folder / "tables" / name, text.encode())
     for name, picture in report.pictures.items():
@@ -114,27 +139,50 @@ def _tables(data: StudyData) -> dict[str, Table]:
         "unfinished": runs.unfinished_table(data),
         "run_keys": runs.run_keys_table(data),
     }
-    if data.runs:
-        tables |= {
-            "leaderboard": results.leaderboard_table(data),
-            "cost": results.cost_table(data),
-            "flip": results.flip_table(data),
-            "effects": results.effects_table(data),
-            "recall_effects": results.recall_effects_table(data),
-            "contamination": runs.contamination_table(data),
-            "versions": runs.versions_table(data),
-            **{measure: results.class_measure_table(data, measure) for measure in results.CLASS_MEASURES},
-        }
+    return tables | (_result_tables(data, data.found) if data.found else {})
+
+
+def _result_tables(data: StudyData, found: Inference) -> dict[str, Table]:
+    tables = {
+        "settings": inference.settings_table(found),
+        "leaderboard": results.leaderboard_table(data, found),
+        "cost": results.cost_table(data),
+        "components": inference.components_table(data, found),
+        "flip": inference.flip_table(data, found),
+        "calibration": inference.calibration_table(data, found),
+        "contamination": runs.contamination_table(data),
+        "versions": runs.versions_table(data),
+        **{measure: results.class_measure_table(data, found, measure) for measure in CLASS_MEASURES},
+    }
+    for comparisons, declared in (
+        (found.recipes, inference.declared_recipes_table(found)),
+        (found.networks, inference.declared_networks_table(found.networks)),
+    ):
+        if comparisons.declared:
+            tables[f"declared_{comparisons.question}"] = declared
+            tables[f"pairs_{comparisons.question}"] = inference.pairs_table(comparisons)
+    if found.effects:
+        tables["effects"] = inference.effects_table(found, data.naming.models)
+        tables["class_effects"] = inference.all_class_effects_table(data, found)
+        for measure in CLASS_MEASURES:
+            tables[f"{measure}_effects"] = inference.class_effects_table(data, found, measure)
+    if found.committees:
+        tables["ensembles"] = inference.ensembles_table(found)
     return tables
 
 
 def _pictures(data: StudyData) -> dict[str, Picture]:
-    if not data.runs:
+    found = data.found
+    if not found:
         return {}
-    pictures = {"ranking": ranking_picture(data), "curves": overview_picture(data)}
-    if data.pairs:
-        pictures["effects"] = effects_picture(data)
-    return pictures | {measure: class_picture(data, measure) for measure in results.CLASS_MEASURES}
+    pictures = {"ranking": ranking_picture(data, found), "curves": overview_picture(data)}
+    if data.ranked:
+        pictures |= {"reliability": reliability_picture(data, found), "pareto": pareto_picture(data, found)}
+    if found.effects:
+        pictures |= {"effects": effects_picture(data, found), "class_effects": class_effects_picture(data, found)}
+    if len(found.main.compared) > 2:
+        pictures["contrasts"] = contrasts_picture(found.main)
+    return pictures | {measure: class_picture(data, measure) for measure in CLASS_MEASURES}
 
 
 def _facts(data: StudyData) -> dict[str, Any]:
@@ -150,6 +198,9 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "unconverged": sum(not run.converged for run in data.runs),
         "random_weights": any("(random weights)" in name for name in data.naming.models),
         "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
+        "found": data.found,
+        "few_seeds": [one for one in data.ranked if data.found and not data.found.evidence.has_seeds(one.recipe)],
+        "many_pairs": inference.MOST_PAIRS,
         "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
         "leaky": any(standing.rank is None for standing in data.standings),
         "commands": _commands(data),
@@ -174,7 +225,9 @@ def _commands(data: StudyData) -> list[str]:
     sources = {record.spec.weights["source"] for record in records if record.spec.model.get("family") == "transfer"}
     if len(sources) == 1 and sources <= {"none", "imagenet"}:
         words += ["--weights", *sources]
-    return [shlex.join(words), shlex.join(["study", "report", data.study, "--check"])]
+    margin = f"{100 * data.found.margin:g}" if data.found else f"{100 * MARGIN:g}"
+    report = ["study", "report", data.study, "--margin", margin]
+    return [shlex.join(words), shlex.join(report), shlex.join([*report[:3], "--check"])]
 
 
 def _render(**names: Any) -> str:
@@ -189,7 +242,7 @@ def _render(**names: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"md": escape, "code": code, "percent": percent, "plural": plural}
+    environment.filters |= {"md": escape, "code": code, "percent": percent, "plural": plural, "listed": listed}
     text = environment.get_template("report.md.j2").render(**names)
     lines = [line.rstrip() for line in text.split("\n")]
     tidy = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]

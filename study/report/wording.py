@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from study.analysis.evidence import Statement
 from study.analysis.leaderboard import Spread
 
 NOTHING = "–"
@@ -54,9 +55,42 @@ def spread(value: Spread, show: Any = percent) -> str:
     )
 
 
-def narrow_spread(value: Spread) -> str:
-    """Write mean and spread in percent with the spread in small type, for tables with many columns."""
-    return percent(value.mean) + ("" if value.deviation is None else f"<sub>±{percent(value.deviation)}</sub>")
+def with_interval(value: Statement, show: Any = percent) -> str:
+    """Write a score with its interval below it in small type, for tables with many columns."""
+    if value.low != value.low:
+        return str(show(value.value))
+    return f"{show(value.value)}<br><sub>{_ends(value, show)}</sub>"
+
+
+def with_interval_inline(value: Statement, show: Any = percent) -> str:
+    """Write a score or a difference with its interval in brackets."""
+    if value.low != value.low:
+        return f"{show(value.value)} (no interval)"
+    return f"{show(value.value)} ({_ends(value, show)})"
+
+
+def _ends(value: Statement, show: Any) -> str:
+    return f"{show(value.low)}{FIXED_BLANK}to{FIXED_BLANK}{show(value.high)}"
+
+
+def p_value(value: float) -> str:
+    """Write a p-value with two significant digits, never as zero."""
+    if value != value:
+        return NOTHING
+    return f"<{FIXED_BLANK}0.001" if value < 0.001 else f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+
+
+def p_sentence(value: float) -> str:
+    """Write a p-value for a sentence: ``p = 0.03`` or ``p < 0.001``."""
+    text = p_value(value)
+    return f"p{FIXED_BLANK}{text}" if text.startswith("<") else f"p{FIXED_BLANK}={FIXED_BLANK}{text}"
+
+
+def probability(value: float) -> str:
+    """Write a probability with two digits; the ends are never claimed."""
+    if value != value:
+        return NOTHING
+    return f"<{FIXED_BLANK}0.01" if value < 0.01 else f">{FIXED_BLANK}0.99" if value > 0.99 else f"{value:.2f}"
 
 
 def mean_of(value: Spread, show: Any) -> str:

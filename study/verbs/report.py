@@ -15,6 +15,16 @@ def report(
     study: Annotated[str, typer.Argument(help="Name of the study, a folder in the results.")],
     results: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("results"),
     reports: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = Path("reports"),
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Points of accuracy below which two recipes count as equivalent. "
+            "Default: that of the report that is there, else 2.",
+            min=0.01,
+            max=100.0,
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")
     ] = False,
@@ -28,10 +38,11 @@ def report(
     if study not in studies(results):
         raise unknown_name("study", study, studies(results))
     store = Store(results, study)
+    share = None if margin is None else margin / 100
     if not check:
-        typer.echo(f"The report is in {write_report(store, reports)}")
+        typer.echo(f"The report is in {write_report(store, reports, share)}")
         return
-    differences = check_report(store, reports)
+    differences = check_report(store, reports, share)
     for line in differences:
         typer.echo(line)
     if differences:

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from study.analysis.bootstrap import bootstrap_weights, network_difference, network_interval
+from study.analysis.bootstrap import Resampled, ResampledNetwork, Resamples, bootstrap_weights, network_contrast
 from study.errors import UsageError
 
 LABELS = np.repeat(np.arange(3), [150, 30, 120])
@@ -18,6 +18,18 @@ def network(skill: float, seed: int) -> np.ndarray:
 
 
 GOOD, POOR = network(1.4, 1), network(1.0, 2)
+
+
+def network_interval(metric: str, one: np.ndarray, labels: np.ndarray, weights: np.ndarray, **more: int) -> Resampled:
+    return network_contrast(metric, [ResampledNetwork(one, labels, Resamples(weights))], [1.0], **more)
+
+
+def network_difference(
+    metric: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray, weights: np.ndarray
+) -> Resampled:
+    resamples = Resamples(weights)
+    networks = [ResampledNetwork(one, labels, resamples) for one in (first, second)]
+    return network_contrast(metric, networks, [1.0, -1.0])
 
 
 def test_each_resample_draws_as_many_images_as_there_are() -> None:
@@ -83,6 +95,22 @@ def test_precision_of_a_class_that_is_never_predicted_has_no_interval() -> None:
     never = np.tile([0.6, 0.0, 0.4], (300, 1))
     found = network_interval("precision", never, LABELS, bootstrap_weights(300, draws=10), class_index=1)
     assert np.isnan([found.value, found.low, found.high]).all()
+
+
+def test_a_difference_of_differences_is_that_of_the_two_differences() -> None:
+    resamples = Resamples(bootstrap_weights(300, draws=50))
+    four = [ResampledNetwork(network(1.0 + 0.2 * seed, seed), LABELS, resamples) for seed in range(4)]
+    pairs = [network_contrast("macro_f1", four[start : start + 2], [1.0, -1.0]).value for start in (0, 2)]
+    assert network_contrast("macro_f1", four, [1, -1, -1, 1]).value == pytest.approx(pairs[0] - pairs[1])
+
+
+def test_only_a_difference_has_a_p_value() -> None:
+    assert np.isnan(network_interval("accuracy", GOOD, LABELS, bootstrap_weights(300, draws=10)).p_value)
+
+
+def test_coefficients_must_fit_the_networks() -> None:
+    with pytest.raises(UsageError, match="one coefficient a network"):
+        network_contrast("accuracy", [], [])
 
 
 def test_networks_are_not_pooled_over_seeds() -> None:

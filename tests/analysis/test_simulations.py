@@ -141,7 +141,7 @@ def test_fixed_networks_of_equal_accuracy_are_rarely_called_different(seeds: int
         single += [p_value < 0.05 for p_value in p_values]
         any_claim.append(holm(p_values).min() < 0.05)
         recipe.append(recipe_difference(linearise_mean(first), linearise_mean(second), clusters).p_value < 0.05)
-        # The same percentile interval as ``network_difference``'s, for all pairs of the study at once.
+        # The same percentile interval as ``network_contrast``'s, for all pairs of the study at once.
         lead = first.astype(np.float32) - second
         draws = weights @ lead.T / sizes
         low, high = np.quantile(draws, [0.025, 0.975], axis=0)

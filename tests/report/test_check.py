@@ -82,6 +82,21 @@ def test_the_verb_writes_then_checks_then_fails_after_a_new_record(tmp_path):
     assert run(app, [*where, "--check"]).exit_code == 1
 
 
+def test_the_margin_is_kept_until_another_is_given(tmp_path):
+    from study.store import Store
+
+    store = Store(tmp_path / "results", "small")
+    store.keep(make_record())
+    where = ["small", "--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+    run = CliRunner().invoke
+    assert run(app, [*where, "--margin", "1.5"]).exit_code == 0
+    assert "margin of 1.5 points" in (tmp_path / "reports" / "small" / "README.md").read_text()
+    assert run(app, [*where, "--check"]).exit_code == 0
+    assert run(app, [*where, "--check", "--margin", "2"]).exit_code == 1
+    assert run(app, where).exit_code == 0
+    assert run(app, [*where, "--check", "--margin", "1.5"]).exit_code == 0
+
+
 def test_an_unknown_study_names_close_ones(store):
     from study.errors import UsageError
 

@@ -1,9 +1,12 @@
 """What the page says and what it never says."""
 
+import csv
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from study.errors import StoreError
@@ -130,11 +133,100 @@ def test_pictures_that_show_the_same_are_not_drawn_again(tmp_path):
     assert picture.stat().st_mtime_ns == before
 
 
-def test_means_and_spreads_are_shown_over_seeds(tmp_path):
-    store = make_store(tmp_path, models=["cnn3"], seeds=(0, 1, 2), flaws=False)
-    text = build_report(store).markdown
-    assert "<sub>±" in section(text, "Leaderboard")
-    assert "no claim about recipes" not in section(text, "Conclusions")
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory):
+    """The report of a study with three seeds of four recipes, and one seed of a fifth."""
+    store = make_store(tmp_path_factory.mktemp("seeded"), models=["cnn3"], seeds=(0, 1, 2), flaws=False)
+    store.keep(make_record("cnn2"))
+    return store, build_report(store)
+
+
+def rows_of(report, name):
+    return list(csv.DictReader(report.tables[f"{name}.csv"].splitlines()))
+
+
+def test_three_seeds_make_statements_on_recipes_and_one_on_its_network(seeded):
+    rows = {(row["model"], row["statement_about"]) for row in rows_of(seeded[1], "leaderboard")}
+    assert rows == {("cnn3", "recipe"), ("cnn2", "network")}
+    text = section(seeded[1].markdown, "Conclusions")
+    assert "cnn2 / baseline has fewer than 3 seeds" in text
+    assert "no claim about recipes is made" not in text
+
+
+def test_recipes_and_networks_are_never_compared_with_each_other(seeded):
+    assert {row["model"] for row in rows_of(seeded[1], "contrasts-recipes")} == {"cnn3"}
+    for row in rows_of(seeded[1], "contrasts-networks"):
+        assert all("seed_0" in key for key in row["runs"].split())
+
+
+def test_intervals_of_the_leaderboard_hold_their_scores(seeded):
+    for row in rows_of(seeded[1], "leaderboard"):
+        for name in ("test_accuracy", "test_macro_f1", "test_balanced_accuracy", "test_nll"):
+            assert float(row[f"{name}_low"]) < float(row[name]) < float(row[f"{name}_high"])
+
+
+def test_every_statistic_names_the_runs_that_it_came_from(seeded):
+    store, report = seeded
+    keys = {record.key for record in store.records()}
+    told = [name for name in report.tables if "runs" in report.tables[name].split("\n", 1)[0].split(",")]
+    assert {"leaderboard.csv", "contrasts-recipes.csv", "factor-effects.csv", "calibration.csv"} <= set(told)
+    for name in set(told) - {"contamination.csv"}:
+        for row in rows_of(report, name.removesuffix(".csv")):
+            assert row["runs"], name
+            assert set(row["runs"].split()) <= keys
+
+
+def test_a_factor_effect_is_the_mean_difference_of_its_recipes(seeded):
+    score = {row["protocol"]: float(row["test_accuracy"]) for row in rows_of(seeded[1], "leaderboard")[:4]}
+    found = {row["factor"]: float(row["accuracy"]) for row in rows_of(seeded[1], "factor-effects")}
+    first, second = score["augment"] - score["baseline"], score["oversample+augment"] - score["oversample"]
+    assert found["augmentation"] == pytest.approx((first + second) / 2, abs=1e-5)
+    assert found["oversampling × augmentation"] == pytest.approx(second - first, abs=1e-5)
+
+
+def test_groups_agree_with_the_pairs(seeded):
+    letters = {f"cnn3 / {row['protocol']}": set(row["group"]) for row in rows_of(seeded[1], "leaderboard")[:4]}
+    for row in rows_of(seeded[1], "pairs-recipes"):
+        apart = not letters[row["first"]] & letters[row["second"]]
+        assert apart == (float(row["p_holm"]) < 0.05)
+
+
+def test_a_wider_margin_turns_not_shown_into_equivalent(seeded):
+    store, _ = seeded
+    shown = [
+        {row["equivalent"] for row in rows_of(build_report(store, margin), "contrasts-recipes")}
+        for margin in (1e-4, 0.9)
+    ]
+    assert shown == [{"False"}, {"True"}]
+
+
+def test_copies_among_test_images_count_as_one_and_unknown_ones_are_named(tmp_path, seeded):
+    _, alone = seeded
+    assert "treated as independent" in alone.markdown
+    store = make_store(tmp_path, models=["cnn3"], protocols=["baseline"], seeds=(0, 1, 2), flaws=False)
+    arrays = store.load_arrays(store.records()[0]).arrays
+    counts = [2000, len(arrays["selection_labels"]), len(arrays["test_labels"])]
+    labels = np.concatenate([np.zeros(2000, np.int64), arrays["selection_labels"], arrays["test_labels"]])
+    hashes = np.arange(sum(counts)).astype("S32")
+    hashes[-1] = hashes[-2]
+    splits = np.repeat(np.arange(3, dtype=np.uint8), counts)
+    store.keep_dataset({"labels": labels, "ids": hashes.astype(str), "splits": splits, "hashes": hashes})
+    assert f"(1 of {counts[2]} are copies of another) count as one draw" in build_report(store).markdown
+
+
+def test_a_dataset_file_of_other_images_is_an_error(tmp_path):
+    store = make_one(tmp_path, make_record())
+    arrays = {"labels": np.zeros(9, np.int64), "ids": np.arange(9).astype(str), "splits": np.full(9, 2, np.uint8)}
+    store.keep_dataset(arrays | {"hashes": np.arange(9).astype("S32")})
+    with pytest.raises(StoreError, match="not those of the study's dataset file"):
+        build_report(store)
+
+
+def test_a_network_that_diverged_does_not_stop_the_report(tmp_path):
+    record = make_record(protocol="augment")
+    arrays = {name: np.full_like(one, np.nan) if one.ndim > 1 else one for name, one in record.arrays.items()}
+    store = make_one(tmp_path, make_record(), replace(record, arrays=arrays))
+    assert "cnn3" in section(build_report(store).markdown, "Leaderboard")
 
 
 def test_class_names_keep_their_order(page):

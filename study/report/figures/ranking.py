@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from study.analysis.evidence import NETWORK, RECIPE
+from study.analysis.inference import Inference
 from study.report.collect import StudyData
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, protocol_colours
 
@@ -14,17 +16,20 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 
 
-def ranking_picture(data: StudyData) -> Picture:
-    """Show the best recipes, best on top, with one small mark a seed."""
+def ranking_picture(data: StudyData, found: Inference) -> Picture:
+    """Show the best recipes, best on top: test accuracy with its interval, one small mark a seed, and selection."""
+    scores = [found.evidence.score(one.recipe) for one in data.standings[:MOST_ROWS]]
     rows = [
         {
             "recipe": str(one.recipe),
             "protocol": one.recipe.protocol,
             "selection": [run.selection.accuracy for run in one.runs],
             "test": [run.test.accuracy for run in one.runs],
+            "interval": [score.low, score.high],
+            "question": score.question,
             "ranked": one.rank is not None,
         }
-        for one in data.standings[:MOST_ROWS]
+        for one, score in zip(data.standings, scores, strict=False)
     ]
     content = {"rows": rows, "majority": data.majority_share, "bound": data.card.get("bound")}
     colours = protocol_colours(data.naming.protocols)
@@ -47,14 +52,16 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
     for place, row in enumerate(rows):
         colour = colours[row["protocol"]]
         selection, test = (100 * sum(row[split]) / len(row[split]) for split in ("selection", "test"))
-        axes.plot([selection, test], [place, place], color=colour, linewidth=1.2, alpha=0.6, zorder=2)
+        ends = [100 * end for end in row["interval"]]
+        whole = row["question"] == RECIPE  # a network's interval is drawn thinner: it holds for less
+        axes.plot(ends, [place, place], color=colour, linewidth=2.6 if whole else 1.2, alpha=0.75, zorder=2)
         if len(row["test"]) > 1:
             axes.plot(
                 [100 * value for value in row["test"]],
                 [place] * len(row["test"]),
                 "|",
                 color=colour,
-                markersize=9,
+                markersize=10,
                 zorder=2,
             )
         axes.plot(test, place, "o", color=colour, markersize=7, zorder=3)
@@ -64,13 +71,27 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
     axes.set_xlabel("accuracy, %")
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
-    lines = [("majority class", majority, ":")] + ([("bound set by label noise", bound, "--")] if bound else [])
+    lines = [("majority", majority, ":")] + ([("label noise", bound, "--")] if bound else [])
     for _, value, style in lines:
         axes.axvline(100 * value, color="#333333", linestyle=style, linewidth=1.1, zorder=1)
     grey: dict[str, Any] = {"color": "#333333", "linestyle": "", "marker": "o", "markersize": 7}
     handles = [Line2D([], [], markerfacecolor="white", label="selection", **grey), Line2D([], [], label="test", **grey)]
+    thick: dict[str, Any] = {"color": "#333333", "alpha": 0.75}
+    questions = {row["question"] for row in rows}
+    if RECIPE in questions:
+        handles.append(Line2D([], [], linewidth=2.6, label="95 %, recipe", **thick))
+    if NETWORK in questions:
+        handles.append(Line2D([], [], linewidth=1.2, label="95 %, these networks", **thick))
     if any(len(row["test"]) > 1 for row in rows):
-        handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="test, each seed"))
+        handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="each seed"))
     handles += [Line2D([], [], color="#333333", linestyle=style, linewidth=1.1, label=name) for name, _, style in lines]
-    figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.99, 1.0), ncols=len(handles), borderaxespad=0.3)
+    figure.legend(
+        handles=handles,
+        loc="upper center",
+        ncols=len(handles),
+        fontsize=9,
+        columnspacing=1.2,
+        handlelength=1.6,
+        borderaxespad=0.3,
+    )
     return figure

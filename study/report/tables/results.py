@@ -1,4 +1,4 @@
-"""Tables of results: leaderboard, cost, flip at test time, factor effects, classes."""
+"""Tables of results: leaderboard, cost, classes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.effects import EFFECT_MEASURES, FACTORS, Effect, summarise
+from study.analysis.evidence import FLIPPED, Measure
+from study.analysis.inference import CLASS_MEASURES, Inference
 from study.analysis.leaderboard import Spread, Standing
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
@@ -18,22 +19,28 @@ from study.report.wording import (
     large,
     mean_of,
     milliseconds,
-    narrow_spread,
     percent,
     plain,
-    points,
-    spread,
+    with_interval,
 )
 
 UNCONVERGED = "†"
-CLASS_MEASURES = ("precision", "recall", "f1")
+#: Columns of the leaderboard on the test split, in order.
+SCORES = (
+    Measure("accuracy"),
+    Measure("accuracy", None, FLIPPED),
+    Measure("macro_f1"),
+    Measure("balanced_accuracy"),
+    Measure("nll"),
+)
 
 
-def leaderboard_table(data: StudyData) -> Table:
-    """Scores of every recipe, ranked by selection accuracy."""
+def leaderboard_table(data: StudyData, found: Inference) -> Table:
+    """Scores of every recipe with their intervals, ranked by selection accuracy."""
+    letters = found.main.letters
     rows = []
     for one in data.standings:
-        measures = one.measures
+        scores = [found.evidence.score(one.recipe, measure) for measure in SCORES]
         rows.append(
             [
                 one.rank,
@@ -41,15 +48,16 @@ def leaderboard_table(data: StudyData) -> Table:
                 one.recipe.protocol + (FIXED_BLANK + UNCONVERGED if one.unconverged else ""),
                 one.recipe.protocol,
                 len(one.runs),
-                measures["selection_accuracy"],
-                measures["test_accuracy"],
-                measures["test_macro_f1"],
-                measures["test_balanced_accuracy"],
-                (data.classes[one.worst_class], one.worst_recall),
+                scores[0].question,
+                one.measures["selection_accuracy"],
+                scores[0],
+                one.measures["test_accuracy"].deviation,
+                letters.get(one.recipe, ""),
+                *scores[1:],
                 data.classes[one.worst_class],
                 one.worst_recall,
-                measures["test_log_loss"],
                 one.unconverged,
+                scores[0].runs,
             ]
         )
     columns = [
@@ -58,17 +66,19 @@ def leaderboard_table(data: StudyData) -> Table:
         Column("", "protocol", right=False),
         Column("protocol", ""),
         Column("seeds", "n" if len({len(one.runs) for one in data.ranked}) > 1 else ""),
-        Column("selection_accuracy", "selection acc.", _bold),
-        Column("test_accuracy", "test acc.", narrow_spread),
-        Column("test_macro_f1", "macro-F1", narrow_spread),
-        Column("test_balanced_accuracy", "balanced acc.", narrow_spread),
-        Column(
-            "", "worst class", lambda worst: f"{escape(worst[0])}{FIXED_BLANK}{mean_of(worst[1], percent)}", right=False
-        ),
+        Column("statement_about", ""),
+        Column("selection_accuracy", "selection acc.", lambda value: f"**{percent(value.mean)}**"),
+        Column("test_accuracy", "test acc.", with_interval),
+        Column("test_accuracy_sd", ""),
+        Column("group", "group" if any(letters.values()) else "", lambda group: group or NOTHING, right=False),
+        Column("test_accuracy_with_flip", "with flip", lambda value: percent(value.value)),
+        Column("test_macro_f1", "macro-F1", with_interval),
+        Column("test_balanced_accuracy", "balanced acc.", with_interval),
+        Column("test_nll", "NLL", lambda value: with_interval(value, plain)),
         Column("worst_class", ""),
         Column("worst_class_recall", ""),
-        Column("test_log_loss", "loss", lambda value: mean_of(value, plain)),
         Column("runs_not_converged", ""),
+        Column("runs", ""),
     ]
     return Table("leaderboard", columns, rows)
 
@@ -96,9 +106,10 @@ def cost_table(data: StudyData) -> Table:
                 *(one.measures[name] for name in names),
                 batch,
                 one.measures["peak_memory_mb"],
+                tuple(run.record.key for run in one.runs),
             ]
         )
-    batches = {row[-2] for row in rows}
+    batches = {row[-3] for row in rows}
     size = f" of {batches.pop()}" if len(batches) == 1 and None not in batches else ""
     columns = [
         Column("rank", "#", lambda rank: NOTHING if rank is None else str(rank)),
@@ -114,69 +125,25 @@ def cost_table(data: StudyData) -> Table:
         Column("latency_batch_ms", f"batch{size}, ms", lambda value: mean_of(value, milliseconds)),
         Column("latency_batch_size", ""),
         Column("peak_memory_mb", "memory, MiB", lambda value: mean_of(value, lambda memory: f"{memory:,.0f}")),
+        Column("runs", ""),
     ]
     return Table("cost", columns, rows)
 
 
-def flip_table(data: StudyData) -> Table:
-    """Accuracy with the mean of plain and mirrored probabilities."""
+def class_measure_table(data: StudyData, found: Inference, measure: str) -> Table:
+    """One of ``CLASS_MEASURES`` of every class and recipe on the test split, with intervals."""
     rows = []
     for one in data.standings:
-        gains = Spread.of(run.test_accuracy_flipped - run.test.accuracy for run in one.runs)
-        names = ("selection_accuracy", "selection_accuracy_flipped", "test_accuracy", "test_accuracy_flipped")
-        rows.append([one.recipe.model, one.recipe.protocol, *(one.measures[name] for name in names), gains])
+        scores = [found.evidence.score(one.recipe, Measure(measure, place)) for place in range(len(data.classes))]
+        rows.append([one.recipe.model, one.recipe.protocol, scores[0].question, *scores, scores[0].runs])
     columns = [
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
-        Column("selection_accuracy", "selection acc.", spread),
-        Column("selection_accuracy_flipped", "with flip", spread),
-        Column("test_accuracy", "test acc.", spread),
-        Column("test_accuracy_flipped", "with flip", spread),
-        Column("gain", "gain on test, points", lambda value: mean_of(value, points)),
+        Column("statement_about", ""),
+        *(Column(name, escape(name), with_interval) for name in data.classes),
+        Column("runs", ""),
     ]
-    return Table("flip-at-test-time", columns, rows)
-
-
-def effects_table(data: StudyData) -> Table:
-    """Each factor's mean difference, its range and the number of matched pairs, over all models and for each."""
-    rows = []
-    for factor in FACTORS:
-        pairs = [pair for pair in data.pairs if pair.factor == factor]
-        for model in (None, *data.naming.models):
-            chosen = [pair for pair in pairs if model in (None, pair.model)]
-            if not chosen or (model is not None and len({pair.model for pair in pairs}) == 1):
-                continue
-            effects = [summarise(chosen, measure)[factor] for measure in EFFECT_MEASURES]
-            flat = [number for effect in effects for number in (effect.mean, effect.low, effect.high)]
-            rows.append([factor, model or "all models", effects[0].pairs, *effects, *flat])
-    columns = [
-        Column("factor", "factor", right=False),
-        Column("model", "model", right=False),
-        Column("pairs", "pairs"),
-        *(Column("", title, _effect) for title in ("test accuracy", "balanced accuracy", "macro-F1")),
-    ]
-    columns += [Column(f"{measure}_{part}", "") for measure in EFFECT_MEASURES for part in ("mean", "low", "high")]
-    return Table("factor-effects", columns, rows)
-
-
-def recall_effects_table(data: StudyData) -> Table:
-    """Each factor's mean difference of every class's recall, over all matched pairs."""
-    rows = []
-    for factor in FACTORS:
-        differences = [pair.recall_differences for pair in data.pairs if pair.factor == factor]
-        if differences:
-            rows.append([factor, len(differences), *map(float, np.mean(differences, axis=0))])
-    columns = [Column("factor", "factor", right=False), Column("pairs", "pairs")]
-    return Table(
-        "factor-effects-by-class", [*columns, *(Column(name, escape(name), points) for name in data.classes)], rows
-    )
-
-
-def class_measure_table(data: StudyData, measure: str) -> Table:
-    """One of ``CLASS_MEASURES`` of every class and recipe on the test split, mean and spread over seeds."""
-    rows = [[one.recipe.model, one.recipe.protocol, *class_spreads(one, measure)] for one in data.standings]
-    columns = [Column("model", "model", right=False), Column("protocol", "protocol", right=False)]
-    return Table("", [*columns, *(Column(name, escape(name), spread) for name in data.classes)], rows)
+    return Table(f"per-class-{measure}", columns, rows)
 
 
 def per_class_table(data: StudyData) -> Table:
@@ -187,10 +154,9 @@ def per_class_table(data: StudyData) -> Table:
         for split, scores in (("selection", run.selection), ("test", run.test)):
             for place, name in enumerate(data.classes):
                 values = [float(getattr(scores, measure)[place]) for measure in CLASS_MEASURES]
-                rows.append(
-                    [recipe.model, recipe.protocol, run.spec.seed, split, name, *values, int(scores.support[place])]
-                )
-    keys = ("model", "protocol", "seed", "split", "class", *CLASS_MEASURES, "support")
+                words = [recipe.model, recipe.protocol, run.spec.seed, split, name]
+                rows.append([*words, *values, int(scores.support[place]), run.record.key])
+    keys = ("model", "protocol", "seed", "split", "class", *CLASS_MEASURES, "support", "runs")
     return Table("per-class", [Column(key, "") for key in keys], rows)
 
 
@@ -211,14 +177,3 @@ def class_spreads(standing: Standing, measure: str) -> list[Spread]:
     """Return mean and spread over a recipe's runs of one of ``CLASS_MEASURES``, in class order."""
     values = np.stack([getattr(run.test, measure) for run in standing.runs])
     return [Spread.of(column) for column in values.T]
-
-
-def _bold(value: Spread) -> str:
-    mean = percent(value.mean)
-    return f"**{mean}**{narrow_spread(value).removeprefix(mean)}"
-
-
-def _effect(effect: Effect) -> str:
-    if effect.pairs == 1:
-        return points(effect.mean)
-    return f"{points(effect.mean)} ({points(effect.low)}{FIXED_BLANK}to{FIXED_BLANK}{points(effect.high)})"

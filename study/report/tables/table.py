@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from study.analysis.evidence import Statement
 from study.analysis.leaderboard import Spread
 from study.record import rounded
 from study.report.wording import escape
@@ -52,19 +51,39 @@ class Table:
         )
 
     def csv(self) -> str:
-        """Return CSV with unrounded names, six significant digits and a deviation column beside every mean."""
-        kept = [(place, column) for place, column in enumerate(self.columns) if column.key]
-        spreads = {place for place, _ in kept if any(isinstance(row[place], Spread) for row in self.rows)}
-        header: list[str] = []
-        for place, column in kept:
-            header += [column.key, f"{column.key}_sd"] if place in spreads else [column.key]
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(header)
-        for row in self.rows:
-            cells: list[Any] = []
-            for place, _ in kept:
-                value = row[place]
-                cells += [value.mean, value.deviation] if isinstance(value, Spread) else [value]
-            writer.writerow(["" if cell is None else cell for cell in rounded(cells)])
-        return buffer.getvalue()
+        """Return CSV with six significant digits; means bring their deviation and statements their interval.
+
+        The keys of the runs behind a row stand in its column ``runs``, separated by blanks.
+        """
+        import pandas
+
+        rows = [
+            {
+                name: cell
+                for column, value in zip(self.columns, row, strict=True)
+                for name, cell in _cells(column, value)
+            }
+            for row in self.rows
+        ]
+        frame = pandas.DataFrame(rounded(rows), dtype=object)
+        if frame.empty:
+            frame = pandas.DataFrame(columns=[column.key for column in self.columns if column.key])
+        return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _cells(column: Column, value: Any) -> list[tuple[str, Any]]:
+    """Return the CSV cells of one value by name."""
+    key = column.key
+    if not key:
+        return []
+    if isinstance(value, Spread):
+        return [(key, value.mean), (f"{key}_sd", value.deviation)]
+    if isinstance(value, Statement):
+        return [
+            (key, value.value),
+            (f"{key}_low", value.low),
+            (f"{key}_high", value.high),
+        ]
+    if key == "runs" and isinstance(value, tuple):
+        return [(key, " ".join(value))]
+    return [(key, value)]

@@ -1,0 +1,190 @@
+"""Comparisons of recipes and of networks: predeclared ones against the best on selection, all pairs, and groups."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from study.analysis.equivalence import ALPHA, Equivalence, equivalence
+from study.analysis.evidence import ACCURACY, NETWORK, RECIPE, Evidence, Measure, Statement
+from study.analysis.exact import McNemar, mcnemar_exact
+from study.analysis.factors import FactorContrast
+from study.analysis.letters import compact_letters
+from study.analysis.multiplicity import holm
+from study.analysis.power import detectable_effect
+from study.analysis.recipes import Recipe
+from study.analysis.runs import ScoredRun
+from study.analysis.superiority import Superiority, probability_of_superiority
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One recipe less another, or one network less another, in test accuracy.
+
+    Attributes:
+        first: The recipe.
+        second: What it is set against.
+        difference: First minus second.
+        adjusted: Holm's p-value within the family.
+        equivalence: Whether they differ by less than the margin; recipes only.
+        superiority: How likely a new network of the first beats one of the second; recipes only.
+        detectable: The smallest true difference that this design calls different with 80 % probability; recipes only.
+        mcnemar: The exact test; networks only.
+    """
+
+    first: Recipe
+    second: Recipe
+    difference: Statement
+    adjusted: float
+    equivalence: Equivalence | None = None
+    superiority: Superiority | None = None
+    detectable: float = float("nan")
+    mcnemar: McNemar | None = None
+
+    @property
+    def told_apart(self) -> bool:
+        """True where the difference stands after Holm's correction."""
+        return self.adjusted < ALPHA
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """All comparisons of one question.
+
+    Attributes:
+        question: ``RECIPE`` or ``NETWORK``.
+        compared: Recipes that take part, best on selection first (networks: by their own score there); the first is
+            what the others are set against.
+        declared: Each other one less the best: the predeclared family.
+        pairs: Every pair, the better on selection first: exploratory, a family of its own.
+        letters: Groups over all pairs: two share a letter exactly where Holm's correction leaves no difference.
+        seed: The seed of the networks; None for recipes.
+    """
+
+    question: str
+    compared: tuple[Recipe, ...]
+    declared: tuple[Comparison, ...]
+    pairs: tuple[Comparison, ...]
+    letters: dict[Recipe, str]
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One factor's effect on one metric."""
+
+    contrast: FactorContrast
+    measure: Measure
+    difference: Statement
+    adjusted: float
+
+    @property
+    def told_apart(self) -> bool:
+        """True where the effect stands after Holm's correction."""
+        return self.adjusted < ALPHA
+
+
+def compare_recipes(evidence: Evidence, ranked: Sequence[Recipe], margin: float) -> Comparisons:
+    """Compare the recipes that have seeds enough, over new seeds and new images.
+
+    Args:
+        evidence: The study's networks.
+        ranked: Recipes, best on selection first.
+        margin: Of equivalence, in shares of accuracy.
+    """
+    chosen = tuple(recipe for recipe in ranked if evidence.has_seeds(recipe))
+
+    def compare(first: Recipe, second: Recipe) -> Comparison:
+        difference = evidence.recipe_contrast({first: 1.0, second: -1.0})
+        return Comparison(first, second, difference, difference.p_value)
+
+    found = _comparisons(RECIPE, chosen, [compare(*pair) for pair in combinations(chosen, 2)])
+    against_best = [compare(other, chosen[0]) for other in chosen[1:]]
+    return replace(found, declared=tuple(_completed(evidence, one, margin) for one in _adjusted(against_best)))
+
+
+def compare_networks(evidence: Evidence, ranked: Sequence[Recipe]) -> Comparisons:
+    """Compare the networks of one seed, the one that most recipes were trained with, on new images."""
+    seeds = Counter(run.spec.seed for recipe in ranked for run in evidence.recipes[recipe])
+    seed = max(sorted(seeds), key=lambda one: seeds[one]) if seeds else None
+    networks = networks_of_seed(evidence, ranked, seed)
+    networks = dict(sorted(networks.items(), key=lambda item: -item[1].selection.accuracy))
+
+    def compare(first: Recipe, second: Recipe) -> Comparison:
+        one, other = networks[first], networks[second]
+        difference = evidence.network_contrast([(one, 1.0), (other, -1.0)])
+        exact = mcnemar_exact(one.correct, other.correct, evidence.clusters)
+        return Comparison(first, second, difference, exact.p_value, mcnemar=exact)
+
+    chosen = tuple(networks)
+    found = _comparisons(NETWORK, chosen, [compare(*pair) for pair in combinations(chosen, 2)], seed)
+    return replace(found, declared=tuple(_adjusted([compare(other, chosen[0]) for other in chosen[1:]])))
+
+
+def networks_of_seed(evidence: Evidence, ranked: Sequence[Recipe], seed: int | None) -> dict[Recipe, ScoredRun]:
+    """Return each recipe's network of a seed, where it has one."""
+    return {recipe: run for recipe in ranked for run in evidence.recipes[recipe] if run.spec.seed == seed}
+
+
+def factor_effects(
+    evidence: Evidence,
+    contrasts: Sequence[FactorContrast],
+    measures: Sequence[Measure] = (ACCURACY,),
+    networks: dict[Recipe, ScoredRun] | None = None,
+) -> list[Effect]:
+    """Estimate every effect on every measure as one family under Holm's correction: of recipes, or of given networks.
+
+    Args:
+        evidence: The study's networks.
+        contrasts: The effects.
+        measures: What they are effects on.
+        networks: Each recipe's network, for statements about these networks; None for statements about recipes.
+    """
+    wanted = [(contrast, measure) for contrast in contrasts for measure in measures]
+    found = [
+        evidence.recipe_contrast(one.weights, measure)
+        if networks is None
+        else evidence.network_contrast([(networks[recipe], share) for recipe, share in one.weights.items()], measure)
+        for one, measure in wanted
+    ]
+    adjusted = holm([one.p_value for one in found])
+    return [
+        Effect(contrast, measure, difference, float(p_value))
+        for (contrast, measure), difference, p_value in zip(wanted, found, adjusted, strict=True)
+    ]
+
+
+def _completed(evidence: Evidence, one: Comparison, margin: float) -> Comparison:
+    """Add what is asked of the predeclared comparisons of recipes only."""
+    estimate = one.difference.estimate
+    if estimate is None or not np.isfinite(estimate.standard_error):
+        return one
+    first, second = (evidence.linearised(recipe).values for recipe in (one.first, one.second))
+    return replace(
+        one,
+        equivalence=equivalence(estimate, margin),
+        superiority=probability_of_superiority(first, second),
+        detectable=detectable_effect(estimate.seed_variances, estimate.seed_degrees, estimate.image_variance),
+    )
+
+
+def _comparisons(
+    question: str, chosen: tuple[Recipe, ...], pairs: Sequence[Comparison], seed: int | None = None
+) -> Comparisons:
+    pairs = _adjusted(pairs)
+    place = {recipe: number for number, recipe in enumerate(chosen)}
+    different = np.zeros((len(chosen), len(chosen)), dtype=bool)
+    for pair in pairs:
+        first, second = place[pair.first], place[pair.second]
+        different[first, second] = different[second, first] = pair.told_apart
+    letters = dict(zip(chosen, compact_letters(different), strict=True))
+    return Comparisons(question, chosen, (), tuple(pairs), letters, seed)
+
+
+def _adjusted(family: Sequence[Comparison]) -> list[Comparison]:
+    adjusted = holm([one.adjusted for one in family])
+    return [replace(one, adjusted=float(p_value)) for one, p_value in zip(family, adjusted, strict=True)]

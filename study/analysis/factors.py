@@ -1,0 +1,158 @@
+"""Factor effects as contrasts of recipes: oversampling, augmentation, transfer, and their interactions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from study.analysis.factorial import factorial_weights
+from study.analysis.recipes import Recipe, random_weights
+from study.errors import UsageError
+from study.spec import Spec, content_hash
+
+OVERSAMPLING, AUGMENTATION = "oversampling", "augmentation"
+BOTH = f"{OVERSAMPLING} × {AUGMENTATION}"
+#: Effects within a model, with the protocol's switches that they are made of.
+SWITCHES: Mapping[str, tuple[str, ...]] = {
+    OVERSAMPLING: (OVERSAMPLING,),
+    AUGMENTATION: (AUGMENTATION,),
+    BOTH: (OVERSAMPLING, AUGMENTATION),
+}
+TRANSFER, RANDOM_BODY = "transfer", "random body"
+#: What else the four names of the shared protocols stand for is left out of a cell: names are words, not treatment.
+_NOT_TREATMENT = ("name", "source", "sampling", "augmentation")
+
+
+@dataclass(frozen=True)
+class FactorContrast:
+    """One effect as weights on recipes.
+
+    Attributes:
+        factor: What is switched, such as ``augmentation``, or an interaction ``a × b``.
+        model: The model whose effect it is; None over all models that ran all of it.
+        weights: Of each recipe that takes part; they add up to zero. In points of a metric, the effect is with minus
+            without, averaged over everything else that was run both ways; an interaction is a difference of effects.
+    """
+
+    factor: str
+    model: str | None
+    weights: Mapping[Recipe, float]
+
+
+def factor_contrasts(specs: Mapping[Recipe, Spec]) -> list[FactorContrast]:
+    """Return every effect that the recipes can tell, overall first, then model by model.
+
+    Effects of oversampling, augmentation and their interaction come from recipes that are alike in all else. Transfer
+    is the mean over transfer networks less the mean over custom ones under the same protocol and budget, averaged over
+    the protocols that both families ran: the families differ in size and cost too. Bodies that started from random
+    weights are a family of their own, as they say nothing on transfer.
+
+    Args:
+        specs: A spec of each recipe that may take part (without leaky ones), in table order.
+    """
+    cells = _cells(specs)
+    models = list(dict.fromkeys(recipe.model for recipe in specs))
+    by_model = {model: {recipe: cell for recipe, cell in cells.items() if recipe.model == model} for model in models}
+    overall, single = [], []
+    for factor, switches in SWITCHES.items():
+        overall += _contrast(factor, None, _switched(cells, switches))
+        for model in models:
+            single += _contrast(factor, model, _switched(by_model[model], switches))
+    families = {recipe: _family(spec) for recipe, spec in specs.items()}
+    for family in (TRANSFER, RANDOM_BODY):
+        title = f"{family} vs custom"
+        overall += _contrast(title, None, _between_families(specs, families, family))
+        members = [model for model in models if any(families[one] == family for one in specs if one.model == model)]
+        if len(members) > 1:
+            for model in members:
+                chosen = {one: spec for one, spec in specs.items() if one.model == model or families[one] == "custom"}
+                single += _contrast(title, model, _between_families(chosen, families, family))
+        for factor, switches in SWITCHES.items():
+            effects = {model: _switched(by_model[model], switches) for model in models}
+            overall += _contrast(f"{factor} × {family}", None, _between_effects(effects, cells, families, family))
+    shared = {one.factor: one.weights for one in overall}
+    return overall + [one for one in single if one.weights != shared.get(one.factor)]
+
+
+def _cells(specs: Mapping[Recipe, Spec]) -> dict[Recipe, dict[str, Any]]:
+    """Return the levels of the recipes that differ from others in the two switches; each set of levels once."""
+    augmentations = [spec.protocol.get("augmentation") or {} for spec in specs.values()]
+    named = [
+        augmentation
+        for spec, augmentation in zip(specs.values(), augmentations, strict=True)
+        if augmentation and spec.protocol["name"] == "augment"
+    ]
+    # Another protocol's own augmentation is another treatment: it is compared as a recipe, not as this factor.
+    treatment: dict[str, Any] = next(iter([*named, *filter(None, augmentations)]), {})
+    cells: dict[Recipe, dict[str, Any]] = {}
+    seen = set()
+    for (recipe, spec), augmentation in zip(specs.items(), augmentations, strict=True):
+        sampling = spec.protocol.get("sampling", "none")
+        if sampling not in ("none", "oversample") or augmentation not in ({}, treatment):
+            continue
+        rest = spec.to_json()
+        del rest["seed"]
+        rest["protocol"] = {name: value for name, value in rest["protocol"].items() if name not in _NOT_TREATMENT}
+        cell = {"rest": content_hash(rest), OVERSAMPLING: sampling == "oversample", AUGMENTATION: bool(augmentation)}
+        if tuple(cell.values()) not in seen:  # two names of one treatment
+            seen.add(tuple(cell.values()))
+            cells[recipe] = cell
+    return cells
+
+
+def _switched(cells: Mapping[Recipe, Mapping[str, Any]], switches: tuple[str, ...]) -> dict[Recipe, float]:
+    try:
+        weights = factorial_weights(list(cells.values()), switches)
+    except UsageError:  # nothing was run both ways: there is no such effect to show
+        return {}
+    return {recipe: float(weight) for recipe, weight in zip(cells, weights, strict=True) if weight}
+
+
+def _between_families(specs: Mapping[Recipe, Spec], families: Mapping[Recipe, str], family: str) -> dict[Recipe, float]:
+    strata: dict[tuple[str, str], dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
+    for recipe, spec in specs.items():
+        strata[spec.protocol["name"], spec.budget][families[recipe]].append(recipe)
+    complete = [stratum for stratum in strata.values() if stratum[family] and stratum["custom"]]
+    weights = {}
+    for stratum in complete:
+        for members, sign in ((stratum[family], 1.0), (stratum["custom"], -1.0)):
+            weights.update({recipe: sign / len(members) / len(complete) for recipe in members})
+    return weights
+
+
+def _between_effects(
+    effects: Mapping[str, Mapping[Recipe, float]],
+    cells: Mapping[Recipe, Mapping[str, Any]],
+    families: Mapping[Recipe, str],
+    family: str,
+) -> dict[Recipe, float]:
+    """Return the effect's mean over a family's models less that over custom ones, from models that ran all of it."""
+    ran = {
+        model: {(cells[one][OVERSAMPLING], cells[one][AUGMENTATION]) for one in weights}
+        for model, weights in effects.items()
+    }
+    most = max(map(len, ran.values()), default=0)
+    whole: dict[str, list[Mapping[Recipe, float]]] = defaultdict(list)
+    for model, weights in effects.items():
+        if weights and len(ran[model]) == most:
+            whole[families[next(iter(weights))]].append(weights)
+    if not (whole[family] and whole["custom"]):
+        return {}
+    return {
+        recipe: sign * weight / len(whole[name])
+        for name, sign in ((family, 1.0), ("custom", -1.0))
+        for weights in whole[name]
+        for recipe, weight in weights.items()
+    }
+
+
+def _contrast(factor: str, model: str | None, weights: Mapping[Recipe, float]) -> list[FactorContrast]:
+    return [FactorContrast(factor, model, weights)] if weights else []
+
+
+def _family(spec: Spec) -> str:
+    if spec.model.get("family") != "transfer":
+        return "custom"
+    return RANDOM_BODY if random_weights(spec) else TRANSFER
