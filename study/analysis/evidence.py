@@ -112,6 +112,8 @@ class Evidence:
         networks = [self.resampled(run, measure.answers) for run, _ in coefficients]
         found = network_contrast(measure.metric, networks, [one for _, one in coefficients], measure.class_index)
         runs = _keys([run for run, _ in coefficients])
+        if found.low == found.high:  # no resample differs: resampling cannot say how sure this is
+            return Statement(NETWORK, found.value, np.nan, np.nan, found.p_value, runs)
         return Statement(NETWORK, found.value, found.low, found.high, found.p_value, runs)
 
     def flip_gain(self, recipe: Recipe) -> Statement:
@@ -171,7 +173,7 @@ class Evidence:
 
     def _widened(self, found: Statement, runs: Sequence[ScoredRun], measure: Measure) -> Statement:
         """Give one network's recall of 0 or 1 its exact interval, since resampling cannot vary it."""
-        if len(runs) != 1 or measure.metric != "recall" or found.low != found.high:
+        if len(runs) != 1 or measure.metric != "recall" or found.low == found.low:
             return found
         members = self.labels == measure.class_index
         hits = int(np.sum(self._correct(runs[0], measure.answers)[members]))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from study.analysis.calibration import SMALLEST_PROBABILITY
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -61,7 +63,7 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
     Raises:
         ValueError: shapes do not match, or there are no images.
     """
-    from sklearn.metrics import log_loss, precision_recall_fscore_support
+    from sklearn.metrics import precision_recall_fscore_support
 
     if len(labels) == 0 or len(labels) != len(probabilities):
         raise ValueError(f"scores need one row of probabilities a label, got {len(labels)} and {len(probabilities)}.")
@@ -78,7 +80,8 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
     loss = float("nan")
     if np.isfinite(probabilities).all():
         rows = np.asarray(probabilities, dtype=np.float64)
-        loss = float(log_loss(labels, rows / rows.sum(axis=1, keepdims=True), labels=classes))
+        true_class = rows[np.arange(len(labels)), labels] / rows.sum(axis=1)
+        loss = float(-np.mean(np.log(np.clip(true_class, SMALLEST_PROBABILITY, 1.0))))
     return Scores(
         accuracy=float(np.mean(answers == labels)),
         balanced_accuracy=float(recall[present].mean()),

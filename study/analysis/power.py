@@ -35,21 +35,8 @@ def power(
         image_variance: The share that comes from images.
         level: Coverage of the interval that must exclude zero.
     """
-    from scipy.special import chdtri, ndtr, stdtrit
-
-    generator = np.random.default_rng(0)
-    upper_tails = (np.arange(POINTS) + 0.5) / POINTS
-    estimated = np.full(POINTS, float(image_variance))
-    noise = np.zeros(POINTS)
-    for variance, degrees in zip(seed_variances, seed_degrees, strict=True):
-        part = variance * generator.permutation(chdtri(degrees, upper_tails)) / degrees
-        estimated += part
-        noise += part**2 / degrees
-    reach = stdtrit(estimated**2 / noise, (1.0 + level) / 2.0) * np.sqrt(estimated)
-    sigma = np.sqrt(sum(seed_variances) + image_variance)
-    effects = np.asarray(effects, dtype=np.float64)[..., None]
-    rejected = ndtr((effects - reach) / sigma) + ndtr((-effects - reach) / sigma)
-    return np.asarray(rejected.mean(axis=-1))
+    reach, sigma = _reach(seed_variances, seed_degrees, image_variance, level)
+    return _power(np.asarray(effects, dtype=np.float64), reach, sigma)
 
 
 def detectable_effect(
@@ -72,12 +59,38 @@ def detectable_effect(
     """
     from scipy.optimize import brentq
 
-    sigma = float(np.sqrt(sum(seed_variances) + image_variance))
+    reach, sigma = _reach(seed_variances, seed_degrees, image_variance, level)
 
     def shortfall(effect: float) -> float:
-        return float(power(effect, seed_variances, seed_degrees, image_variance, level)) - wanted
+        return float(_power(np.asarray(effect), reach, sigma)) - wanted
 
     high = sigma
     while shortfall(high) < 0.0:
         high *= 2.0
     return float(brentq(shortfall, 0.0, high, xtol=1e-6 * sigma))
+
+
+def _reach(
+    seed_variances: Sequence[float], seed_degrees: Sequence[int], image_variance: float, level: float
+) -> tuple[NDArray[np.float64], float]:
+    """Return half the interval's width at every point of the hypercube, and the true standard error."""
+    from scipy.special import chdtri, stdtrit
+
+    generator = np.random.default_rng(0)
+    upper_tails = (np.arange(POINTS) + 0.5) / POINTS
+    estimated = np.full(POINTS, float(image_variance))
+    noise = np.zeros(POINTS)
+    for variance, degrees in zip(seed_variances, seed_degrees, strict=True):
+        part = variance * generator.permutation(chdtri(degrees, upper_tails)) / degrees
+        estimated += part
+        noise += part**2 / degrees
+    reach = stdtrit(estimated**2 / noise, (1.0 + level) / 2.0) * np.sqrt(estimated)
+    return reach, float(np.sqrt(sum(seed_variances) + image_variance))
+
+
+def _power(effects: NDArray[np.float64], reach: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    from scipy.special import ndtr
+
+    effects = effects[..., None]
+    rejected = ndtr((effects - reach) / sigma) + ndtr((-effects - reach) / sigma)
+    return np.asarray(rejected.mean(axis=-1))

@@ -43,7 +43,7 @@ def conclusions(data: StudyData) -> list[str]:
     sentences = [*_caveats(data), _best(data, found, ranked[0])]
     sentences += _compared(found.recipes, found.margin)
     sentences += _compared(_without(found.networks, found.recipes), found.margin)
-    sentences += [*_factors(found), *_who_pays(data, found), *_calibrated(found, ranked[0]), *_ensemble(found)]
+    sentences += [*_factors(data, found), *_who_pays(data, found), *_calibrated(found, ranked[0]), *_ensemble(found)]
     return [*sentences, _scope(data, found), *_gaps(data)]
 
 
@@ -150,9 +150,9 @@ def _lead(one: Comparison) -> str:
     return f"{words}; {p_sentence(one.adjusted)}"
 
 
-def _factors(found: Inference) -> list[str]:
+def _factors(data: StudyData, found: Inference) -> list[str]:
     effects = found.effects
-    about = "" if effects.question == RECIPE else f" Among the networks of seed {effects.seed}:"
+    about = "" if effects.question == RECIPE else f"Among the networks of seed {effects.seed}:"
     balanced = {one.contrast.factor: one.difference for one in effects.overall["balanced_accuracy"]}
     subjects = {
         OVERSAMPLING: "oversampling",
@@ -168,8 +168,15 @@ def _factors(found: Inference) -> list[str]:
     ]
     sentences = []
     if words:
-        text = f"{about.strip()} {'; '.join(words)}.".strip()
-        sentences.append(f"Factor effects on test accuracy. {text[0].upper()}{text[1:]}")
+        text = f"{about} {'; '.join(words)}.".strip()
+        text = f"Factor effects on test accuracy. {text[0].upper()}{text[1:]}"
+        behind = {key for one in mains for key in one.difference.runs}
+        late = sum(run.record.key in behind and not run.converged for run in data.runs)
+        if late:
+            text += (
+                f" {late} of the {len(behind)} runs behind them had not converged, so that they hold for this budget."
+            )
+        sentences.append(text)
     crossed = [one for one in effects.overall["accuracy"] if "×" in one.contrast.factor]
     standing = [one for one in crossed if one.told_apart]
     if standing:
