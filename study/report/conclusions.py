@@ -162,8 +162,8 @@ def _factors(data: StudyData, found: Inference) -> list[str]:
     }
     mains = [one for one in effects.overall["accuracy"] if one.contrast.factor in subjects]
     words = [
-        f"{subjects[one.contrast.factor]} {_effect_words(one)} (balanced accuracy "
-        f"{with_interval_inline(balanced[one.contrast.factor], points)})"
+        f"{subjects[one.contrast.factor]} {_effect_words(one)}, balanced accuracy by "
+        f"{with_interval_inline(balanced[one.contrast.factor], points)}"
         for one in mains
     ]
     sentences = []

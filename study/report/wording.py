@@ -55,11 +55,19 @@ def spread(value: Spread, show: Any = percent) -> str:
     )
 
 
-def with_interval(value: Statement, show: Any = percent) -> str:
-    """Write a score with its interval below it in small type, for tables with many columns."""
+def with_interval(value: Statement, show: Any = percent, show_ends: Any = None) -> str:
+    """Write a score with its interval below it in small type, for tables with many columns.
+
+    ``show_ends`` writes the interval's ends where fewer digits must do.
+    """
     if value.low != value.low:
         return str(show(value.value))
-    return f"{show(value.value)}<br><sub>{_ends(value, show)}</sub>"
+    return f"{show(value.value)}<br><sub>{_ends(value, show_ends or show)}</sub>"
+
+
+def whole_percent(share: float) -> str:
+    """Write a share in whole percent, for the ends of intervals in wide tables."""
+    return percent(share, 0)
 
 
 def with_interval_inline(value: Statement, show: Any = percent) -> str:

@@ -21,6 +21,7 @@ from study.report.wording import (
     FIXED_BLANK,
     escape,
     large,
+    p_sentence,
     p_value,
     percent,
     plain,
@@ -227,12 +228,12 @@ def calibration_table(data: StudyData, found: Inference) -> Table:
     columns = [
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
-        Column("nll", "NLL", _three),
-        Column("brier", "Brier", _three),
+        Column("nll", "NLL", _two),
+        Column("brier", "Brier", _two),
         Column("ece", "ECE, %", with_interval),
         Column("temperature", "temperature", lambda value: plain(value, 2)),
-        Column("nll_with_temperature", "NLL with it", _three),
-        Column("ece_with_temperature", "ECE with it, %", with_interval),
+        Column("nll_with_temperature", "NLL, scaled", _two),
+        Column("ece_with_temperature", "ECE, scaled, %", with_interval),
         Column("runs", ""),
     ]
     return Table("calibration", columns, rows)
@@ -343,9 +344,10 @@ def _difference(value: Statement) -> str:
 
 
 def _effect(one: Effect) -> str:
-    text = f"{points(one.difference.value)}"
-    text = f"**{text}**" if one.told_apart else text
-    return f"{text}{with_interval(one.difference, points).removeprefix(points(one.difference.value))}"
+    value = points(one.difference.value)
+    text = with_interval_inline(one.difference, points)
+    text = f"**{value}**{text.removeprefix(value)}" if one.told_apart else text
+    return text if one.adjusted != one.adjusted else f"{text}<br><sub>{p_sentence(one.adjusted)}</sub>"
 
 
 def _marked(adjusted: float, told_apart: bool) -> str:
@@ -360,8 +362,8 @@ def _same(cell: tuple[bool, float] | None) -> str:
     return "–" if cell is None else f"{'yes' if cell[0] else 'not shown'}, p{FIXED_BLANK}{p_value(cell[1])}"
 
 
-def _three(value: Statement) -> str:
-    return with_interval(value, plain)
+def _two(value: Statement) -> str:
+    return with_interval(value, lambda number: plain(number, 2))
 
 
 def _sum(runs: Sequence[ScoredRun], name: str) -> float | None:

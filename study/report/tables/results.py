@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.evidence import FLIPPED, Measure
+from study.analysis.evidence import FLIPPED, Measure, Statement
 from study.analysis.inference import CLASS_MEASURES, Inference
 from study.analysis.leaderboard import Spread, Standing
 from study.report.collect import StudyData
@@ -20,7 +20,7 @@ from study.report.wording import (
     mean_of,
     milliseconds,
     percent,
-    plain,
+    whole_percent,
     with_interval,
 )
 
@@ -74,7 +74,7 @@ def leaderboard_table(data: StudyData, found: Inference) -> Table:
         Column("test_accuracy_with_flip", "with flip", lambda value: percent(value.value)),
         Column("test_macro_f1", "macro-F1", with_interval),
         Column("test_balanced_accuracy", "balanced acc.", with_interval),
-        Column("test_nll", "NLL", lambda value: with_interval(value, plain)),
+        Column("test_nll", ""),
         Column("worst_class", ""),
         Column("worst_class_recall", ""),
         Column("runs_not_converged", ""),
@@ -140,10 +140,14 @@ def class_measure_table(data: StudyData, found: Inference, measure: str) -> Tabl
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
         Column("statement_about", ""),
-        *(Column(name, escape(name), with_interval) for name in data.classes),
+        *(Column(name, escape(name), _class_score) for name in data.classes),
         Column("runs", ""),
     ]
     return Table(f"per-class-{measure}", columns, rows)
+
+
+def _class_score(value: Statement) -> str:
+    return with_interval(value, percent, whole_percent)
 
 
 def per_class_table(data: StudyData) -> Table:
