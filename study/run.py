@@ -112,7 +112,7 @@ def run(given: Flags) -> int:
     if executor == "inprocess" and given.jobs > 1:
         raise UsageError(f"the executor inprocess has one job, got --jobs {given.jobs}: give --executor process.")
     run_specs = get_executor(executor)
-    image_set = load(given.data or grid.data, log=say, synthetic=f"images={choices.budget.synthetic_images}")
+    image_set = load(given.data or grid.data, log=say, synthetic=choices.budget.synthetic)
     describe(image_set)
     store = Store(given.results, given.study or image_set.name)
     refuse_other_dataset(store, image_set)

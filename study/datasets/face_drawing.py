@@ -32,7 +32,7 @@ def draw_faces(drawn: NDArray[np.int64], faces: NDArray[np.int64], difficulty: f
     vary = 0.25 + 1.5 * difficulty
     skin = np.clip(168.0 + dice.uniform(-58.0, 48.0) * vary, 70.0, 225.0)
     background = np.clip(128.0 + dice.uniform(-105.0, 105.0) * vary, 5.0, 250.0)
-    hair = sample_hair(skin, dice)
+    hair = sample_hair(skin, difficulty, dice)
     draw_surroundings(sketch, background, dice)
     draw_behind_face(sketch, face, skin, hair, dice)
     sketch.fill(face.head(), skin)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from study.datasets.face_dice import Dice
 from study.datasets.face_geometry import SIDES, Face
-from study.datasets.face_person import Array
+from study.datasets.face_person import Array, plainness
 from study.datasets.face_sketch import Sketch
 
 
@@ -25,18 +25,19 @@ class Hair:
     volume: Array
 
 
-def sample_hair(skin: Array, dice: Dice) -> Hair:
-    """Return hair, fair only on fair people."""
+def sample_hair(skin: Array, difficulty: float, dice: Dice) -> Hair:
+    """Return hair, fair only on fair people; the easier the set, the more people wear it short and dark."""
+    varied = 1.0 - plainness(difficulty)
     light = dice.chance(0.35) & (skin > 140.0)
     grey = np.where(light, dice.uniform(80.0, 165.0), dice.uniform(14.0, 70.0))
-    bald = dice.chance(0.08)
+    bald = dice.chance(0.08 * varied)
     return Hair(
-        grey=grey,
+        grey=50.0 + (grey - 50.0) * varied,
         bald=bald,
-        long=dice.chance(0.42) & ~bald,
-        fringe=dice.chance(0.25) & ~bald,
+        long=dice.chance(0.42 * varied) & ~bald,
+        fringe=dice.chance(0.25 * varied) & ~bald,
         parting=dice.uniform(-0.6, 0.6),
-        volume=dice.uniform(0.04, 0.2),
+        volume=0.12 + (dice.uniform(0.04, 0.2) - 0.12) * varied,
     )
 
 

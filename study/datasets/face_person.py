@@ -48,6 +48,14 @@ class Pose:
         return self.project(x, y, depth - 0.25 + lift)
 
 
+def plainness(difficulty: float) -> float:
+    """Return 1 at difficulty 0, falling to 0 at 0.5: how far a set is from real people towards posed pictograms.
+
+    Very easy sets are for first looks, where a network gets a hundred updates and must still learn something.
+    """
+    return max(0.0, 1.0 - 2.0 * difficulty)
+
+
 def sample_pose(difficulty: float, side: int, dice: Dice) -> Pose:
     """Return poses that turn, tilt, shift and scale more with difficulty, for pictures of ``side`` pixels."""
     turn = 0.15 + difficulty * (2.9 - difficulty)
@@ -55,7 +63,7 @@ def sample_pose(difficulty: float, side: int, dice: Dice) -> Pose:
         yaw=dice.normal(0.22 * turn, 2.2),
         pitch=dice.normal(0.11 * turn, 2.2),
         roll=dice.normal(0.11 * turn, 2.2),
-        scale=side * 0.42 * (1.0 + dice.normal(0.085 * turn, 2.0)),
+        scale=side * 0.42 * (1.0 + 0.15 * plainness(difficulty)) * (1.0 + dice.normal(0.085 * turn, 2.0)),
         centre_x=side * (0.5 + dice.normal(0.05 * turn, 2.0)),
         centre_y=side * (0.475 + dice.normal(0.045 * turn, 2.0)),
     )

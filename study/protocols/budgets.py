@@ -12,7 +12,7 @@ from study.settings import check_table, experiments_folder, read_toml
 #: Kinds of phases: the one phase of a custom network, a transfer network's frozen head, one of its unfreezing stages.
 PHASE_KINDS = ("custom", "head", "stage")
 
-_BUDGET = {"seeds": (int,), "synthetic_images": (int,), "hours": (int, float), "updates": (dict,), "side_px": (dict,)}
+_BUDGET = {"seeds": (int,), "synthetic": (str,), "hours": (int, float), "updates": (dict,), "side_px": (dict,)}
 _SPEED = {"train_images_per_s": (int, float), "predict_images_per_s": (int, float), "start_s": (int, float)}
 
 
@@ -26,7 +26,7 @@ class Budget:
             so that the protocol's own epochs hold.
         side_px: Input side by family; a family that is absent keeps the model entry's own.
         seeds: Seeds that a grid runs unless told otherwise.
-        synthetic_images: Images drawn for the built-in dataset unless told otherwise.
+        synthetic: Settings of the built-in faces (``images=1500,difficulty=0``) unless told otherwise.
         hours: Time that the whole grid may take, where the caps are chosen from measured speeds; else None.
     """
 
@@ -34,7 +34,7 @@ class Budget:
     updates: Mapping[str, int] = field(default_factory=dict)
     side_px: Mapping[str, int] = field(default_factory=dict)
     seeds: int = 1
-    synthetic_images: int = 2000
+    synthetic: str = ""
     hours: float | None = None
 
     def with_updates(self, updates: Mapping[str, int]) -> Budget:
@@ -80,7 +80,7 @@ def read_budget(name: str, path: Path | None = None) -> Budget:
     table = check_table(where, data[name], _BUDGET)
     check_table(f"{where} updates", table.get("updates", {}), dict.fromkeys(PHASE_KINDS, (int,)))
     check_table(f"{where} side_px", table.get("side_px", {}), dict.fromkeys(("custom", "transfer"), (int,)))
-    numbers = [value for value in table.values() if not isinstance(value, dict)]
+    numbers = [value for value in table.values() if isinstance(value, (int, float))]
     if min([*numbers, *table.get("updates", {}).values(), *table.get("side_px", {}).values()], default=1) <= 0:
         raise UsageError(f"{where}: every number must be above 0, got {table!r}.")
     return Budget(name, **table)
