@@ -68,9 +68,9 @@ def set_name(images: int, difficulty: float, label_noise: float, seed: int) -> s
     if images != DEFAULTS["images"]:
         parts.append(str(images))
     if difficulty != DEFAULTS["difficulty"]:
-        parts.append(f"difficulty{difficulty!r}")
+        parts.append(f"d{difficulty:g}")
     if label_noise != DEFAULTS["label_noise"]:
-        parts.append(f"noise{label_noise!r}")
+        parts.append(f"noise{label_noise:g}")
     if seed != DEFAULTS["seed"]:
         parts.append(f"seed{seed}")
     return "-".join(parts)

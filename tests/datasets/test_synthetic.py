@@ -42,7 +42,7 @@ def test_the_default_settings_are_called_synthetic():
     assert set_name(images=10_000, difficulty=0.5, label_noise=0.1, seed=0) == "synthetic"
     assert set_name(images=2000, difficulty=0.5, label_noise=0.1, seed=0) == "synthetic-2000"
     everything = set_name(images=2000, difficulty=0.3, label_noise=0.0, seed=7)
-    assert everything == "synthetic-2000-difficulty0.3-noise0.0-seed7"
+    assert everything == "synthetic-2000-d0.3-noise0-seed7"
 
 
 def test_classes_are_as_unequal_as_in_fer2013():
