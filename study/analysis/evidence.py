@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.bootstrap import ResampledNetwork, Resamples, bootstrap_weights, network_contrast
+from study.analysis.bootstrap import ResampledNetwork, Resamples, bootstrap_weights, network_contrast, network_gain
 from study.analysis.calibration import apply_temperature, fit_temperature
 from study.analysis.clusters import Clusters
 from study.analysis.components import MINIMUM_SEEDS
@@ -80,7 +81,6 @@ class Evidence:
         self._linearised: dict[tuple[Recipe, Measure], Linearised] = {}
         self._networks: dict[tuple[str, str], ResampledNetwork] = {}
         self._temperatures: dict[str, float] = {}
-        self._resamples: Resamples | None = None
 
     def has_seeds(self, recipe: Recipe) -> bool:
         """Tell whether a recipe has seeds enough for statements about it."""
@@ -119,15 +119,16 @@ class Evidence:
     def flip_gain(self, recipe: Recipe) -> Statement:
         """Return what mirroring at test time adds to accuracy: with minus without, network by network."""
         runs = self.recipes[recipe]
+        gains = np.stack([self._correct(run, FLIPPED).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
         if not self.has_seeds(recipe):
-            share = 1.0 / len(runs)
-            pairs = [(run, answers, sign) for run in runs for answers, sign in ((FLIPPED, share), (PLAIN, -share))]
-            networks = [self.resampled(run, answers) for run, answers, _ in pairs]
-            found = network_contrast("accuracy", networks, [sign for _, _, sign in pairs])
-            return Statement(NETWORK, found.value, found.low, found.high, found.p_value, _keys(runs))
-        gains = [self._correct(run, FLIPPED).astype(np.float64) - self._correct(run, PLAIN) for run in runs]
-        estimate = linear_contrast([linearise_mean(np.stack(gains))], [1.0], self.clusters)
-        return Statement(RECIPE, estimate.value, estimate.low, estimate.high, estimate.p_value, _keys(runs), estimate)
+            return self.network_gain(gains.mean(axis=0), runs)
+        found = linear_contrast([linearise_mean(gains)], [1.0], self.clusters)
+        return Statement(RECIPE, found.value, found.low, found.high, found.p_value, _keys(runs), found)
+
+    def network_gain(self, per_image: NDArray[Any], runs: Sequence[ScoredRun]) -> Statement:
+        """Return the mean over new images of a difference taken image by image between answers of these networks."""
+        found = network_gain(per_image, self.resamples)
+        return Statement(NETWORK, found.value, found.low, found.high, found.p_value, _keys(runs))
 
     def linearised(self, recipe: Recipe, measure: Measure = ACCURACY) -> Linearised:
         """Return a recipe's metric, seed by seed, with the influence of each image."""
@@ -145,9 +146,12 @@ class Evidence:
 
     def resampled_answers(self, probabilities: NDArray[Any]) -> ResampledNetwork:
         """Return any probabilities on the test split (images, classes), such as an ensemble's, on these resamples."""
-        if self._resamples is None:
-            self._resamples = Resamples(bootstrap_weights(len(self.labels), self.clusters))
-        return ResampledNetwork(probabilities, self.labels, self._resamples)
+        return ResampledNetwork(probabilities, self.labels, self.resamples)
+
+    @cached_property
+    def resamples(self) -> Resamples:
+        """The resamples of the test images, drawn once."""
+        return Resamples(bootstrap_weights(len(self.labels), self.clusters))
 
     def temperature(self, run: ScoredRun) -> float:
         """Return the temperature fitted on the selection split."""

@@ -173,9 +173,7 @@ def _factors(data: StudyData, found: Inference) -> list[str]:
         behind = {key for one in mains for key in one.difference.runs}
         late = sum(run.record.key in behind and not run.converged for run in data.runs)
         if late:
-            text += (
-                f" {late} of the {len(behind)} runs behind them had not converged, so that they hold for this budget."
-            )
+            text += f" {late} of the {len(behind)} runs behind them had not converged: they hold for this budget."
         sentences.append(text)
     crossed = [one for one in effects.overall["accuracy"] if "×" in one.contrast.factor]
     standing = [one for one in crossed if one.told_apart]

@@ -5,7 +5,14 @@ import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from study.analysis.bootstrap import Resampled, ResampledNetwork, Resamples, bootstrap_weights, network_contrast
+from study.analysis.bootstrap import (
+    Resampled,
+    ResampledNetwork,
+    Resamples,
+    bootstrap_weights,
+    network_contrast,
+    network_gain,
+)
 from study.errors import UsageError
 
 LABELS = np.repeat(np.arange(3), [150, 30, 120])
@@ -102,6 +109,15 @@ def test_a_difference_of_differences_is_that_of_the_two_differences() -> None:
     four = [ResampledNetwork(network(1.0 + 0.2 * seed, seed), LABELS, resamples) for seed in range(4)]
     pairs = [network_contrast("macro_f1", four[start : start + 2], [1.0, -1.0]).value for start in (0, 2)]
     assert network_contrast("macro_f1", four, [1, -1, -1, 1]).value == pytest.approx(pairs[0] - pairs[1])
+
+
+def test_a_gain_image_by_image_is_the_difference_of_the_accuracies() -> None:
+    resamples = Resamples(bootstrap_weights(300, draws=200))
+    networks = [ResampledNetwork(one, LABELS, resamples) for one in (GOOD, POOR)]
+    whole = network_contrast("accuracy", networks, [1.0, -1.0])
+    lead = (GOOD.argmax(1) == LABELS).astype(float) - (POOR.argmax(1) == LABELS)
+    found = network_gain(lead, resamples)
+    assert (found.value, found.low, found.high) == pytest.approx((whole.value, whole.low, whole.high))
 
 
 def test_only_a_difference_has_a_p_value() -> None:

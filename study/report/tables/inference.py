@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.bootstrap import DRAWS
+from study.analysis.bootstrap import DRAWS, network_contrast
 from study.analysis.committees import OVER_SEEDS, Committee
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.components import variance_components
@@ -288,18 +288,14 @@ def ensembles_table(found: Inference) -> Table:
 
 def ensemble_accuracy(found: Inference, committee: Committee) -> tuple[Statement, Statement]:
     """Return a vote's test accuracy, and that less the mean accuracy of its members; network statements."""
-    from study.analysis.bootstrap import network_contrast
-
     evidence = found.evidence
-    vote = evidence.resampled_answers(committee.answers("test"))
-    members = [evidence.resampled(run) for run in committee.runs]
+    answers = committee.answers("test")
+    one = network_contrast("accuracy", [evidence.resampled_answers(answers)], [1.0])
     keys = tuple(run.record.key for run in committee.runs)
-    share = -1.0 / len(members)
-    statements = []
-    for networks, weights in (([vote], [1.0]), ([vote, *members], [1.0, *[share] * len(members)])):
-        one = network_contrast("accuracy", networks, weights)
-        statements.append(Statement(NETWORK, one.value, one.low, one.high, one.p_value, keys))
-    return statements[0], statements[1]
+    accuracy = Statement(NETWORK, one.value, one.low, one.high, one.p_value, keys)
+    right = answers.argmax(axis=1) == evidence.labels
+    members = np.mean([run.correct for run in committee.runs], axis=0)
+    return accuracy, evidence.network_gain(right - members, committee.runs)
 
 
 def _network_row(one: Comparison) -> list[Any]:
