@@ -80,7 +80,7 @@ def _pick_variants(drawn: NDArray[np.int64], chance: NDArray[np.float64]) -> NDA
 
 
 def express(drawn: NDArray[np.int64], difficulty: float, dice: Dice) -> NDArray[np.float64]:
-    """Return the strength (n, units), 0..1.2 (1.6 in the easiest sets), of every action unit in every face.
+    """Return the strength (n, units), 0..1.2 (1.8 in the easiest sets), of every action unit in every face.
 
     Difficulty weakens expressions, mixes a second one in, and moves muscles that do not belong to the expression.
 
@@ -98,4 +98,4 @@ def express(drawn: NDArray[np.int64], difficulty: float, dice: Dice) -> NDArray[
     mixed = _pick_variants(second, dice.uniform(0.0, 1.0)) * share[:, None]
     stray = 0.34 * difficulty * np.maximum(dice.normals(units.shape[1]) - 0.3, 0.0)
     units = np.clip(units * (1.0 - 0.6 * share[:, None]) + mixed + stray, 0.0, 1.2)
-    return units * (1.0 + 0.3 * plainness(difficulty))
+    return units * (1.0 + 0.5 * plainness(difficulty))

@@ -63,7 +63,7 @@ def sample_pose(difficulty: float, side: int, dice: Dice) -> Pose:
         yaw=dice.normal(0.22 * turn, 2.2),
         pitch=dice.normal(0.11 * turn, 2.2),
         roll=dice.normal(0.11 * turn, 2.2),
-        scale=side * 0.42 * (1.0 + 0.15 * plainness(difficulty)) * (1.0 + dice.normal(0.085 * turn, 2.0)),
+        scale=side * 0.42 * (1.0 + 0.25 * plainness(difficulty)) * (1.0 + dice.normal(0.085 * turn, 2.0)),
         centre_x=side * (0.5 + dice.normal(0.05 * turn, 2.0)),
         centre_y=side * (0.475 + dice.normal(0.045 * turn, 2.0)),
     )

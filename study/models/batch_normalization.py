@@ -16,7 +16,7 @@ def fused_class() -> Any:
     import tensorflow as tf
 
     @keras.saving.register_keras_serializable(package="study")
-    class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    class FusedBatchNormalization(keras.layers.BatchNormalization):
         """keras.layers.BatchNormalization for images (n, h, w, c) with the same weights, results and gradients.
 
         The kernel returns the unbiased variance of a batch, Keras keeps the biased one; the factor between them is
