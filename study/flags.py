@@ -24,7 +24,9 @@ StudyFlag = Annotated[str | None, Option(metavar="NAME", help="Name of the study
 ResultsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
 ReportsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
 ExecutorFlag = Annotated[str | None, Option(metavar="NAME", help="inprocess or process. Default: by --jobs.")]
-JobsFlag = Annotated[int, Option(min=1, metavar="N", help="Runs at the same time; they share the cores.")]
+JobsFlag = Annotated[
+    int | None, Option(min=1, metavar="N", help="Runs at the same time; they share the cores. Default: the budget's.")
+]
 WeightsFlag = Annotated[
     str, Option(metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file.")
 ]
@@ -53,7 +55,7 @@ class Flags:
         results: Folder of records.
         reports: Folder of reports.
         executor: Name of the executor.
-        jobs: Runs at the same time.
+        jobs: Runs at the same time; None for the budget's.
         weights: Start of transfer networks.
         side: Input side in pixels.
         precision: ``auto`` or Keras' dtype policy.
@@ -72,7 +74,7 @@ class Flags:
     results: Path = Path("results")
     reports: Path = Path("reports")
     executor: str | None = None
-    jobs: int = 1
+    jobs: int | None = None
     weights: str = "auto"
     side: int | None = None
     precision: str = "float32"

@@ -45,7 +45,7 @@ def main(
     results: flags.ResultsFlag = Path("results"),
     reports: flags.ReportsFlag = Path("reports"),
     executor: flags.ExecutorFlag = None,
-    jobs: flags.JobsFlag = 1,
+    jobs: flags.JobsFlag = None,
     weights: flags.WeightsFlag = "auto",
     side: flags.SideFlag = None,
     precision: flags.PrecisionFlag = "float32",
@@ -108,9 +108,10 @@ def run(given: Flags) -> int:
     grid = read_grid(given.grid)
     pairs = select_pairs(grid, given.models, given.protocols)
     choices = make_choices(given, grid)
-    executor = given.executor or ("process" if given.jobs > 1 else "inprocess")
-    if executor == "inprocess" and given.jobs > 1:
-        raise UsageError(f"the executor inprocess has one job, got --jobs {given.jobs}: give --executor process.")
+    workers = given.jobs or (1 if given.executor == "inprocess" else choices.budget.usable_jobs())
+    executor = given.executor or ("process" if workers > 1 else "inprocess")
+    if executor == "inprocess" and workers > 1:
+        raise UsageError(f"the executor inprocess has one job, got --jobs {workers}: give --executor process.")
     run_specs = get_executor(executor)
     image_set = load(given.data or grid.data, log=say, synthetic=choices.budget.synthetic)
     describe(image_set)
@@ -119,11 +120,11 @@ def run(given: Flags) -> int:
     plan = plan_runs(given, pairs, choices, store, image_set)
     settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
     say(f"Study: {store.study}, records in {store.folder}, {settings}")
-    for line in plan.lines(given.jobs):
+    for line in plan.lines(workers):
         say(line)
     if given.dry_run:
         return 0
-    execute_plan(given, plan, store, image_set, run_specs)
+    execute_plan(given, plan, store, image_set, run_specs, workers)
     records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
     finish(given, store, image_set, records)
     return 0 if all(record.status == "done" for record in records) else 1
@@ -171,7 +172,9 @@ def plan_runs(
     return make_plan(planned, store, image_set, speeds, measured)
 
 
-def execute_plan(given: Flags, plan: Plan, store: Store, image_set: ImageSet, run_specs: RunSpecs) -> None:
+def execute_plan(
+    given: Flags, plan: Plan, store: Store, image_set: ImageSet, run_specs: RunSpecs, workers: int
+) -> None:
     """Execute the open runs and store every record as it comes; on Ctrl-C or SIGTERM say how to resume."""
     from study.display import make_display
     from study.executors import Job
@@ -189,7 +192,7 @@ def execute_plan(given: Flags, plan: Plan, store: Store, image_set: ImageSet, ru
     display = make_display(plan.open)
     try:
         with display:
-            records = run_specs(jobs, image_set, workers=given.jobs, plugins=given.plugins, on_event=display.on_event)
+            records = run_specs(jobs, image_set, workers=workers, plugins=given.plugins, on_event=display.on_event)
             with contextlib.closing(records):
                 for record in records:
                     display.on_record(store.keep(record))

@@ -47,6 +47,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flags:
         models=("cnn2", "cnn3"),
         protocols=("baseline",),
         budget="demo",
+        jobs=1,
         results=tmp_path / "results",
         reports=tmp_path / "reports",
     )
@@ -169,7 +170,7 @@ def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
     marker = tmp_path / "waiting"
     plugin = tmp_path / "waiting_plugin.py"
     plugin.write_text(WAITING.format(marker=str(marker)))
-    call = [sys.executable, "-m", "study.run", "--data", DATA, "--budget", "demo"]
+    call = [sys.executable, "-m", "study.run", "--data", DATA, "--budget", "demo", "--jobs", "1"]
     call += ["--protocols", "baseline", "--models", "cnn2,cnn3"]
     call += [
         "--plugin",

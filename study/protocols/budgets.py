@@ -7,12 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from study.errors import UsageError, unknown_name
+from study.provenance import usable_cores
 from study.settings import check_table, experiments_folder, read_toml
 
 #: Kinds of phases: the one phase of a custom network, a transfer network's frozen head, one of its unfreezing stages.
 PHASE_KINDS = ("custom", "head", "stage")
 
-_BUDGET = {"seeds": (int,), "synthetic": (str,), "hours": (int, float), "updates": (dict,), "side_px": (dict,)}
+_BUDGET = {
+    "seeds": (int,),
+    "jobs": (int,),
+    "synthetic": (str,),
+    "hours": (int, float),
+    "updates": (dict,),
+    "side_px": (dict,),
+}
 _SPEED = {"train_images_per_s": (int, float), "predict_images_per_s": (int, float), "start_s": (int, float)}
 
 
@@ -27,6 +35,7 @@ class Budget:
         side_px: Input side by family; a family that is absent keeps the model entry's own.
         seeds: Seeds that a grid runs unless told otherwise.
         synthetic: Settings of the built-in faces (``images=1500,difficulty=0``) unless told otherwise.
+        jobs: Runs at the same time unless told otherwise; never more than there are cores.
         hours: Time that the whole grid may take, where the caps are chosen from measured speeds; else None.
     """
 
@@ -35,7 +44,12 @@ class Budget:
     side_px: Mapping[str, int] = field(default_factory=dict)
     seeds: int = 1
     synthetic: str = ""
+    jobs: int = 1
     hours: float | None = None
+
+    def usable_jobs(self) -> int:
+        """Return ``jobs``, or the cores that this process may use where they are fewer."""
+        return min(self.jobs, usable_cores())
 
     def with_updates(self, updates: Mapping[str, int]) -> Budget:
         """Return the budget with more phase kinds capped, or capped otherwise."""
