@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
+
+import pytest
 
 # All of this is read when packages are imported, hence set here, before any test module is.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -23,3 +27,17 @@ os.environ.update(STUDY_CACHE=f"{_caches.name}/study", KERAS_HOME=f"{_caches.nam
 for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
     os.environ[name] = "http://127.0.0.1:9"
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered_models() -> Iterator[None]:
+    """Give every module the models of the package alone; what one registers or loads as a plugin ends with it."""
+    from study.models.entry import MODELS
+
+    MODELS.names()
+    entries, files, modules = dict(MODELS._entries), dict(MODELS._files), set(sys.modules)
+    yield
+    MODELS._entries, MODELS._files = entries, files
+    for name in set(sys.modules) - modules:
+        if name.startswith("study_plugin_"):
+            del sys.modules[name]

@@ -15,7 +15,10 @@ from study.registry import load_plugin
 from study.spec import Spec
 from study.training.loop import mean_loss
 
-load_plugin("experiments/plugin_example.py")
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny(registered_models):
+    load_plugin("experiments/plugin_example.py")
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,16 @@ from study.models.entry import MODELS
 from study.registry import load_plugin
 from study.training.contract import CHECKS, Bench, ContractError
 
-load_plugin("experiments/plugin_example.py")
 BENCHES: dict[str, Bench] = {}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tiny(registered_models):
+    load_plugin("experiments/plugin_example.py")
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize("name", [*MODELS.names(), "tiny"])
 def test_every_entry_keeps_the_contract(name, check):
     check(BENCHES.setdefault(name, Bench(MODELS.get(name))))
 
