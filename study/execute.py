@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.datasets.contamination import measure
 from study.datasets.image_set import ImageSet
 from study.errors import StudyError, UsageError
 from study.models.entry import MODELS
@@ -91,11 +92,11 @@ def execute(
 
 def contamination(image_set: ImageSet, spec: Spec) -> dict[str, Any]:
     """Return what the run's training and choices saw of the test split: by id, by identical content, by selection."""
-    train, selection, test = (image_set.indices(name) for name in ("train", "selection", "test"))
+    shared = measure(image_set)
     return {
-        "trained_on_test_ids": int(np.isin(image_set.ids[test], image_set.ids[train]).sum()),
-        "test_copies_in_train": int(np.isin(image_set.hashes[test], image_set.hashes[train]).sum()),
-        "selection_copies_in_train": int(np.isin(image_set.hashes[selection], image_set.hashes[train]).sum()),
+        "trained_on_test_ids": shared.ids["test in train"],
+        "test_copies_in_train": shared.images["test in train"],
+        "selection_copies_in_train": shared.images["selection in train"],
         "selected_on_test": False,
         "leaky": spec.protocol["leak"] != "none",
     }

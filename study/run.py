@@ -15,7 +15,7 @@ import typer
 
 from study import flags
 from study.command import run_app
-from study.errors import StoreError, UsageError
+from study.errors import UsageError
 from study.flags import Flags
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def run(given: Flags) -> int:
     image_set = load(given.data or grid.data, log=say, synthetic=choices.budget.synthetic)
     describe(image_set)
     store = Store(given.results, given.study or image_set.name)
-    refuse_other_dataset(store, image_set)
+    # Before any time is spent; reading them all finds damaged records now and not when the report is written.
+    store.refuse_other_dataset({"name": image_set.name, "fingerprint": image_set.fingerprint}, store.records())
     plan = plan_runs(given, pairs, choices, store, image_set)
     settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
     say(f"Study: {store.study}, records in {store.folder}, {settings}")
@@ -230,22 +231,6 @@ def describe(image_set: ImageSet) -> None:
     say(f"  {image_set.split_source}")
     for note in image_set.notes:
         say(f"  Note: {note}")
-
-
-def refuse_other_dataset(store: Store, image_set: ImageSet) -> None:
-    """Refuse a study that holds another dataset's records before any time is spent.
-
-    Raises:
-        StoreError: the first record of the study is of another dataset.
-    """
-    for record in store.records()[:1]:
-        found, wanted = record.spec.dataset, image_set.fingerprint
-        if found["fingerprint"] != wanted:
-            raise StoreError(
-                f"study {store.study!r} in {store.results} holds records of {found['name']} "
-                f"({found['fingerprint'][:12]}), the dataset at hand is "
-                f"{image_set.name} ({wanted[:12]}): give it a study of its own with --study NAME."
-            )
 
 
 def say(line: str) -> None:

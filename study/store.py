@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Store:
         Raises:
             StoreError: the record belongs to another dataset, lacks predictions, or cannot be written.
         """
-        self._refuse_other_dataset(record)
+        self.refuse_other_dataset(record.spec.dataset, map(self._read, self._files()))
         path = self.record_path(record.spec)
         if record.status == "done":
             missing = [name for name in PREDICTIONS if name not in record.arrays]
@@ -143,14 +143,19 @@ class Store:
             )
         return record
 
-    def _refuse_other_dataset(self, record: Record) -> None:
-        for path in self._files():
-            other = self._read(path)
-            if other.spec.dataset["fingerprint"] != record.spec.dataset["fingerprint"]:
+    def refuse_other_dataset(self, dataset: Mapping[str, Any], records: Iterable[Record]) -> None:
+        """Refuse to put runs on one dataset (a spec's ``dataset``) beside records of another; the first record tells.
+
+        Raises:
+            StoreError: the fingerprints differ.
+        """
+        for record in records:
+            found = record.spec.dataset
+            if found["fingerprint"] != dataset["fingerprint"]:
                 raise StoreError(
-                    f"study {self.study!r} holds records of another dataset ({other.spec.dataset['name']}, fingerprint "
-                    f"{other.spec.dataset['fingerprint'][:12]}; now {record.spec.dataset['fingerprint'][:12]}). "
-                    "Give this dataset a study of its own with --study NAME."
+                    f"study {self.study!r} in {self.results} holds records of {found['name']} "
+                    f"({found['fingerprint'][:12]}), the dataset at hand is {dataset['name']} "
+                    f"({dataset['fingerprint'][:12]}): give it a study of its own with --study NAME."
                 )
             return
 
