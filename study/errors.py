@@ -22,6 +22,10 @@ class StoreError(StudyError):
     """A results folder or a record that cannot be read, written or trusted."""
 
 
+class WriteError(StoreError):
+    """A place that takes no more files: a full disk, a folder without permission. Whatever is stored there stays whole."""
+
+
 class WeightsError(StudyError):
     """Weights that are missing, damaged or made for another architecture."""
 

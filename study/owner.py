@@ -1,0 +1,80 @@
+"""The owner: which process something on disk belongs to, and whether that process is still there."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process, told apart from every other one that has or will have its number.
+
+    Attributes:
+        machine: Eight hex digits for this start of this machine, and for the container in it.
+        pid: Process number.
+        started: When the process started, as the system counts; empty where it does not tell.
+    """
+
+    machine: str
+    pid: int
+    started: str
+
+    @property
+    def here(self) -> bool:
+        """True where the process is or was one of this machine since it started, so that it can be looked up."""
+        return self.machine == machine()
+
+    @property
+    def gone(self) -> bool:
+        """True where the process has certainly ended; of another machine's processes nothing is certain."""
+        return self.here and not _runs(self.pid, self.started)
+
+
+def this_process() -> Owner:
+    """Return the owner that this process is."""
+    return Owner(machine(), os.getpid(), _started(os.getpid()))
+
+
+@functools.cache
+def machine() -> str:
+    """Return eight hex digits that another machine, another start of this one and another container do not share."""
+    parts = [platform.node()]
+    for read in (lambda: Path("/proc/sys/kernel/random/boot_id").read_text(), lambda: os.readlink("/proc/self/ns/pid")):
+        try:
+            parts.append(read())
+        except OSError:  # no Linux: the machine's name has to do
+            continue
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+
+
+def _runs(pid: int, started: str) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it runs as somebody else
+        pass
+    return not _ended(pid) and _started(pid) == started
+
+
+def _started(pid: int) -> str:
+    fields = _status(pid)
+    return fields[19] if len(fields) > 19 else ""
+
+
+def _ended(pid: int) -> bool:
+    """Return whether a process has ended and only waits for its parent to notice."""
+    return _status(pid)[:1] in (["Z"], ["X"])
+
+
+def _status(pid: int) -> list[str]:
+    """Return what the system tells about a process after its name: state first, time of its start twentieth."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, UnicodeDecodeError):
+        return []
