@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.datasets.cache import default_dir
 from study.datasets.contamination import measure
 from study.datasets.image_set import ImageSet
 from study.errors import StudyError, UsageError
@@ -117,6 +118,7 @@ def _run(
     from study.training.build import build_network
     from study.training.checkpoint import Checkpoint
     from study.training.cost import latency, macs, parameters
+    from study.training.features import FeatureCache
     from study.training.feed import Feed
     from study.training.loop import Training
     from study.training.predict import Predictor
@@ -156,6 +158,7 @@ def _run(
             predictor,
             Checkpoint(checkpoint_folder, spec.key),
             progress,
+            FeatureCache(default_dir() / "features", f"{spec.precision} {spec.backend} {keras.__version__}"),
         )
         training.run()
         progress(

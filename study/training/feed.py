@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -54,6 +55,12 @@ class Feed:
         self.augmentation = Augmentation(protocol["augmentation"], protocol["mix"], cutout) if changes else None
         self._dataset: Any = None
         self._order: Any = None
+
+    def over(self, rows: NDArray[Any]) -> Feed:
+        """Return the same batches of other arrays, a row for each training image, such as features of a frozen body."""
+        other = copy.copy(self)
+        other.images, other._dataset, other._order = rows, None, None
+        return other
 
     def epoch(self, number: int, first_update: int, updates: int) -> Any:
         """Return what ``fit`` takes for one epoch.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from study.protocols.schedules import Plateau, Stopping, restore, scheduled_rate
 from study.training.backend import on_tensorflow, reseed_layers
 from study.training.build import Network
 from study.training.checkpoint import Checkpoint
+from study.training.features import FeatureCache, fixed, head
 from study.training.feed import Feed
 from study.training.predict import Predictor
 from study.training.steps import Steps
@@ -49,6 +51,23 @@ def mean_loss(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> 
     return float(-np.log(np.clip(chosen, EPSILON, 1.0)).mean())
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What a phase trains: the whole network on images, or its head on features of the frozen body.
+
+    Attributes:
+        model: keras.Model that is compiled; its layers are the network's own.
+        feed: Its training batches.
+        predictor: Inference with it.
+        selection: The selection split as it takes it.
+    """
+
+    model: Any
+    feed: Feed
+    predictor: Predictor
+    selection: NDArray[Any]
+
+
 class Training:
     """One run's training.
 
@@ -62,6 +81,7 @@ class Training:
         predictor: Inference with the network.
         checkpoint: Where to resume from and to save to.
         progress: Called with events ``phase`` and ``epoch``.
+        features: Where features of a frozen body come from.
     """
 
     def __init__(
@@ -75,15 +95,16 @@ class Training:
         predictor: Predictor,
         checkpoint: Checkpoint,
         progress: Progress,
+        features: FeatureCache,
     ) -> None:
         self.network = network
         self.feed = feed
-        self.selection_images = selection_images
         self.selection_labels = selection_labels
         self.protocol = protocol
         self.phases: Sequence[Mapping[str, Any]] = protocol["phases"]
         self.seed = seed
-        self.predictor = predictor
+        self.features = features
+        self.subject = self.whole = Subject(network.model, feed, predictor, selection_images)
         self.checkpoint = checkpoint
         self.progress = progress
         self.history: list[dict[str, Any]] = []
@@ -144,11 +165,11 @@ class Training:
         epoch = len(self.history)
         before = self.history[-1]["updates"] if self.history else 0
         reseed_layers(self.network.model, self.seed, epoch)
-        self.network.model.optimizer.learning_rate.assign(rate)
+        self.subject.model.optimizer.learning_rate.assign(rate)
         start = time.perf_counter()
-        logs = self._steps.run(self.feed.epoch(epoch, before, count), count)
+        logs = self._steps.run(self.subject.feed.epoch(epoch, before, count), count)
         middle = time.perf_counter()
-        probabilities = self.predictor(self.selection_images)
+        probabilities = self.subject.predictor(self.subject.selection)
         row = {
             "phase": phase,
             "epoch": epoch,
@@ -174,19 +195,33 @@ class Training:
 
         same = self._compiled_for == phase["trainable"]
         self.network.set_trainable(phase["trainable"])
-        if same and phase["optimizer"]["name"] == self.network.model.optimizer.name:
-            for variable in self.network.model.optimizer.variables:
+        if same and phase["optimizer"]["name"] == self.subject.model.optimizer.name:
+            for variable in self.subject.model.optimizer.variables:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
             return
-        self.network.model.compile(
+        self.subject = self._head() if phase["trainable"] == "head" and self._features_stay() else self.whole
+        model = self.subject.model
+        model.compile(
             optimizer=make_optimizer(phase["optimizer"]),
             loss=losses.CategoricalCrossentropy(label_smoothing=self.protocol["label_smoothing"]),
             metrics=["accuracy"],
             jit_compile=False if on_tensorflow() else "auto",
         )
-        self.network.model.optimizer.build(self.network.model.trainable_variables)
-        self._steps = Steps(self.network.model)
+        model.optimizer.build(model.trainable_variables)
+        self._steps = Steps(model)
         self._compiled_for = phase["trainable"]
+
+    def _features_stay(self) -> bool:
+        """Return whether the frozen body makes the same of every training image in every epoch."""
+        return self.feed.augmentation is None and fixed(self.network)
+
+    def _head(self) -> Subject:
+        """Return the network's head on features of its frozen body: the same updates without running the body."""
+        model = head(self.network)
+        train, selection = (
+            self.features.features(self.network, images) for images in (self.feed.images, self.whole.selection)
+        )
+        return Subject(model, self.feed.over(train), Predictor(model), selection)
 
     def most_epochs(self) -> int:
         """Return the epochs of the run if nothing more stops early."""
@@ -205,7 +240,7 @@ class Training:
         self.network.model.set_weights(weights)
 
     def _set_optimizer(self, values: list[NDArray[Any]]) -> None:
-        for variable, value in zip(self.network.model.optimizer.variables, values, strict=True):
+        for variable, value in zip(self.subject.model.optimizer.variables, values, strict=True):
             variable.assign(value)
 
     def _save(self, phase: int, done: int, stopping: Stopping, plateau: Plateau | None) -> None:
@@ -222,7 +257,7 @@ class Training:
             {
                 "weights": self._weights(),
                 "best": self.best,
-                "optimizer": [np.asarray(variable) for variable in self.network.model.optimizer.variables],
+                "optimizer": [np.asarray(variable) for variable in self.subject.model.optimizer.variables],
             },
         )
 

@@ -16,7 +16,7 @@ class Predictor:
     """Inference with one compiled function for all batch sizes; it reads the model's variables, so it outlives phases.
 
     Args:
-        model: keras.Model on uint8 images.
+        model: keras.Model on uint8 images, or a part of one on features.
     """
 
     def __init__(self, model: Any) -> None:
@@ -34,7 +34,7 @@ class Predictor:
 def _tensorflow_call(model: Any) -> Any:
     import tensorflow as tf
 
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)]
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype)]
     compiled = tf.function(lambda images: model(images, training=False), input_signature=signature)
     return lambda images: compiled(tf.constant(images)).numpy()
 

@@ -1,0 +1,149 @@
+"""A frozen body is run once: its features are kept by content, and the head learns from them what it learned before."""
+
+import keras
+import numpy as np
+import pytest
+
+from study.models.entry import ModelEntry
+from study.training import features as room
+from study.training.build import build_network
+from study.training.checkpoint import Checkpoint
+from study.training.features import FeatureCache, extractor, head
+from study.training.feed import Feed
+from study.training.loop import Training
+from study.training.predict import Predictor
+
+CLASSES, TRAIN, SELECTION, BATCH = 3, 40, 12, 8
+
+
+def build_body(shape, weights):
+    images = keras.Input(shape)
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="block2_conv")(images)
+    return keras.Model(images, keras.layers.BatchNormalization(name="block2_bn")(x), name="body")
+
+
+def build_random_body(shape, weights):
+    images = keras.Input(shape)
+    return keras.Model(images, keras.layers.Dropout(0.5)(keras.layers.Conv2D(4, 3)(images)), name="body")
+
+
+def make_network(builder=build_body):
+    keras.utils.set_random_seed(1)
+    entry = ModelEntry("tiny", "1", "transfer", builder, "", "", "", stages=("block2",))
+    return build_network(entry, image_shape=(12, 12, 1), classes=CLASSES, side_px=16)
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (TRAIN + SELECTION, 12, 12, 1), dtype=np.uint8)
+
+
+def train(network, images, cache, augmentation=None, sampling="oversample"):
+    labels = np.arange(len(images)) % 5 % CLASSES
+    phase = {
+        "name": "head",
+        "kind": "head",
+        "trainable": "head",
+        "optimizer": {"name": "adam", "rate": 0.01},
+        "updates": 15,
+        "updates_per_epoch": 5,
+        "patience": None,
+        "plateau": None,
+        "schedule": "constant",
+        "rates": [],
+    }
+    unfrozen = {**phase, "name": "stage", "kind": "stage", "trainable": "all", "updates": 5}
+    protocol = {
+        "sampling": sampling,
+        "augmentation": augmentation or {},
+        "mix": "none",
+        "label_smoothing": 0.0,
+        "batch": BATCH,
+        "phases": [phase, unfrozen],
+    }
+    feed = Feed(images, labels, np.arange(TRAIN), CLASSES, protocol, 0)
+    predictor = Predictor(network.model)
+    selection = images[TRAIN:]
+    training = Training(
+        network,
+        feed,
+        selection,
+        labels[TRAIN:],
+        protocol,
+        0,
+        predictor,
+        Checkpoint(None, "key"),
+        lambda event: None,
+        cache,
+    )
+    training.run()
+    return training
+
+
+def test_the_parts_are_the_whole_network(images):
+    network = make_network()
+    features = Predictor(extractor(network))(images)
+    assert features.shape == (len(images), 4)
+    assert np.allclose(Predictor(head(network))(features), Predictor(network.model)(images), atol=1e-6)
+
+
+def test_a_head_on_features_learns_what_it_learns_behind_the_body(images, monkeypatch, tmp_path):
+    cached = train(make_network(), images, FeatureCache(tmp_path))
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr("study.training.loop.fixed", lambda network: False)
+    plain = train(make_network(), images, FeatureCache())
+    assert plain.subject is plain.whole
+    for one, other in zip(cached.history, plain.history, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
+        assert one["selection_loss"] == pytest.approx(other["selection_loss"], rel=1e-4)
+    for one, other in zip(cached.network.model.get_weights(), plain.network.model.get_weights(), strict=True):
+        assert np.allclose(one, other, atol=1e-4)
+
+
+def test_what_is_on_disk_is_not_computed_again(images, monkeypatch, tmp_path):
+    network = make_network()
+    first = FeatureCache(tmp_path).features(network, images)
+    monkeypatch.setattr(room, "extractor", lambda network: pytest.fail("the body ran again"))
+    assert np.array_equal(FeatureCache(tmp_path).features(network, images), first)
+
+
+@pytest.mark.parametrize("changed", ["images", "weights", "precision"])
+def test_other_images_weights_or_precision_have_other_features(images, tmp_path, changed):
+    network = make_network()
+    FeatureCache(tmp_path, "float32").features(network, images)
+    if changed == "images":
+        images = images.copy()
+        images[3, 4, 5] ^= 1
+    if changed == "weights":
+        network.body.set_weights([weight + 0.5 for weight in network.body.get_weights()])
+    FeatureCache(tmp_path, "mixed" if changed == "precision" else "float32").features(network, images)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-5], lambda data: data[:90] + b"x" + data[91:], lambda data: b""]
+)
+def test_damaged_features_are_computed_again(images, tmp_path, damage):
+    network, cache = make_network(), FeatureCache(tmp_path)
+    first = cache.features(network, images)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    assert np.array_equal(cache.features(network, images), first)
+    assert file.read_bytes() == whole
+
+
+def test_a_place_that_cannot_be_written_costs_nothing_but_time(images, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    assert FeatureCache(blocked / "features").features(make_network(), images).shape == (len(images), 4)
+
+
+def test_augmented_training_runs_the_body(images, tmp_path):
+    train(make_network(), images, FeatureCache(tmp_path), augmentation={"flip": True})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_body_that_draws_at_random_is_run(images, tmp_path):
+    train(make_network(build_random_body), images, FeatureCache(tmp_path))
+    assert not list(tmp_path.iterdir())
