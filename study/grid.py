@@ -21,6 +21,8 @@ from study.spec import Spec
 
 #: What ``models = "all"`` runs; entries that belong to one published recipe are in groups of their own.
 ALL_MODELS = ("core", "plugin")
+#: Groups of protocols that must be named: they measure leakage.
+NEVER_IN_ALL = ("leaky", "clean-twins")
 FAMILY_ORDER = ("custom", "transfer")
 #: What ``[axes]`` may vary.
 AXES = ("rate", "batch")
@@ -214,14 +216,18 @@ def select_models(names: Iterable[str]) -> list[ModelEntry]:
 
 
 def select_protocols(names: Iterable[str]) -> list[Protocol]:
-    """Return protocols by name, group or ``all``; members of a group come by name.
+    """Return protocols by name, group or ``all`` (but ``NEVER_IN_ALL``); members of a group come by name.
 
     Raises:
         UsageError: neither a name nor a group.
     """
     found: dict[str, Protocol] = {}
     for name in names:
-        members = [protocol for protocol in PROTOCOLS if name == "all" or name in protocol.groups]
+        members = [
+            protocol
+            for protocol in PROTOCOLS
+            if name in protocol.groups or (name == "all" and not set(protocol.groups) & set(NEVER_IN_ALL))
+        ]
         named = name in PROTOCOLS.names()
         for protocol in [PROTOCOLS.get(name)] if named else _members("protocol", PROTOCOLS, name, members):
             found[protocol.name] = protocol
@@ -239,8 +245,10 @@ def vary(protocol: Protocol, *, rate: float | None = None, batch: int | None = N
     values = {name: value for name, value in (("rate", rate), ("batch", batch)) if value is not None}
     if not values:
         return protocol
-    name = f"{protocol.name}@{','.join(f'{axis}={value:g}' for axis, value in values.items())}"
-    changes: dict[str, Any] = {"name": name}
+    mark = f"@{','.join(f'{axis}={value:g}' for axis, value in values.items())}"
+    # A leaky protocol's twin is varied with it.
+    named = {key: getattr(protocol, key) for key in ("name", "twin", "same_training_as") if getattr(protocol, key)}
+    changes: dict[str, Any] = {key: name + mark for key, name in named.items()}
     if batch is not None:
         changes["batch"] = int(batch)
     if rate is not None:

@@ -22,7 +22,7 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
 }
 TRANSFER, RANDOM_BODY = "transfer", "random body"
 #: What else the four names of the shared protocols stand for is left out of a cell: names are words, not treatment.
-_NOT_TREATMENT = ("name", "source", "sampling", "augmentation")
+_NOT_TREATMENT = ("name", "source", "sampling", "augmentation", "watch_test", "same_training_as")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,12 @@ from typing import Any
 from study.errors import UsageError
 from study.registry import Registry
 
-SAMPLINGS = ("none", "oversample", "class-weights")
+SAMPLINGS = ("none", "oversample", "class-weights", "oversample-before-split")
 MIXES = ("none", "mixup", "cutmix")
-LEAKS = ("none",)
+#: How a protocol lets the test split into training or into a choice, on purpose; see ``named/leaky.py``.
+LEAKS = ("none", "oversample-before-split", "augment-before-split", "checkpoint-on-test", "test-as-validation")
+#: Leaks that multiply the images and split afterwards, so that copies of one image lie on both sides.
+BEFORE_SPLIT = ("oversample-before-split", "augment-before-split")
 #: Settings of an augmentation and what they mean; see ``study.protocols.augmentation``.
 AUGMENTATIONS = (
     "flip",
@@ -70,15 +73,22 @@ class Protocol:
 
     Attributes:
         name: Registered name.
-        sampling: ``none``, ``oversample`` (random oversampling of the training split to equal classes) or
-            ``class-weights`` (loss weighted by inverse class frequency).
+        sampling: ``none``, ``oversample`` (random oversampling of the training split to equal classes),
+            ``class-weights`` (loss weighted by inverse class frequency) or ``oversample-before-split`` (the leak).
         augmentation: Settings out of ``AUGMENTATIONS``; empty for none.
         mix: ``none``, ``mixup`` or ``cutmix``.
         label_smoothing: Share of the label spread over all classes.
         batch: Images an update.
         custom: Phases of custom networks.
         transfer: Phases of transfer networks.
-        leak: ``none``, or how the protocol sees the test split on purpose.
+        leak: ``none``, or how the protocol sees the test split on purpose (``LEAKS``).
+        resplit: Empty for the image set's own split; else ``test`` and ``selection`` (shares) and ``seed`` of a random
+            split of all images together.
+        copies: Empty, or ``number`` of static changed copies of every image, made once, beside settings out of
+            ``AUGMENTATIONS``. They join the training split, or, with the leak, the pool before it is split.
+        watch_test: Whether the test split is predicted after every epoch, for curves; no honest choice looks at it.
+        twin: The clean protocol that a leaky one is set beside.
+        same_training_as: The protocol whose record comes out of the same training (the oracle and its twin).
         groups: Grids name groups: ``shared`` holds the four that every model is compared under.
         source: Paper or project.
     """
@@ -92,6 +102,11 @@ class Protocol:
     custom: tuple[PhasePlan, ...] = CUSTOM
     transfer: tuple[PhasePlan, ...] = TRANSFER
     leak: str = "none"
+    resplit: Mapping[str, Any] = field(default_factory=dict)
+    copies: Mapping[str, Any] = field(default_factory=dict)
+    watch_test: bool = False
+    twin: str = ""
+    same_training_as: str = ""
     groups: tuple[str, ...] = ()
     source: str = ""
 
@@ -105,7 +120,7 @@ class Protocol:
                 raise UsageError(
                     f"{what} of protocol {self.name!r} must be one of {', '.join(possible)}, got {value!r}."
                 )
-        unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
+        unknown = sorted((set(self.augmentation) | set(self.copies)) - {*AUGMENTATIONS, "number"})
         if unknown:
             raise UsageError(
                 f"protocol {self.name!r}: unknown augmentation {', '.join(unknown)}. "
@@ -113,6 +128,30 @@ class Protocol:
             )
         if self.batch < 1 or not 0 <= self.label_smoothing < 1:
             raise UsageError(f"protocol {self.name!r}: batch must be at least 1 and label_smoothing in [0, 1).")
+        self._check_split()
+
+    def _check_split(self) -> None:
+        """Refuse a protocol whose split and leak contradict each other."""
+        if self.resplit and (set(self.resplit) != {"test", "selection", "seed"} or not _shares(self.resplit)):
+            raise UsageError(
+                f"protocol {self.name!r}: resplit needs test and selection (shares that leave images for training) and "
+                f"seed, got {dict(self.resplit)!r}."
+            )
+        if (self.leak == "oversample-before-split") != (self.sampling == "oversample-before-split"):
+            raise UsageError(
+                f"protocol {self.name!r}: the sampling and the leak oversample-before-split go together, got sampling "
+                f"{self.sampling!r} with leak {self.leak!r}."
+            )
+        if self.leak in BEFORE_SPLIT and not self.resplit:
+            raise UsageError(f"protocol {self.name!r}: the leak {self.leak} splits anew: give it a resplit.")
+        if self.leak == "augment-before-split" and not self.copies:
+            raise UsageError(f"protocol {self.name!r}: the leak {self.leak} needs copies that it can spread.")
+
+
+def _shares(resplit: Mapping[str, Any]) -> bool:
+    """Tell whether all three splits get some images."""
+    test, selection = float(resplit["test"]), float(resplit["selection"])
+    return test > 0 and selection > 0 and test + selection < 1
 
 
 PROTOCOLS: Registry[Protocol] = Registry("protocol", package="study.protocols.named")

@@ -8,6 +8,9 @@ from typing import Any
 
 from study.protocols.protocol import PhasePlan, Protocol
 
+#: What most protocols do without: left out where it is empty, so that specs keep the hashes they had before it existed.
+_RARE = ("resplit", "copies", "watch_test", "twin", "same_training_as")
+
 
 def resolve(
     protocol: Protocol,
@@ -43,6 +46,7 @@ def resolve(
         if updates is not None and plan.kind in updates:
             total = min(total, updates[plan.kind])
         phases.append(_phase(plan, "all" if random_body else plan.trainable, total, min(per_epoch, total)))
+    rare = {name: getattr(protocol, name) for name in _RARE if getattr(protocol, name)}
     return {
         "name": protocol.name,
         "sampling": protocol.sampling,
@@ -54,7 +58,22 @@ def resolve(
         "leak": protocol.leak,
         "source": protocol.source,
         "phases": phases,
+        **{name: dict(value) if isinstance(value, Mapping) else value for name, value in rare.items()},
     }
+
+
+def companion(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the resolved protocol whose record comes out of the same training as this one's, or None.
+
+    Of the two one chooses its checkpoint on the selection split and the other, the oracle, on the test split.
+    """
+    if not resolved.get("same_training_as"):
+        return None
+    other = {**resolved, "name": resolved["same_training_as"], "same_training_as": resolved["name"]}
+    if resolved["leak"] == "none":
+        return other | {"leak": "checkpoint-on-test", "twin": resolved["name"]}
+    del other["twin"]
+    return other | {"leak": "none"}
 
 
 def _phase(plan: PhasePlan, trainable: str, updates: int, updates_per_epoch: int) -> dict[str, Any]:

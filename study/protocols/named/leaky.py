@@ -1,0 +1,84 @@
+"""Leaky protocols, which let the test split in on purpose to measure what that is worth, and their clean twins."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from study.protocols.named.shared import STANDARD
+from study.protocols.protocol import PhasePlan, Protocol, adam, register
+
+#: All images split anew. On FER-2013 the shares give splits of the official sizes, so that epochs are equally long.
+RESPLIT: Mapping[str, Any] = {"test": 0.1, "selection": 0.1, "seed": 0}
+
+
+def pair(leaky: Protocol, twin: str, **clean: Any) -> None:
+    """Register ``leaky/NAME`` and, with what makes it clean, ``clean-twin/TWIN``."""
+    names = {"name": f"leaky/{leaky.name}", "twin": f"clean-twin/{twin}", "groups": ("leaky",)}
+    register(replace(leaky, **names, watch_test=True), __file__)
+    clean = {"name": f"clean-twin/{twin}", "leak": "none", "groups": ("clean-twins",), "watch_test": True, **clean}
+    register(replace(leaky, **clean), __file__)
+
+
+pair(
+    Protocol(
+        "oversample-before-split",
+        sampling="oversample-before-split",
+        leak="oversample-before-split",
+        resplit=RESPLIT,
+        source="classes made equal by copying images, then split at random",
+    ),
+    "oversample-after-split",
+    sampling="oversample",
+    source="the same images split at random, then classes made equal in the training part",
+)
+pair(
+    Protocol(
+        "augment-before-split",
+        leak="augment-before-split",
+        resplit=RESPLIT,
+        copies={"number": 1, **STANDARD},
+        source="one changed copy of every image, then split at random",
+    ),
+    "augment-after-split",
+    source="the same images split at random, then one changed copy of every image of the training part",
+)
+
+# One training, two records: the weights of the best epoch on the test split, and those of the best on selection.
+pair(
+    Protocol(
+        "checkpoint-on-test",
+        leak="checkpoint-on-test",
+        same_training_as="clean-twin/checkpoint-on-selection",
+        source="shared baseline, one training for two checkpoints: lowest selection loss, and highest test accuracy",
+    ),
+    "checkpoint-on-selection",
+    same_training_as="leaky/checkpoint-on-test",
+)
+register(
+    Protocol(
+        "leaky/test-as-validation",
+        leak="test-as-validation",
+        watch_test=True,
+        twin="clean-twin/checkpoint-on-selection",
+        groups=("leaky",),
+        source="shared baseline with the test split as validation data of checkpoint, stopping and learning rate",
+    ),
+    __file__,
+)
+
+# The notebook that claims 82 %. Its 30 epochs are passes over nine tenths of 62,923 oversampled images, 26,550 updates
+# of 64, which are 59 epochs of FER-2013's 28,709 training images. Its share of test images is taken to be one tenth.
+pair(
+    Protocol(
+        "cnn5-notebook",
+        sampling="oversample-before-split",
+        leak="oversample-before-split",
+        resplit=RESPLIT,
+        custom=(PhasePlan("all", "custom", "all", adam(1e-4), epochs=59, patience=None),),
+        transfer=(PhasePlan("all", "custom", "all", adam(1e-4), epochs=59, patience=None),),
+        source="five-convolution notebook that claims 82 %: RandomOverSampler on all images, then a random split",
+    ),
+    "cnn5-notebook",
+    sampling="oversample",
+    source="the five-convolution notebook with the split before the oversampling",
+)
