@@ -53,6 +53,15 @@ def accuracy(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> 
     return float(np.mean(predicted(probabilities) == labels))
 
 
+def log_loss(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
+    """Return the mean negative logarithm of the true class's probability; nan where probabilities are not finite."""
+    if not np.isfinite(probabilities).all():
+        return float("nan")
+    rows = np.asarray(probabilities, dtype=np.float64)
+    true_class = rows[np.arange(len(labels)), labels] / rows.sum(axis=1)
+    return float(-np.mean(np.log(np.clip(true_class, SMALLEST_PROBABILITY, 1.0))))
+
+
 def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Scores:
     """Score predictions.
 
@@ -77,16 +86,11 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
     precision, recall, f1, _ = precision_recall_fscore_support(
         true, answered, labels=classes, sample_weight=confusion.ravel(), zero_division=0.0
     )
-    loss = float("nan")
-    if np.isfinite(probabilities).all():
-        rows = np.asarray(probabilities, dtype=np.float64)
-        true_class = rows[np.arange(len(labels)), labels] / rows.sum(axis=1)
-        loss = float(-np.mean(np.log(np.clip(true_class, SMALLEST_PROBABILITY, 1.0))))
     return Scores(
         accuracy=float(np.mean(answers == labels)),
         balanced_accuracy=float(recall[present].mean()),
         macro_f1=float(f1[present].mean()),
-        log_loss=loss,
+        log_loss=log_loss(labels, probabilities),
         precision=precision,
         recall=np.where(present, recall, np.nan),
         f1=np.where(present, f1, np.nan),

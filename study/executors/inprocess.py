@@ -6,8 +6,8 @@ from collections.abc import Generator, Sequence
 
 from study.datasets.image_set import ImageSet
 from study.executors import Job, OnEvent
-from study.executors.banners import without_banners
 from study.record import Record
+from study.training.banners import without_banners
 
 
 def run_specs(

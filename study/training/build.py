@@ -95,7 +95,7 @@ def build_network(
             )
         network = Network(entry, keras.Model(images, outputs, name=entry.name.replace("-", "_")), None)
         if weights_source == "file":
-            _load(network.model, weights_path, entry.name)
+            load_weights(network.model, weights_path, entry.name)
         return network
     body = _body(entry, side_px, weights_source, weights_path)
     x = body(preprocess(images, entry.preprocessing, side_px, 3))
@@ -118,11 +118,16 @@ def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Pa
             f"Get {published.file} (md5 {published.md5}) and put it into ~/.keras/models, or give --weights none."
         ) from error
     if weights_source == "file":
-        _load(body, weights_path, entry.name)
+        load_weights(body, weights_path, entry.name)
     return fuse_batch_normalizations(body)
 
 
-def _load(model: Any, path: Path | None, name: str) -> None:
+def load_weights(model: Any, path: Path | None, name: str) -> None:
+    """Load a weights file into a model.
+
+    Raises:
+        WeightsError: the file is missing or does not fit.
+    """
     if path is None or not path.is_file():
         raise WeightsError(f"the weights file of {name} is missing: {path}.")
     try:

@@ -16,7 +16,7 @@ from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.errors import UsageError
 from study.executors import MODULES, Job, get_executor
-from study.executors.banners import without_banners
+from study.training.banners import without_banners
 from study.executors.image_transfer import pack, unpack
 from study.executors.process import run_on_processes
 from study.grid import Choices, read_grid, resolve_specs, select_pairs

@@ -1,0 +1,111 @@
+"""Which run is used: the best of a study on its selection split, or the one that is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from study.analysis.metrics import accuracy, log_loss
+from study.analysis.recipes import is_leaky
+from study.errors import UsageError, WeightsError, unknown_name
+from study.record import Record
+from study.serving.artifacts import find_exports
+from study.serving.retraining import retrain_command
+from study.store import Store, studies
+
+#: Keys that a message lists at most.
+MOST_LISTED = 12
+
+
+def open_study(results: str | Path, study: str | None = None) -> Store:
+    """Return the store of the study to use.
+
+    Without a name: the only study that holds a usable model (weights or exports are outside git, so a fresh checkout's
+    committed studies hold none); where none does, the only study there is.
+
+    Raises:
+        UsageError: an unknown study, none at all, or several to choose from.
+    """
+    found = studies(results)
+    if study is not None:
+        if study not in found:
+            raise unknown_name("study", study, found)
+        return Store(results, study)
+    if not found:
+        raise UsageError(f"there is no study in {results}/: train one with `make study`, or give --results FOLDER.")
+    usable = [name for name in found if _holds_a_model(Store(results, name))]
+    choice = usable or found
+    if len(choice) > 1:
+        what = "several studies have trained models" if usable else "no study has its weights here"
+        raise UsageError(f"{what}: give --study NAME, one of {', '.join(choice)}.")
+    return Store(results, choice[0])
+
+
+def choose_run(store: Store, key: str | None = None) -> Record:
+    """Return a done run of a study, without arrays.
+
+    Args:
+        store: The study's records.
+        key: A run key, or a part of one that fits a single run. None for the run with the best selection accuracy,
+            then the lowest selection loss, then the first by model, protocol and seed. Leaky runs and runs that kept no
+            weights (imported predictions) are only used when named.
+
+    Raises:
+        UsageError: no run fits, or several do.
+        StoreError: a record that cannot be read.
+    """
+    done = [record for record in store.records() if record.status == "done"]
+    if key is not None:
+        return _named(store, done, key)
+    ranked = [record for record in done if record.weights_file and not is_leaky(record)]
+    if not ranked:
+        raise UsageError(
+            f"study {store.study} has no finished run to use ({len(done)} done, leaky and imported ones not counted): "
+            "train one with `study run`, or name one with --run KEY."
+        )
+    return min(ranked, key=lambda record: _rank(store, record)) if len(ranked) > 1 else ranked[0]
+
+
+def weights_of(store: Store, record: Record) -> Path:
+    """Return the weights file of a run.
+
+    Raises:
+        WeightsError: it is missing; the message has the command that trains the run again.
+    """
+    path = store.weights_path(record.spec)
+    if not path.is_file():
+        raise WeightsError(
+            f"the weights of {record.key} are not here (they stay outside git): train this run again with "
+            f"`{retrain_command(store, record)}`."
+        )
+    return path
+
+
+def _named(store: Store, done: Sequence[Record], key: str) -> Record:
+    """Return the run whose key is, starts with or contains ``key``: the first of these that any run fits."""
+    for fits in (str.__eq__, str.startswith, str.__contains__):
+        found = [record for record in done if fits(record.key, key)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f"--run {key!r} fits {len(found)} runs of study {store.study}: {_listed(found)}.")
+    raise UsageError(f"--run {key!r} fits no finished run of study {store.study}: {_listed(done) or 'it has none'}.")
+
+
+def _rank(store: Store, record: Record) -> tuple[float, float]:
+    arrays = store.load_arrays(record).arrays
+    labels, probabilities = arrays["selection_labels"], arrays["selection_probabilities"]
+    return (-accuracy(labels, probabilities), log_loss(labels, probabilities))
+
+
+def _holds_a_model(store: Store) -> bool:
+    return any(
+        store.weights_path(record.spec).is_file() or find_exports(store, record)
+        for record in store.records()
+        if record.status == "done"
+    )
+
+
+def _listed(records: Sequence[Record]) -> str:
+    more = f" and {len(records) - MOST_LISTED} more" if len(records) > MOST_LISTED else ""
+    return ", ".join(record.key for record in records[:MOST_LISTED]) + more
