@@ -75,6 +75,8 @@ class PlainDisplay:
         if event["kind"] == "epoch":
             # Predictions at the end take a while too, so a run is never full before its record is there.
             self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
+        elif event["kind"] == "note":
+            self.line(f"{run_name(spec)}: {event['text']}")
 
     def on_record(self, record: Record) -> None:
         """Take the record of a run that has ended."""

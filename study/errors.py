@@ -23,7 +23,7 @@ class StoreError(StudyError):
 
 
 class WriteError(StoreError):
-    """A place that takes no more files: a full disk, a folder without permission. Whatever is stored there stays whole."""
+    """A place that takes no more files: a full disk, a folder without permission. What is stored there stays whole."""
 
 
 class WeightsError(StudyError):

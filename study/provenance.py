@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -58,20 +59,28 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@functools.cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on, as far as they are installed."""
+    return dict(_versions())
+
+
 def provenance(threads: int | None = None) -> dict[str, Any]:
     """Return what is known about the code and the machine, as JSON data; ``threads`` defaults to the usable cores."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return {
         "study": importlib.metadata.version("facial-emotion-study") if _installed() else "source",
         "commit": commit(),
         "code": code_hash(),
         "python": platform.python_version(),
-        "versions": versions,
+        "versions": versions(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "threads": threads or usable_cores(),

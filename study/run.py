@@ -179,6 +179,7 @@ def execute_plan(
     """Execute the open runs and store every record as it comes; on Ctrl-C or SIGTERM say how to resume."""
     from study.display import make_display
     from study.executors import Job
+    from study.training.checkpoint import discard
 
     if not plan.open:
         return
@@ -196,7 +197,10 @@ def execute_plan(
             records = run_specs(jobs, image_set, workers=workers, plugins=given.plugins, on_event=display.on_event)
             with contextlib.closing(records):
                 for record in records:
-                    display.on_record(store.keep(record))
+                    kept = store.keep(record)
+                    if kept.status == "done":
+                        discard(store.checkpoint_folder(kept.spec))
+                    display.on_record(kept)
     except KeyboardInterrupt:
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from study.protocols import PROTOCOLS, Protocol, resolve
 from study.record import PREDICTIONS
 from study.registry import load_plugin
 from study.spec import Spec
+from study.training.checkpoint import Checkpoint, checkpoints
 from study.training.loop import mean_loss
 
 
@@ -79,7 +81,7 @@ def test_a_run_leaves_a_whole_record(done, faces):
     assert record.cost["macs"] > 0 and record.cost["latency_single_ms"] > 0 and record.cost["peak_memory_mb"] > 0
     assert record.timing["wall_s"] >= record.timing["train_s"] > 0
     assert record.contamination["leaky"] is False and record.provenance["code"]
-    assert (folder / "w.weights.h5").is_file() and not (folder / "c").exists(), "weights stay, checkpoints go"
+    assert (folder / "w.weights.h5").is_file() and len(checkpoints(folder / "c")) == 2, "until the record is stored"
     assert [event["kind"] for event in events] == ["phase", "epoch", "epoch", "epoch", "predict"]
 
 
@@ -137,9 +139,36 @@ def test_an_interrupted_run_resumes_to_the_same_record(done, faces, tmp_path, af
     assert all(np.array_equal(record.arrays[name], done[0].arrays[name]) for name in PREDICTIONS)
 
 
-def test_a_damaged_checkpoint_is_trained_over(done, faces, tmp_path):
-    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 not a checkpoint")
-    record = execute(spec_for(faces), faces, checkpoint_folder=tmp_path)
+def test_a_run_killed_after_its_training_only_predicts_again(done, faces, tmp_path):
+    """The record is stored after the run has ended: what lies between must not cost the training."""
+    shutil.copytree(done[2] / "c", tmp_path / "c")
+    seen = []
+    record = execute(spec_for(faces), faces, checkpoint_folder=tmp_path / "c", progress=seen.append)
+    assert [event["kind"] for event in seen] == ["phase", "predict"]
+    assert without_times(record) == without_times(done[0])
+    assert all(np.array_equal(record.arrays[name], done[0].arrays[name]) for name in PREDICTIONS)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_damaged_checkpoints_cost_epochs_and_not_the_result(done, faces, tmp_path, count):
+    shutil.copytree(done[2] / "c", tmp_path / "c")
+    for path in checkpoints(tmp_path / "c")[-count:]:
+        path.write_bytes(path.read_bytes()[:-1])
+    seen = []
+    record = execute(spec_for(faces), faces, checkpoint_folder=tmp_path / "c", progress=seen.append)
+    assert sum(event["kind"] == "note" for event in seen) == count
+    assert [event["epoch"] for event in seen if event["kind"] == "epoch"] == ([2] if count == 1 else [0, 1, 2])
+    assert all(np.array_equal(record.arrays[name], done[0].arrays[name]) for name in PREDICTIONS)
+
+
+def test_a_checkpoint_of_another_network_is_not_used(done, faces, tmp_path):
+    """A plugin that was changed without a new version has the same run key."""
+    state, arrays = Checkpoint(done[2] / "c", spec_for(faces).key).load()
+    arrays["weights"] = [np.zeros((2, 2), np.float32)]
+    Checkpoint(tmp_path, spec_for(faces).key).save(state, arrays)
+    seen = []
+    record = execute(spec_for(faces), faces, checkpoint_folder=tmp_path, progress=seen.append)
+    assert record.status == "done" and "does not fit" in seen[0]["text"]
     assert np.array_equal(record.arrays["test_probabilities"], done[0].arrays["test_probabilities"])
 
 

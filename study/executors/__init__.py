@@ -17,7 +17,7 @@ from study.spec import Spec
 MODULES = {"inprocess": "study.executors.inprocess", "process": "study.executors.process"}
 
 #: What an executor reports while runs are going on: the run's spec and one event of ``study.execute.execute``
-#: (``kind`` ``start``, ``phase``, ``epoch`` or ``predict``).
+#: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``).
 OnEvent = Callable[[Spec, Mapping[str, Any]], None]
 
 

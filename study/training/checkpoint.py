@@ -1,8 +1,11 @@
-"""Checkpoint: all that an interrupted run needs, written whole at epoch boundaries."""
+"""Checkpoint: all that an interrupted run needs, written whole at epoch boundaries, checked when it is read."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,52 +13,132 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.files import write_atomically
+from study.files import replacing, set_aside
+from study.provenance import code_hash, versions
+from study.spec import content_hash
 
-FILE = "checkpoint.npz"
+SUFFIX = ".checkpoint"
+#: The newest and the one before it, for when the newest cannot be read.
+KEPT = 2
+#: Length of a file's first line: 64 hex digits and its end.
+DIGEST = 65
+
+Arrays = Mapping[str, list[NDArray[Any]]]
 
 
 class Checkpoint:
-    """Weights, optimizer, best weights and schedule states of one run in one file.
+    """Weights, optimizer, best weights and schedule states of one run; each save is one file, the last two are kept.
+
+    A file is one line with the sha256 of the rest, one line of JSON (run key, what code made it, state, the arrays'
+    names, types and shapes), then the arrays' bytes.
 
     Args:
-        folder: Where to keep it; None keeps nothing.
+        folder: Where to keep them, a folder of this run alone; None keeps nothing.
         key: The run key; a checkpoint of another run is ignored.
+
+    Attributes:
+        notes: One line for a person on each checkpoint that ``load`` could not use.
     """
 
     def __init__(self, folder: Path | None, key: str) -> None:
-        self.path = folder / FILE if folder else None
+        self.folder = folder
         self.key = key
+        self.notes: list[str] = []
 
-    def save(self, state: Mapping[str, Any], arrays: Mapping[str, list[NDArray[Any]]]) -> None:
-        """Write the state (JSON data) and the named lists of arrays, replacing the previous checkpoint when whole."""
-        if self.path is None:
+    def save(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        """Write the state (JSON data) and the named lists of arrays as a new file; then drop all but the last two.
+
+        Raises:
+            WriteError: the folder cannot be written or the disk is full; earlier checkpoints stay.
+        """
+        if self.folder is None:
             return
-        import io
-
-        flat = {f"{name}/{number:04d}": array for name, group in arrays.items() for number, array in enumerate(group)}
-        text = json.dumps({"key": self.key, "state": state}).encode()
-        buffer = io.BytesIO()
-        np.savez(buffer, state=np.frombuffer(text, np.uint8), **flat)  # type: ignore[arg-type]
-        write_atomically(self.path, buffer.getvalue())
+        flat = [(name, np.asarray(array, order="C")) for name, group in arrays.items() for array in group]
+        about = {
+            "key": self.key,
+            "made_by": _made_by(),
+            "state": state,
+            "groups": list(arrays),
+            "arrays": [[name, array.dtype.str, array.shape] for name, array in flat],
+        }
+        parts = [json.dumps(about).encode() + b"\n", *(array.reshape(-1).view(np.uint8).data for _, array in flat)]
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        earlier = checkpoints(self.folder)
+        number = _number(earlier[-1]) + 1 if earlier else 0
+        with replacing(self.folder / f"{number:06d}{SUFFIX}") as temporary, temporary.open("xb") as file:
+            file.write(digest.hexdigest().encode() + b"\n")
+            for part in parts:
+                file.write(part)
+        for path in earlier[: 1 - KEPT]:
+            path.unlink(missing_ok=True)
 
     def load(self) -> tuple[dict[str, Any], dict[str, list[NDArray[Any]]]] | None:
-        """Return state and arrays, or None where there is no checkpoint of this run that can be read."""
-        if self.path is None or not self.path.is_file():
-            return None
-        try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                content = json.loads(archive["state"].tobytes())
-                arrays: dict[str, list[NDArray[Any]]] = {}
-                for name in sorted(set(archive.files) - {"state"}):
-                    arrays.setdefault(name.split("/")[0], []).append(archive[name])
-        except Exception:  # damaged in any way: training from the start is always right
-            return None
-        return (content["state"], arrays) if content["key"] == self.key else None
+        """Return state and arrays of the newest checkpoint that is whole, or None; damaged ones are set aside.
 
-    def remove(self) -> None:
-        """Delete the checkpoint of a run that has ended."""
-        if self.path is not None and self.path.is_file():
-            self.path.unlink()
-            if not any(self.path.parent.iterdir()):
-                self.path.parent.rmdir()
+        Raises:
+            WriteError: a damaged file cannot be renamed.
+        """
+        for path in reversed(checkpoints(self.folder) if self.folder else []):
+            try:
+                about, arrays = _read(path)
+            except (OSError, ValueError) as error:
+                self.refuse(path, f"is damaged ({error})")
+                continue
+            if about["key"] != self.key:
+                self.refuse(path, "belongs to another run")
+            elif about["made_by"] != _made_by():
+                self.refuse(path, "was made by other code or other versions of its libraries")
+            else:
+                return about["state"], arrays
+        return None
+
+    def refuse(self, path: Path | None = None, why: str = "does not fit the network") -> None:
+        """Set a checkpoint aside, by default the newest one, and note why it cannot be used."""
+        for one in [path] if path else checkpoints(self.folder)[-1:] if self.folder else []:
+            rest = "the one before it is tried" if checkpoints(self.folder)[:-1] else "training starts over"
+            self.notes.append(f"checkpoint {_number(one)} {why}: set aside as {set_aside(one).name}; {rest}")
+
+
+def checkpoints(folder: Path | None) -> list[Path]:
+    """Return the checkpoints in a run's folder, oldest first."""
+    return sorted(folder.glob(f"[0-9]*{SUFFIX}")) if folder else []
+
+
+def discard(folder: Path) -> None:
+    """Delete the checkpoints of a run whose record is stored; what was set aside stays."""
+    for path in checkpoints(folder):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not there, or something else lies in it
+        folder.rmdir()
+
+
+def _number(path: Path) -> int:
+    return int(path.name.removesuffix(SUFFIX))
+
+
+def _made_by() -> str:
+    """Return a hash of what decides how training goes on: with another, the result would be of neither code."""
+    return content_hash([code_hash(), versions()])
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, list[NDArray[Any]]]]:
+    """Return manifest and arrays of a file.
+
+    Raises:
+        ValueError: the content is not what was written.
+        OSError: it cannot be read.
+    """
+    data = path.read_bytes()
+    if hashlib.sha256(memoryview(data)[DIGEST:]).hexdigest().encode() + b"\n" != data[:DIGEST]:
+        raise ValueError("its sha256 differs")
+    end = data.index(b"\n", DIGEST)
+    about: dict[str, Any] = json.loads(data[DIGEST:end])
+    arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in about["groups"]}
+    start = end + 1
+    for name, kind, shape in about["arrays"]:
+        array = np.frombuffer(data, kind, math.prod(shape), start).reshape(shape).copy()
+        start += array.nbytes
+        arrays[name].append(array)
+    return about, arrays

@@ -19,6 +19,7 @@ from study.training.features import FeatureCache, fixed, head
 from study.training.feed import Feed
 from study.training.predict import Predictor
 from study.training.steps import Steps
+from study.training.watch import Watch
 
 #: Probabilities are kept this far from zero in the selection loss, as in Keras.
 EPSILON = 1e-7
@@ -80,8 +81,9 @@ class Training:
         seed: Seed of the run.
         predictor: Inference with the network.
         checkpoint: Where to resume from and to save to.
-        progress: Called with events ``phase`` and ``epoch``.
+        progress: Called with events ``phase``, ``epoch`` and ``note`` (a line for a person).
         features: Where features of a frozen body come from.
+        watch: Looks at the test split after every epoch, where the protocol declares that.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Training:
         checkpoint: Checkpoint,
         progress: Progress,
         features: FeatureCache,
+        watch: Watch | None = None,
     ) -> None:
         self.network = network
         self.feed = feed
@@ -107,6 +110,7 @@ class Training:
         self.subject = self.whole = Subject(network.model, feed, predictor, selection_images)
         self.checkpoint = checkpoint
         self.progress = progress
+        self.watch = watch
         self.history: list[dict[str, Any]] = []
         self.best: list[NDArray[Any]] = []
         self.best_epoch = -1
@@ -116,7 +120,7 @@ class Training:
     def run(self) -> None:
         """Train every phase; afterwards the network holds the weights of the best epoch of the last phase that ran.
 
-        Each phase starts from the best weights of the one before.
+        Each phase starts from the best weights of the one before. The last checkpoint stays until the record is stored.
 
         Raises:
             TrainingError: the loss is no finite number.
@@ -124,7 +128,6 @@ class Training:
         first, resumed = self._resume()
         for number in range(first, len(self.phases)):
             self._phase(number, resumed if number == first else None)
-        self.checkpoint.remove()
 
     def _phase(self, number: int, resumed: dict[str, Any] | None) -> None:
         phase = self.phases[number]
@@ -142,6 +145,8 @@ class Training:
             count = min(phase["updates_per_epoch"], phase["updates"] - done)
             rate = scheduled_rate(phase, done) * (plateau.scale if plateau else 1.0)
             row = self._epoch(phase["name"], rate, count)
+            if self.watch:
+                self.watch.look(row["epoch"], self._weights)
             done += count
             if stopping.update(row["epoch"], row["selection_loss"]):
                 self.best, self.best_epoch = self._weights(), row["epoch"]
@@ -253,20 +258,29 @@ class Training:
                 "history": self.history,
                 "best_epoch": self.best_epoch,
                 "stopped": self.stopped,
+                "watch": self.watch.state() if self.watch else {},
             },
             {
                 "weights": self._weights(),
                 "best": self.best,
                 "optimizer": [np.asarray(variable) for variable in self.subject.model.optimizer.variables],
+                **(self.watch.arrays() if self.watch else {}),
             },
         )
 
     def _resume(self) -> tuple[int, dict[str, Any] | None]:
         found = self.checkpoint.load()
+        while found is not None and [a.shape for a in found[1]["weights"]] != [a.shape for a in self._weights()]:
+            self.checkpoint.refuse()  # a plugin's network that was changed
+            found = self.checkpoint.load()
+        for note in self.checkpoint.notes:
+            self.progress({"kind": "note", "text": note})
         if found is None:
             return 0, None
         saved, arrays = found
         self.history, self.best_epoch, self.stopped = saved["history"], saved["best_epoch"], saved["stopped"]
         self.best = arrays["best"]
         self._set_weights(arrays["weights"])
+        if self.watch:
+            self.watch.restore(saved["watch"], arrays)
         return saved["phase"], {**saved, "optimizer": arrays["optimizer"]}
