@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.datasets.cache import default_dir
-from study.datasets.contamination import measure
+from study.datasets.contamination import guard_run, measure_run
+from study.datasets.division import Division, divide
 from study.datasets.image_set import ImageSet
 from study.errors import StudyError, UsageError
 from study.models.entry import MODELS
+from study.protocols.resolve import companion
 from study.provenance import peak_memory_mb, provenance
 from study.record import Record
 from study.registry import load_plugin
 from study.spec import Spec, derive_seed
 from study.training.backend import prepare_backend
-from study.training.loop import Progress
+from study.training.loop import Progress, Training
 
 TRACEBACK_CHARACTERS = 4000
 
@@ -51,12 +54,13 @@ def execute(
         threads: Threads of the backend, where it is not yet started.
 
     Returns:
-        The record with predictions; status ``failed`` with reason and traceback where anything but an interrupt
-        happened.
+        The record with predictions, and with its companion where one training makes two records; status ``failed``
+        with reason and traceback where anything but an interrupt happened.
     """
     started = provenance(threads)
     clock, processor = time.perf_counter(), time.process_time()
     card = image_set.card()
+    division: Division | None = None
     try:
         for plugin in plugins:
             load_plugin(plugin)
@@ -65,7 +69,11 @@ def execute(
                 f"the spec is for dataset {spec.dataset['name']} ({spec.dataset['fingerprint'][:12]}), the images are "
                 f"{image_set.name} ({image_set.fingerprint[:12]})."
             )
-        result = _run(spec, image_set, weights_path, keep_weights, checkpoint_folder, progress, threads)
+        division = divide(image_set, spec.protocol)
+        guard_run(image_set, division, spec.protocol["leak"] != "none")
+        result, other = _run(
+            spec, image_set, division, weights_path, keep_weights, checkpoint_folder, progress, threads
+        )
     except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
         return Record(
@@ -75,43 +83,52 @@ def execute(
             reason=(reason.strip().splitlines() or ["unknown"])[0],
             traceback=_without_paths(traceback.format_exc())[-TRACEBACK_CHARACTERS:],
             timing={"wall_s": time.perf_counter() - clock, "cpu_s": time.process_time() - processor},
-            contamination=contamination(image_set, spec),
+            **(_split_facts(image_set, division, spec) if division else {}),
             provenance=started,
         )
     result["timing"] |= {"wall_s": time.perf_counter() - clock, "cpu_s": time.process_time() - processor}
     result["cost"]["peak_memory_mb"] = peak_memory_mb()
-    return Record(
+    record = Record(
         spec=spec,
         status="done",
         dataset=card,
-        contamination=contamination(image_set, spec),
         provenance=started,
         weights_file=keep_weights.name if keep_weights else "",
+        **_split_facts(image_set, division, spec),
         **result,
     )
+    same_training = companion(spec.protocol)
+    if same_training is None:
+        return record
+    sibling = replace(spec, protocol=same_training)
+    facts = _split_facts(image_set, divide(image_set, same_training), sibling)
+    return replace(record, companions=(replace(record, spec=sibling, weights_file="", **facts, **other),))
 
 
 def contamination(image_set: ImageSet, spec: Spec) -> dict[str, Any]:
-    """Return what the run's training and choices saw of the test split: by id, by identical content, by selection."""
-    shared = measure(image_set)
+    """Return what a run's training and choices see of its test split: by id, by identical content, by selection."""
+    return measure_run(image_set, divide(image_set, spec.protocol), spec.protocol["leak"] != "none")
+
+
+def _split_facts(image_set: ImageSet, division: Division, spec: Spec) -> dict[str, Any]:
+    """Return the record's fields on the splits that the run used."""
     return {
-        "trained_on_test_ids": shared.ids["test in train"],
-        "test_copies_in_train": shared.images["test in train"],
-        "selection_copies_in_train": shared.images["selection in train"],
-        "selected_on_test": False,
-        "leaky": spec.protocol["leak"] != "none",
+        "contamination": measure_run(image_set, division, spec.protocol["leak"] != "none"),
+        "division": division.describe(image_set),
     }
 
 
 def _run(
     spec: Spec,
     image_set: ImageSet,
+    division: Division,
     weights_path: Path | None,
     keep_weights: Path | None,
     checkpoint_folder: Path | None,
     progress: Progress,
     threads: int | None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the record's fields on the training, and what differs from them in the record of the same training."""
     prepare_backend(spec.backend, threads)
     import keras
 
@@ -120,8 +137,9 @@ def _run(
     from study.training.cost import latency, macs, parameters
     from study.training.features import FeatureCache
     from study.training.feed import Feed
-    from study.training.loop import Training
     from study.training.predict import Predictor
+    from study.training.scoring import Scoring
+    from study.training.watch import Watch
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(derive_seed(spec.seed, "initial weights"))
@@ -142,59 +160,76 @@ def _run(
             weights_path=weights_path,
         )
         predictor = Predictor(network.model)
-        selection, test = image_set.indices("selection"), image_set.indices("test")
-        labels = image_set.labels
-        selection_images = np.ascontiguousarray(image_set.images[selection])
-        feed = Feed(
-            image_set.images, labels, image_set.indices("train"), len(image_set.classes), spec.protocol, spec.seed
-        )
+        images, labels = _samples(image_set, spec.protocol)
+        scoring = Scoring(image_set, division, images, labels, predictor)
+        watch = None
+        if spec.protocol.get("watch_test"):
+            watch = Watch(predictor, scoring.test, labels[division.scored], "same_training_as" in spec.protocol)
         training = Training(
             network,
-            feed,
-            selection_images,
-            labels[selection],
+            Feed(images, labels, division.train, len(image_set.classes), spec.protocol, spec.seed),
+            scoring.selection,
+            labels[division.selection],
             spec.protocol,
             spec.seed,
             predictor,
             Checkpoint(checkpoint_folder, spec.key),
             progress,
             FeatureCache(default_dir() / "features", f"{spec.precision} {spec.backend} {keras.__version__}"),
+            watch,
         )
         training.run()
         progress(
             {"kind": "predict", "phase": "predict", "epoch": len(training.history), "epochs": len(training.history)}
         )
         start = time.perf_counter()
-        arrays: dict[str, NDArray[Any]] = {"selection_labels": labels[selection], "test_labels": labels[test]}
-        for name, images in (("selection", selection_images), ("test", image_set.images[test])):
-            arrays[f"{name}_probabilities"] = predictor(images)
-            arrays[f"{name}_flipped"] = predictor(images, mirrored=True)
+        by_epoch = watch.by_epoch() if watch else {}
+        found = {"none": _outcome(training, training.best_epoch) | {"arrays": scoring.arrays() | by_epoch}}
         predict_s = time.perf_counter() - start
+        if watch and watch.keep_best:
+            chosen = training.best
+            network.model.set_weights(watch.best)
+            found["checkpoint-on-test"] = _outcome(training, watch.best_epoch) | {"arrays": scoring.arrays() | by_epoch}
+            if spec.protocol["leak"] == "none":
+                network.model.set_weights(chosen)
         if keep_weights is not None:
             save_weights(network.model, keep_weights)
+        mine = found.pop(spec.protocol["leak"] if len(found) > 1 else "none")
         train_s = sum(row["train_s"] for row in training.history)
         updates = training.history[-1]["updates"]
-        return {
+        result = {
             "history": training.history,
-            "outcome": {
-                "best_epoch": training.best_epoch,
-                "stopped": training.stopped,
-                "converged": training.best_epoch < len(training.history) - 1,
-            },
             "timing": {
                 "train_s": train_s,
                 "train_images_per_s": updates * spec.protocol["batch"] / train_s,
-                "predict_images_per_s": 2 * (len(selection) + len(test)) / predict_s,
+                "predict_images_per_s": scoring.predicted_images / predict_s,
             },
             "cost": {
                 "parameters": parameters(network.model),
                 "macs": macs(network.model),
                 **latency(predictor, image_set.image_shape),
             },
-            "arrays": arrays,
         }
+        return result | mine, next(iter(found.values()), {})
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+def _samples(image_set: ImageSet, protocol: Mapping[str, Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return images and labels as a division counts them: the image set's, then each changed copy's."""
+    from study.training.copies import with_copies
+
+    copies = protocol.get("copies")
+    if not copies:
+        return image_set.images, image_set.labels
+    images = with_copies(image_set.images, copies, protocol.get("resplit", {}).get("seed", 0))
+    return images, np.tile(image_set.labels, 1 + int(copies["number"]))
+
+
+def _outcome(training: Training, best_epoch: int) -> dict[str, Any]:
+    """Return the outcome of keeping an epoch's weights, as the record's field."""
+    converged = best_epoch < len(training.history) - 1
+    return {"outcome": {"best_epoch": best_epoch, "stopped": training.stopped, "converged": converged}}
 
 
 def save_weights(model: Any, path: Path) -> None:

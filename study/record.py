@@ -41,10 +41,19 @@ class Record:
             ``latency_batch_ms``, ``latency_batch_size``, ``peak_memory_mb``.
         contamination: ``trained_on_test_ids``, ``test_copies_in_train``, ``selection_copies_in_train`` (images),
             ``selected_on_test`` (bool), ``leaky`` (bool).
+        division: The three splits that the run used: ``source`` (a sentence), ``counts`` (samples per class) and
+            ``hashes`` of each, ``own_test`` (whether the predictions are on the image set's own test split). Empty in
+            records from before it was kept: the image set's own.
         provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
         weights_file: Name of the weights file beside the record, empty where none was kept.
         predictions_sha256: sha256 of the array file; empty without predictions.
-        arrays: The predictions (``PREDICTIONS``); empty until loaded.
+        arrays: The predictions (``PREDICTIONS``); empty until loaded. A split that is not the image set's own brings
+            ``<split>_indices`` (int32, positions in the image set; n more for each changed copy), a test split of that
+            kind ``test_seen`` too (uint8, 1 where the run trained on the image, 2 where on one of identical content,
+            3 both). Runs that watched the test split have ``epoch_answers`` and ``epoch_true``, (epochs, test images);
+            those that copied images before the split ``claim_answers`` and ``claim_labels`` (uint8) and
+            ``claim_indices``: the test split as they would have reported it, copies included.
+        companions: Records that came out of the same training; never stored with this one.
     """
 
     spec: Spec
@@ -57,10 +66,12 @@ class Record:
     timing: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, Any] = field(default_factory=dict)
     contamination: Mapping[str, Any] = field(default_factory=dict)
+    division: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     weights_file: str = ""
     predictions_sha256: str = ""
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
+    companions: tuple[Record, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -71,6 +82,11 @@ class Record:
     def leaky(self) -> bool:
         """True where the run saw or chose on the test split; such runs are marked and never ranked."""
         return bool(self.contamination.get("leaky"))
+
+    @property
+    def on_own_test(self) -> bool:
+        """True where the predictions are on the image set's test split, so that the run compares with all others."""
+        return bool(self.division.get("own_test", True))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data without the arrays."""
@@ -87,6 +103,7 @@ class Record:
             "timing": rounded(self.timing),
             "cost": rounded(self.cost),
             "contamination": rounded(self.contamination),
+            **({"division": dict(self.division)} if self.division else {}),
             "provenance": dict(self.provenance),
             "weights_file": self.weights_file,
             "predictions_sha256": self.predictions_sha256,
@@ -107,8 +124,9 @@ class Record:
             if data["status"] not in STATUSES:
                 raise StoreError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
             spec = Spec.from_json(data["spec"])
-            fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in ("spec", "arrays")}
-            record = cls(spec=spec, **fields)
+            elsewhere = ("spec", "arrays", "companions", "division")
+            fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in elsewhere}
+            record = cls(spec=spec, division=data.get("division", {}), **fields)
             if record.key != data["key"]:
                 raise StoreError(
                     f"{where}: the key must follow from the spec, found {data['key']!r}, expected {record.key!r}."

@@ -1,0 +1,77 @@
+"""Scoring: what a record keeps of a trained network's answers on the splits of its run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.datasets.contamination import seen_in_training
+from study.datasets.division import Division
+from study.datasets.image_set import ImageSet
+from study.training.predict import Predictor
+
+
+class Scoring:
+    """The images that one run is scored on.
+
+    Args:
+        data: The image set.
+        division: The run's splits.
+        images: uint8 (samples, h, w, c), what the division's numbers count: the set's images, then changed copies.
+        labels: int64 (samples,).
+        predictor: Inference with the network as it is when ``arrays`` is called.
+
+    Attributes:
+        selection: uint8, the selection split's images.
+        test: uint8, the scored images.
+    """
+
+    def __init__(
+        self,
+        data: ImageSet,
+        division: Division,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        predictor: Predictor,
+    ) -> None:
+        self.division = division
+        self.predictor = predictor
+        self.selection = np.ascontiguousarray(images[division.selection])
+        self.test = np.ascontiguousarray(images[division.scored])
+        self._labels = {"selection": labels[division.selection], "test": labels[division.scored]}
+        self._fixed = _fixed_arrays(data, division)
+        self._claimed, self._claim = np.zeros((0, *images.shape[1:]), np.uint8), np.zeros(0, np.int64)
+        if not np.array_equal(division.test, division.scored):
+            different, self._claim = np.unique(division.test, return_inverse=True)
+            self._claimed = images[different]
+            self._fixed["claim_indices"] = division.test.astype(np.int32)
+            self._fixed["claim_labels"] = labels[division.test].astype(np.uint8)
+
+    @property
+    def predicted_images(self) -> int:
+        """How many predictions one call of ``arrays`` makes."""
+        return 2 * (len(self.selection) + len(self.test)) + len(self._claimed)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Predict and return the record's arrays (see ``study.record.Record``)."""
+        found: dict[str, NDArray[Any]] = dict(self._fixed)
+        for name, images in (("selection", self.selection), ("test", self.test)):
+            found[f"{name}_labels"] = self._labels[name]
+            found[f"{name}_probabilities"] = self.predictor(images)
+            found[f"{name}_flipped"] = self.predictor(images, mirrored=True)
+        if len(self._claimed):
+            found["claim_answers"] = self.predictor(self._claimed).argmax(axis=1).astype(np.uint8)[self._claim]
+        return found
+
+
+def _fixed_arrays(data: ImageSet, division: Division) -> dict[str, NDArray[Any]]:
+    """Return where the scored images are in the set and what training saw of them, where the split is not the set's."""
+    found: dict[str, NDArray[Any]] = {}
+    if not np.array_equal(division.selection, data.indices("selection")):
+        found["selection_indices"] = division.selection.astype(np.int32)
+    if not np.array_equal(division.scored, data.indices("test")):
+        found["test_indices"] = division.scored.astype(np.int32)
+        found["test_seen"] = seen_in_training(data, division)
+    return found
