@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from study.datasets.image_set import ImageSet
 from study.grid import PlannedSpec
 from study.protocols.budgets import Speed
+from study.protocols.resolve import companion
 from study.provenance import code_hash
 from study.record import Record
 from study.spec import Spec
@@ -31,12 +32,14 @@ class PlannedRun:
         record: What an earlier start left, or None.
         estimate_s: About how long the run takes if nothing stops early.
         changed: True where it was done by other code than today's.
+        comes_with: Name of the protocol whose open run, earlier in the plan, leaves this record too; else empty.
     """
 
     planned: PlannedSpec
     record: Record | None
     estimate_s: float
     changed: bool = False
+    comes_with: str = ""
 
     @property
     def spec(self) -> Spec:
@@ -58,7 +61,7 @@ class Plan:
     @property
     def open(self) -> tuple[PlannedRun, ...]:
         """The runs to execute: missing ones, and failed ones once more."""
-        return tuple(run for run in self.runs if run.state != "done")
+        return tuple(run for run in self.runs if run.state != "done" and not run.comes_with)
 
     def seconds_left(self, jobs: int) -> float:
         """Return about how long the open runs take; ``jobs`` of them share the same cores."""
@@ -119,12 +122,19 @@ def make_plan(
     """
     records = [store.find(one.spec) for one in planned]
     seen = _seen_speeds([record for record in records if record], recorded)
-    runs = []
+    runs: list[PlannedRun] = []
+    trained: set[str] = set()
     for one, record in zip(planned, records, strict=True):
         speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model["name"])
         speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
         changed = record is not None and record.status == "done" and record.provenance.get("code") != code_hash()
-        runs.append(PlannedRun(one, record, estimate_s(one.spec, image_set, speed), changed))
+        run = PlannedRun(one, record, estimate_s(one.spec, image_set, speed), changed)
+        same_training = companion(one.spec.protocol)
+        if run.state != "done" and same_training:
+            if replace(one.spec, protocol=same_training).key in trained:
+                run = replace(run, estimate_s=0.0, comes_with=same_training["name"])
+            trained.add(one.spec.key)
+        runs.append(run)
     return Plan(tuple(runs))
 
 
@@ -190,7 +200,9 @@ def _seen_speeds(records: Iterable[Record], speeds: Mapping[str, Speed]) -> dict
 
 
 def _states(runs: Sequence[PlannedRun]) -> str:
-    counts = Counter(f"{run.state} (code changed since)" if run.changed else run.state for run in runs)
+    marks = {True: " (code changed since)", False: ""}
+    notes = (f" (comes with {run.comes_with})" if run.comes_with else marks[run.changed] for run in runs)
+    counts = Counter(f"{run.state}{note}" for run, note in zip(runs, notes, strict=True))
     if len(runs) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {state}" for state, count in counts.items())

@@ -86,3 +86,24 @@ def test_done_runs_correct_the_estimate(faces: ImageSet, tmp_path: Path) -> None
 )
 def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+ORACLE, TWIN = "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-selection"
+
+
+def pair_of(faces: ImageSet, *protocols: str) -> list[PlannedSpec]:
+    pairs = select_pairs(read_grid("leakage"), ("cnn3",), protocols)
+    return resolve_specs(pairs, Choices(read_budget("demo"), weights="none"), faces)
+
+
+def test_two_records_of_one_training_are_trained_once(faces: ImageSet, tmp_path: Path) -> None:
+    made = plan(faces, Store(tmp_path, "s"), pair_of(faces, ORACLE, TWIN))
+    assert [run.spec.protocol["name"] for run in made.open] == [ORACLE]
+    assert f"missing (comes with {ORACLE})" in "\n".join(made.lines(1))
+    assert len(plan(faces, Store(tmp_path, "s"), pair_of(faces, TWIN)).open) == 1, "and by itself where it is alone"
+
+
+def test_a_record_that_was_lost_is_trained_again(faces: ImageSet, tmp_path: Path) -> None:
+    store, planned = Store(tmp_path, "s"), pair_of(faces, ORACLE, TWIN)
+    store.keep(done_record(planned[0].spec, faces))
+    assert [run.spec for run in plan(faces, store, planned).open] == [planned[1].spec]
