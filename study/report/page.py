@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from study.report.figures.pareto import pareto_picture
 from study.report.figures.picture import Picture
 from study.report.figures.ranking import ranking_picture
 from study.report.figures.reliability import reliability_picture
+from study.report.reproduce import commands
 from study.report.tables import inference, results, runs, setup
 from study.report.tables.table import Table
 from study.report.wording import code, escape, listed, percent, plural, ranges
@@ -203,31 +203,9 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "many_pairs": inference.MOST_PAIRS,
         "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
         "leaky": any(standing.rank is None for standing in data.standings),
-        "commands": _commands(data),
+        "commands": commands(data),
         "confusion_names": [run.record.key for run in data.runs],
     }
-
-
-def _commands(data: StudyData) -> list[str]:
-    """Return the command that trains what the study holds, and the one that checks the report."""
-    records = data.records
-    source = "synthetic" if data.card.get("drawn") else "PATH"
-    words = ["study", "run", "--data", source, "--study", data.study]
-    words += ["--models", ",".join(dict.fromkeys(record.spec.model["name"] for record in records))]
-    words += ["--protocols", ",".join(dict.fromkeys(record.spec.protocol["name"] for record in records))]
-    words += ["--seeds", ",".join(map(str, data.seeds))]
-    budgets = sorted({record.spec.budget for record in records})
-    if len(budgets) == 1:
-        words += ["--budget", budgets[0]]
-    precisions = sorted({record.spec.precision for record in records})
-    if len(precisions) == 1:
-        words += ["--precision", precisions[0]]
-    sources = {record.spec.weights["source"] for record in records if record.spec.model.get("family") == "transfer"}
-    if len(sources) == 1 and sources <= {"none", "imagenet"}:
-        words += ["--weights", *sources]
-    margin = f"{100 * data.found.margin:g}" if data.found else f"{100 * MARGIN:g}"
-    report = ["study", "report", data.study, "--margin", margin]
-    return [shlex.join(words), shlex.join(report), shlex.join([*report[:3], "--check"])]
 
 
 def _render(**names: Any) -> str:

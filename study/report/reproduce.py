@@ -1,0 +1,69 @@
+"""Reproduce: the commands that train what a study holds and check its report."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+
+from study.analysis.equivalence import MARGIN
+from study.record import Record
+from study.report.collect import StudyData
+
+
+def commands(data: StudyData) -> list[str]:
+    """Return ``study run`` for every block of models, protocols and seeds that were run together, then the report."""
+    margin = f"{100 * data.found.margin:g}" if data.found else f"{100 * MARGIN:g}"
+    report = ["study", "report", data.study, "--margin", margin]
+    source = "synthetic" if data.card.get("drawn") else "PATH"
+    runs = [_run(data.study, source, block) for block in blocks(data.records)]
+    return [shlex.join(words) for words in (*runs, report, [*report[:3], "--check"])]
+
+
+def blocks(records: Iterable[Record]) -> list[list[Record]]:
+    """Split records into blocks in which every model was run under every protocol with every seed.
+
+    Recipes with equal seeds and settings are joined: first the protocols of a model, then models with equal protocols.
+    """
+    recipes: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        recipes.setdefault(record.spec.recipe, []).append(record)
+    of_model: dict[tuple[object, ...], list[Record]] = {}
+    for (model, _), runs in recipes.items():
+        of_model.setdefault((model, _seeds(runs), tuple(_settings(runs))), []).extend(runs)
+    joined: dict[tuple[object, ...], list[Record]] = {}
+    for (_, seeds, settings), runs in of_model.items():
+        joined.setdefault((seeds, settings, _names(runs, "protocol")), []).extend(runs)
+    return list(joined.values())
+
+
+def _run(study: str, source: str, block: Sequence[Record]) -> list[str]:
+    seeds = ",".join(map(str, _seeds(block))) + ("," if len(_seeds(block)) == 1 else "")  # "3" would be a count
+    return [
+        *("study", "run", "--data", source, "--study", study),
+        *("--models", ",".join(_names(block, "model")), "--protocols", ",".join(_names(block, "protocol"))),
+        *("--seeds", seeds),
+        *_settings(block),
+    ]
+
+
+def _settings(records: Sequence[Record]) -> list[str]:
+    """Return the flags whose value is one and the same in all records."""
+    specs = [record.spec for record in records]
+    phases = [phase for spec in specs for phase in spec.protocol["phases"]]
+    sources = {spec.weights["source"] for spec in specs if spec.model.get("family") == "transfer"}
+    values: dict[str, set[object]] = {
+        "--budget": {spec.budget for spec in specs},
+        "--epochs": {-(-phase["updates"] // phase["updates_per_epoch"]) for phase in phases},
+        "--side": {spec.side_px for spec in specs},
+        "--precision": {spec.precision for spec in specs},
+        "--weights": sources if sources <= {"none", "imagenet"} else set(),
+    }
+    return [word for flag, found in values.items() if len(found) == 1 for word in (flag, str(*found))]
+
+
+def _seeds(records: Sequence[Record]) -> tuple[int, ...]:
+    return tuple(sorted({record.spec.seed for record in records}))
+
+
+def _names(records: Sequence[Record], what: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(getattr(record.spec, what)["name"] for record in records))
