@@ -13,6 +13,11 @@ from study.errors import StudyError
 OPENCV_LIBRARIES = ("libGL.", "libgthread-2.0.", "libglib-2.0.")
 
 
+def examples(*calls: str) -> str:
+    """Return the epilog of a verb's help: one to three calls, each as it would be typed, up to 76 characters long."""
+    return "\n\n".join(("Examples:", "\n".join(calls)))
+
+
 def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -> None:
     """Run a Typer application, or a command made from one, with the words of the command line; it ends the process."""
     command = typer.main.get_command(app) if isinstance(app, typer.Typer) else app

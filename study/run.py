@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from study import flags
-from study.command import run_app
+from study.command import examples, run_app
 from study.errors import UsageError
 from study.flags import Flags
 
@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "study run --grid smoke",
+        "study run --grid all --data fer2013.csv --budget tonight",
+        "study run --models cnn3,cnn5 --protocols baseline,augment --seeds 3",
+    )
+)
 def main(
     grid: flags.GridFlag = "all",
     data: flags.DataFlag = None,

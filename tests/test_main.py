@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,23 @@ def test_every_verb_is_a_module_with_an_app(verb: str) -> None:
     import typer
 
     assert isinstance(importlib.import_module(module).app, typer.Typer)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_shows_one_to_three_examples_that_call_it_with_flags_it_takes(verb: str) -> None:
+    import typer.main
+
+    command = typer.main.get_command(importlib.import_module(VERBS[verb][0]).app)
+    commands = getattr(command, "commands", {verb: command})
+    for name, one in commands.items():
+        head, *calls = [line for line in (one.epilog or "").splitlines() if line]
+        assert head == "Examples:" and 1 <= len(calls) <= 3
+        taken = {flag for option in one.params for flag in option.opts}
+        for call in calls:
+            words = shlex.split(call, comments=True)
+            start = words.index("study")  # a pipe may come before
+            assert words[start + 1] == verb and name in words[start:] and len(call) <= 76
+            assert {word for word in words[start:] if word.startswith("--")} <= taken
 
 
 def test_version() -> None:

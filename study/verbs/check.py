@@ -6,22 +6,20 @@ from typing import Annotated
 
 import typer
 
+from study.command import examples
 from study.errors import UsageError
 
 app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog=examples("study check cnn3", "study check tiny --plugin experiments/plugin_example.py"))
 def check(
     names: Annotated[list[str], typer.Argument(help="Model entries to check.")],
     plugin: Annotated[
         list[str] | None, typer.Option(help="Python file that registers models; may be repeated.")
     ] = None,
 ) -> None:
-    """Check that a model entry keeps the contract that the study relies on.
-
-    Example: study check tiny --plugin experiments/plugin_example.py
-    """
+    """Check that a model entry keeps the contract that the study relies on."""
     from study.models.entry import MODELS
     from study.registry import load_plugin
     from study.training.backend import chosen_backend, prepare_backend

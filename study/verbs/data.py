@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.command import run_app
+from study.command import examples, run_app
 
 if TYPE_CHECKING:
     from study.datasets.image_set import ImageSet
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read a dataset once, and show what is in it.")
+SHOW = "study data show fer2013.csv"
+PREPARE = "study data prepare fer2013.csv"
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Read a dataset once, and show what is in it.",
+    epilog=examples(SHOW, PREPARE),
+)
 
 Source = Annotated[str, typer.Argument(metavar="PATH", help="fer2013.csv, <split>/<class>/*, <class>/* or synthetic.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the split, where the data bring none.")]
 
 
-@app.command()
+@app.command(epilog=examples(PREPARE, "study data prepare faces  # a folder with a folder of images for each class"))
 def prepare(path: Source, seed: Seed = 0) -> None:
     """Read every byte of a dataset and keep it parsed in the cache, so that later starts open it at once."""
     from study.datasets.load import load
@@ -28,7 +36,7 @@ def prepare(path: Source, seed: Seed = 0) -> None:
     print(f"Ready: {data.name}, fingerprint {data.fingerprint[:12]}.")
 
 
-@app.command()
+@app.command(epilog=examples(SHOW, "study data show synthetic:images=500 --out faces.png"))
 def show(
     path: Source,
     out: Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from study.command import run_app
+from study.command import examples, run_app
 from study.flags import PluginFlag
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(epilog=examples("study list", "study list --plugin experiments/plugin_example.py"))
 def main(
     plugin: PluginFlag = None,
 ) -> None:

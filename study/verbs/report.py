@@ -7,10 +7,18 @@ from typing import Annotated
 
 import typer
 
+from study.command import examples
+
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "study report fer2013",
+        "study report fer2013 --margin 1.5",
+        "study report fer2013 --check  # in CI, for example",
+    )
+)
 def report(
     study: Annotated[str, typer.Argument(help="Name of the study, a folder in the results.")],
     results: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("results"),
