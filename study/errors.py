@@ -22,6 +22,10 @@ class StoreError(StudyError):
     """A results folder or a record that cannot be read, written or trusted."""
 
 
+class DamagedError(StoreError):
+    """Something stored that is not as it was written. ``study run`` sets it aside and makes it again."""
+
+
 class WriteError(StoreError):
     """A place that takes no more files: a full disk, a folder without permission. What is stored there stays whole."""
 

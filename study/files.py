@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -101,6 +102,12 @@ def clear_left(folder: Path) -> list[Path]:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
                     removed.append(path)
     return removed
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 (hex) of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def set_aside(path: Path) -> Path:

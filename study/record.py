@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import StoreError
+from study.errors import DamagedError, StoreError
 from study.spec import Spec
 
 FORMAT = 1
@@ -46,6 +46,7 @@ class Record:
             records from before it was kept: the image set's own.
         provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
         weights_file: Name of the weights file beside the record, empty where none was kept.
+        weights_sha256: sha256 of that file; empty without, and in records from before it was kept.
         predictions_sha256: sha256 of the array file; empty without predictions.
         arrays: The predictions (``PREDICTIONS``); empty until loaded. A split that is not the image set's own brings
             ``<split>_indices`` (int32, positions in the image set; n more for each changed copy), a test split of that
@@ -69,6 +70,7 @@ class Record:
     division: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     weights_file: str = ""
+    weights_sha256: str = ""
     predictions_sha256: str = ""
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
     companions: tuple[Record, ...] = field(default=(), compare=False, repr=False)
@@ -106,6 +108,7 @@ class Record:
             **({"division": dict(self.division)} if self.division else {}),
             "provenance": dict(self.provenance),
             "weights_file": self.weights_file,
+            **({"weights_sha256": self.weights_sha256} if self.weights_sha256 else {}),
             "predictions_sha256": self.predictions_sha256,
         }
 
@@ -114,7 +117,8 @@ class Record:
         """Build a record from ``to_json`` data.
 
         Raises:
-            StoreError: another format, an unknown status, missing fields, or a key that the spec does not give.
+            StoreError: another format.
+            DamagedError: an unknown status, missing fields, or a key that the spec does not give.
         """
         try:
             if data["format"] != FORMAT:
@@ -122,17 +126,22 @@ class Record:
                     f"{where}: record format must be {FORMAT}, found {data['format']!r}: made by another version."
                 )
             if data["status"] not in STATUSES:
-                raise StoreError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
+                raise DamagedError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
             spec = Spec.from_json(data["spec"])
-            elsewhere = ("spec", "arrays", "companions", "division")
+            elsewhere = ("spec", "arrays", "companions", "division", "weights_sha256")
             fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in elsewhere}
-            record = cls(spec=spec, division=data.get("division", {}), **fields)
+            record = cls(
+                spec=spec,
+                division=data.get("division", {}),
+                weights_sha256=data.get("weights_sha256", ""),
+                **fields,
+            )
             if record.key != data["key"]:
-                raise StoreError(
+                raise DamagedError(
                     f"{where}: the key must follow from the spec, found {data['key']!r}, expected {record.key!r}."
                 )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise StoreError(
+            raise DamagedError(
                 f"{where}: not a record ({type(error).__name__}: {error}). Remove it and run again."
             ) from error
         return record

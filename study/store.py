@@ -1,25 +1,49 @@
-"""The results store: records on disk, one JSON file and one array file a run, written atomically."""
+"""The results store: records on disk, one JSON file and one array file a run, written atomically and checked."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import StoreError
-from study.files import write_atomically
+from study.errors import DamagedError, StoreError
+from study.files import file_sha256, set_aside, write_atomically
 from study.record import PREDICTIONS, Record
-from study.spec import Spec
+from study.spec import Spec, content_hash
 
 DATASET_FILE = "dataset.npz"
+#: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
+CHECKSUM = "record_sha256"
+WEIGHTS_SUFFIX = ".weights.h5"
+#: What to do about damage.
+AGAIN = "`study run` sets it aside and does the run again."
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A run of which something stored is not as it was written.
+
+    Attributes:
+        path: Its record.
+        reason: One line that names the file and says what is wrong.
+    """
+
+    path: Path
+    reason: str
+
+    @property
+    def run(self) -> str:
+        """Model, protocol, seed and hash, as the record's path has them."""
+        return " ".join([*self.path.parts[-3:-1], self.path.stem])
 
 
 class Store:
@@ -47,7 +71,7 @@ class Store:
 
     def weights_path(self, spec: Spec) -> Path:
         """Return where a run's best weights are kept; outside git."""
-        return self.record_path(spec).with_suffix(".weights.h5")
+        return self.record_path(spec).with_suffix(WEIGHTS_SUFFIX)
 
     def checkpoint_folder(self, spec: Spec) -> Path:
         """Return where a run keeps its checkpoints while it trains; outside git."""
@@ -59,18 +83,22 @@ class Store:
         Arrays go first and the JSON last, so that a record that can be read is whole.
 
         Raises:
-            StoreError: the record belongs to another dataset, lacks predictions, or cannot be written.
+            StoreError: the record belongs to another dataset or lacks predictions.
+            WriteError: it cannot be written.
         """
-        self.refuse_other_dataset(record.spec.dataset, map(self._read, self._files()))
+        self.refuse_other_dataset(record.spec.dataset, self._sound())
         path = self.record_path(record.spec)
         if record.status == "done":
             missing = [name for name in PREDICTIONS if name not in record.arrays]
             if missing:
                 raise StoreError(f"a done record must carry its predictions, {record.key} lacks {', '.join(missing)}.")
-            data = pack_arrays(record.arrays)
-            record = replace(record, predictions_sha256=hashlib.sha256(data).hexdigest())
-            write_atomically(path.with_suffix(".npz"), data)
-        text = json.dumps(record.to_json(), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+            packed = pack_arrays(record.arrays)
+            record = replace(record, predictions_sha256=hashlib.sha256(packed).hexdigest())
+            write_atomically(path.with_suffix(".npz"), packed)
+        record = replace(record, reason=_encodable(record.reason), traceback=_encodable(record.traceback))
+        data = json.loads(json.dumps(record.to_json()))  # as it will be read
+        data[CHECKSUM] = content_hash(data)
+        text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomically(path, text.encode() + b"\n")
         return record
 
@@ -80,35 +108,86 @@ class Store:
         Raises:
             StoreError: a file that is no record; the message names it.
         """
-        found = [self._read(path) for path in self._files()]
-        return sorted(found, key=lambda record: (*record.spec.recipe, record.spec.seed, record.spec.hash))
+        return sorted(map(self._read, self._files()), key=_order)
+
+    def examine(self, weights: bool = False) -> tuple[list[Record], list[Damage]]:
+        """Return what ``records`` returns as far as it is whole, predictions included, and what is damaged.
+
+        Args:
+            weights: Whether to check the weights too, which takes a second for every few hundred MB.
+
+        Raises:
+            StoreError: a file that cannot be read or belongs elsewhere, which is no damage.
+        """
+        sound, damaged = [], []
+        for path in self._files():
+            try:
+                record = self._read(path)
+                if record.status == "done":
+                    self._predictions(record)
+                    if weights:
+                        self.check_weights(record)
+                sound.append(record)
+            except DamagedError as error:
+                damaged.append(Damage(path, str(error)))
+        return sorted(sound, key=_order), damaged
+
+    def set_aside(self, damage: Damage) -> list[Path]:
+        """Rename all that is stored of a damaged run, the record first, so that the run counts as missing.
+
+        Returns:
+            The new paths.
+
+        Raises:
+            WriteError: a file cannot be renamed.
+        """
+        path = damage.path
+        stored = (path, path.with_suffix(".npz"), path.with_suffix(WEIGHTS_SUFFIX))
+        return [set_aside(file) for file in stored if file.exists()]
 
     def find(self, spec: Spec) -> Record | None:
-        """Return the record of a spec without arrays, or None."""
+        """Return the record of a spec without arrays, or None where there is none that can be read."""
         path = self.record_path(spec)
-        return self._read(path) if path.is_file() else None
+        try:
+            return self._read(path) if path.is_file() else None
+        except DamagedError:
+            return None
+
+    def check_weights(self, record: Record) -> None:
+        """Check the weights beside a record against the hash in it; without either there is nothing to check.
+
+        Raises:
+            DamagedError: they are not those that the run left.
+        """
+        path = self.weights_path(record.spec)
+        if record.weights_sha256 and path.is_file() and file_sha256(path) != record.weights_sha256:
+            raise DamagedError(f"{path}: the weights were altered since they were written. {AGAIN}")
 
     def load_arrays(self, record: Record) -> Record:
         """Return the record with its arrays.
 
         Raises:
-            StoreError: the array file is missing, altered or damaged.
+            DamagedError: the array file is missing, altered or damaged.
         """
+        path = self.record_path(record.spec).with_suffix(".npz")
+        return replace(record, arrays=unpack_arrays(self._predictions(record), str(path)))
+
+    def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
         try:
             data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise DamagedError(f"{path}: the predictions are missing. {AGAIN}") from error
         except OSError as error:
-            raise StoreError(
-                f"the predictions of {record.key} cannot be read ({error.strerror}). Run it again."
-            ) from error
+            raise StoreError(f"the predictions of {record.key} cannot be read ({error.strerror}).") from error
         if hashlib.sha256(data).hexdigest() != record.predictions_sha256:
-            raise StoreError(
-                f"{path}: the predictions were altered since they were written (sha256 differs). Run it again."
+            raise DamagedError(
+                f"{path}: the predictions were altered since they were written (sha256 differs). {AGAIN}"
             )
-        return replace(record, arrays=unpack_arrays(data, str(path)))
+        return data
 
     def keep_dataset(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Write the dataset's labels, ids, splits and content hashes (no images) where they are not there yet."""
+        """Write the dataset's labels, ids, splits, content hashes and groups of near copies, where they differ."""
         path, data = self.folder / DATASET_FILE, pack_arrays(arrays)
         if not path.is_file() or path.read_bytes() != data:
             write_atomically(path, data)
@@ -116,13 +195,21 @@ class Store:
     def load_dataset(self) -> dict[str, NDArray[Any]]:
         """Return ``labels``, ``ids``, ``splits`` and ``hashes`` of the study's image set, in its order.
 
+        Studies of later versions have ``near_groups`` too: int32, equal for near copies of one photograph.
+
         Raises:
             StoreError: the study has no such file.
         """
-        path = self.folder / DATASET_FILE
-        if not path.is_file():
+        found = self.find_dataset()
+        if found is None:
+            path = self.folder / DATASET_FILE
             raise StoreError(f"{path} is missing: run the study once with its dataset at hand to write it.")
-        return unpack_arrays(path.read_bytes(), str(path))
+        return found
+
+    def find_dataset(self) -> dict[str, NDArray[Any]] | None:
+        """Return what ``load_dataset`` does, or None where the study has no such file."""
+        path = self.folder / DATASET_FILE
+        return unpack_arrays(path.read_bytes(), str(path)) if path.is_file() else None
 
     def _files(self) -> Iterator[Path]:
         if not self.folder.is_dir():
@@ -131,11 +218,21 @@ class Store:
             if "checkpoints" not in path.relative_to(self.folder).parts:
                 yield path
 
+    def _sound(self) -> Iterator[Record]:
+        for path in self._files():
+            with contextlib.suppress(DamagedError):
+                yield self._read(path)
+
     def _read(self, path: Path) -> Record:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise StoreError(f"{path}: not readable as a record ({error}). Remove it and run again.") from error
+            altered = isinstance(data, dict) and CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
+        except (ValueError, RecursionError) as error:
+            raise DamagedError(f"{path}: not readable as a record ({error}). {AGAIN}") from error
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read ({error.strerror}).") from error
+        if altered:
+            raise DamagedError(f"{path}: the record was altered since it was written. {AGAIN}")
         record = Record.from_json(data, str(path))
         if self.record_path(record.spec) != path:
             raise StoreError(
@@ -158,6 +255,15 @@ class Store:
                     f"({dataset['fingerprint'][:12]}): give it a study of its own with --study NAME."
                 )
             return
+
+
+def _order(record: Record) -> tuple[object, ...]:
+    return (*record.spec.recipe, record.spec.seed, record.spec.hash)
+
+
+def _encodable(text: str) -> str:
+    """Return text without the halves of characters that file names of other systems bring."""
+    return text.encode(errors="replace").decode()
 
 
 def studies(results: str | Path) -> list[str]:
@@ -189,4 +295,4 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise StoreError(f"{where}: not a readable array file ({error}). Remove it and run again.") from error
+        raise DamagedError(f"{where}: not a readable array file ({error}). Remove it and run again.") from error

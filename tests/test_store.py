@@ -1,15 +1,18 @@
 """The store keeps records whole, finds them by spec and refuses what it cannot trust."""
 
+import hashlib
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from study.errors import StoreError
-from study.files import write_atomically
+from study.errors import DamagedError, StoreError
+from study.files import clear_left, write_atomically
 from study.record import Record, rounded
 from study.store import Store, pack_arrays, studies, unpack_arrays
+from tests.dying import die_at
 from tests.factories import make_card, make_record
 
 
@@ -63,14 +66,24 @@ def test_altered_predictions_are_recognised(store, record):
         store.load_arrays(kept)
 
 
+def unsigned(text):
+    """Return a record's text as it was before records told their own sha256."""
+    data = json.loads(text)
+    del data["record_sha256"]
+    return json.dumps(data, sort_keys=True, indent=1)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda text: text[:100], "not readable as a record"),
+        (lambda text: "[" * 100_000, "not readable as a record"),
         (lambda text: "[]", "not a record"),
-        (lambda text: text.replace('"format": 1', '"format": 99'), "format must be 1"),
-        (lambda text: text.replace('"status": "done"', '"status": "maybe"'), "status must be one of"),
-        (lambda text: text.replace('"seed": 0', '"seed": 7'), "key must follow from the spec"),
+        (lambda text: unsigned(text).replace('"status": "done"', '"status": "maybe"'), "status must be one of"),
+        (lambda text: unsigned(text).replace('"seed": 0', '"seed": 7'), "key must follow from the spec"),
+        (lambda text: text.replace('"selection_loss"', '"selection_lost"'), "was altered since it was written"),
+        (lambda text: text.replace('"wall_s": ', '"wall_s": 1'), "was altered since it was written"),
+        (lambda text: text.replace('"wall_s": ', '"wall_s": NaN, "x": '), "not readable as a record"),
     ],
 )
 def test_a_damaged_record_is_named_in_one_line(store, record, damage, message):
@@ -79,9 +92,97 @@ def test_a_damaged_record_is_named_in_one_line(store, record, damage, message):
     text = path.read_text()
     assert damage(text) != text
     path.write_text(damage(text))
-    with pytest.raises(StoreError, match=message) as caught:
+    with pytest.raises(DamagedError, match=message) as caught:
         store.records()
     assert path.name in str(caught.value) and "\n" not in str(caught.value)
+    assert store.find(record.spec) is None
+
+
+def test_a_record_of_another_version_is_not_damaged(store, record):
+    store.keep(record)
+    path = store.record_path(record.spec)
+    path.write_text(unsigned(path.read_text()).replace('"format": 1', '"format": 99'))
+    with pytest.raises(StoreError, match="made by another version") as caught:
+        store.examine()
+    assert not isinstance(caught.value, DamagedError) and path.is_file()
+
+
+def test_records_without_a_checksum_are_read(store, record):
+    kept = store.keep(record)
+    path = store.record_path(record.spec)
+    path.write_text(unsigned(path.read_text()))
+    assert store.records()[0].to_json() == kept.to_json()
+
+
+def test_a_text_that_no_file_can_hold_is_kept_as_far_as_it_can(store, record):
+    kept = store.keep(replace(record, status="failed", reason="no such file: \udcff.h5", arrays={}))
+    assert kept.reason == "no such file: ?.h5" and store.records()[0].reason == kept.reason
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def change(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [cut, change, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("suffix", [".json", ".npz", ".weights.h5"])
+def test_whatever_is_damaged_of_a_run_it_is_set_aside_whole_and_counts_as_missing(store, record, suffix, damage):
+    weights = b"weights" * 100
+    path = store.record_path(record.spec)
+    store.keep(make_record("cnn2", "baseline", 1, card=make_card()))
+    kept = store.keep(replace(record, weights_file="x", weights_sha256=hashlib.sha256(weights).hexdigest()))
+    store.weights_path(record.spec).write_bytes(weights)
+    assert store.examine(weights=True)[1] == []
+    damage(path.with_suffix(suffix))
+    [sound], [found] = store.examine(weights=True)
+    assert sound.spec.seed == 1 and found.path == path
+    assert f"seed_0-{record.spec.hash}{suffix}" in found.reason and found.run.startswith("cnn2 baseline seed_0")
+    aside = store.set_aside(found)
+    assert [one.name for one in aside] == [
+        f"{path.with_suffix(end).name}.damaged" for end in (".json", ".npz", ".weights.h5")
+    ]
+    assert store.find(record.spec) is None and store.examine(weights=True) == ([sound], [])
+    assert store.keep(replace(record, arrays=record.arrays)).key == kept.key
+
+
+def test_predictions_that_are_gone_are_damage_and_weights_that_are_gone_are_not(store, record):
+    store.keep(replace(record, weights_file="x", weights_sha256="f" * 64))
+    assert store.examine(weights=True)[1] == []
+    store.record_path(record.spec).with_suffix(".npz").unlink()
+    [found] = store.examine()[1]
+    assert "predictions are missing" in found.reason
+
+
+def test_beside_a_damaged_record_others_can_be_kept(store, record):
+    store.keep(record)
+    cut(store.record_path(record.spec))
+    store.keep(make_record("cnn2", "baseline", 1, card=make_card()))
+    assert [one.spec.seed for one in store.examine()[0]] == [1]
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["missing before", "failed before"])
+def test_wherever_keeping_is_killed_the_record_is_the_old_one_or_whole(store, record, replaced):
+    failed = replace(record, status="failed", arrays={}, reason="first")
+    seen = set()
+    for call in range(100):
+        for path in store.folder.rglob("seed_*"):
+            path.unlink()
+        if replaced:
+            store.keep(failed)
+        code = die_at(call, lambda: store.keep(record))
+        clear_left(store.folder)
+        records, damaged = store.examine()
+        assert not damaged
+        seen.update(one.status for one in records)
+        assert {path.suffix for path in store.folder.rglob("*") if path.is_file()} <= {".json", ".npz"}
+        if code == 0:
+            break
+    assert code == 0 and seen == ({"failed", "done"} if replaced else {"done"})
 
 
 def test_a_record_in_the_wrong_place_is_refused(store, record):
