@@ -189,9 +189,7 @@ def execute_plan(
 
     if not plan.open:
         return
-    store.keep_dataset(
-        {"labels": image_set.labels, "ids": image_set.ids, "splits": image_set.splits, "hashes": image_set.hashes}
-    )
+    keep_dataset(store, image_set)
     jobs = [
         Job(run.spec, run.planned.weights.path, store.weights_path(run.spec), store.checkpoint_folder(run.spec))
         for run in plan.open
@@ -204,12 +202,37 @@ def execute_plan(
             with contextlib.closing(records):
                 for record in records:
                     kept = store.keep(record)
+                    for other in record.companions:
+                        if (there := store.find(other.spec)) is None or there.status != "done":
+                            store.keep(other)
                     if kept.status == "done":
                         discard(store.checkpoint_folder(kept.spec))
                     display.on_record(kept)
     except KeyboardInterrupt:
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise
+
+
+def keep_dataset(store: Store, image_set: ImageSet) -> None:
+    """Write what reports need to know about the images where the store does not have it yet."""
+    import numpy as np
+
+    from study.datasets.duplicates import near_groups, near_pairs
+
+    arrays = {
+        "labels": image_set.labels,
+        "ids": image_set.ids,
+        "splits": image_set.splits,
+        "hashes": image_set.hashes,
+    }
+    known = store.find_dataset()
+    if known is not None and "near_groups" in known and np.array_equal(known["hashes"], image_set.hashes):
+        arrays["near_groups"] = known["near_groups"]
+    else:
+        say("Looking for near copies, once a study")
+        groups = near_groups(image_set.hashes, near_pairs(image_set.images, image_set.hashes))
+        arrays["near_groups"] = groups.astype(np.int32)
+    store.keep_dataset(arrays)
 
 
 def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record]) -> None:

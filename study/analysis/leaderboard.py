@@ -60,7 +60,8 @@ class Standing:
     """One recipe's place.
 
     Attributes:
-        rank: 1 for the best mean selection accuracy; None for leaky recipes, which are never ranked.
+        rank: 1 for the best mean selection accuracy; None for leaky recipes and those on another split, which are never
+            ranked.
         recipe: The recipe.
         runs: Its finished runs, by seed.
         measures: Mean and spread over these runs, by the names of ``MEASURES``.
@@ -87,16 +88,19 @@ class Standing:
 
 
 def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
-    """Rank recipes by mean selection accuracy, then by selection loss; leaky ones follow unranked, in table order."""
+    """Rank recipes by mean selection accuracy, then by selection loss.
+
+    Leaky ones, and those scored on another split than the image set's own, follow unranked, in table order.
+    """
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
     for run in runs:
         groups[naming.of(run.record)].append(run)
     standings = [_standing(recipe, sorted(group, key=lambda run: run.spec.seed)) for recipe, group in groups.items()]
-    leaky = [one for one in standings if any(is_leaky(run.record) for run in one.runs)]
-    ranked = [one for one in standings if one not in leaky]
+    apart = [one for one in standings if any(is_leaky(run.record) or not run.record.on_own_test for run in one.runs)]
+    ranked = [one for one in standings if one not in apart]
     ranked.sort(key=lambda one: (*_quality(one), naming.order(one.recipe)))
-    leaky.sort(key=lambda one: naming.order(one.recipe))
-    return [_placed(one, place) for place, one in enumerate(ranked, start=1)] + leaky
+    apart.sort(key=lambda one: naming.order(one.recipe))
+    return [_placed(one, place) for place, one in enumerate(ranked, start=1)] + apart
 
 
 def _standing(recipe: Recipe, runs: list[ScoredRun]) -> Standing:

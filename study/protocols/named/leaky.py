@@ -5,10 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 from study.protocols.named.shared import STANDARD
-from study.protocols.protocol import PhasePlan, Protocol, adam, register
+from study.protocols.protocol import CUSTOM, TRANSFER, PhasePlan, Protocol, adam, register
 
 #: All images split anew. On FER-2013 the shares give splits of the official sizes, so that epochs are equally long.
 RESPLIT: Mapping[str, Any] = {"test": 0.1, "selection": 0.1, "seed": 0}
+
+
+#: The leaks of images train for a fixed number of updates at a fixed rate, so that both of a pair have the same; with
+#: patience the leaky one, whose selection split leaks too, would go on for longer.
+FIXED_CUSTOM = tuple(replace(phase, epochs=30, patience=None, plateau=None) for phase in CUSTOM)
+FIXED_TRANSFER = tuple(replace(phase, patience=None, plateau=None) for phase in TRANSFER)
 
 
 def pair(leaky: Protocol, twin: str, **clean: Any) -> None:
@@ -25,6 +31,8 @@ pair(
         sampling="oversample-before-split",
         leak="oversample-before-split",
         resplit=RESPLIT,
+        custom=FIXED_CUSTOM,
+        transfer=FIXED_TRANSFER,
         source="classes made equal by copying images, then split at random",
     ),
     "oversample-after-split",
@@ -36,6 +44,8 @@ pair(
         "augment-before-split",
         leak="augment-before-split",
         resplit=RESPLIT,
+        custom=FIXED_CUSTOM,
+        transfer=FIXED_TRANSFER,
         copies={"number": 1, **STANDARD},
         source="one changed copy of every image, then split at random",
     ),

@@ -1,0 +1,288 @@
+"""What leaks are worth: each leaky recipe beside its clean twin, on the same images, at the end and epoch by epoch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.evidence import Statement
+from study.analysis.metrics import predicted
+from study.analysis.paired import Answers, PairedScores
+from study.analysis.recipes import Naming, Recipe, is_leaky
+from study.analysis.runs import ScoredRun
+from study.spec import SPLITS, Spec, content_hash
+
+Dataset = Mapping[str, NDArray[Any]]
+#: Accuracy, and accuracy reweighted to equal classes, which is what a split of an oversampled pool measures.
+PLAIN, REWEIGHTED = "accuracy", "balanced_accuracy"
+ORACLE, VALIDATION = "checkpoint-on-test", "test-as-validation"
+#: Leaks of a choice: their curve shows the checkpoint that would have been kept up to each epoch.
+CHOICES = (ORACLE, VALIDATION)
+#: Of the row of the history by which checkpoints are chosen, the lowest or, negated, the highest.
+_BY_LOSS, _BY_ACCURACY = "selection_loss", "selection_accuracy"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One point of a leak's curve, on the same images for both, means over seeds.
+
+    Attributes:
+        epoch: Counted from 1.
+        leaky: The leaky networks' score.
+        clean: The clean ones'.
+        worth: Leaky less clean.
+        leaky_training: Training accuracy of the leaky networks in this epoch: how much they have memorised.
+        clean_training: The same of the clean ones.
+    """
+
+    epoch: int
+    leaky: float
+    clean: float
+    worth: Statement
+    leaky_training: float
+    clean_training: float
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One leaky recipe beside its clean twin.
+
+    Attributes:
+        recipe: The leaky recipe.
+        kind: Its ``leak``.
+        twin: Name of the clean protocol.
+        seeds: Seeds that both have, ascending; those of the leaky recipe where there is no twin.
+        images: Number of images that both are scored on.
+        trained_on: Of these, the images that the leaky networks were trained on.
+        measure: ``REWEIGHTED`` where the claim is made on classes of equal size, else ``PLAIN``.
+        claimed: What the leaky pipeline would have reported.
+        leaky: Score on the same images by ``PLAIN`` and ``REWEIGHTED``.
+        clean: The twin's; empty where it has not been run with a common seed.
+        worth: Leaky less clean.
+        clean_without_copies: The twin's accuracy on the images without an identical copy in its training split; None
+            where that is not recorded.
+        curve: Leaky less clean by ``measure``, epoch by epoch.
+        runs: Keys of the runs behind it.
+    """
+
+    recipe: Recipe
+    kind: str
+    twin: str
+    seeds: tuple[int, ...]
+    images: int
+    trained_on: int
+    measure: str
+    claimed: Statement
+    leaky: Mapping[str, Statement]
+    clean: Mapping[str, Statement]
+    worth: Mapping[str, Statement]
+    clean_without_copies: Statement | None
+    curve: tuple[Step, ...]
+    runs: tuple[str, ...]
+
+    @property
+    def paired(self) -> bool:
+        """Tell whether the clean twin was run too."""
+        return bool(self.worth)
+
+
+def measure_leaks(runs: Sequence[ScoredRun], naming: Naming, dataset: Dataset | None) -> list[Leak]:
+    """Measure every leaky recipe of a study that has finished runs, in table order.
+
+    Args:
+        runs: All finished runs, on whatever split.
+        naming: Names of recipes.
+        dataset: ``Store.load_dataset``, so that identical images count as one draw; None where the study has none.
+    """
+    groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
+    for run in runs:
+        if is_leaky(run.record) and run.spec.protocol.get("leak", "none") != "none":
+            groups[naming.of(run.record)].append(run)
+    return [
+        _measure(recipe, sorted(groups[recipe], key=lambda run: run.spec.seed), runs, dataset)
+        for recipe in sorted(groups, key=naming.order)
+    ]
+
+
+def _measure(
+    recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRun], dataset: Dataset | None
+) -> Leak:
+    protocol = leaky[0].spec.protocol
+    kind, twin = protocol["leak"], protocol.get("twin", "")
+    pairs = [(one, other) for one in leaky if (other := _twin(one, runs)) is not None]
+    chosen = [one for one, _ in pairs] or list(leaky)
+    arrays = chosen[0].record.arrays
+    scores = PairedScores(arrays["test_labels"], len(chosen[0].record.dataset["classes"]), _groups(arrays, dataset))
+    answers = _stack([one.record.arrays["test_probabilities"] for one in chosen])
+    claimed = _claimed(chosen, dataset)
+    found = Leak(
+        recipe=recipe,
+        kind=kind,
+        twin=twin,
+        seeds=tuple(one.spec.seed for one in chosen),
+        images=len(arrays["test_labels"]),
+        trained_on=int(chosen[0].record.contamination.get("trained_on_test_ids") or 0),
+        measure=REWEIGHTED if kind == "oversample-before-split" else PLAIN,
+        claimed=claimed or scores.score(PLAIN, answers),
+        leaky={metric: scores.score(metric, answers) for metric in (PLAIN, REWEIGHTED)},
+        clean={},
+        worth={},
+        clean_without_copies=None,
+        curve=(),
+        runs=tuple(one.record.key for one in chosen),
+    )
+    if not pairs:
+        return found
+    clean = np.stack([_clean_answers(*pair) for pair in pairs])
+    return replace(
+        found,
+        clean={metric: scores.score(metric, clean) for metric in (PLAIN, REWEIGHTED)},
+        worth={metric: scores.difference(metric, answers, clean) for metric in (PLAIN, REWEIGHTED)},
+        clean_without_copies=_without_copies(pairs, clean, dataset),
+        curve=_curve(pairs, scores, found.measure),
+        runs=tuple(dict.fromkeys(run.record.key for pair in pairs for run in pair)),
+    )
+
+
+def _twin(leaky: ScoredRun, runs: Sequence[ScoredRun]) -> ScoredRun | None:
+    """Return the twin's run of the same seed that differs in the protocol's leak alone; the oracle brings its own."""
+    name = leaky.spec.protocol.get("twin")
+    if leaky.spec.protocol["leak"] == ORACLE and "epoch_answers" in leaky.record.arrays:
+        return leaky
+    wanted = _surroundings(leaky.spec)
+    for run in runs:
+        same = run.spec.protocol["name"] == name and run.spec.seed == leaky.spec.seed
+        if same and _surroundings(run.spec) == wanted:
+            mine, other = leaky.record.arrays, run.record.arrays
+            if np.array_equal(mine["test_labels"], other["test_labels"]) and np.array_equal(
+                mine.get("test_indices", ()), other.get("test_indices", ())
+            ):
+                return run
+    return None
+
+
+def _surroundings(spec: Spec) -> str:
+    """Return a hash of all that a pair has in common."""
+    data = spec.to_json()
+    data["protocol"] = data["protocol"]["phases"]
+    return content_hash(data)
+
+
+def _clean_answers(leaky: ScoredRun, twin: ScoredRun) -> Answers:
+    """Return the clean network's answers, (images,).
+
+    The oracle is set beside the checkpoint that the same rule, the highest accuracy, picks on the selection split of
+    the same training, so that nothing but the split differs.
+    """
+    if twin is leaky:
+        return _trajectory(leaky)[_kept(leaky, _BY_ACCURACY)[-1]]
+    return predicted(twin.record.arrays["test_probabilities"])
+
+
+def _claimed(runs: Sequence[ScoredRun], dataset: Dataset | None) -> Statement | None:
+    """Return the score on the run's own test split, copies included; None where it is that of the scored images."""
+    if any("claim_answers" not in run.record.arrays for run in runs):
+        return None
+    first = runs[0].record
+    images = sum(sum(counts) for counts in first.dataset["counts"].values())
+    origins = first.arrays["claim_indices"] % images
+    scores = PairedScores(
+        first.arrays["claim_labels"],
+        len(first.dataset["classes"]),
+        origins if dataset is None else dataset["hashes"][origins],
+    )
+    return scores.score(PLAIN, np.stack([run.record.arrays["claim_answers"] for run in runs]).astype(np.int64))
+
+
+def _groups(arrays: Mapping[str, NDArray[Any]], dataset: Dataset | None) -> NDArray[Any] | None:
+    """Return the content hash of each scored image."""
+    if dataset is None:
+        return None
+    places = arrays.get("test_indices", np.flatnonzero(dataset["splits"] == SPLITS.index("test")))
+    groups: NDArray[Any] = dataset["hashes"][places]
+    return groups
+
+
+def _without_copies(
+    pairs: Sequence[tuple[ScoredRun, ScoredRun]], clean: Answers, dataset: Dataset | None
+) -> Statement | None:
+    arrays = pairs[0][1].record.arrays
+    if "test_seen" not in arrays:
+        return None
+    alone = arrays["test_seen"] == 0
+    groups = _groups(arrays, dataset)
+    scores = PairedScores(
+        arrays["test_labels"][alone],
+        len(pairs[0][1].record.dataset["classes"]),
+        None if groups is None else groups[alone],
+    )
+    return scores.score(PLAIN, clean[:, alone])
+
+
+def _curve(pairs: Sequence[tuple[ScoredRun, ScoredRun]], scores: PairedScores, measure: str) -> tuple[Step, ...]:
+    if any("epoch_answers" not in run.record.arrays for pair in pairs for run in pair):
+        return ()
+    kind = pairs[0][0].spec.protocol["leak"]
+    lengths = [len(_trajectory(run)) for pair in pairs for run in pair]
+    epochs = max(lengths) if kind in CHOICES else min(lengths)
+    leaky = np.stack([_shown(one, kind, True, epochs) for one, _ in pairs])
+    clean = np.stack([_shown(other, kind, False, epochs) for _, other in pairs])
+    return tuple(
+        Step(
+            epoch=epoch + 1,
+            leaky=scores.value(measure, leaky[:, epoch]),
+            clean=scores.value(measure, clean[:, epoch]),
+            worth=scores.difference(measure, leaky[:, epoch], clean[:, epoch]),
+            leaky_training=_training_accuracy([one for one, _ in pairs], epoch),
+            clean_training=_training_accuracy([other for _, other in pairs], epoch),
+        )
+        for epoch in range(epochs)
+    )
+
+
+def _shown(run: ScoredRun, kind: str, leaky: bool, epochs: int) -> Answers:
+    """Return (epochs, images): the answers after each epoch, or those of the checkpoint kept up to it."""
+    answers = _trajectory(run)
+    if kind not in CHOICES:
+        return answers[:epochs]
+    if kind == ORACLE:
+        kept = _best_so_far((answers == run.record.arrays["test_labels"]).mean(axis=1)) if leaky else None
+        rows = kept if kept is not None else _kept(run, _BY_ACCURACY)
+    else:
+        rows = _kept(run, _BY_LOSS)
+    rows = np.concatenate([rows, np.full(max(0, epochs - len(rows)), rows[-1])])
+    return answers[rows[:epochs]]
+
+
+def _kept(run: ScoredRun, by: str) -> NDArray[np.int64]:
+    """Return for each epoch (from 0) the epoch whose weights were kept so far, (epochs,)."""
+    values = np.array([np.nan if row[by] is None else row[by] for row in run.record.history], dtype=np.float64)
+    return _best_so_far(-values if by == _BY_LOSS else values)
+
+
+def _best_so_far(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return where the highest value so far was first reached, for each place."""
+    highest = np.maximum.accumulate(np.nan_to_num(values, nan=-np.inf))
+    rises = np.concatenate([[True], highest[1:] > highest[:-1]])
+    places: NDArray[np.int64] = np.maximum.accumulate(np.where(rises, np.arange(len(values)), 0))
+    return places
+
+
+def _trajectory(run: ScoredRun) -> Answers:
+    """Return the answers of every epoch, int64 (epochs, images)."""
+    answers: Answers = run.record.arrays["epoch_answers"].astype(np.int64)
+    return answers
+
+
+def _training_accuracy(runs: Sequence[ScoredRun], epoch: int) -> float:
+    """Return the mean training accuracy of an epoch, of the last one where training had ended before."""
+    return float(np.mean([run.record.history[min(epoch, len(run.record.history) - 1)]["accuracy"] for run in runs]))
+
+
+def _stack(probabilities: Sequence[NDArray[Any]]) -> Answers:
+    return np.stack([predicted(one) for one in probabilities])

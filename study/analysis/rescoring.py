@@ -1,0 +1,91 @@
+"""Re-scoring: the stored answers on the test split again, without images that training knew, or by other labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.evidence import Statement
+from study.analysis.leaderboard import Standing
+from study.analysis.metrics import predicted
+from study.analysis.paired import PairedScores
+from study.analysis.recipes import Recipe
+from study.spec import SPLITS
+
+#: A subset of fewer images is not scored: its interval would say nothing.
+FEWEST = 20
+ALL, NO_COPIES, NO_NEAR_COPIES, FERPLUS = "all", "without_copies", "without_near_copies", "ferplus"
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Test images with the labels that they are scored by.
+
+    Attributes:
+        name: ``ALL``, ``NO_COPIES``, ``NO_NEAR_COPIES`` or ``FERPLUS``.
+        mask: bool (test images,).
+        labels: int64 (test images,); of no meaning outside the mask.
+    """
+
+    name: str
+    mask: NDArray[np.bool_]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.mask.sum())
+
+
+@dataclass(frozen=True)
+class Rescoring:
+    """Every recipe's accuracy on every subset.
+
+    Attributes:
+        subsets: The subsets, all test images first.
+        scores: For each recipe a statement for each subset.
+    """
+
+    subsets: tuple[Subset, ...]
+    scores: Mapping[Recipe, tuple[Statement, ...]]
+
+
+def subsets_of_test(dataset: Mapping[str, NDArray[Any]], ferplus: NDArray[np.int64] | None = None) -> list[Subset]:
+    """Return the subsets that a study's dataset file allows; those with fewer than ``FEWEST`` images are left out.
+
+    Args:
+        dataset: ``Store.load_dataset``; without ``near_groups`` near copies are not known.
+        ferplus: int64 (all images of the set,), the class that FER+ gives, -1 where it gives none; or None.
+    """
+    test, train = (dataset["splits"] == SPLITS.index(split) for split in ("test", "train"))
+    labels = dataset["labels"][test]
+    found = [Subset(ALL, np.ones(len(labels), bool), labels)]
+    for name, array in ((NO_COPIES, "hashes"), (NO_NEAR_COPIES, "near_groups")):
+        if array in dataset:
+            found.append(Subset(name, ~np.isin(dataset[array][test], dataset[array][train]), labels))
+    if ferplus is not None:
+        found.append(Subset(FERPLUS, ferplus[test] >= 0, ferplus[test]))
+    return [one for one in found if len(one) >= FEWEST or one.name == ALL]
+
+
+def rescore(standings: Sequence[Standing], subsets: Sequence[Subset], hashes: NDArray[Any]) -> Rescoring:
+    """Score every recipe's stored answers on every subset.
+
+    Args:
+        standings: Recipes whose predictions are on the image set's own test split.
+        subsets: From ``subsets_of_test``.
+        hashes: (test images,) content hashes: identical images count as one draw.
+    """
+    scores: dict[Recipe, list[Statement]] = {one.recipe: [] for one in standings}
+    for subset in subsets:
+        paired = PairedScores(subset.labels[subset.mask], _classes(standings), hashes[subset.mask])
+        for one in standings:
+            answers = np.stack([predicted(run.record.arrays["test_probabilities"])[subset.mask] for run in one.runs])
+            scores[one.recipe].append(paired.score("accuracy", answers))
+    return Rescoring(tuple(subsets), {recipe: tuple(found) for recipe, found in scores.items()})
+
+
+def _classes(standings: Sequence[Standing]) -> int:
+    return len(standings[0].runs[0].record.dataset["classes"])
