@@ -15,7 +15,7 @@ import typer
 
 from study import flags
 from study.command import examples, run_app
-from study.errors import UsageError
+from study.errors import StoreError, UsageError
 from study.flags import Flags
 
 if TYPE_CHECKING:
@@ -225,8 +225,10 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
         "splits": image_set.splits,
         "hashes": image_set.hashes,
     }
-    known = store.find_dataset()
-    if known is not None and "near_groups" in known and np.array_equal(known["hashes"], image_set.hashes):
+    known: Mapping[str, Any] = {}
+    with contextlib.suppress(StoreError):  # a damaged file is written anew
+        known = store.find_dataset() or {}
+    if "near_groups" in known and np.array_equal(known["hashes"], image_set.hashes):
         arrays["near_groups"] = known["near_groups"]
     else:
         say("Looking for near copies, once a study")
