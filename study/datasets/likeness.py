@@ -77,7 +77,8 @@ def _window_means(length: int, width: float) -> NDArray[np.float32]:
     upper = np.clip(middles + width * scale / 2, 0, length)[:, None]
     edges = np.arange(length)[None]
     overlap = np.clip(np.minimum(upper, edges + 1) - np.maximum(lower, edges), 0, None)
-    return (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    means: NDArray[np.float32] = (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    return means
 
 
 def _best_correlation(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
