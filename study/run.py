@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,6 +19,8 @@ from study.errors import StoreError, UsageError
 from study.flags import Flags
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from study.datasets.image_set import ImageSet
     from study.executors import RunSpecs
     from study.grid import Choices, Grid
@@ -225,7 +227,7 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
         "splits": image_set.splits,
         "hashes": image_set.hashes,
     }
-    known: Mapping[str, Any] = {}
+    known: Mapping[str, NDArray[Any]] = {}
     with contextlib.suppress(StoreError):  # a damaged file is written anew
         known = store.find_dataset() or {}
     if "near_groups" in known and np.array_equal(known["hashes"], image_set.hashes):

@@ -21,6 +21,7 @@ from study.record import PREDICTIONS, Record
 from study.spec import Spec, content_hash
 
 DATASET_FILE = "dataset.npz"
+FERPLUS_FILE = "ferplus.npz"
 #: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
 CHECKSUM = "record_sha256"
 WEIGHTS_SUFFIX = ".weights.h5"
@@ -210,6 +211,15 @@ class Store:
         """Return what ``load_dataset`` does, or None where the study has no such file."""
         path = self.folder / DATASET_FILE
         return unpack_arrays(path.read_bytes(), str(path)) if path.is_file() else None
+
+    def keep_ferplus(self, labels: NDArray[np.int64]) -> None:
+        """Keep the class that FER+ gives each image, -1 for none, so that every later report has it."""
+        write_atomically(self.folder / FERPLUS_FILE, pack_arrays({"labels": labels.astype(np.int8)}))
+
+    def find_ferplus(self) -> NDArray[np.int64] | None:
+        """Return what ``keep_ferplus`` kept, int64 (images of the set,), or None."""
+        path = self.folder / FERPLUS_FILE
+        return unpack_arrays(path.read_bytes(), str(path))["labels"].astype(np.int64) if path.is_file() else None
 
     def _files(self) -> Iterator[Path]:
         if not self.folder.is_dir():
