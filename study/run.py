@@ -57,6 +57,7 @@ def main(
     weights: flags.WeightsFlag = "auto",
     side: flags.SideFlag = None,
     precision: flags.PrecisionFlag = "float32",
+    ferplus: flags.FerplusFlag = None,
     plugin: flags.PluginFlag = None,
     dry_run: flags.DryRunFlag = False,
     list_: flags.ListFlag = False,
@@ -83,6 +84,7 @@ def main(
         weights=weights,
         side=side,
         precision=precision,
+        ferplus=ferplus,
         plugins=plugin or (),
         dry_run=dry_run,
     )
@@ -105,6 +107,7 @@ def run(given: Flags) -> int:
         StudyError: wrong usage, data or store.
         KeyboardInterrupt: Ctrl-C, or SIGTERM as ``Terminated``; what was finished is kept.
     """
+    from study.datasets.ferplus import read_ferplus
     from study.datasets.load import load
     from study.executors import get_executor
     from study.grid import read_grid, select_pairs
@@ -123,6 +126,8 @@ def run(given: Flags) -> int:
     run_specs = get_executor(executor)
     image_set = load(given.data or grid.data, log=say, synthetic=choices.budget.synthetic)
     describe(image_set)
+    labels = image_set.labels, image_set.splits, image_set.classes
+    ferplus = None if given.ferplus is None else read_ferplus(given.ferplus, *labels)
     store = Store(given.results, given.study or image_set.name)
     # Before any time is spent; reading them all finds damaged records now and not when the report is written.
     store.refuse_other_dataset({"name": image_set.name, "fingerprint": image_set.fingerprint}, store.records())
@@ -133,6 +138,8 @@ def run(given: Flags) -> int:
         say(line)
     if given.dry_run:
         return 0
+    if ferplus is not None:
+        store.keep_ferplus(ferplus)
     execute_plan(given, plan, store, image_set, run_specs, workers)
     records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
     finish(given, store, image_set, records)
@@ -219,7 +226,7 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
     """Write what reports need to know about the images where the store does not have it yet."""
     import numpy as np
 
-    from study.datasets.duplicates import near_groups, near_pairs
+    from study.datasets.duplicates import find_near, near_groups
 
     arrays = {
         "labels": image_set.labels,
@@ -234,7 +241,7 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
         arrays["near_groups"] = known["near_groups"]
     else:
         say("Looking for near copies, once a study")
-        groups = near_groups(image_set.hashes, near_pairs(image_set.images, image_set.hashes))
+        groups = near_groups(image_set.hashes, find_near(image_set))
         arrays["near_groups"] = groups.astype(np.int32)
     store.keep_dataset(arrays)
 
