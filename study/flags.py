@@ -34,6 +34,9 @@ SideFlag = Annotated[int | None, Option(min=1, metavar="PX", help="Input side of
 PrecisionFlag = Annotated[
     str, Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: the latter where native.")
 ]
+FerplusFlag = Annotated[
+    Path | None, Option(metavar="FILE", help="FER+'s fer2013new.csv: score the answers by its labels too.")
+]
 PluginFlag = Annotated[Names, Option(metavar="FILE", help="File with entries; they join grids that say all.")]
 DryRunFlag = Annotated[bool, Option("--dry-run", help="Show the plan and leave.")]
 ListFlag = Annotated[bool, Option("--list", help="List models, protocols, grids and budgets, and leave.")]
@@ -59,6 +62,7 @@ class Flags:
         weights: Start of transfer networks.
         side: Input side in pixels.
         precision: ``auto`` or Keras' dtype policy.
+        ferplus: File of FER+ labels.
         plugins: Files to import.
         dry_run: Whether to leave after the plan.
     """
@@ -78,6 +82,7 @@ class Flags:
     weights: str = "auto"
     side: int | None = None
     precision: str = "float32"
+    ferplus: Path | None = None
     plugins: Sequence[str] = ()
     dry_run: bool = False
 

@@ -54,7 +54,7 @@ def read_ferplus(
     usages, votes = _read(path)
     if usages != [fer2013.USAGES[code] for code in splits]:
         raise DataError(
-            f"{path}: expected {len(splits)} rows in the study's own sequence of Usage, found {len(usages)} in another. "
+            f"{path}: expected {len(splits)} rows in the study's sequence of Usage, found {len(usages)} in another. "
             "FER+ fits a set in the row order of the original fer2013.csv only, which folder copies have lost."
         )
     found = _labels(votes, classes)

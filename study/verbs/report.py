@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from study.command import examples
+
+if TYPE_CHECKING:
+    from study.store import Store
 
 app = typer.Typer(add_completion=False)
 
@@ -16,6 +19,7 @@ app = typer.Typer(add_completion=False)
     epilog=examples(
         "study report fer2013",
         "study report fer2013 --margin 1.5",
+        "study report fer2013 --ferplus fer2013new.csv",
         "study report fer2013 --check  # in CI, for example",
     )
 )
@@ -33,12 +37,20 @@ def report(
             show_default=False,
         ),
     ] = None,
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.",
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")
     ] = False,
 ) -> None:
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
-    from study.errors import unknown_name
+    from study.errors import UsageError, unknown_name
     from study.report.check import check_report
     from study.report.page import report_folder, write_report
     from study.store import Store, studies
@@ -47,6 +59,10 @@ def report(
         raise unknown_name("study", study, studies(results))
     store = Store(results, study)
     share = None if margin is None else margin / 100
+    if ferplus is not None:
+        if check:
+            raise UsageError("--check writes nothing, --ferplus keeps labels with the study: give one of them.")
+        _keep_ferplus(store, ferplus)
     if not check:
         typer.echo(f"The report is in {write_report(store, reports, share)}")
         return
@@ -57,3 +73,11 @@ def report(
         typer.echo(f"{report_folder(store, reports)} no longer matches the records: run `study report {study}`.")
         raise typer.Exit(1)
     typer.echo(f"{report_folder(store, reports)} matches the records.")
+
+
+def _keep_ferplus(store: Store, path: Path) -> None:
+    from study.datasets.ferplus import read_ferplus
+
+    dataset, records = store.load_dataset(), store.records()
+    classes = records[0].dataset["classes"] if records else ()
+    store.keep_ferplus(read_ferplus(path, dataset["labels"], dataset["splits"], classes))
