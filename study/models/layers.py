@@ -27,9 +27,10 @@ def preprocess(images: Any, family: str, side_px: int, channels: int) -> Any:
 
     # Pixels stay in float32 up to here under every precision policy: resizing in bfloat16 would lose grey levels.
     x = layers.Rescaling(1.0, dtype="float32", name="to_float")(images)
-    if x.shape[-1] == 1 and channels == 3:
+    grey = x.shape[-1] == 1
+    if grey and channels == 3:
         x = layers.Concatenate(dtype="float32", name="grey_to_rgb")([x, x, x])
-    elif x.shape[-1] == 3 and channels == 1:
+    elif not grey and channels == 1:
         x = ops.sum(x * ops.convert_to_tensor(GREY_OF_RGB, "float32"), axis=-1, keepdims=True)
     if (x.shape[1], x.shape[2]) != (side_px, side_px):
         shrinking = x.shape[1] > side_px or x.shape[2] > side_px
@@ -40,9 +41,8 @@ def preprocess(images: Any, family: str, side_px: int, channels: int) -> Any:
         return layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32", name="rescale")(x)
     if family == "caffe":
         blue, green, red = CAFFE_MEANS_BGR
-        return layers.Rescaling(1.0, offset=[-blue, -green, -red], dtype="float32", name="rescale")(
-            ops.flip(x, axis=-1)
-        )
+        x = x if grey else ops.flip(x, axis=-1)  # three times the same grey is its own reverse
+        return layers.Rescaling(1.0, offset=[-blue, -green, -red], dtype="float32", name="rescale")(x)
     if family == "torch":
         scale = [1 / (255 * deviation) for deviation in TORCH_DEVIATIONS]
         offset = [-mean / deviation for mean, deviation in zip(TORCH_MEANS, TORCH_DEVIATIONS, strict=True)]
