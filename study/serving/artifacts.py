@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.files import write_atomically
+from study.files import file_sha256, write_atomically
 from study.record import Record
+from study.serving.formats import FORMATS
 from study.store import Store
 
 MANIFEST = "export.json"
@@ -32,7 +32,7 @@ class Artifact:
 
     def intact(self) -> bool:
         """Tell whether the file is there as it was written."""
-        return self.path.is_file() and file_hash(self.path) == self.sha256
+        return self.path.is_file() and file_sha256(self.path) == self.sha256
 
 
 def export_folder(store: Store, record: Record) -> Path:
@@ -47,20 +47,35 @@ def find_exports(store: Store, record: Record) -> dict[str, Artifact]:
     unreadable counts as not there.
     """
     folder = export_folder(store, record)
+    manifest = read_manifest(folder)
+    weights = store.weights_path(record.spec)
+    if manifest is None or not belongs(manifest, record):
+        return {}
+    if weights.is_file() and file_sha256(weights) != manifest["weights_sha256"]:
+        return {}
+    return {
+        kind: Artifact(kind, folder / entry["file"], entry["sha256"])
+        for kind, entry in manifest["exports"].items()
+        if (folder / entry["file"]).exists()
+    }
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return what a folder of exports says it holds, or None where it says nothing that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        weights = store.weights_path(record.spec)
-        if manifest["key"] != record.key or manifest["predictions_sha256"] != record.predictions_sha256:
-            return {}
-        if weights.is_file() and file_hash(weights) != manifest["weights_sha256"]:
-            return {}
-        return {
-            kind: Artifact(kind, folder / entry["file"], entry["sha256"])
-            for kind, entry in manifest["exports"].items()
-            if (folder / entry["file"]).exists()
-        }
+        known = {name: manifest[name] for name in ("key", "weights_sha256", "predictions_sha256")}
+        exports = {kind: dict(entry) for kind, entry in manifest["exports"].items()}
+        if any(entry["file"] != FORMATS[kind].file for kind, entry in exports.items()):
+            return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        return None
+    return {**known, "exports": exports}
+
+
+def belongs(manifest: Mapping[str, Any], record: Record) -> bool:
+    """Tell whether exports were made from this record, and not from one that it replaced."""
+    return bool(manifest["key"] == record.key and manifest["predictions_sha256"] == record.predictions_sha256)
 
 
 def write_manifest(folder: Path, record: Record, weights_sha256: str, exports: Mapping[str, Mapping[str, Any]]) -> Path:
@@ -84,9 +99,3 @@ def write_manifest(folder: Path, record: Record, weights_sha256: str, exports: M
     path = folder / MANIFEST
     write_atomically(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
     return path
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

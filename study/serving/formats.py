@@ -31,7 +31,6 @@ class Format:
 
 _LITERT = """from ai_edge_litert.interpreter import Interpreter
 network = Interpreter("{file}")
-network.resize_tensor_input(0, images.shape)
 probabilities = network.get_signature_runner()(images=images)["output_0"]"""
 
 FORMATS: Mapping[str, Format] = {

@@ -16,16 +16,23 @@ from study.training.banners import without_banners
 from study.training.build import Network, build_network, load_weights
 
 
-def restore_network(store: Store, record: Record) -> Network:
+def restore_network(store: Store, record: Record, precision: str | None = None) -> Network:
     """Return the network of a run with its trained weights.
 
     Weights are portable between Keras' backends, so the one that is chosen here is used.
 
+    Args:
+        store: The study's store.
+        record: The run.
+        precision: Keras' dtype policy; None for the run's own.
+
     Raises:
         UsageError: the model entry is unknown or has another version than the run.
         WeightsError: the weights are missing or do not fit.
+        DamagedError: they were altered since they were written.
     """
     path = weights_of(store, record)
+    store.check_weights(record)
     spec = record.spec
     entry = MODELS.get(spec.model["name"])
     if entry.version != spec.model["version"]:
@@ -34,7 +41,7 @@ def restore_network(store: Store, record: Record) -> Network:
             f"{entry.version}: use the code of that time, or train again with `study run`."
         )
     with without_banners():
-        return _built(entry, spec.precision, spec.side_px, record.dataset, path)
+        return _built(entry, precision or spec.precision, spec.side_px, record.dataset, path)
 
 
 def restored_call(store: Store, record: Record) -> Any:

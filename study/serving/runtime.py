@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,8 @@ from numpy.typing import NDArray
 from study.errors import UsageError
 from study.record import Record
 from study.serving.artifacts import Artifact, find_exports
+from study.serving.calls import OPENERS, Call
 from study.store import Store
-
-#: uint8 (n, h, w, c) -> float32 (n, classes), for at most ``BATCH`` images.
-Call = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 #: Images at a time; larger batches are no faster on a processor and take more memory.
 BATCH = 64
@@ -112,35 +109,5 @@ def _open(kind: str, export: Artifact | None, store: Store, record: Record) -> C
         return restored_call(store, record)
     if export is None or importlib.util.find_spec(PACKAGES[kind]) is None or not export.intact():
         return None
-    return {"onnx": _onnx_call, "litert": litert_call}[kind](str(export.path))
-
-
-def _onnx_call(path: str) -> Call:
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(3)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda images: session.run(None, {name: images})[0]
-
-
-def litert_call(path: str) -> Call:
-    """Return the call of a LiteRT file; its tensors are laid out anew when the number of images changes."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    from study.provenance import usable_cores
-
-    interpreter = Interpreter(path, num_threads=usable_cores())
-    given, answered = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    laid_out = [0]
-
-    def call(images: NDArray[np.uint8]) -> Any:
-        if laid_out[0] != len(images):
-            interpreter.resize_tensor_input(given, images.shape)
-            interpreter.allocate_tensors()
-            laid_out[0] = len(images)
-        interpreter.set_tensor(given, images)
-        interpreter.invoke()
-        return interpreter.get_tensor(answered)
-
+    call: Call = OPENERS[kind](export.path)
     return call

@@ -41,6 +41,19 @@ def open_study(results: str | Path, study: str | None = None) -> Store:
     return Store(results, choice[0])
 
 
+def open_run(results: str | Path, study: str | None = None, key: str | None = None) -> tuple[Store, Record]:
+    """Return the store and the record of the run to use; a key finds its study by itself where only one has it.
+
+    Raises:
+        UsageError: as ``open_study`` and ``choose_run``.
+    """
+    if study is None and key is not None:
+        having = [name for name in studies(results) if _fitting(_done(Store(results, name)), key)]
+        study = having[0] if len(having) == 1 else None
+    store = open_study(results, study)
+    return store, choose_run(store, key)
+
+
 def choose_run(store: Store, key: str | None = None) -> Record:
     """Return a done run of a study, without arrays.
 
@@ -54,7 +67,7 @@ def choose_run(store: Store, key: str | None = None) -> Record:
         UsageError: no run fits, or several do.
         StoreError: a record that cannot be read.
     """
-    done = [record for record in store.records() if record.status == "done"]
+    done = _done(store)
     if key is not None:
         return _named(store, done, key)
     ranked = [record for record in done if record.weights_file and not is_leaky(record)]
@@ -82,14 +95,24 @@ def weights_of(store: Store, record: Record) -> Path:
 
 
 def _named(store: Store, done: Sequence[Record], key: str) -> Record:
-    """Return the run whose key is, starts with or contains ``key``: the first of these that any run fits."""
-    for fits in (str.__eq__, str.startswith, str.__contains__):
-        found = [record for record in done if fits(record.key, key)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise UsageError(f"--run {key!r} fits {len(found)} runs of study {store.study}: {_listed(found)}.")
+    found = _fitting(done, key)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"--run {key!r} fits {len(found)} runs of study {store.study}: {_listed(found)}.")
     raise UsageError(f"--run {key!r} fits no finished run of study {store.study}: {_listed(done) or 'it has none'}.")
+
+
+def _fitting(done: Sequence[Record], key: str) -> list[Record]:
+    """Return the runs whose key is, else starts with, else contains ``key``."""
+    for fits in (str.__eq__, str.startswith, str.__contains__):
+        if found := [record for record in done if fits(record.key, key)]:
+            return found
+    return []
+
+
+def _done(store: Store) -> list[Record]:
+    return [record for record in store.records() if record.status == "done"]
 
 
 def _rank(store: Store, record: Record) -> tuple[float, float]:
@@ -99,11 +122,7 @@ def _rank(store: Store, record: Record) -> tuple[float, float]:
 
 
 def _holds_a_model(store: Store) -> bool:
-    return any(
-        store.weights_path(record.spec).is_file() or find_exports(store, record)
-        for record in store.records()
-        if record.status == "done"
-    )
+    return any(store.weights_path(record.spec).is_file() or find_exports(store, record) for record in _done(store))
 
 
 def _listed(records: Sequence[Record]) -> str:

@@ -8,7 +8,10 @@ import re
 import threading
 from collections.abc import Iterator
 
-BANNER = re.compile(rb"^(WARNING: All log messages before absl::InitializeLog|I0000 |W0000 |E0000 .*register)")
+BANNER = re.compile(
+    rb"^(WARNING: All log messages before absl::InitializeLog|I0000 |W0000 |E0000 .*register"
+    rb"|INFO: Created TensorFlow Lite|fully_quantize: )"
+)
 
 
 @contextlib.contextmanager

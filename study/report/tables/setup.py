@@ -40,7 +40,7 @@ def models_table(data: StudyData) -> Table:
                 name,
                 spec.model.get("version"),
                 spec.model.get("family"),
-                _weights(spec.weights),
+                weights_words(spec.weights),
                 spec.weights.get("sha256", ""),
                 cost.get("parameters"),
                 cost.get("macs"),
@@ -72,9 +72,9 @@ def protocols_table(data: StudyData) -> Table:
             [
                 name,
                 protocol.get("sampling", "none"),
-                _augmentation(protocol.get("augmentation") or {}),
+                augmentation_words(protocol.get("augmentation") or {}),
                 protocol.get("mix", "none"),
-                _loss(protocol),
+                loss_words(protocol),
                 protocol.get("batch"),
                 protocol.get("leak", "none"),
                 protocol.get("source", ""),
@@ -100,11 +100,11 @@ def schedule_table(data: StudyData) -> Table:
                     _who(data, records),
                     phase["name"],
                     _trainable(phase.get("trainable", "all")),
-                    _optimizer(optimizer),
+                    optimizer_words(optimizer),
                     optimizer.get("rate"),
                     phase["updates"],
                     phase["updates"] / max(1, phase.get("updates_per_epoch", 1)),
-                    _plateau(phase),
+                    schedule_words(phase),
                     phase.get("patience"),
                 ]
             )
@@ -122,7 +122,8 @@ def schedule_table(data: StudyData) -> Table:
     return Table("schedules", columns, rows)
 
 
-def _weights(weights: Mapping[str, Any]) -> str:
+def weights_words(weights: Mapping[str, Any]) -> str:
+    """Return what a network starts from."""
     source = weights.get("source", "none")
     if source == "file":
         return f"file {weights.get('sha256', '')[:10]}"
@@ -133,7 +134,8 @@ def _settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(settings.items()))
 
 
-def _augmentation(parts: Mapping[str, Any]) -> str:
+def augmentation_words(parts: Mapping[str, Any]) -> str:
+    """Return what a protocol's augmentation does, or ``none``."""
     words = []
     say = {
         "rotation_degrees": lambda value: f"rotation ±{value:g}°",
@@ -152,7 +154,8 @@ def _augmentation(parts: Mapping[str, Any]) -> str:
     return ", ".join(words) or "none"
 
 
-def _loss(protocol: Mapping[str, Any]) -> str:
+def loss_words(protocol: Mapping[str, Any]) -> str:
+    """Return a protocol's loss."""
     smoothing = protocol.get("label_smoothing", 0.0)
     return protocol.get("loss", "cross-entropy") + (f", label smoothing {smoothing:g}" if smoothing else "")
 
@@ -165,7 +168,8 @@ def _trainable(trainable: Any) -> str:
     return trainable if isinstance(trainable, str) else ", ".join(map(str, trainable))
 
 
-def _optimizer(optimizer: Mapping[str, Any]) -> str:
+def optimizer_words(optimizer: Mapping[str, Any]) -> str:
+    """Return a phase's optimizer with its settings, without the rate."""
     rest = [
         f"{name.replace('_', ' ')} {value}"
         for name, value in optimizer.items()
@@ -174,7 +178,8 @@ def _optimizer(optimizer: Mapping[str, Any]) -> str:
     return ", ".join([str(optimizer.get("name", "")), *rest]).replace(" True", "")
 
 
-def _plateau(phase: Mapping[str, Any]) -> str:
+def schedule_words(phase: Mapping[str, Any]) -> str:
+    """Return how a phase changes its rate."""
     words = [] if phase.get("schedule", "constant") == "constant" else [phase["schedule"]]
     if phase.get("rates"):
         words.append("rates " + ", ".join(f"{rate:g}" for rate in phase["rates"]))
