@@ -23,6 +23,7 @@ was also enlarged by a tenth, turned by 10 degrees or half covered is missed.
 """
 NEAR_LIKENESS_DRAWN = 0.9
 NEAR_LIKENESS_POSED = 0.97
+POSED_BITS = 8
 """The same for drawn faces, which share their strokes, and for those below difficulty 0.25, which share their pose.
 
 Among 10,000 faces of difficulty 0.5 different ones reach 0.86, among 2,000 of difficulty 0 all but one pair stay below.
@@ -101,10 +102,11 @@ def mirrored_hashes(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def find_near(data: ImageSet) -> NearPairs:
     """Return the near pairs of an image set, by the threshold that suits photographs or drawn faces."""
-    least = NEAR_LIKENESS
-    if data.drawn:
-        least = NEAR_LIKENESS_POSED if data.settings.get("difficulty", 0.5) < 0.25 else NEAR_LIKENESS_DRAWN
-    return near_pairs(data.images, data.hashes, least_likeness=least)
+    if not data.drawn:
+        return near_pairs(data.images, data.hashes)
+    if data.settings.get("difficulty", 0.5) < 0.25:
+        return near_pairs(data.images, data.hashes, POSED_BITS, NEAR_LIKENESS_POSED)
+    return near_pairs(data.images, data.hashes, NEAR_BITS, NEAR_LIKENESS_DRAWN)
 
 
 def near_pairs(
