@@ -20,7 +20,7 @@ def retrain_command(store: Store, record: Record, data: str | None = None) -> st
         data: Where its dataset is; None for the built-in faces' own settings, or ``PATH`` in capitals, since records
             carry no paths.
     """
-    words = ["study", "run", "--retrain", record.key, "--data", data or data_words(record.dataset)]
+    words = ["study", "retrain", "--run", record.key, "--data", data or data_words(record.dataset)]
     words += ["--study", store.study]
     if store.results != Path("results"):
         words += ["--results", str(store.results)]
