@@ -39,11 +39,12 @@ def confusion_pictures(data: StudyData) -> dict[str, list[Picture]]:
     ):
         alt = f"Confusion matrices of {model}, seed {seed}, on the test split"
         name = f"confusion-{file_name(model)}-seed_{seed}"
-        pictures[model].append(_picture(name, alt, f"{model}, seed {seed}, test split", data.classes, panels))
+        pictures[model].append(confusion_picture(name, alt, f"{model}, seed {seed}, test split", data.classes, panels))
     return dict(pictures)
 
 
-def _picture(name: str, alt: str, title: str, classes: list[str], panels: list[dict[str, Any]]) -> Picture:
+def confusion_picture(name: str, alt: str, title: str, classes: list[str], panels: list[dict[str, Any]]) -> Picture:
+    """Return one picture; a panel has a ``title`` and ``counts`` (classes x classes), rows are true classes."""
     content = {"title": title, "classes": classes, "panels": panels}
     return Picture(name, alt, content, lambda: _draw(title, classes, panels))
 
