@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,8 @@ def strict_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def open_image(path: Path) -> Iterator[Image]:
-    """Open a file and check its header; pixels are not decoded yet.
+def open_image(path: Path | BinaryIO, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
+    """Open a file, or bytes that can be sought in, and check its header; pixels are not decoded yet.
 
     Raises:
         ValueError: not to be read, with a short reason.
@@ -41,8 +41,8 @@ def open_image(path: Path) -> Iterator[Image]:
 
     try:
         with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width}x{image.height} is more than {MAX_PIXELS} pixels")
+            if image.width * image.height > max_pixels:
+                raise ValueError(f"{image.width}x{image.height} is more than {max_pixels} pixels")
             if image.mode[0] in "IF":
                 raise ValueError("more than 8 bits per channel")
             yield image

@@ -1,0 +1,116 @@
+"""Faces are found where they are, framed as FER-2013 frames them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from study.errors import UsageError
+from study.serving.faces import Box, HaarDetector, YuNetDetector, distinct, open_detector, square
+from tests.serving.people import background, put_face
+
+PLACES = [((150.0, 200.0), 100.0), ((400.0, 250.0), 160.0), ((760.0, 300.0), 240.0)]
+
+
+def crowd(width: int = 1280, height: int = 720, grow: float = 1.0) -> np.ndarray:
+    picture = background(width, height).copy()
+    for face, ((x, y), side) in enumerate(PLACES):
+        put_face(picture, face, (x * grow, y * grow), side * grow)
+    return picture
+
+
+def test_every_face_is_found_from_left_to_right_in_the_framing_of_the_training_images() -> None:
+    """The drawn faces fill their images about as FER-2013's do, so the boxes must be about those images."""
+    found = HaarDetector().find(crowd())
+    assert len(found) == len(PLACES)
+    for box, ((x, y), side) in zip(found, PLACES, strict=True):
+        assert box.width == box.height == pytest.approx(side, rel=0.3)
+        assert box.centre == pytest.approx((x, y), abs=0.06 * side)
+
+
+def test_the_search_of_a_video_finds_the_same_faces() -> None:
+    found = open_detector(video=True).find(crowd())
+    assert [box.centre for box in found] == [pytest.approx(place, abs=0.1 * side) for place, side in PLACES]
+
+
+def test_boxes_are_pixels_of_the_picture_and_not_of_the_reduced_one() -> None:
+    found = HaarDetector().find(crowd(3200, 1800, grow=2.5))
+    assert [box.centre for box in found] == [
+        pytest.approx((x * 2.5, y * 2.5), abs=0.1 * side * 2.5) for (x, y), side in PLACES
+    ]
+
+
+def test_a_face_that_fills_its_picture_is_found_too() -> None:
+    picture = background(220, 220).copy()
+    put_face(picture, 3, (110, 110), 214)
+    (box,) = HaarDetector().find(picture)
+    assert box.width == pytest.approx(214, rel=0.15)
+
+
+@pytest.mark.parametrize("shape", [(720, 1280), (40, 2000), (1, 1), (2000, 3)])
+def test_nothing_is_found_where_nobody_is(shape: tuple[int, int]) -> None:
+    height, width = shape
+    for detector in (open_detector(), open_detector(video=True)):
+        assert detector.find(background(width, height, seed=1)) == []
+
+
+def test_a_box_within_a_larger_face_is_no_face() -> None:
+    face, mouth, other = Box(100, 100, 200, 200), Box(170, 220, 60, 60), Box(10, 100, 100, 100)
+    assert distinct([mouth, face, other]) == [other, face]
+
+
+def test_a_square_is_in_whole_pixels_around_its_centre() -> None:
+    assert square(100.0, 50.0, 40.0) == Box(80, 30, 40, 40)
+    assert all(isinstance(number, int) for number in square(np.float32(1.4), 2.6, np.float64(9.7)))
+
+
+class FaceDetectorYN:
+    """Answers as OpenCV's does: box, five points and a score in a row, here of one face upright in 160x120."""
+
+    eyes_apart, tilt = 31.2, 0.0
+
+    @classmethod
+    def create(cls, *words: object, **more: object) -> FaceDetectorYN:
+        return cls()
+
+    def setInputSize(self, size: tuple[int, int]) -> None:  # noqa: N802, OpenCV's name
+        self.size = size
+
+    def detect(self, picture: np.ndarray) -> tuple[int, np.ndarray | None]:
+        assert picture.shape[1::-1] == self.size
+        half = self.eyes_apart / 2
+        points = [(80 - half, 50.4), (80 + half, 50.4), (80, 68), (68, 84), (92, 84)]
+        scale = self.size[0] / 160
+        row = [60, 30, 40, 60, *(number for point in points for number in point), 0.9]
+        return 1, np.array([row], np.float32) * scale
+
+
+@pytest.mark.parametrize("width", [160, 1600])
+def test_yunet_faces_are_framed_around_eyes_and_mouth(width: int, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cv2, "FaceDetectorYN", FaceDetectorYN)
+    model = tmp_path / "yunet.onnx"
+    model.touch()
+    (box,) = YuNetDetector(model).find(np.zeros((width * 3 // 4, width, 3), np.uint8))
+    scale = width / 160
+    assert box.width == box.height == pytest.approx(80 * scale, rel=0.02)
+    assert box.centre == pytest.approx((80 * scale, 60 * scale), abs=1.5 * scale)
+
+
+def test_yunet_faces_that_turn_keep_their_size(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cv2, "FaceDetectorYN", FaceDetectorYN)
+    monkeypatch.setattr(FaceDetectorYN, "eyes_apart", 12.0)
+    (tmp_path / "yunet.onnx").touch()
+    (box,) = YuNetDetector(tmp_path / "yunet.onnx").find(np.zeros((120, 160, 3), np.uint8))
+    assert box.width == pytest.approx(80, rel=0.02)
+
+
+def test_a_file_that_is_no_yunet_model_is_one_line(tmp_path: Path, capfd) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    for file, words in ((broken, "cannot use"), (tmp_path / "nowhere.onnx", "is no file")):
+        with pytest.raises(UsageError, match=words):
+            open_detector(file)
+    assert capfd.readouterr().err == ""
