@@ -19,6 +19,11 @@ SHARES = (0.139, 0.015, 0.143, 0.251, 0.168, 0.110, 0.174)
 CUSTOM = {"cnn2": (1.6, 4_738_000, 21e6), "cnn3": (1.9, 1_277_000, 25e6), "cnn5": (2.2, 4_500_000, 121e6)}
 TRANSFER = {"vgg16": (2.3, 14_718_000, 710e6), "resnet50": (2.1, 23_602_000, 210e6)}
 PROTOCOLS = ("baseline", "oversample", "augment", "oversample+augment")
+TWINS = {
+    "oversample-before-split": "oversample-after-split",
+    "checkpoint-on-test": "checkpoint-on-selection",
+    "test-as-validation": "checkpoint-on-selection",
+}
 AUGMENTATION = {
     "flip": True,
     "rotation_degrees": 10,
@@ -61,7 +66,7 @@ def make_card(
 
 
 def make_protocol(name: str, family: str, weights: str, train_images: int, epochs: int = 8) -> dict[str, Any]:
-    """Return a resolved protocol; ``leaky/*`` oversamples before the split."""
+    """Return a resolved protocol; ``leaky/*`` is followed by its leak, ``clean-twin/*`` by a name of ``TWINS``."""
     per_epoch = math.ceil(train_images / 64)
 
     def phase(title: str, trainable: str, rate: float, count: int) -> dict[str, Any]:
@@ -85,6 +90,12 @@ def make_protocol(name: str, family: str, weights: str, train_images: int, epoch
         stages += [phase("stage-2", "all", 1e-5, epochs // 4)]
         phases = stages if weights == "none" else [phase("head", "head", 1e-3, epochs // 4), *stages]
     leaky = name.startswith("leaky/")
+    own = name.removeprefix("leaky/").removeprefix("clean-twin/")
+    rare: dict[str, Any] = {}
+    if own != name:
+        rare = {"watch_test": True} | ({"twin": f"clean-twin/{TWINS[own]}"} if leaky else {})
+        if "-split" in own:
+            rare["resplit"] = {"test": 0.1, "selection": 0.1, "seed": 0}
     return {
         "name": name,
         "sampling": "oversample" if "oversample" in name else "none",
@@ -93,9 +104,10 @@ def make_protocol(name: str, family: str, weights: str, train_images: int, epoch
         "loss": "cross-entropy",
         "label_smoothing": 0.0,
         "batch": 64,
-        "leak": "oversample-before-split" if leaky else "none",
+        "leak": own if leaky else "none",
         "source": "",
         "phases": phases,
+        **rare,
     }
 
 
@@ -162,19 +174,30 @@ def make_record(
         return Record(made, status, card, reason=words, traceback=f"Traceback (fake)\n{words}\n", provenance=where)
     strength, parameters, macs = {**CUSTOM, **TRANSFER}.get(model, (1.8, 1_000_000, 20e6))
     if skill is None:
-        gain = 0.25 * ("augment" in protocol) - 0.05 * ("oversample" in protocol) + 0.8 * protocol.startswith("leaky/")
+        gain = 0.25 * ("augment" in protocol) - 0.05 * ("oversample" in protocol)
         skill = strength + gain - 1.2 * (made.weights["source"] == "none" and model in TRANSFER)
     history = _make_history(made, skill, converged)
     train_images = sum(card["counts"]["train"])
     train_s = round(len(history) * train_images * macs / 2.5e10, 3)
     leaky = made.protocol["leak"] != "none"
+    arrays = _make_arrays(made, card, skill)
+    if made.protocol.get("resplit"):
+        arrays |= _resplit_arrays(made, card, skill)
+    best = min(range(len(history)), key=lambda row: history[row]["selection_loss"])
+    if made.protocol.get("watch_test"):
+        arrays |= _watched_arrays(made, arrays, len(history), best)
+        if made.protocol["leak"] == "checkpoint-on-test":
+            right = (arrays["epoch_answers"] == arrays["test_labels"]).mean(axis=1)
+            best = int(right.argmax())
+            arrays["test_probabilities"] = np.eye(len(card["classes"]), dtype=np.float32)[arrays["epoch_answers"][best]]
+    seen = arrays.get("test_seen", np.zeros(0, np.uint8))
     return Record(
         spec=made,
         status="done",
         dataset=card,
         history=history,
         outcome={
-            "best_epoch": min(range(len(history)), key=lambda row: history[row]["selection_loss"]),
+            "best_epoch": best,
             "stopped": {phase["name"]: "budget" for phase in made.protocol["phases"]},
             "converged": converged,
             "sentences": [] if converged else ["The best epoch is the last one: more training may help."],
@@ -196,16 +219,37 @@ def make_record(
             "peak_memory_mb": 900 + parameters / 5e4,
         },
         contamination={
-            "trained_on_test_ids": 60 if leaky else 0,
-            "test_copies_in_train": 78 if leaky else 18,
+            "trained_on_test_ids": int((seen % 2).sum()),
+            "test_copies_in_train": int((seen > 1).sum()) if len(seen) else 18,
             "selection_copies_in_train": 17,
-            "selected_on_test": False,
+            "selected_on_test": made.protocol["leak"] in ("checkpoint-on-test", "test-as-validation"),
             "leaky": leaky,
         },
+        division={"source": "made up", "own_test": "test_indices" not in arrays, "counts": {}, "hashes": {}}
+        if "test_indices" in arrays
+        else {},
         provenance=where,
         weights_file="",
-        arrays=_make_arrays(made, card, skill),
+        arrays=arrays,
     )
+
+
+def make_dataset(card: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return a dataset file that fits the card's records: 18 test images have a copy in training, 10 a near copy."""
+    labels = [_labels(card, split) for split in SPLITS]
+    splits = np.repeat(np.arange(3, dtype=np.uint8), [len(part) for part in labels])
+    n, test = len(splits), np.flatnonzero(splits == 2)
+    contents = np.arange(n)
+    contents[test[:18]] = contents[:18]
+    near = contents.copy()
+    near[test[18:28]] = near[18:28]
+    return {
+        "labels": np.concatenate(labels),
+        "ids": np.array([f"{SPLITS[code]}/{row}" for row, code in enumerate(splits)]),
+        "splits": splits,
+        "hashes": np.array([f"{content:032x}" for content in contents], dtype="S32"),
+        "near_groups": near.astype(np.int32),
+    }
 
 
 def make_store(
@@ -222,7 +266,7 @@ def make_store(
     """Fill a store with the whole grid; ``flaws`` adds what real studies have.
 
     The flaws: resnet50 from random weights, cnn5 without ``oversample+augment``, vgg16's ``oversample`` failed,
-    cnn2's augmented runs not converged, and one leaky run of cnn3.
+    cnn2's augmented runs not converged, a leaky run of cnn3 with its twin and one without.
     """
     store = Store(results, study)
     card = card or make_card()
@@ -244,8 +288,54 @@ def make_store(
                 )
                 store.keep(record)
     if flaws:
-        store.keep(make_record("cnn3", "leaky/oversample-before-split", 0, card=card, **spec))
+        pair = ("leaky/oversample-before-split", "clean-twin/oversample-after-split")
+        for protocol in (*pair, "leaky/test-as-validation"):
+            store.keep(make_record("cnn3", protocol, 0, card=card, **spec))
     return store
+
+
+def _labels(card: Mapping[str, Any], split: str) -> NDArray[np.int64]:
+    """Return the labels of a split, in the order of the predictions."""
+    counts = card["counts"][split]
+    shared = np.random.default_rng(derive_seed(0, card["fingerprint"], split))
+    labels: NDArray[np.int64] = shared.permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int64)
+    return labels
+
+
+def _resplit_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str, NDArray[Any]]:
+    """Return predictions on a random part of all images; a leaky network knows a third of them by heart."""
+    everything = np.concatenate([_labels(card, split) for split in SPLITS])
+    shared = np.random.default_rng(derive_seed(0, card["fingerprint"], "resplit"))
+    places = np.sort(shared.permutation(len(everything))[: sum(card["counts"]["test"])])
+    labels, classes = everything[places], len(card["classes"])
+    leaky = spec.protocol["leak"] != "none"
+    known = shared.random(len(places)) < 0.33
+    difficulty = shared.normal(0, 1.3, (len(labels), classes))
+    own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, "resplit"))
+    logits = (skill + 3.0 * (known & leaky)[:, None]) * np.eye(classes)[labels] + difficulty
+    arrays: dict[str, NDArray[Any]] = {"test_labels": labels, "test_indices": places.astype(np.int32)}
+    for what in ("probabilities", "flipped"):
+        odds = np.exp(logits + own.normal(0, 0.5, logits.shape))
+        arrays[f"test_{what}"] = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    arrays["test_seen"] = (3 * known if leaky else 2 * (np.arange(len(places)) % 12 == 0)).astype(np.uint8)
+    if leaky:
+        again = np.concatenate([np.arange(len(places)), np.flatnonzero(known)])
+        arrays["claim_indices"] = places[again].astype(np.int32)
+        arrays["claim_labels"] = labels[again].astype(np.uint8)
+        arrays["claim_answers"] = arrays["test_probabilities"].argmax(axis=1)[again].astype(np.uint8)
+    return arrays
+
+
+def _watched_arrays(spec: Spec, arrays: Mapping[str, Any], epochs: int, best: int) -> dict[str, NDArray[Any]]:
+    """Return the answers of every epoch: those of the end, with fewer and fewer of them guessed."""
+    own = np.random.default_rng(derive_seed(spec.seed, spec.model["name"], "epochs"))
+    last = arrays["test_probabilities"].argmax(axis=1)
+    answers = np.stack([last] * epochs)
+    for epoch in set(range(epochs)) - {best}:
+        guessed = own.random(len(last)) < 0.5 * 0.6**epoch
+        answers[epoch, guessed] = own.integers(0, arrays["test_probabilities"].shape[1], guessed.sum())
+    true = np.where(answers == arrays["test_labels"], 0.7, 0.1)
+    return {"epoch_answers": answers.astype(np.uint8), "epoch_true": true.astype(np.float16)}
 
 
 def _make_history(spec: Spec, skill: float, converged: bool) -> list[dict[str, Any]]:

@@ -109,9 +109,7 @@ def measure_leaks(runs: Sequence[ScoredRun], naming: Naming, dataset: Dataset | 
     ]
 
 
-def _measure(
-    recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRun], dataset: Dataset | None
-) -> Leak:
+def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRun], dataset: Dataset | None) -> Leak:
     protocol = leaky[0].spec.protocol
     kind, twin = protocol["leak"], protocol.get("twin", "")
     pairs = [(one, other) for one in leaky if (other := _twin(one, runs)) is not None]

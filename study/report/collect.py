@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from study.analysis.equivalence import MARGIN
 from study.analysis.inference import Inference, infer
 from study.analysis.leaderboard import Standing, leaderboard
+from study.analysis.leaks import Leak, measure_leaks
 from study.analysis.recipes import Naming, Recipe, name_records
+from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
 from study.errors import StoreError
 from study.record import Record
 from study.spec import SPLITS
-from study.store import DATASET_FILE, Store
+from study.store import Store
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,12 @@ class StudyData:
         card: The dataset's card (``ImageSet.card``).
         records: Every record in table order (models, protocols, seeds).
         naming: Names and order of models and protocols.
-        runs: The scored runs, in the order of ``records``.
+        runs: The scored runs, in the order of ``records``, but for those of ``elsewhere``.
+        elsewhere: The scored runs on another split than the image set's own; they compare with each other only.
         standings: The leaderboard.
         found: What the tests say; None before a run has finished.
+        leaks: What leaky runs claim and what their clean twins score.
+        rescoring: The answers on parts of the test split; None where the study has no dataset file.
     """
 
     study: str
@@ -39,8 +44,11 @@ class StudyData:
     records: tuple[Record, ...]
     naming: Naming
     runs: tuple[ScoredRun, ...]
+    elsewhere: tuple[ScoredRun, ...]
     standings: tuple[Standing, ...]
     found: Inference | None
+    leaks: tuple[Leak, ...]
+    rescoring: Rescoring | None
 
     @property
     def classes(self) -> list[str]:
@@ -51,6 +59,12 @@ class StudyData:
     def ranked(self) -> list[Standing]:
         """The standings that have a rank."""
         return [standing for standing in self.standings if standing.rank is not None]
+
+    @property
+    def finished(self) -> list[ScoredRun]:
+        """Every scored run, on whatever split, in the order of ``records``."""
+        place = {record.key: number for number, record in enumerate(self.records)}
+        return sorted([*self.runs, *self.elsewhere], key=lambda run: place[run.record.key])
 
     @property
     def seeds(self) -> list[int]:
@@ -88,28 +102,41 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         raise StoreError(f"study {store.study!r} has no records in {store.results}: run it first or give --results.")
     naming = name_records(records)
     records.sort(key=lambda record: (naming.order(naming.of(record)), record.spec.seed, record.spec.hash))
-    runs = scored_runs(store, records)
+    scored = scored_runs(store, records)
+    runs = [run for run in scored if run.record.on_own_test]
     standings = leaderboard(runs, naming)
+    dataset = store.find_dataset()
+    copies = _copies(dataset, runs)
     return StudyData(
         study=store.study,
         card=records[0].dataset,
         records=tuple(records),
         naming=naming,
         runs=tuple(runs),
+        elsewhere=tuple(run for run in scored if not run.record.on_own_test),
         standings=tuple(standings),
-        found=infer(standings, _copies(store, runs), margin) if runs else None,
+        found=infer(standings, copies, margin) if runs else None,
+        leaks=tuple(measure_leaks(scored, naming, dataset)),
+        rescoring=_rescoring(store, dataset, copies, standings),
     )
 
 
-def _copies(store: Store, runs: list[ScoredRun]) -> NDArray[Any] | None:
+def _rescoring(
+    store: Store, dataset: Mapping[str, NDArray[Any]] | None, copies: NDArray[Any] | None, standings: list[Standing]
+) -> Rescoring | None:
+    if dataset is None or copies is None or not standings:
+        return None
+    return rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies)
+
+
+def _copies(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:
     """Return the content hash of every test image, in the order of the predictions; None where none were kept.
 
     Raises:
         StoreError: they are those of other images.
     """
-    if not (store.folder / DATASET_FILE).is_file():
+    if dataset is None:
         return None
-    dataset = store.load_dataset()
     test = dataset["splits"] == SPLITS.index("test")
     for run in runs:
         if not np.array_equal(dataset["labels"][test], run.record.arrays["test_labels"]):

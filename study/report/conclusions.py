@@ -14,6 +14,8 @@ from study.analysis.evidence import CALIBRATED, RECIPE, Measure, Statement
 from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, RANDOM_BODY, TRANSFER
 from study.analysis.inference import Inference
 from study.analysis.leaderboard import Standing
+from study.analysis.leaks import REWEIGHTED
+from study.analysis.recipes import is_leaky
 from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
 from study.report.tables.inference import ensemble_accuracy
@@ -39,8 +41,8 @@ def conclusions(data: StudyData) -> list[str]:
     found, ranked = data.found, data.ranked
     if not ranked or found is None:
         nothing = "No run that may be ranked has finished, so that nothing can be concluded yet."
-        return [*_caveats(data), nothing, *_gaps(data)]
-    sentences = [*_caveats(data), _best(data, found, ranked[0])]
+        return [*_caveats(data), *_leaks(data), nothing, *_gaps(data)]
+    sentences = [*_caveats(data), *_leaks(data), _best(data, found, ranked[0])]
     sentences += _compared(found.recipes, found.margin)
     sentences += _compared(_without(found.networks, found.recipes), found.margin)
     sentences += [*_factors(data, found), *_who_pays(data, found), *_calibrated(found, ranked[0]), *_ensemble(found)]
@@ -55,6 +57,23 @@ def _caveats(data: StudyData) -> list[str]:
             "the numbers show that the study runs and how the networks differ on this drawn set."
         )
     return words
+
+
+def _leaks(data: StudyData) -> list[str]:
+    """Say what each leak claims, what its clean twin scores and what lies between."""
+    sentences = []
+    for leak in data.leaks:
+        if not leak.paired:
+            continue
+        worth, clean = leak.worth[leak.measure], leak.clean[leak.measure]
+        equal = ", all classes weighing the same" if leak.measure == REWEIGHTED else ""
+        about = "" if worth.question == RECIPE else f" (for the trained networks, {plural(len(leak.seeds), 'seed')})"
+        sentences.append(
+            f"**{escape(leak.recipe)}** claims {percent(leak.claimed.value)} %. On the same images{equal} it scores "
+            f"{percent(leak.leaky[leak.measure].value)} % and its clean twin {percent(clean.value)} %: the leak is "
+            f"worth {with_interval_inline(worth, points)} points{about}."
+        )
+    return sentences
 
 
 def _best(data: StudyData, found: Inference, first: Standing) -> str:
@@ -303,7 +322,7 @@ def _gaps(data: StudyData) -> list[str]:
     if late:
         words.append(f"{plural(len(late), 'run')} had not converged when the budget ended (†)")
     sentences = [f"{'; '.join(words)}."] if words else []
-    leaky = [str(standing.recipe) for standing in data.standings if standing.rank is None]
+    leaky = list(dict.fromkeys(str(data.recipe(run.record)) for run in data.finished if is_leaky(run.record)))
     if leaky:
         sentences.append(
             f"{escape(listed(leaky))} saw or chose on test images on purpose: shown to measure leakage, never ranked."

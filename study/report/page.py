@@ -11,6 +11,7 @@ from typing import Any
 from study.analysis.equivalence import MARGIN
 from study.analysis.inference import CLASS_MEASURES, Inference
 from study.files import write_atomically
+from study.report.claims import DATASET, read_claims
 from study.report.collect import StudyData, collect
 from study.report.conclusions import conclusions
 from study.report.figures.classes import class_picture
@@ -18,12 +19,13 @@ from study.report.figures.confusion import confusion_pictures
 from study.report.figures.contrasts import contrasts_picture
 from study.report.figures.curves import model_pictures, overview_picture
 from study.report.figures.effects import class_effects_picture, effects_picture
+from study.report.figures.leaks import curve_picture, ladder_picture
 from study.report.figures.pareto import pareto_picture
 from study.report.figures.picture import Picture
 from study.report.figures.ranking import ranking_picture
 from study.report.figures.reliability import reliability_picture
 from study.report.reproduce import commands
-from study.report.tables import inference, results, runs, setup
+from study.report.tables import inference, leaks, results, runs, setup
 from study.report.tables.table import Table
 from study.report.wording import code, escape, listed, percent, plural, ranges
 from study.store import Store
@@ -139,6 +141,14 @@ def _tables(data: StudyData) -> dict[str, Table]:
         "unfinished": runs.unfinished_table(data),
         "run_keys": runs.run_keys_table(data),
     }
+    if data.finished:
+        tables |= {"contamination": runs.contamination_table(data), "versions": runs.versions_table(data)}
+        if data.card["name"] == DATASET:
+            tables["claims"] = leaks.claims_table(data, read_claims())
+    if data.leaks:
+        tables |= {"leaks": leaks.ladder_table(data), "leaks_by_epoch": leaks.curve_table(data)}
+    if data.rescoring:
+        tables["rescoring"] = leaks.rescoring_table(data, data.rescoring)
     return tables | (_result_tables(data, data.found) if data.found else {})
 
 
@@ -150,8 +160,6 @@ def _result_tables(data: StudyData, found: Inference) -> dict[str, Table]:
         "components": inference.components_table(data, found),
         "flip": inference.flip_table(data, found),
         "calibration": inference.calibration_table(data, found),
-        "contamination": runs.contamination_table(data),
-        "versions": runs.versions_table(data),
         **{measure: results.class_measure_table(data, found, measure) for measure in CLASS_MEASURES},
     }
     for comparisons, declared in (
@@ -173,9 +181,14 @@ def _result_tables(data: StudyData, found: Inference) -> dict[str, Table]:
 
 def _pictures(data: StudyData) -> dict[str, Picture]:
     found = data.found
+    pictures = {"leaks": ladder_picture(data.leaks)} if data.leaks else {}
+    if by_epoch := curve_picture(data.leaks):
+        pictures["leaks_by_epoch"] = by_epoch
+    if data.finished:
+        pictures["curves"] = overview_picture(data)
     if not found:
-        return {}
-    pictures = {"ranking": ranking_picture(data, found), "curves": overview_picture(data)}
+        return pictures
+    pictures |= {"ranking": ranking_picture(data, found)}
     if data.ranked:
         pictures |= {"reliability": reliability_picture(data, found), "pareto": pareto_picture(data, found)}
     if found.effects:
@@ -203,8 +216,11 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "many_pairs": inference.MOST_PAIRS,
         "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
         "leaky": any(standing.rank is None for standing in data.standings),
+        "watched": any(record.spec.protocol.get("watch_test") for record in data.records),
+        "elsewhere": sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
+        "subset_names": [subset.name for subset in data.rescoring.subsets] if data.rescoring else [],
         "commands": commands(data),
-        "confusion_names": [run.record.key for run in data.runs],
+        "confusion_names": [run.record.key for run in data.finished],
     }
 
 

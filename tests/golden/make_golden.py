@@ -13,7 +13,7 @@ from pathlib import Path
 
 from study.report.page import write_report
 from study.store import Store
-from tests.factories import make_card, make_counts, make_record
+from tests.factories import TWINS, make_card, make_counts, make_dataset, make_record
 
 HERE = Path(__file__).parent
 STUDY = "golden"
@@ -29,10 +29,14 @@ def make_records() -> None:
     for protocol in ("baseline", "oversample", "augment"):
         for seed in (0, 1):
             store.keep(make_record("cnn3", protocol, seed, converged=protocol != "oversample", **shape))
-    store.keep(make_record("cnn3", "leaky/oversample-before-split", 0, **shape))
+    for leak, twin in TWINS.items():
+        store.keep(make_record("cnn3", f"leaky/{leak}", 0, **shape))
+        if leak != "test-as-validation":  # one leaky run without its twin
+            store.keep(make_record("cnn3", f"clean-twin/{twin}", 1 if "checkpoint" in leak else 0, **shape))
     store.keep(make_record("vgg16", "baseline", 0, **shape))
     store.keep(make_record("vgg16", "augment", 0, status="failed", reason="Killed writing /home/me/x/y.h5", **shape))
     store.keep(make_record("resnet50", "baseline", 0, weights="none", **shape))
+    store.keep_dataset(make_dataset(card))
 
 
 def make_report() -> None:

@@ -29,7 +29,7 @@ _INK = (34, 34, 34)
 def confusion_pictures(data: StudyData) -> dict[str, list[Picture]]:
     """Return the pictures of every model, in table order, by model name; rows sum to 100 %."""
     groups: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for run in data.runs:
+    for run in data.finished:
         recipe = data.recipe(run.record)
         title = f"{recipe.protocol}: accuracy {100 * run.test.accuracy:.1f} %"
         groups[(recipe.model, run.spec.seed)].append({"title": title, "counts": run.test.confusion.tolist()})

@@ -34,7 +34,7 @@ def model_pictures(data: StudyData) -> dict[str, Picture]:
 
 def _trained(data: StudyData) -> list[str]:
     """Models with at least one finished run that has a history."""
-    found = {data.recipe(run.record).model for run in data.runs if run.record.history}
+    found = {data.recipe(run.record).model for run in data.finished if run.record.history}
     return [model for model in data.naming.models if model in found]
 
 
@@ -46,7 +46,7 @@ def _curves(data: StudyData, model: str) -> list[dict[str, Any]]:
             "best": run.record.outcome.get("best_epoch"),
             "rows": [{name: row.get(name) for name in _KEPT} for row in run.record.history],
         }
-        for run in data.runs
+        for run in data.finished
         if data.recipe(run.record).model == model and run.record.history
     ]
 
@@ -67,10 +67,11 @@ def _model_picture(model: str, curves: list[dict[str, Any]], colours: dict[str, 
 def _draw_overview(curves: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
     columns = min(3, len(curves))
     rows = -(-len(curves) // columns)
-    height = 2.3 * rows + 0.85
+    top = max(0.75, 0.37 + _legend_rows([curve for found in curves.values() for curve in found], styles=False) * 0.2)
+    height = 2.3 * rows + 0.1 + top
     figure = new_figure(height)
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    figure.subplots_adjust(left=0.07, right=0.99, top=1 - 0.75 / height, bottom=0.5 / height, wspace=0.08, hspace=0.45)
+    figure.subplots_adjust(left=0.07, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.08, hspace=0.45)
     for place, axes in enumerate(grid.flat):
         if place >= len(curves):
             axes.set_visible(False)
@@ -85,10 +86,11 @@ def _draw_overview(curves: dict[str, list[dict[str, Any]]], colours: dict[str, s
 
 
 def _draw_model(curves: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
-    height = 3.5
+    top = max(0.6, 0.15 + _legend_rows(curves, styles=True) * 0.2)
+    height = 2.9 + top
     figure = new_figure(height)
     loss, accuracy = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.065, right=0.99, top=1 - 0.6 / height, bottom=0.5 / height, wspace=0.18)
+    figure.subplots_adjust(left=0.065, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.18)
     for axes, name, scale, label in ((loss, "loss", 1, "loss"), (accuracy, "accuracy", 100, "accuracy, %")):
         _lines(axes, curves, name, "--", colours, scale, width=1.0, best=False)
         _lines(axes, curves, f"selection_{name}", "-", colours, scale)
@@ -129,6 +131,16 @@ def _lines(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
+def _legend_columns(entries: int, styles: bool) -> int:
+    return min(entries, (5 if entries <= 10 else 4) if styles else 4 if entries > 6 else 6)
+
+
+def _legend_rows(curves: list[dict[str, Any]], styles: bool) -> int:
+    """Return how many rows the legend takes at most."""
+    entries = len({curve["protocol"] for curve in curves}) + (4 if styles else 2)
+    return -(-entries // _legend_columns(entries, styles))
+
+
 def _legend(figure: Figure, curves: list[dict[str, Any]], colours: dict[str, str], styles: bool) -> None:
     from matplotlib.lines import Line2D
 
@@ -147,7 +159,7 @@ def _legend(figure: Figure, curves: list[dict[str, Any]], colours: dict[str, str
     figure.legend(
         handles=handles,
         loc="upper center",
-        ncols=min(len(handles), 5 if styles else 4 if len(handles) > 6 else 6),
+        ncols=_legend_columns(len(handles), styles),
         fontsize=9,
         columnspacing=1.4,
         handlelength=1.6,

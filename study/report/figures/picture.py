@@ -46,7 +46,9 @@ _SHARED_COLOURS = {
     "augment": "#0072B2",
     "oversample+augment": "#009E73",
 }
-_OTHER_COLOURS = ("#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C6D31", "#7A5195")
+_OTHER_COLOURS = (
+    "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C6D31", "#7A5195", "#117733", "#882255", "#999933", "#44AA99",
+)  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 
 

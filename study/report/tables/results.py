@@ -153,9 +153,10 @@ def _class_score(value: Statement) -> str:
 def per_class_table(data: StudyData) -> Table:
     """Every run's precision, recall, F1 and support of every class on both splits; for the CSV."""
     rows: list[list[Any]] = []
-    for run in data.runs:
+    for run in data.finished:
         recipe = data.recipe(run.record)
-        for split, scores in (("selection", run.selection), ("test", run.test)):
+        own = "" if run.record.on_own_test else " (split anew)"
+        for split, scores in ((f"selection{own}", run.selection), (f"test{own}", run.test)):
             for place, name in enumerate(data.classes):
                 values = [float(getattr(scores, measure)[place]) for measure in CLASS_MEASURES]
                 words = [recipe.model, recipe.protocol, run.spec.seed, split, name]
@@ -173,7 +174,7 @@ def confusion_tables(data: StudyData) -> list[Table]:
             columns,
             [[name, *map(int, counts)] for name, counts in zip(data.classes, run.test.confusion, strict=True)],
         )
-        for run in data.runs
+        for run in data.finished
     ]
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
+import numpy as np
+
+from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import NOTHING, code, escape, percent, ranges, without_paths
@@ -58,25 +61,34 @@ def unfinished_table(data: StudyData) -> Table:
 def contamination_table(data: StudyData) -> Table:
     """What training saw of the other splits, one row for all runs that saw the same."""
     groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
-    for run in data.runs:
-        groups[tuple(run.record.contamination.get(name) for name in _SEEN)].append(data.recipe(run.record).protocol)
-    everything = {data.recipe(run.record).protocol for run in data.runs}
+    for run in data.finished:
+        seen = tuple(run.record.contamination.get(name) for name in _SEEN)
+        groups[(*seen, *_split_sizes(run))].append(data.recipe(run.record).protocol)
+    everything = {data.recipe(run.record).protocol for run in data.finished}
     rows = []
     for seen, protocols in groups.items():
         names = [name for name in data.naming.protocols if name in protocols]
         whole = len(groups) > 1 and set(names) == everything
-        rows.append([", ".join(names) if not whole else "several", len(protocols), *seen])
-    n = {split: sum(data.card["counts"][split]) for split in ("selection", "test")}
+        shares = [_share(count, total) for count, total in zip(seen[:3], (seen[5], seen[5], seen[6]), strict=True)]
+        rows.append([", ".join(names) if not whole else "several", len(protocols), *shares, *seen[:5]])
     columns = [
         Column("protocols", "protocols", right=False),
         Column("runs", "runs"),
-        Column(_SEEN[0], "test images trained on", lambda count: _share(count, n["test"])),
-        Column(_SEEN[1], "test images with a copy in training", lambda count: _share(count, n["test"])),
-        Column(_SEEN[2], "selection images with a copy in training", lambda count: _share(count, n["selection"])),
+        Column("", "test images trained on"),
+        Column("", "test images with a copy in training"),
+        Column("", "selection images with a copy in training"),
+        *(Column(name, "") for name in _SEEN[:3]),
         Column(_SEEN[3], "chosen on test", _yes_no),
         Column(_SEEN[4], "leaky", _yes_no),
     ]
     return Table("contamination", columns, rows)
+
+
+def _split_sizes(run: ScoredRun) -> tuple[int, int]:
+    """Return how many different images the run's test and selection splits have."""
+    arrays, counts = run.record.arrays, run.record.dataset["counts"]
+    selection = arrays.get("selection_indices", np.arange(len(arrays["selection_labels"])))
+    return len(arrays["test_labels"]), len(np.unique(selection % sum(map(sum, counts.values()))))
 
 
 def run_keys_table(data: StudyData) -> Table:
@@ -115,7 +127,7 @@ def run_keys_table(data: StudyData) -> Table:
 def versions_table(data: StudyData) -> Table:
     """With what the finished runs were made; several values are listed with their number of runs."""
     seen: dict[str, Counter[str]] = defaultdict(Counter)
-    for run in data.runs:
+    for run in data.finished:
         where = run.record.provenance
         facts = {
             name: where.get(name) for name in ("study", "commit", "code", "python", "system", "processor", "threads")

@@ -1,0 +1,139 @@
+"""Leakage as pictures: the ladder from claim to clean score, and what each leak is worth epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from study.analysis.evidence import Statement
+from study.analysis.leaks import REWEIGHTED, Leak
+from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_CLAIMED, _LEAKY, _CLEAN = "#D55E00", "#E69F00", "#0072B2"
+_MARKS = (("clean", _CLEAN, "o"), ("leaky", _LEAKY, "o"), ("claimed", _CLAIMED, "D"))
+_COLUMNS = 3
+
+
+def ladder_picture(leaks: Sequence[Leak]) -> Picture:
+    """Show for every leak what was claimed, and what leaky and clean networks score on the same images."""
+    rows = [
+        {
+            "name": _name(leak),
+            "claimed": _ends(leak.claimed),
+            "leaky": _ends(leak.leaky[leak.measure]),
+            "clean": _ends(leak.clean[leak.measure]) if leak.paired else None,
+            "worth": _ends(leak.worth[leak.measure]) if leak.paired else None,
+        }
+        for leak in leaks
+    ]
+    return Picture(
+        "leakage",
+        "What leaky pipelines claim, and what they and their clean twins score on the same images",
+        rows,
+        lambda: _draw_ladder(rows),
+    )
+
+
+def curve_picture(leaks: Sequence[Leak]) -> Picture | None:
+    """Show what each leak is worth epoch by epoch, one panel a leak; None without any curve."""
+    panels = [
+        {
+            "name": _name(leak),
+            "epochs": [step.epoch for step in leak.curve],
+            "worth": [_ends(step.worth) for step in leak.curve],
+        }
+        for leak in leaks
+        if leak.curve
+    ]
+    if not panels:
+        return None
+    return Picture(
+        "leakage-by-epoch",
+        "What each leak is worth by epoch, in points, with 95 % intervals",
+        panels,
+        lambda: _draw_curves(panels),
+    )
+
+
+def _name(leak: Leak) -> str:
+    equal = ", classes equal" if leak.measure == REWEIGHTED else ""
+    return f"{leak.recipe.model}: {leak.recipe.protocol.removeprefix('leaky/')}{equal}"
+
+
+def _ends(value: Statement) -> list[float | None]:
+    """Return a statement as value and ends, None where it has no interval."""
+    return [one if one == one else None for one in (value.value, value.low, value.high)]
+
+
+def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
+    from matplotlib.lines import Line2D
+
+    height = 0.5 * len(rows) + 1.0
+    figure = new_figure(height)
+    names = [row["name"] for row in rows]
+    left = label_share(names)
+    axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 0.95 / height))
+    for place, row in enumerate(rows):
+        if row["clean"]:
+            ends = [100 * row["clean"][0], 100 * row["leaky"][0]]
+            axes.plot(ends, [place, place], color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1)
+            worth = f"{100 * row['worth'][0]:+.1f}".replace("-", "−")
+            axes.annotate(worth, (sum(ends) / 2, place - 0.14), ha="center", va="bottom", fontsize=9)
+        # Intervals lie beside each other, so that none hides another; the marks stand on the line.
+        for shift, (what, colour, marker) in zip((0.2, 0.28, 0.36), _MARKS, strict=True):
+            if row[what]:
+                value, low, high = (None if one is None else 100 * one for one in row[what])
+                if low is not None:
+                    axes.plot([low, high], [place + shift] * 2, color=colour, linewidth=1.4, zorder=2)
+                axes.plot(value, place, marker, color=colour, markersize=7, zorder=3)
+    axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
+    axes.set_ylim(len(rows) - 0.45, -0.65)
+    axes.set_xlabel("accuracy, %")
+    axes.grid(axis="x")
+    axes.tick_params(axis="y", length=0)
+    plain: dict[str, Any] = {"linestyle": "", "markersize": 7}
+    handles = [
+        Line2D([], [], color=_CLAIMED, marker="D", label="claimed", **plain),
+        Line2D([], [], color=_LEAKY, marker="o", label="leaky, same images as clean", **plain),
+        Line2D([], [], color=_CLEAN, marker="o", label="clean twin", **plain),
+        Line2D([], [], color="#bbbbbb", linewidth=6, label="worth, points"),
+    ]
+    figure.legend(handles=handles, loc="upper center", ncols=4, fontsize=9, columnspacing=1.4, borderaxespad=0.3)
+    return figure
+
+
+def _draw_curves(panels: list[dict[str, Any]]) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
+    columns = min(_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    height = 2.4 * rows + 0.55
+    figure = new_figure(height)
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    figure.subplots_adjust(left=0.075, right=0.99, top=1 - 0.5 / height, bottom=0.5 / height, wspace=0.08, hspace=0.6)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(panels):
+            axes.set_visible(False)
+            continue
+        panel = panels[place]
+        missing = float("nan")
+        value, low, high = (
+            [missing if one[part] is None else 100 * one[part] for one in panel["worth"]] for part in range(3)
+        )
+        axes.fill_between(panel["epochs"], low, high, color=_CLAIMED, alpha=0.2, linewidth=0)
+        axes.plot(panel["epochs"], value, color=_CLAIMED, marker="." if len(value) == 1 else None)
+        axes.axhline(0, color="#333333", linewidth=0.9)
+        axes.set_title(_broken(panel["name"]), fontsize=9.5)
+        axes.grid(axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_xlabel("epoch" if place >= len(panels) - columns else "")
+        axes.set_ylabel("worth, points" if place % columns == 0 else "")
+    return figure
+
+
+def _broken(name: str) -> str:
+    """Break a title after the model, so that it fits a narrow panel."""
+    return name.replace(": ", "\n", 1)
