@@ -17,7 +17,7 @@ from study.datasets.cache import default_dir
 from study.datasets.contamination import guard_run, measure_run
 from study.datasets.division import Division, divide
 from study.datasets.image_set import ImageSet
-from study.errors import StudyError, UsageError
+from study.errors import StudyError, UsageError, WriteError
 from study.models.entry import MODELS
 from study.protocols.resolve import companion
 from study.provenance import peak_memory_mb, provenance
@@ -56,6 +56,9 @@ def execute(
     Returns:
         The record with predictions, and with its companion where one training makes two records; status ``failed``
         with reason and traceback where anything but an interrupt happened.
+
+    Raises:
+        WriteError: checkpoints or weights cannot be written.
     """
     started = provenance(threads)
     clock, processor = time.perf_counter(), time.process_time()
@@ -74,6 +77,8 @@ def execute(
         result, other = _run(
             spec, image_set, division, weights_path, keep_weights, checkpoint_folder, progress, threads
         )
+    except WriteError:  # the place is at fault and not the run, which goes on from its checkpoint another time
+        raise
     except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
         return Record(

@@ -102,7 +102,7 @@ def load_plugin(path: str | Path) -> ModuleType:
     except UsageError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UsageError(f"the plugin {path} failed on import: {type(error).__name__}: {error}.") from error
     return module

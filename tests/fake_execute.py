@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from study.datasets.image_set import ImageSet
+from study.errors import WriteError
 from study.execute import contamination
 from study.executors import Job
 from study.provenance import provenance
@@ -49,16 +50,19 @@ def failed_record(spec: Spec, image_set: ImageSet) -> Record:
 
 
 def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
-    """Behave by the seed: 1 exits, 2 is killed, 3 waits; all others finish and tell about their worker."""
+    """Behave by the seed: 1 exits, 2 is killed, 3 waits, 4 finds the disk full; others tell about their worker."""
     report({"kind": "phase", "phase": "all", "epochs": 1})
+    print(f"this is seed {job.spec.seed}", flush=True)
     if job.spec.seed == 1:
         print("last words", flush=True)
         os._exit(3)
     if job.spec.seed == 2:
         os.kill(os.getpid(), 9)
     if job.spec.seed == 3:
-        Path(str(job.checkpoints)).touch()
+        Path(str(job.checkpoints)).write_text(str(os.getpid()))
         time.sleep(60)
+    if job.spec.seed == 4:
+        raise WriteError("cannot write x (No space left on device). Free space.")
     record = done_record(job.spec, image_set)
     facts = {"pid": os.getpid(), "threads": threads, "omp": os.environ["OMP_NUM_THREADS"]}
     facts["mapped"] = isinstance(image_set.images, np.memmap)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,14 @@ MODULES = {"inprocess": "study.executors.inprocess", "process": "study.executors
 #: What an executor reports while runs are going on: the run's spec and one event of ``study.execute.execute``
 #: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``).
 OnEvent = Callable[[Spec, Mapping[str, Any]], None]
+
+
+#: Seconds after which jobs are asked for again where there was none to start.
+POLL_S = 1.0
+
+
+class Abandoned(BaseException):
+    """Raised by ``on_event`` to end the run that the event is about, without a record; the others go on."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +50,32 @@ class RunSpecs(Protocol):
     """The signature that every executor keeps."""
 
     def __call__(
-        self, jobs: Sequence[Job], image_set: ImageSet, *, workers: int, plugins: Sequence[str], on_event: OnEvent
+        self,
+        jobs: Iterable[Job | None],
+        image_set: ImageSet,
+        *,
+        workers: int,
+        plugins: Sequence[str],
+        on_event: OnEvent,
+        limit_s: float | None = None,
     ) -> Generator[Record, None, None]:
         """Execute the jobs and yield one record for each as it ends, in any order.
 
-        A run that fails, or takes its worker down with it, is a ``failed`` record; the others go on. Closing
-        the iterator, or an exception raised through it (Ctrl-C), ends every worker before it returns.
+        A run that fails, takes too long, or takes its worker down with it, is a ``failed`` record; the others go on.
+        Closing the iterator, or an exception raised through it (Ctrl-C), ends every worker before it returns.
 
         Args:
-            jobs: The runs, in the order in which to start them.
+            jobs: The runs, in the order in which to start them; asked for when one can be started. None means that
+                there is none now and may be one later: it is asked for again in a moment.
             image_set: The dataset of all of them.
-            workers: Runs at the same time, at least 1.
+            workers: Runs at the same time, at least 1. They share the cores evenly, however many are going on: how a
+                result is rounded follows from the number of threads.
             plugins: Files to import before the first run, so that their entries are registered in every worker.
-            on_event: Called in the driver.
+            on_event: Called in the driver; it may raise ``Abandoned``.
+            limit_s: Seconds that one run may take; None for as long as it likes.
+
+        Raises:
+            WriteError: a run could not write its checkpoint or its weights: neither could the ones after it.
         """
         ...
 

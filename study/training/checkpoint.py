@@ -61,7 +61,8 @@ class Checkpoint:
             "groups": list(arrays),
             "arrays": [[name, array.dtype.str, array.shape] for name, array in flat],
         }
-        parts = [json.dumps(about).encode() + b"\n", *(array.reshape(-1).view(np.uint8).data for _, array in flat)]
+        parts: list[bytes | memoryview] = [json.dumps(about).encode() + b"\n"]
+        parts += [array.reshape(-1).view(np.uint8).data for _, array in flat]
         digest = hashlib.sha256()
         for part in parts:
             digest.update(part)

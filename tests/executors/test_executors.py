@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,16 +17,16 @@ import pytest
 
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.errors import UsageError
-from study.executors import MODULES, Job, get_executor
-from study.training.banners import without_banners
+from study.errors import UsageError, WriteError
+from study.executors import MODULES, Abandoned, Job, get_executor
 from study.executors.image_transfer import pack, unpack
 from study.executors.process import run_on_processes
 from study.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.protocols.budgets import read_budget
 from study.record import Record
 from study.spec import Spec
-from tests.fake_execute import FakeExecute, execute_in_worker
+from study.training.banners import without_banners
+from tests.fake_execute import FakeExecute, done_record, execute_in_worker
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_every_executor_has_the_signature(name: str) -> None:
     import inspect
 
     parameters = inspect.signature(get_executor(name)).parameters
-    assert list(parameters) == ["jobs", "image_set", "workers", "plugins", "on_event"]
+    assert list(parameters) == ["jobs", "image_set", "workers", "plugins", "on_event", "limit_s"]
 
 
 def test_in_process_runs_come_in_order_with_their_events(faces: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,10 +90,15 @@ def test_workers_persist_and_share_the_cores(faces: ImageSet) -> None:
 
 
 def test_a_worker_that_dies_is_a_failed_record_and_the_others_go_on(faces: ImageSet) -> None:
-    found, _ = on_processes(faces, jobs(faces, 1, 2, 10), workers=1)
-    assert {seed: record.status for seed, record in found.items()} == {1: "failed", 2: "failed", 10: "done"}
+    found, _ = on_processes(faces, jobs(faces, 11, 1, 2, 10), workers=1)
+    assert {seed: record.status for seed, record in found.items()} == {
+        11: "done",
+        1: "failed",
+        2: "failed",
+        10: "done",
+    }
     assert found[1].reason == "the worker process exited with code 3"
-    assert found[1].traceback == "last words"
+    assert found[1].traceback == "this is seed 1\nlast words", "of this run alone"
     assert "SIGKILL" in found[2].reason and "memory" in found[2].reason
     assert found[1].provenance["code"] and found[1].dataset["name"] == faces.name
 
@@ -106,6 +114,118 @@ def test_closing_the_iterator_ends_the_workers(faces: ImageSet, tmp_path: Path) 
     assert time.monotonic() - start < 3
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+def test_a_run_that_takes_too_long_is_ended_with_its_worker_and_the_others_go_on(
+    faces: ImageSet, tmp_path: Path
+) -> None:
+    todo = [*jobs(faces, 10), *jobs(faces, 3, checkpoints=tmp_path / "hangs"), *jobs(faces, 11)]
+    options = {"workers": 1, "plugins": (), "on_event": Events()}
+    found = [*run_on_processes(execute_in_worker, todo, faces, limit_s=6.0, **options)]
+    assert [(record.spec.seed, record.status) for record in found] == [(10, "done"), (3, "failed"), (11, "done")]
+    assert found[1].reason == "took longer than a run may take (0.1 min): give more with --run-limit"
+    assert found[1].traceback == "this is seed 3"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "hangs").read_text()), 0)
+
+
+def test_a_full_disk_stops_everything(faces: ImageSet) -> None:
+    found = run_on_processes(execute_in_worker, jobs(faces, 10, 4, 11), faces, workers=1, plugins=(), on_event=Events())
+    assert next(found).spec.seed == 10
+    with pytest.raises(WriteError, match="No space left"):
+        next(found)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_jobs_are_asked_for_again_where_there_is_none_now(
+    name: str, faces: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.execute.execute", FakeExecute())
+    monkeypatch.setattr(f"{MODULES[name]}.POLL_S", 0.01)
+    monkeypatch.setattr("study.executors.process.execute_job", execute_in_worker)
+    first, second = jobs(faces, 10, 11)
+    todo = [None, first, None, None, second, None]
+    found = get_executor(name)(todo, faces, workers=2, plugins=(), on_event=Events())
+    assert sorted(record.spec.seed for record in found) == [10, 11]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_run_can_be_abandoned_while_the_others_go_on(
+    name: str, faces: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.execute.execute", FakeExecute())
+    monkeypatch.setattr("study.executors.process.execute_job", execute_in_worker)
+
+    def on_event(spec: Spec, event: Mapping[str, Any]) -> None:
+        if spec.seed == 10 and event["kind"] == "phase":
+            raise Abandoned
+
+    found = get_executor(name)(jobs(faces, 10, 11), faces, workers=1, plugins=(), on_event=on_event)
+    assert [record.spec.seed for record in found] == [11]
+
+
+@pytest.mark.parametrize("stubborn", [False, True], ids=["once", "although it catches everything"])
+def test_in_process_a_hanging_run_is_interrupted(
+    stubborn: bool, faces: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.executors.inprocess.AGAIN_S", 0.1)
+
+    def execute(spec: Spec, image_set: ImageSet, **_: Any) -> Record:
+        if stubborn:
+            with contextlib.suppress(Exception):
+                time.sleep(60)
+        time.sleep(60 if spec.seed == 10 or stubborn else 0)
+        return done_record(spec, image_set)
+
+    monkeypatch.setattr("study.execute.execute", execute)
+    options = {"workers": 1, "plugins": (), "on_event": Events()}
+    found = [*get_executor("inprocess")(jobs(faces, 10, 11), faces, limit_s=0.3, **options)]
+    assert [record.status for record in found] == ["failed", "failed" if stubborn else "done"]
+    assert "--run-limit" in found[0].reason
+
+
+def test_images_that_are_gone_fail_each_run_with_that_reason(faces: ImageSet, tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", faces.images)
+    mapped = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
+    (tmp_path / "images.npy").unlink()
+    found, _ = on_processes(mapped, jobs(faces, 10, 11), workers=1)
+    assert {record.status for record in found.values()} == {"failed"}
+    assert "cached images cannot be opened (No such file or directory)" in found[10].reason
+
+
+#: A driver whose worker hangs, while it waits for it.
+DRIVER = """
+import sys
+from pathlib import Path
+from study.datasets.load import load
+from study.executors.process import run_on_processes
+from tests.executors.test_executors import Events, jobs
+from tests.fake_execute import execute_in_worker
+
+if __name__ == "__main__":
+    faces = load("synthetic:images=200")
+    todo = jobs(faces, 3, checkpoints=Path(sys.argv[1]))
+    for record in run_on_processes(execute_in_worker, todo, faces, workers=1, plugins=(), on_event=Events()):
+        raise SystemExit(record.reason)
+"""
+
+
+def test_no_worker_outlives_a_driver_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "driver.py").write_text(DRIVER)
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "TMPDIR": str(tmp_path / "tmp")}
+    (tmp_path / "tmp").mkdir()
+    with subprocess.Popen([sys.executable, tmp_path / "driver.py", tmp_path / "begun"], env=environment) as driver:
+        while not (tmp_path / "begun").exists() or not (tmp_path / "begun").read_text():
+            assert driver.poll() is None
+            time.sleep(0.05)
+        worker = int((tmp_path / "begun").read_text())
+        driver.kill()
+    deadline = time.monotonic() + 5
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.kill(worker, 0)
+            time.sleep(0.02)
+    assert list((tmp_path / "tmp").iterdir()) == [], "nor does anything it wrote to"
 
 
 def test_a_memory_map_is_reopened_in_the_worker(faces: ImageSet, tmp_path: Path) -> None:
