@@ -14,10 +14,14 @@ from pathlib import Path
 import pytest
 
 from study import run as driver
-from study.errors import StoreError, UsageError
+from study.datasets.image_set import ImageSet
+from study.errors import DataError, StoreError, UsageError
 from study.flags import Flags, split_names
+from study.protocols.resolve import companion
+from study.record import Record
+from study.spec import Spec
 from study.store import Store
-from tests.fake_execute import FakeExecute
+from tests.fake_execute import FakeExecute, done_record
 
 ROOT = Path(__file__).parent.parent
 DATA = "synthetic:images=200"
@@ -76,7 +80,9 @@ def test_all_done_is_exit_code_0_with_a_ranked_table_and_the_reports_path(
         out.index("Plan: 2 runs") < out.index("[1/2]") < out.index("[2/2]") < out.index("rank") < out.index("Report: ")
     )
     assert len(Store(given.results, "synthetic-200").records()) == 2
-    assert sorted(Store(given.results, "synthetic-200").load_dataset()) == ["hashes", "ids", "labels", "splits"]
+    assert sorted(Store(given.results, "synthetic-200").load_dataset()) == [
+        "hashes", "ids", "labels", "near_groups", "splits",
+    ]  # fmt: skip
 
 
 def test_the_same_command_again_executes_nothing(given: Flags, execute: FakeExecute) -> None:
@@ -230,3 +236,31 @@ def test_signals_end_cleanly_with_a_hint_and_keep_what_is_done(
         while time.monotonic() < deadline:
             os.killpg(process.pid, 0)
             time.sleep(0.05)
+
+
+def test_one_training_of_two_protocols_leaves_both_records(given: Flags, monkeypatch: pytest.MonkeyPatch) -> None:
+    oracle, twin = "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-selection"
+    trained = []
+
+    def execute(spec: Spec, image_set: ImageSet, **more: object) -> Record:
+        trained.append(spec.protocol["name"])
+        sibling = replace(spec, protocol=companion(spec.protocol))
+        return replace(done_record(spec, image_set), companions=(done_record(sibling, image_set),))
+
+    monkeypatch.setattr("study.execute.execute", execute)
+    pair = replace(given, grid="leakage", models=("cnn3",), protocols=(twin, oracle))
+    assert driver.run(pair) == 0
+    records = Store(given.results, "synthetic-200").records()
+    assert trained == [twin] and [record.spec.protocol["name"] for record in records] == [twin, oracle]
+    assert driver.run(pair) == 0 and trained == [twin], "nothing is left to do"
+    store = Store(given.results, "synthetic-200")
+    store.record_path(records[1].spec).unlink()
+    before = store.record_path(records[0].spec).stat().st_mtime_ns
+    assert driver.run(pair) == 0 and trained == [twin, oracle]
+    assert store.record_path(records[0].spec).stat().st_mtime_ns == before, "a record that is there stays"
+
+
+def test_ferplus_labels_are_checked_before_anything_is_trained(given: Flags, execute: FakeExecute) -> None:
+    with pytest.raises(DataError, match="not readable"):
+        driver.run(replace(given, ferplus=given.results / "none.csv"))
+    assert not execute.executed
