@@ -158,7 +158,8 @@ def confusion_table(found: Evaluation) -> Table:
 def confusion(found: Evaluation) -> Picture:
     """Return the confusion matrix as a picture."""
     run = found.here.run
-    title = f"{found.record.key} on {found.image_set.name}"
+    model, protocol = found.record.spec.recipe
+    title = f"{model} {protocol} seed {found.record.spec.seed}, on {found.image_set.name}"
     panel = {"title": f"accuracy {100 * run.test.accuracy:.1f} %", "counts": run.test.confusion.tolist()}
     alt = f"Confusion matrix of {title}"
     return confusion_picture("confusion", alt, title, list(found.record.dataset["classes"]), [panel])

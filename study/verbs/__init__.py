@@ -8,6 +8,7 @@ VERBS = {
     "report": ("study.verbs.report", "Write the report of a study from its records, or check that it is up to date."),
     "data": ("study.verbs.data", "Prepare a dataset for quick opening, or show what is in it."),
     "evaluate": ("study.verbs.evaluate", "Score a trained run on another dataset."),
+    "explain": ("study.verbs.explain", "Draw where a trained run looked: Grad-CAM on right and wrong answers."),
     "retrain": ("study.verbs.retrain", "Train a finished run again whose weights are not here."),
     "export": ("study.verbs.export", "Write a trained run as self-contained files: Keras, ONNX, LiteRT, SavedModel."),
     "check": ("study.verbs.check", "Run the contract suite on a model entry, for example your own."),
