@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -146,6 +145,7 @@ def _run(
     from study.training.predict import Predictor
     from study.training.scoring import Scoring
     from study.training.watch import Watch
+    from study.training.weights_file import check_start, save_weights
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(derive_seed(spec.seed, "initial weights"))
@@ -157,6 +157,7 @@ def _run(
                 f"the spec is for {entry.name} version {spec.model['version']}, "
                 f"the entry at hand is version {entry.version}."
             )
+        check_start(spec.weights, weights_path)
         network = build_network(
             entry,
             image_shape=image_set.image_shape,
@@ -198,13 +199,13 @@ def _run(
             found["checkpoint-on-test"] = _outcome(training, watch.best_epoch) | {"arrays": scoring.arrays() | by_epoch}
             if spec.protocol["leak"] == "none":
                 network.model.set_weights(chosen)
-        if keep_weights is not None:
-            save_weights(network.model, keep_weights)
+        weights_sha256 = save_weights(network.model, keep_weights) if keep_weights else ""
         mine = found.pop(spec.protocol["leak"] if len(found) > 1 else "none")
         train_s = sum(row["train_s"] for row in training.history)
         updates = training.history[-1]["updates"]
         result = {
             "history": training.history,
+            "weights_sha256": weights_sha256,
             "timing": {
                 "train_s": train_s,
                 "train_images_per_s": updates * spec.protocol["batch"] / train_s,
@@ -236,17 +237,6 @@ def _outcome(training: Training, best_epoch: int) -> dict[str, Any]:
     """Return the outcome of keeping an epoch's weights, as the record's field."""
     converged = best_epoch < len(training.history) - 1
     return {"outcome": {"best_epoch": best_epoch, "stopped": training.stopped, "converged": converged}}
-
-
-def save_weights(model: Any, path: Path) -> None:
-    """Write a model's weights so that the file is either the old one or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        model.save_weights(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _without_paths(text: str) -> str:

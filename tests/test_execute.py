@@ -9,6 +9,7 @@ import pytest
 
 from study.datasets import synthetic
 from study.execute import execute
+from study.files import file_sha256
 from study.models.entry import MODELS, ModelEntry
 from study.protocols import PROTOCOLS, Protocol, resolve
 from study.record import PREDICTIONS
@@ -48,8 +49,8 @@ def spec_for(faces, protocol="oversample+augment", name="tiny", seed=0, epochs=3
 
 def without_times(record):
     data = record.to_json()
-    for name in ("timing", "cost", "provenance", "weights_file"):
-        data.pop(name)
+    for name in ("timing", "cost", "provenance", "weights_file", "weights_sha256"):
+        data.pop(name, None)
     for row in data["history"]:
         row.pop("train_s"), row.pop("selection_s")
     return data
@@ -81,7 +82,8 @@ def test_a_run_leaves_a_whole_record(done, faces):
     assert record.cost["macs"] > 0 and record.cost["latency_single_ms"] > 0 and record.cost["peak_memory_mb"] > 0
     assert record.timing["wall_s"] >= record.timing["train_s"] > 0
     assert record.contamination["leaky"] is False and record.provenance["code"]
-    assert (folder / "w.weights.h5").is_file() and len(checkpoints(folder / "c")) == 2, "until the record is stored"
+    assert file_sha256(folder / "w.weights.h5") == record.weights_sha256
+    assert len(checkpoints(folder / "c")) == 2, "until the record is stored"
     assert [event["kind"] for event in events] == ["phase", "epoch", "epoch", "epoch", "predict"]
 
 

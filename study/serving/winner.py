@@ -84,6 +84,7 @@ def weights_of(store: Store, record: Record) -> Path:
 
     Raises:
         WeightsError: it is missing; the message has the command that trains the run again.
+        DamagedError: it is not what the run left.
     """
     path = store.weights_path(record.spec)
     if not path.is_file():
@@ -91,6 +92,7 @@ def weights_of(store: Store, record: Record) -> Path:
             f"the weights of {record.key} are not here (they stay outside git): train this run again with "
             f"`{retrain_command(store, record)}`."
         )
+    store.check_weights(record)
     return path
 
 
