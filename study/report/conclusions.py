@@ -66,7 +66,7 @@ def _leaks(data: StudyData) -> list[str]:
         if not leak.paired:
             continue
         worth, clean = leak.worth[leak.measure], leak.clean[leak.measure]
-        equal = ", all classes weighing the same" if leak.measure == REWEIGHTED else ""
+        equal = ", all classes weighing the same," if leak.measure == REWEIGHTED else ""
         about = "" if worth.question == RECIPE else f" (for the trained networks, {plural(len(leak.seeds), 'seed')})"
         sentences.append(
             f"**{escape(leak.recipe)}** claims {percent(leak.claimed.value)} %. On the same images{equal} it scores "
