@@ -53,8 +53,9 @@ types: $(INSTALLED_DEV) ## check types
 imports: $(INSTALLED_DEV) ## check what may import what
 	@$(VENV)/bin/lint-imports
 
-report-check: $(INSTALLED) ## check that each committed report still matches its results
+report-check: $(INSTALLED) ## check that each committed report still matches its results (audits need their images)
 	@for study in $$(git ls-files 'reports/*/README.md' | cut -d/ -f2); do \
+	  head -n 1 "reports/$$study/README.md" | grep -q '^# Audit of ' && continue; \
 	  $(RUN) -m study report "$$study" --check || exit $$?; \
 	done
 

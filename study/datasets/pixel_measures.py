@@ -14,6 +14,7 @@ NEARLY_CONSTANT = 2.0
 
 _IMAGES = 1024
 _LEVELS = 256
+_FEWEST_LEVELS = 8
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class PixelMeasures:
         contrast: float64 (n,), standard deviation of the grey levels, 0..127.5; 0 for a constant image.
         sharpness: float64 (n,), root mean square of the Laplacian over the contrast, so that it does not depend on
             the latter; nan where the image is nearly constant.
-        unevenness: float64 (n,), greatest distance between the distribution of the grey levels and the uniform one,
-            0..1; histogram equalisation brings it near 0; nan where the image is nearly constant.
+        unevenness: float64 (n,), how far grey levels are from being equally frequent, 0..1; histogram equalisation
+            brings it near 0; nan where the image is nearly constant or has few levels.
     """
 
     brightness: NDArray[np.float64]
@@ -77,9 +78,25 @@ def _detail(grey: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _unevenness(grey: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the Kolmogorov-Smirnov distance of each image's grey levels from 0..255 taken equally often."""
+    """Return how far the levels between the darkest and the brightest that occur are from being equally frequent.
+
+    It is the Kolmogorov-Smirnov distance from equal frequency, taken where levels occur and forgiving steps at them:
+    equalisation leaves gaps. The darkest and the brightest level are left out, because black and white backgrounds
+    stay large single steps.
+    """
     n, height, width = grey.shape
     levels = np.rint(grey).astype(np.int64).reshape(n, -1) + _LEVELS * np.arange(n)[:, None]
-    shares = np.bincount(levels.ravel(), minlength=_LEVELS * n).reshape(n, _LEVELS).cumsum(axis=1) / (height * width)
-    distance: NDArray[np.float64] = np.abs(shares - np.arange(1, _LEVELS + 1) / _LEVELS).max(axis=1)
-    return distance
+    counts = np.bincount(levels.ravel(), minlength=_LEVELS * n).reshape(n, _LEVELS)
+    each = np.arange(n)
+    for ends in (counts, counts[:, ::-1]):
+        ends[each, (ends > 0).argmax(axis=1)] = 0
+    occurs = counts > 0
+    lowest = occurs.argmax(axis=1)[:, None]
+    span = _LEVELS - occurs[:, ::-1].argmax(axis=1)[:, None] - lowest
+    even = (np.arange(_LEVELS)[None] - lowest) / span
+    with np.errstate(invalid="ignore"):
+        reached = counts.cumsum(axis=1) / counts.sum(axis=1, keepdims=True)
+        before = reached - counts / counts.sum(axis=1, keepdims=True)
+    apart = np.maximum(even - reached, before - even - 1 / span)
+    distance: NDArray[np.float64] = np.where(occurs, np.maximum(apart, 0), 0).max(axis=1)
+    return np.where(occurs.sum(axis=1) < _FEWEST_LEVELS, np.nan, distance)

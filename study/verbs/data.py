@@ -1,4 +1,4 @@
-"""The verb data: read a dataset once, and show what is in it."""
+"""The verb data: read a dataset once, show what is in it, audit it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 SHOW = "study data show fer2013.csv"
 PREPARE = "study data prepare fer2013.csv"
+AUDIT = "study data audit fer2013.csv"
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Read a dataset once, and show what is in it.",
-    epilog=examples(SHOW, PREPARE),
+    help="Read a dataset once, show what is in it, audit it.",
+    epilog=examples(SHOW, PREPARE, AUDIT),
 )
 
 Source = Annotated[str, typer.Argument(metavar="PATH", help="fer2013.csv, <split>/<class>/*, <class>/* or synthetic.")]
@@ -51,6 +52,43 @@ def show(
     data = load(path, seed=seed, log=print)
     print(describe(data))
     print(f"Samples: {write_samples(data, out or Path('reports', data.name, 'local', 'samples.png'))}")
+
+
+@app.command(epilog=examples(AUDIT, "study data audit fer2013.csv --study fer2013  # labels its networks contradict"))
+def audit(
+    path: Source,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; reports/<name>-audit if not given.")] = None,
+    study: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Study on these images whose networks rank suspicious labels.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder of records, for --study.")] = Path("results"),
+    seed: Seed = 0,
+) -> None:
+    """Look for copies, conflicting labels, empty images and drift between splits; write a page, tables and pictures.
+
+    Warnings are printed. Pictures of dataset images go to the folder's local/, which git ignores.
+    """
+    from study.datasets.audit import audit as examine
+    from study.datasets.load import load
+    from study.errors import unknown_name
+    from study.report.audit_page import write_audit
+    from study.report.audit_pictures import write_audit_pictures
+    from study.report.suspects import find_suspects
+    from study.store import Store, studies
+
+    if study is not None and study not in studies(results):
+        raise unknown_name("study", study, studies(results))
+    data = load(path, seed=seed, log=print)
+    suspects = find_suspects(data, Store(results, study)) if study else None
+    found = examine(data)
+    folder = out or Path("reports", f"{data.name}-audit")
+    pictures = write_audit_pictures(found, folder / "local", suspects)
+    page = write_audit(found, folder, suspects)
+    for line in found.warnings:
+        print(f"Warning: {line}")
+    if not found.warnings:
+        print("No warnings.")
+    print(f"The audit is in {page}" + (f", pictures of what was found in {folder / 'local'}" if pictures else ""))
 
 
 def describe(data: ImageSet) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from study.errors import DataError
+from study.errors import DataError, UsageError
 from study.verbs.data import app
 from tests.datasets.sources import csv_rows, write_classes, write_csv
 
@@ -55,3 +55,19 @@ def test_show_writes_samples_where_pictures_of_dataset_images_belong(tmp_path: P
 def test_wrong_data_rise_as_an_error_for_one_line(verb: str) -> None:
     with pytest.raises(DataError, match="found nothing there"):
         CliRunner().invoke(app, [verb, "nowhere"], catch_exceptions=False)
+
+
+def test_audit_prints_warnings_and_writes_page_tables_and_pictures(tmp_path: Path) -> None:
+    rows = csv_rows(side=48)
+    rows[-1] = rows[13].replace("Training", "PrivateTest")
+    output = run("audit", str(write_csv(tmp_path / "fer2013.csv", rows)))
+    assert "Warning: 1 of 14 (7.1 %) test images have an identical copy in train." in output
+    folder = tmp_path / "reports" / "fer2013-part-audit"
+    assert "The audit is in reports/fer2013-part-audit/README.md" in output
+    assert (folder / "tables" / "copies.csv").is_file()
+    assert str(tmp_path) not in (folder / "README.md").read_text()
+
+
+def test_audit_of_an_unknown_study_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown study 'nothing'"):
+        CliRunner().invoke(app, ["audit", "synthetic:images=300", "--study", "nothing"], catch_exceptions=False)
