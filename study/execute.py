@@ -106,8 +106,8 @@ def execute(
         return record
     sibling = replace(spec, protocol=same_training)
     facts = _split_facts(image_set, divide(image_set, same_training), sibling)
-    without_weights = {"weights_file": "", "weights_sha256": ""}
-    return replace(record, companions=(replace(record, spec=sibling, **without_weights, **facts, **other),))
+    twin = replace(record, spec=sibling, weights_file="", weights_sha256="", **facts, **other)
+    return replace(record, companions=(twin,))
 
 
 def contamination(image_set: ImageSet, spec: Spec) -> dict[str, Any]:

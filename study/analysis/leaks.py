@@ -178,7 +178,8 @@ def _clean_answers(leaky: ScoredRun, twin: ScoredRun) -> Answers:
     the same training, so that nothing but the split differs.
     """
     if twin is leaky:
-        return _trajectory(leaky)[_kept(leaky, _BY_ACCURACY)[-1]]
+        answers: Answers = _trajectory(leaky)[_kept(leaky, _BY_ACCURACY)[-1]]
+        return answers
     return predicted(twin.record.arrays["test_probabilities"])
 
 

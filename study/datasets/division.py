@@ -81,7 +81,7 @@ def divide(data: ImageSet, protocol: Mapping[str, Any]) -> Division:
     split multiplies first: the images themselves fall as in the clean twin, the copies are then split at random in the
     same shares, which is how a random split of the multiplied pool falls too.
     """
-    leak, resplit, copies = protocol["leak"], protocol.get("resplit"), protocol.get("copies") or {}
+    leak, resplit, copies = protocol["leak"], protocol.get("resplit") or {}, protocol.get("copies") or {}
     n = len(data)
     if not resplit:
         parts = [data.indices(split) for split in SPLITS]

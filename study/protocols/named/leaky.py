@@ -19,10 +19,12 @@ FIXED_TRANSFER = tuple(replace(phase, patience=None, plateau=None) for phase in 
 
 def pair(leaky: Protocol, twin: str, **clean: Any) -> None:
     """Register ``leaky/NAME`` and, with what makes it clean, ``clean-twin/TWIN``."""
-    names = {"name": f"leaky/{leaky.name}", "twin": f"clean-twin/{twin}", "groups": ("leaky",)}
-    register(replace(leaky, **names, watch_test=True), __file__)
-    clean = {"name": f"clean-twin/{twin}", "leak": "none", "groups": ("clean-twins",), "watch_test": True, **clean}
-    register(replace(leaky, **clean), __file__)
+    name = f"clean-twin/{twin}"
+    register(
+        replace(leaky, name=f"leaky/{leaky.name}", twin=name, groups=("leaky",), watch_test=True),
+        __file__,
+    )
+    register(replace(leaky, name=name, leak="none", groups=("clean-twins",), watch_test=True, **clean), __file__)
 
 
 pair(

@@ -85,9 +85,8 @@ def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
         # Intervals lie beside each other, so that none hides another; the marks stand on the line.
         for shift, (what, colour, marker) in zip((0.2, 0.28, 0.36), _MARKS, strict=True):
             if row[what]:
-                value, low, high = (None if one is None else 100 * one for one in row[what])
-                if low is not None:
-                    axes.plot([low, high], [place + shift] * 2, color=colour, linewidth=1.4, zorder=2)
+                value, low, high = (float("nan") if one is None else 100 * one for one in row[what])
+                axes.plot([low, high], [place + shift] * 2, color=colour, linewidth=1.4, zorder=2)
                 axes.plot(value, place, marker, color=colour, markersize=7, zorder=3)
     axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
     axes.set_ylim(len(rows) - 0.45, -0.65)

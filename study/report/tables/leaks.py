@@ -81,8 +81,8 @@ def curve_table(data: StudyData) -> Table:
                     leak.runs,
                 ]
             )
-    keys = ("model", "protocol", "score", "epoch", "leaky", "clean", "worth")
-    keys += ("leaky_training_accuracy", "clean_training_accuracy", "runs")
+    scores = ("leaky", "clean", "worth", "leaky_training_accuracy", "clean_training_accuracy")
+    keys = ("model", "protocol", "score", "epoch", *scores, "runs")
     return Table("leakage-by-epoch", [Column(key, "") for key in keys], rows)
 
 
