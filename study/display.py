@@ -61,6 +61,7 @@ class PlainDisplay:
         self.remaining = Remaining(runs, time.monotonic())
         self._updates = {run.spec.key: max(total_updates(run.spec), 1) for run in runs}
         self._out = out or sys.stdout
+        self._waited_for: tuple[object, ...] = ()
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -78,11 +79,18 @@ class PlainDisplay:
         elif event["kind"] == "note":
             self.line(f"{run_name(spec)}: {event['text']}")
 
-    def on_record(self, record: Record) -> None:
-        """Take the record of a run that has ended."""
+    def on_record(self, record: Record, elsewhere: bool = False) -> None:
+        """Take the record of a run that has ended, here or in another driver."""
         self.finished += 1
         self.remaining.progress(record.key, 1.0)
-        self.line(self._summary(record))
+        self.line(self._summary(record) + (" (by another driver)" if elsewhere else ""))
+
+    def on_waiting(self, runs: int, owners: Sequence[str]) -> None:
+        """Take that only runs are left which other drivers are at; it is said once for the same ones."""
+        if (runs, *owners) != self._waited_for:
+            self._waited_for = (runs, *owners)
+            left = "the last run" if runs == 1 else f"the last {runs} runs"
+            self.line(f"Waiting for {left}, which {' and '.join(owners) or 'another driver'} is at")
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -150,12 +158,12 @@ class RichDisplay(PlainDisplay):
             self._progress.update(task, note="predicting")
         self._refresh()
 
-    def on_record(self, record: Record) -> None:
-        """Take the record of a run that has ended."""
+    def on_record(self, record: Record, elsewhere: bool = False) -> None:
+        """Take the record of a run that has ended, here or in another driver."""
         task = self._tasks.pop(record.key, None)
         if task is not None:
             self._progress.remove_task(task)
-        super().on_record(record)
+        super().on_record(record, elsewhere)
         self._refresh()
 
     def line(self, text: str) -> None:

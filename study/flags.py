@@ -23,9 +23,15 @@ EpochsFlag = Annotated[int | None, Option(min=1, metavar="N", help="Epochs of ea
 StudyFlag = Annotated[str | None, Option(metavar="NAME", help="Name of the study. Default: the dataset's.")]
 ResultsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
 ReportsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
-ExecutorFlag = Annotated[str | None, Option(metavar="NAME", help="inprocess or process. Default: by --jobs.")]
+ExecutorFlag = Annotated[
+    str | None, Option(metavar="NAME", help="process (default: a crash costs one run) or inprocess.")
+]
 JobsFlag = Annotated[
     int | None, Option(min=1, metavar="N", help="Runs at the same time; they share the cores. Default: the budget's.")
+]
+RunLimitFlag = Annotated[
+    float | None,
+    Option(min=0.01, metavar="MINUTES", help="A run that takes longer counts as hanging. Default: the budget's."),
 ]
 WeightsFlag = Annotated[
     str, Option(metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file.")
@@ -59,6 +65,7 @@ class Flags:
         reports: Folder of reports.
         executor: Name of the executor.
         jobs: Runs at the same time; None for the budget's.
+        run_limit: Minutes that a run may take; None for the budget's.
         weights: Start of transfer networks.
         side: Input side in pixels.
         precision: ``auto`` or Keras' dtype policy.
@@ -79,6 +86,7 @@ class Flags:
     reports: Path = Path("reports")
     executor: str | None = None
     jobs: int | None = None
+    run_limit: float | None = None
     weights: str = "auto"
     side: int | None = None
     precision: str = "float32"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -15,14 +15,14 @@ import typer
 
 from study import flags
 from study.command import examples, run_app
-from study.errors import StoreError, UsageError
+from study.errors import StoreError, UsageError, WriteError
 from study.flags import Flags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from study.claims import Claims
     from study.datasets.image_set import ImageSet
-    from study.executors import RunSpecs
     from study.grid import Choices, Grid
     from study.models.entry import ModelEntry
     from study.plan import Plan
@@ -54,6 +54,7 @@ def main(
     reports: flags.ReportsFlag = Path("reports"),
     executor: flags.ExecutorFlag = None,
     jobs: flags.JobsFlag = None,
+    run_limit: flags.RunLimitFlag = None,
     weights: flags.WeightsFlag = "auto",
     side: flags.SideFlag = None,
     precision: flags.PrecisionFlag = "float32",
@@ -81,6 +82,7 @@ def main(
         reports=reports,
         executor=executor,
         jobs=jobs,
+        run_limit=run_limit,
         weights=weights,
         side=side,
         precision=precision,
@@ -107,10 +109,13 @@ def run(given: Flags) -> int:
         StudyError: wrong usage, data or store.
         KeyboardInterrupt: Ctrl-C, or SIGTERM as ``Terminated``; what was finished is kept.
     """
+    from study.claims import Claims
     from study.datasets.ferplus import read_ferplus
     from study.datasets.load import load
     from study.executors import get_executor
     from study.grid import read_grid, select_pairs
+    from study.mend import mend
+    from study.plan import duration
     from study.registry import load_plugin
     from study.store import Store
 
@@ -119,8 +124,8 @@ def run(given: Flags) -> int:
     grid = read_grid(given.grid)
     pairs = select_pairs(grid, given.models, given.protocols)
     choices = make_choices(given, grid)
-    workers = given.jobs or (1 if given.executor == "inprocess" else choices.budget.usable_jobs())
-    executor = given.executor or ("process" if workers > 1 else "inprocess")
+    executor = given.executor or "process"
+    workers = given.jobs or (1 if executor == "inprocess" else choices.budget.usable_jobs())
     if executor == "inprocess" and workers > 1:
         raise UsageError(f"the executor inprocess has one job, got --jobs {workers}: give --executor process.")
     run_specs = get_executor(executor)
@@ -130,20 +135,32 @@ def run(given: Flags) -> int:
     ferplus = None if given.ferplus is None else read_ferplus(given.ferplus, *labels)
     store = Store(given.results, given.study or image_set.name)
     # Before any time is spent; reading them all finds damaged records now and not when the report is written.
-    store.refuse_other_dataset({"name": image_set.name, "fingerprint": image_set.fingerprint}, store.records())
-    plan = plan_runs(given, pairs, choices, store, image_set)
-    settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
-    say(f"Study: {store.study}, records in {store.folder}, {settings}")
-    for line in plan.lines(workers):
-        say(line)
-    if given.dry_run:
-        return 0
-    if ferplus is not None:
-        store.keep_ferplus(ferplus)
-    execute_plan(given, plan, store, image_set, run_specs, workers)
-    records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
-    finish(given, store, image_set, records)
-    return 0 if all(record.status == "done" for record in records) else 1
+    whole, damaged = store.examine(weights=True)
+    store.refuse_other_dataset({"name": image_set.name, "fingerprint": image_set.fingerprint}, whole)
+    mend(store, given.reports, whole, damaged, say, given.dry_run)
+    with Claims(store.claims_folder) as claims:
+        plan = plan_runs(given, pairs, choices, store, image_set, claims)
+        limit_min = given.run_limit or choices.budget.run_limit_min
+        settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
+        settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
+        say(f"Study: {store.study}, records in {store.folder}, {settings}")
+        for line in plan.lines(workers):
+            say(line)
+        if given.dry_run:
+            return 0
+        if ferplus is not None:
+            store.keep_ferplus(ferplus)
+        chosen = functools.partial(
+            run_specs,
+            workers=min(workers, len(plan.runs)),
+            plugins=given.plugins,
+            limit_s=limit_min * 60 if limit_min else None,
+        )
+        execute_plan(plan, store, image_set, claims, chosen)
+        records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
+        with claims.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
+            finish(given, store, image_set, records)
+    return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
 
 
 def make_choices(given: Flags, grid: Grid) -> Choices:
@@ -167,9 +184,17 @@ def make_choices(given: Flags, grid: Grid) -> Choices:
 
 
 def plan_runs(
-    given: Flags, pairs: list[tuple[ModelEntry, Protocol]], choices: Choices, store: Store, image_set: ImageSet
+    given: Flags,
+    pairs: list[tuple[ModelEntry, Protocol]],
+    choices: Choices,
+    store: Store,
+    image_set: ImageSet,
+    claims: Claims,
 ) -> Plan:
-    """Resolve the specs, with the budget cut to the night where it asks for that, and compare them with the store."""
+    """Resolve the specs, with the budget cut to the night where it asks for that, and compare them with the store.
+
+    Of several drivers that start at once, one measures what fits a night and the others take what it found.
+    """
     from study.grid import resolve_specs
     from study.plan import make_plan
     from study.protocols.budgets import read_speeds
@@ -180,7 +205,8 @@ def plan_runs(
     planned = resolve_specs(pairs, choices, image_set)
     if choices.budget.hours:
         measure = functools.partial(measure_speeds, image_set=image_set, plugins=given.plugins)
-        night = choose_night(planned, choices.budget, store, image_set, speeds, None if given.dry_run else measure)
+        with contextlib.nullcontext() if given.dry_run else claims.hold("tonight", waits_for_speeds):
+            night = choose_night(planned, choices.budget, store, image_set, speeds, None if given.dry_run else measure)
         for line in night.lines:
             say(line)
         planned = resolve_specs(pairs, replace(choices, budget=choices.budget.with_updates(night.updates)), image_set)
@@ -188,36 +214,46 @@ def plan_runs(
     return make_plan(planned, store, image_set, speeds, measured)
 
 
+def waits_for_speeds(owner: str) -> None:
+    """Say that another driver measures."""
+    say(f"Waiting for the speeds that {owner} measures")
+
+
 def execute_plan(
-    given: Flags, plan: Plan, store: Store, image_set: ImageSet, run_specs: RunSpecs, workers: int
+    plan: Plan,
+    store: Store,
+    image_set: ImageSet,
+    claims: Claims,
+    run_specs: Callable[..., Generator[Record, None, None]],
 ) -> None:
-    """Execute the open runs and store every record as it comes; on Ctrl-C or SIGTERM say how to resume."""
+    """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
+
+    Args:
+        plan: The plan.
+        store: Where records go.
+        image_set: The dataset.
+        claims: This driver's claims.
+        run_specs: An executor's, with all but its jobs, the image set and ``on_event`` given.
+
+    Raises:
+        WriteError: the store cannot be written any more.
+        KeyboardInterrupt: Ctrl-C or SIGTERM.
+    """
     from study.display import make_display
-    from study.executors import Job
-    from study.training.checkpoint import discard
+    from study.work import Work
 
     if not plan.open:
         return
     keep_dataset(store, image_set)
-    jobs = [
-        Job(run.spec, run.planned.weights.path, store.weights_path(run.spec), store.checkpoint_folder(run.spec))
-        for run in plan.open
-    ]
     say("")
     display = make_display(plan.open)
     try:
         with display:
-            records = run_specs(jobs, image_set, workers=workers, plugins=given.plugins, on_event=display.on_event)
-            with contextlib.closing(records):
+            work = Work(plan.open, store, claims, display)
+            with contextlib.closing(run_specs(work, image_set, on_event=work.on_event)) as records:
                 for record in records:
-                    kept = store.keep(record)
-                    for other in record.companions:
-                        if (there := store.find(other.spec)) is None or there.status != "done":
-                            store.keep(other)
-                    if kept.status == "done":
-                        discard(store.checkpoint_folder(kept.spec))
-                    display.on_record(kept)
-    except KeyboardInterrupt:
+                    work.keep(record)
+    except (KeyboardInterrupt, WriteError):
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise
 

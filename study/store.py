@@ -78,6 +78,11 @@ class Store:
         """Return where a run keeps its checkpoints while it trains; outside git."""
         return self.folder / "checkpoints" / spec.key
 
+    @property
+    def claims_folder(self) -> Path:
+        """Where drivers say which run they are at; outside git."""
+        return self.folder / "claims"
+
     def keep(self, record: Record) -> Record:
         """Write a record and its arrays, replacing an earlier one of the same spec; return it as stored.
 

@@ -51,7 +51,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flags:
         models=("cnn2", "cnn3"),
         protocols=("baseline",),
         budget="demo",
-        jobs=1,
+        executor="inprocess",
         results=tmp_path / "results",
         reports=tmp_path / "reports",
     )
@@ -153,7 +153,7 @@ def test_flags_decide_what_a_spec_holds(given: Flags, execute: FakeExecute) -> N
 @pytest.mark.parametrize(
     ("flags", "hint"),
     [
-        ({"jobs": 2, "executor": "inprocess"}, "--executor process"),
+        ({"jobs": 2}, "--executor process"),
         ({"executor": "proces"}, "process"),
         ({"budget": "dem"}, "demo"),
         ({"precision": "float16"}, "float32"),
@@ -219,7 +219,7 @@ def terminate(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize(("end", "code"), [(interrupt_group, 130), (terminate, 143)])
-@pytest.mark.parametrize("words", [(), ("--executor", "process")], ids=["inprocess", "process"])
+@pytest.mark.parametrize("words", [("--executor", "inprocess"), ()], ids=["inprocess", "process"])
 def test_signals_end_cleanly_with_a_hint_and_keep_what_is_done(
     end: Callable[[subprocess.Popen[str]], None], code: int, words: tuple[str, ...], tmp_path: Path
 ) -> None:

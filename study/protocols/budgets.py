@@ -18,6 +18,7 @@ _BUDGET = {
     "jobs": (int,),
     "synthetic": (str,),
     "hours": (int, float),
+    "run_limit_min": (int, float),
     "updates": (dict,),
     "side_px": (dict,),
 }
@@ -37,6 +38,7 @@ class Budget:
         synthetic: Settings of the built-in faces (``images=1500,difficulty=0``) unless told otherwise.
         jobs: Runs at the same time unless told otherwise; never more than there are cores.
         hours: Time that the whole grid may take, where the caps are chosen from measured speeds; else None.
+        run_limit_min: Minutes after which a run counts as hanging, unless told otherwise; None for never.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Budget:
     synthetic: str = ""
     jobs: int = 1
     hours: float | None = None
+    run_limit_min: float | None = None
 
     def usable_jobs(self) -> int:
         """Return ``jobs``, or the cores that this process may use where they are fewer."""
