@@ -69,11 +69,12 @@ def _head(audit: Audit, suspects: Suspects | None) -> Iterator[str]:
     height, width, channels = data.image_shape
     yield f"{TITLE}{escape(data.name)}"
     call = "study data audit PATH" + (f" --study {suspects.study}" if suspects else "")
+    splits = _FER2013_SPLITS if data.name.startswith("fer2013") else ""
     yield (
         f"{len(data):,} images of {width}x{height} pixels, {'grey' if channels == 1 else 'colour'}, "
-        f"{len(data.classes)} classes; fingerprint `{data.fingerprint[:12]}`. {escape(data.split_source)}"
-        f"{_FER2013_SPLITS if data.name.startswith('fer2013') else ''} Written by {code(call)}; not edited by hand. Images are named by their ids; pictures of them are drawn into `local/` "
-        "where the data are at hand, and are not published."
+        f"{len(data.classes)} classes; fingerprint `{data.fingerprint[:12]}`. {escape(data.split_source)}{splits} "
+        f"Written by {code(call)}; not edited by hand. Images are named by their ids; pictures of them are drawn into "
+        "`local/` where the data are at hand, and are not published."
     )
     if data.drawn:
         yield "**The faces are drawn, not photographed.**"
