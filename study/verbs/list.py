@@ -52,6 +52,8 @@ def _protocol_line(protocol: Protocol) -> str:
     parts += [f"augmentation {', '.join(protocol.augmentation)}"] if protocol.augmentation else []
     parts += [protocol.mix] if protocol.mix != "none" else []
     parts += [f"label smoothing {protocol.label_smoothing:g}"] if protocol.label_smoothing else []
+    parts += [f"{protocol.copies['number']} static changed copy of each image"] if protocol.copies else []
+    parts += ["all images split anew"] if protocol.resplit else []
     parts += [f"LEAKY: {protocol.leak}"] if protocol.leak != "none" else []
     return "; ".join(parts) or "no resampling, no augmentation"
 

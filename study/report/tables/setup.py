@@ -72,10 +72,11 @@ def protocols_table(data: StudyData) -> Table:
             [
                 name,
                 protocol.get("sampling", "none"),
-                augmentation_words(protocol.get("augmentation") or {}),
+                _changes(protocol),
                 protocol.get("mix", "none"),
                 loss_words(protocol),
                 protocol.get("batch"),
+                _resplit(protocol.get("resplit") or {}),
                 protocol.get("leak", "none"),
                 protocol.get("source", ""),
             ]
@@ -83,7 +84,8 @@ def protocols_table(data: StudyData) -> Table:
     used = [Column("protocol", "protocol", right=False), Column("sampling", "sampling", right=False)]
     used += [Column("augmentation", "augmentation", right=False)]
     used += [_unless_always_none("mix", rows, 3), Column("loss", "loss", right=False), Column("batch", "batch")]
-    return Table("protocols", [*used, _unless_always_none("leak", rows, 6), Column("source", "")], rows)
+    used += [_unless_always_none("split", rows, 6), _unless_always_none("leak", rows, 7), Column("source", "")]
+    return Table("protocols", used, rows)
 
 
 def schedule_table(data: StudyData) -> Table:
@@ -132,6 +134,24 @@ def weights_words(weights: Mapping[str, Any]) -> str:
 
 def _settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(settings.items()))
+
+
+def _resplit(shares: Mapping[str, Any]) -> str:
+    """Describe a split that is not the image set's own; empty for that."""
+    if not shares:
+        return ""
+    return f"anew: {percent(shares['test'], 0)} % test, {percent(shares['selection'], 0)} % selection"
+
+
+def _changes(protocol: Mapping[str, Any]) -> str:
+    """Describe what changes images: in every batch anew, and once, in copies that join the training images."""
+    words = augmentation_words(protocol.get("augmentation") or {})
+    copies = dict(protocol.get("copies") or {})
+    if not copies:
+        return words
+    number = int(copies.pop("number"))
+    static = f"{number} static {'copy' if number == 1 else 'copies'} of each image ({augmentation_words(copies)})"
+    return static if words == "none" else f"{words}; {static}"
 
 
 def augmentation_words(parts: Mapping[str, Any]) -> str:
