@@ -143,7 +143,8 @@ def estimate_s(spec: Spec, image_set: ImageSet, speed: Speed) -> float:
     selection, test = len(image_set.indices("selection")), len(image_set.indices("test"))
     looks = sum(math.ceil(phase["updates"] / max(1, phase["updates_per_epoch"])) for phase in spec.protocol["phases"])
     trained = total_updates(spec) * spec.protocol["batch"]
-    predicted = looks * selection + 2 * (selection + test)
+    looked_at = selection + (test if spec.protocol.get("watch_test") else 0)
+    predicted = looks * looked_at + 2 * (selection + test)
     return speed.start_s + trained / speed.train_images_per_s + predicted / speed.predict_images_per_s + CLOSING_S
 
 
