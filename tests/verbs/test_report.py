@@ -1,0 +1,60 @@
+"""`study report`: FER+ labels given once stay with the study; what does not fit is refused and nothing changes."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from study.datasets.ferplus import VOTES
+from study.errors import DataError, UsageError
+from study.store import Store
+from study.verbs.report import app
+from tests.datasets.test_ferplus import COLUMN, write
+from tests.factories import CLASSES, make_card, make_counts, make_dataset, make_record
+
+CARD = make_card("fer2013", make_counts(640, 60, 120))
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "results", "s")
+    store.keep(make_record("cnn3", "baseline", card=CARD))
+    store.keep_dataset(make_dataset(CARD))
+    return store
+
+
+def call(store, *words):
+    places = ["--results", str(store.results), "--reports", str(store.results.parent / "reports")]
+    found = CliRunner().invoke(app, ["s", *places, *words])
+    if found.exception and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def ferplus_csv(store, labels):
+    votes = np.zeros((len(labels), len(VOTES)), int)
+    for row, label in enumerate(labels):
+        votes[row, COLUMN[CLASSES[label]]] = 10
+    return write(store.results.parent / "fer2013new.csv", store.load_dataset()["splits"], votes)
+
+
+def test_ferplus_labels_are_kept_and_the_check_knows_them(store):
+    path = ferplus_csv(store, store.load_dataset()["labels"])
+    call(store, "--ferplus", str(path))
+    path.unlink()
+    page = (store.results.parent / "reports" / "s" / "README.md").read_text()
+    assert "by FER+ labels, 120" in page
+    assert call(store, "--check").exit_code == 0
+    call(store)
+    assert page == (store.results.parent / "reports" / "s" / "README.md").read_text(), "also without the file"
+
+
+def test_labels_in_another_order_are_refused_and_nothing_is_kept(store):
+    path = ferplus_csv(store, np.roll(store.load_dataset()["labels"], 1))
+    with pytest.raises(DataError, match="not in the row order"):
+        call(store, "--ferplus", str(path))
+    assert store.find_ferplus() is None and not (store.results.parent / "reports").exists()
+
+
+def test_a_check_keeps_nothing(store):
+    with pytest.raises(UsageError, match="--check writes nothing"):
+        call(store, "--check", "--ferplus", "x.csv")
