@@ -149,6 +149,16 @@ class Claims:
         finally:
             self.release(claim)
 
+    def clear_left(self) -> None:
+        """Remove what ended processes left, by taking it over and giving it back; what somebody has is left alone.
+
+        Raises:
+            WriteError: the folder cannot be written.
+        """
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            if _read(path)[0] is not None and (claim := self.take(_name(path))) is not None:
+                self.release(claim)
+
     def owner(self, name: str) -> str:
         """Return who has a piece of work, for a person: ``process 4711 on this machine``; empty where nobody has."""
         found = _generations(self.folder / f"{name}.1{SUFFIX}")

@@ -148,6 +148,7 @@ def run(given: Flags) -> int:
             say(line)
         if given.dry_run:
             return 0
+        claims.clear_left()
         if ferplus is not None:
             store.keep_ferplus(ferplus)
         chosen = functools.partial(

@@ -152,6 +152,18 @@ def test_holding_waits_and_says_once_for_whom(claims: Claims, folder: Path) -> N
     assert said == [f"process {child} on this machine"]
 
 
+def test_only_what_ended_processes_left_is_cleared_away(claims: Claims, folder: Path) -> None:
+    for name in ("a", "a", "b"):
+        os.waitpid(in_child(lambda name=name: Claims(folder).take(name)), 0)  # type: ignore[misc]
+    left_by_another_machine(folder, "far")
+    with Claims(folder) as others:
+        others.take("mine")
+        (folder / "notes.txt").touch()
+        (folder / "x.claim").touch()
+        claims.clear_left()
+        assert names(folder) == ["far.1.claim", "mine.1.claim", "notes.txt", "x.claim"]
+
+
 def test_a_claim_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="cannot write"):
