@@ -60,8 +60,8 @@ def choose_run(store: Store, key: str | None = None) -> Record:
     Args:
         store: The study's records.
         key: A run key, or a part of one that fits a single run. None for the run with the best selection accuracy,
-            then the lowest selection loss, then the first by model, protocol and seed. Leaky runs and runs that kept no
-            weights (imported predictions) are only used when named.
+            then the lowest selection loss, then the first by model, protocol and seed. Leaky runs, runs on another split
+            than the data's own and runs that kept no weights (imported predictions) are only used when named.
 
     Raises:
         UsageError: no run fits, or several do.
@@ -70,7 +70,8 @@ def choose_run(store: Store, key: str | None = None) -> Record:
     done = _done(store)
     if key is not None:
         return _named(store, done, key)
-    ranked = [record for record in done if record.weights_file and not is_leaky(record)]
+    fit = [record for record in done if record.weights_file and record.on_own_test]
+    ranked = [record for record in fit if not is_leaky(record)]
     if not ranked:
         raise UsageError(
             f"study {store.study} has no finished run to use ({len(done)} done, leaky and imported ones not counted): "
