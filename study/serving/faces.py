@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +18,9 @@ BORDERED_BELOW_PX = 512
 #: The mean FER-2013 face in shares of the image's side: between the eyes, from the eyes' middle to the mouth's, and the
 #: eyes' height.
 EYES_APART, EYES_TO_MOUTH, EYES_DOWN = 0.39, 0.42, 0.38
+#: Where a face is searched again, in its own sides from its middle, how large it is there, and how much smaller or
+#: larger it may have become.
+NEAR, NEAR_SIDE_PX, SMALLER, LARGER = 0.9, 48, 0.75, 1.35
 
 
 class Box(NamedTuple):
@@ -48,6 +51,10 @@ class Detector(Protocol):
 
     def find(self, picture: NDArray[np.uint8]) -> list[Box]:
         """Return a square for each face of a picture uint8 (h, w, 3) BGR, from left to right."""
+        ...
+
+    def find_near(self, picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[Box]:
+        """Return the squares of faces that are about where ``boxes`` say and about as large: quicker than ``find``."""
         ...
 
 
@@ -87,6 +94,29 @@ class HaarDetector:
             for left, top, side, _ in found
         )
 
+    def find_near(self, picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[Box]:
+        """Return the squares of faces that are about where ``boxes`` say and about as large: quicker than ``find``."""
+        return distinct(found for box in boxes if (found := self._find_one(picture, box)) is not None)
+
+    def _find_one(self, picture: NDArray[np.uint8], box: Box) -> Box | None:
+        import cv2
+
+        x, y = box.centre
+        reach = NEAR * box.width
+        left, top = max(0, int(x - reach)), max(0, int(y - reach))
+        region = picture[top : max(0, int(y + reach)), left : max(0, int(x + reach))]
+        scale = box.width / NEAR_SIDE_PX
+        size = round(region.shape[1] / scale), round(region.shape[0] / scale)
+        if min(size) < NEAR_SIDE_PX * SMALLER:
+            return None  # nearly all of it is outside of the picture
+        grey = cv2.cvtColor(cv2.resize(region, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+        sides = round(NEAR_SIDE_PX * SMALLER), round(NEAR_SIDE_PX * LARGER)
+        found = self._cascade.detectMultiScale(
+            grey, self.step, minNeighbors=3, minSize=(sides[0], sides[0]), maxSize=(sides[1], sides[1])
+        )
+        squares = [square(left + (a + c / 2) * scale, top + (b + c / 2) * scale, c * scale) for a, b, c, _ in found]
+        return min(squares, key=lambda one: np.hypot(one.centre[0] - x, one.centre[1] - y), default=None)
+
 
 class YuNetDetector:
     """YuNet, a small network that also finds turned and partly covered faces.
@@ -125,14 +155,18 @@ class YuNetDetector:
         rows = [] if found is None else found[:, 4:14].reshape(-1, 5, 2) * scale
         return distinct(_framed(points) for points in rows)
 
+    def find_near(self, picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[Box]:
+        """Return the faces of the whole picture: one pass of the network is quick enough."""
+        return self.find(picture)
+
 
 def open_detector(model: Path | None = None, *, video: bool = False) -> Detector:
     """Return YuNet where its model file is given, else the cascade.
 
     Args:
         model: YuNet's model file.
-        video: For many frames a second instead of single pictures: smaller, coarser search. A 720p frame is then
-            searched for faces from 64 pixels up.
+        video: For many frames a second instead of single pictures: a smaller, coarser search, which finds faces from
+            an eleventh of a wide frame's height up.
 
     Raises:
         UsageError: the file is no such model.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from typer import Option
 
 if TYPE_CHECKING:
     from study.record import Record
+    from study.serving.runtime import Runtime
     from study.store import Store
 
 RunOption = Annotated[
@@ -22,6 +24,9 @@ ResultsOption = Annotated[Path, Option(metavar="FOLDER", help="Folder of records
 ReportsOption = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
 PluginOption = Annotated[
     list[str] | None, Option(metavar="FILE", help="File that registers the run's model; may be repeated.")
+]
+DetectorOption = Annotated[
+    Path | None, Option(metavar="FILE", help="YuNet's model (.onnx) to find faces. Default: OpenCV's Haar cascade.")
 ]
 
 
@@ -37,3 +42,22 @@ def chosen_run(results: Path, study: str | None, key: str | None, plugins: list[
     for file in plugins or ():
         load_plugin(file)
     return open_run(results, study, key)
+
+
+def opened_runtime(results: Path, study: str | None, key: str | None, plugins: list[str] | None) -> Runtime:
+    """Return the network that the options mean, ready to answer; say so where that takes a while.
+
+    Raises:
+        UsageError: no run fits, or several do.
+        WeightsError: the run has neither exports nor weights here.
+    """
+    from study.serving.artifacts import find_exports
+    from study.serving.runtime import open_runtime
+    from study.serving.winner import weights_of
+
+    store, record = chosen_run(results, study, key, plugins)
+    if not {"onnx", "litert"} & find_exports(store, record).keys():
+        weights_of(store, record)
+        hint = f"study export --study {store.study} --run {record.key}"
+        print(f"Starting Keras, which takes some seconds; not any more after `{hint}`.", file=sys.stderr)
+    return open_runtime(store, record)
