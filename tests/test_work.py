@@ -222,6 +222,7 @@ def start_racer(folder: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["inprocess", "process"])
 def test_four_racing_drivers_of_which_one_is_killed_store_every_run_once(tmp_path: Path, executor: str) -> None:
     log = tmp_path / "log"
