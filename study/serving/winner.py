@@ -60,8 +60,8 @@ def choose_run(store: Store, key: str | None = None) -> Record:
     Args:
         store: The study's records.
         key: A run key, or a part of one that fits a single run. None for the run with the best selection accuracy,
-            then the lowest selection loss, then the first by model, protocol and seed. Leaky runs, runs on another split
-            than the data's own and runs that kept no weights (imported predictions) are only used when named.
+            then the lowest selection loss, then the first by model, protocol and seed. Leaky runs, runs on a split of
+            their own and runs that kept no weights (imported predictions) are only used when named.
 
     Raises:
         UsageError: no run fits, or several do.
