@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.datasets.image_set import ImageSet
-from study.datasets.layout import Layout
+from study.datasets.layout import Layout, Place
 from study.datasets.raw_set import Allocate
 from study.spec import canonical_json
 
@@ -143,13 +143,13 @@ def glance(layout: Layout) -> str:
     single one in place only by ``recheck``.
     """
     digest = hashlib.sha256(VERSION.encode())
-    digest.update(os.fsencode(layout.path.resolve()))
-    if not layout.folders:
-        digest.update(_stat(layout.path))
+    digest.update(os.fsencode(_on_disk(layout.path).resolve()))
+    for path in _single_files(layout):
+        digest.update(_stat(path))
     total = sum(len(folder.files) for folder in layout.folders)
     step = -(-total // _EXACT_FILES) if total else 1
     for folder in layout.folders:
-        place = layout.path / folder.folder
+        place = _on_disk(layout.path) / folder.folder
         digest.update(f"{folder.folder}\0{folder.label}\0{folder.split}".encode())
         digest.update(_stat(place))
         digest.update("\0".join(folder.files + folder.others).encode())
@@ -161,19 +161,31 @@ def glance(layout: Layout) -> str:
 def content_hash(layout: Layout) -> str:
     """Return the sha256 (hex) of everything in the source: relative paths and bytes of all files."""
     digest = hashlib.sha256()
-    if not layout.folders:
-        with layout.path.open("rb") as file:
+    for path in _single_files(layout):
+        with path.open("rb") as file:
             while block := file.read(_BLOCK_BYTES):
                 digest.update(block)
     for folder in layout.folders:
         for name in folder.files:
             try:
-                content = hashlib.sha256((layout.path / folder.folder / name).read_bytes()).hexdigest()
+                content = hashlib.sha256((_on_disk(layout.path) / folder.folder / name).read_bytes()).hexdigest()
             except OSError:  # left out by the reader
                 content = "unreadable"
             digest.update(f"{folder.folder}/{name}\0{content}\n".encode())
         digest.update("\0".join(folder.others).encode())
     return digest.hexdigest()
+
+
+def _single_files(layout: Layout) -> list[Path]:
+    """Return the csv files or the archive that a layout without folders is read from."""
+    return [_on_disk(path) for path in (layout.path, layout.test) if path is not None and not layout.folders]
+
+
+def _on_disk(path: Place) -> Path:
+    """Return a path that is no place in an archive: the archive as a whole is what the cache looks at."""
+    if not isinstance(path, Path):
+        raise TypeError(f"{path} lies in an archive: the cache looks at the archive itself.")
+    return path
 
 
 def _keys(content: str, name: str, seed: int) -> tuple[str, str]:

@@ -1,20 +1,21 @@
-"""Reading fer2013.csv and icml_face_data.csv: whole blocks of rows at once, every value checked."""
+"""Reading fer2013.csv, icml_face_data.csv and the challenge's train.csv: blocks of rows at once, each value checked."""
 
 from __future__ import annotations
 
 from functools import cache
 from math import isqrt
-from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.datasets import fer2013
-from study.datasets.raw_set import Allocate, RawSet, in_memory
+from study.datasets.layout import Place
+from study.datasets.raw_set import NO_SPLIT, Allocate, RawSet, in_memory
 from study.errors import DataError
 
-COLUMNS = ("emotion", "pixels", "usage")
+COLUMNS = ("emotion", "pixels")
+USAGE = "usage"
 _BLOCK_BYTES = 1 << 17  # about 16 rows of FER-2013: the working arrays stay in the processor's cache
 _LONGEST_HEADER = 1 << 12
 _BLANK = 32
@@ -25,23 +26,36 @@ _USAGE_CODES = {name.lower().encode(): code for code, name in enumerate(fer2013.
 _LABEL_CODES = {str(code).encode(): code for code in range(len(fer2013.CLASSES))}
 
 
-def read(path: Path, allocate: Allocate = in_memory) -> RawSet:
-    """Read a csv with the columns emotion (0..6), pixels (blank-separated 0..255) and Usage, in any order.
+def read(path: Place, allocate: Allocate = in_memory, test: Place | None = None) -> RawSet:
+    """Read a csv with the columns emotion (0..6), pixels (blank-separated 0..255) and mostly Usage, in any order.
 
-    Ids are ``<Usage>/<row>`` with rows counted from 1 after the header. Usage may hold FER-2013's words or train, val
-    and test; only FER-2013's words in 48x48 claim to be FER-2013.
+    Usage may hold FER-2013's words or train, val and test; only FER-2013's words in 48x48 claim to be FER-2013. Ids are
+    ``<Usage>/<row>`` with rows counted from 1 after the header. The challenge's train.csv has no Usage: its images come
+    without a split, or as the training split where ``test`` has labels; ids are then ``<file>/<row>``.
+
+    Args:
+        path: The csv.
+        allocate: Gives the array for the images.
+        test: A second csv, without Usage, that holds the test split; the challenge's has no labels and takes no part.
 
     Raises:
-        DataError: anything else than such a file; the message names the row.
+        DataError: anything else than such files; the message names the row.
     """
-    with path.open("rb") as file:
-        order = _read_header(file, path)
-        reader = _Rows(path, order)
-        while lines := file.readlines(_BLOCK_BYTES):
-            reader.add(lines)
-    if not reader.labels:
-        raise DataError(f"{path}: expected one image per row, found no rows. Get a complete copy of the file.")
-    labels = np.array(reader.labels, np.int64)
+    reader, has_usage = _read_rows(path)
+    readers, notes, given_by = [reader], [], "the csv's Usage column"
+    if not has_usage:
+        notes.append(_without_usage(path, reader))
+        given_by = f"the file {path.name}"
+    if test is not None and not has_usage:
+        with test.open("rb") as file:
+            labelled = "emotion" in _column_names(file, test)
+        if labelled:
+            readers.append(_read_rows(test, reader.pixels)[0])
+            reader.splits, readers[1].splits = [0] * len(reader.splits), [2] * len(readers[1].splits)
+            given_by = f"the files {path.name} and {test.name}"
+        else:
+            notes.append(f"{test.name} has no labels and takes no part.")
+    labels = np.array([label for one in readers for label in one.labels], np.int64)
     counts = np.bincount(labels, minlength=len(fer2013.CLASSES))
     if not counts.all():
         empty = ", ".join(name for name, count in zip(fer2013.CLASSES, counts, strict=True) if not count)
@@ -51,21 +65,44 @@ def read(path: Path, allocate: Allocate = in_memory) -> RawSet:
         )
     side = isqrt(reader.pixels)
     images = allocate((len(labels), side, side, 1))
-    images[...] = np.concatenate(reader.blocks).reshape(images.shape)
+    images[...] = np.concatenate([block for one in readers for block in one.blocks]).reshape(images.shape)
     usages = {name.lower() for name in fer2013.USAGES}
     return RawSet(
         images=images,
         labels=labels,
         classes=fer2013.CLASSES,
-        ids=np.array([f"{usage}/{row}" for row, usage in enumerate(reader.usages, start=1)]),
-        given=np.array(reader.splits, np.uint8),
-        given_by="the csv's Usage column",
-        claims_fer2013=side == fer2013.SIDE_PX and {name.lower() for name in reader.usages} <= usages,
+        ids=np.array([f"{usage}/{row}" for one in readers for row, usage in enumerate(one.usages, start=1)]),
+        given=np.array([split for one in readers for split in one.splits], np.uint8),
+        given_by=given_by,
+        claims_fer2013=has_usage and side == fer2013.SIDE_PX and {name.lower() for name in reader.usages} <= usages,
+        notes=tuple(notes),
     )
 
 
-def _read_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
-    """Return the position of each of ``COLUMNS`` and the number of columns."""
+def _read_rows(path: Place, pixels: int = 0) -> tuple[_Rows, bool]:
+    """Read all rows of a csv, and tell whether it says the split of each."""
+    with path.open("rb") as file:
+        names = _column_names(file, path)
+        missing = [name for name in COLUMNS if name not in names]
+        if missing:
+            found = ", ".join(names)
+            raise DataError(
+                f"{path}: expected the columns emotion, pixels and mostly Usage in the first line, missing "
+                f"{', '.join(missing)}, found {found[:80] or 'an empty line'}. Give fer2013.csv, icml_face_data.csv or "
+                "train.csv as published; the challenge's test.csv has no labels."
+            )
+        usage = names.index(USAGE) if USAGE in names else None
+        emotion, column = (names.index(name) for name in COLUMNS)
+        reader = _Rows(path, (emotion, column, usage, len(names)), pixels)
+        while lines := file.readlines(_BLOCK_BYTES):
+            reader.add(lines)
+    if not reader.labels:
+        raise DataError(f"{path}: expected one image per row, found no rows. Get a complete copy of the file.")
+    return reader, usage is not None
+
+
+def _column_names(file: BinaryIO, path: Place) -> list[str]:
+    """Return the names in the first line, in small letters."""
     line = file.readline(_LONGEST_HEADER)
     try:
         text = line.decode("utf-8-sig")
@@ -75,24 +112,27 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
         raise DataError(
             f"{path}: expected a csv that starts with emotion,pixels,Usage, found binary data. Unpack it first."
         )
-    names = [name.strip(' \t\r\n"').lower() for name in text.split(",")]
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        found = ", ".join(names)
-        raise DataError(
-            f"{path}: expected the columns emotion, pixels and Usage in the first line, missing {', '.join(missing)}, "
-            f"found {found[:80] or 'an empty line'}. Give fer2013.csv or icml_face_data.csv as published."
+    return [name.strip(' \t\r\n"').lower() for name in text.split(",")]
+
+
+def _without_usage(path: Place, reader: _Rows) -> str:
+    """Return what a reader of results must know about a csv that says no split."""
+    if tuple(np.bincount(reader.labels, minlength=len(fer2013.CLASSES))) == fer2013.OFFICIAL_COUNTS["train"]:
+        return (
+            f"{path.name} has the counts of FER-2013's training split and no other: without PublicTest and PrivateTest "
+            "results do not compare with published ones. icml_face_data.csv and fer2013.csv hold all three."
         )
-    return (*(names.index(name) for name in COLUMNS), len(names))
+    return f"{path.name} does not say which split an image belongs to."
 
 
 class _Rows:
     """Collects rows block by block."""
 
-    def __init__(self, path: Path, order: tuple[int, ...]) -> None:
+    def __init__(self, path: Place, order: tuple[int, int, int | None, int], pixels: int) -> None:
         self.path = path
         self.emotion, self.column, self.usage, self.width = order
-        self.pixels = 0
+        self.pixels = pixels
+        self.file = path.name.rsplit(".", 1)[0]
         self.labels: list[int] = []
         self.splits: list[int] = []
         self.usages: list[str] = []
@@ -110,22 +150,29 @@ class _Rows:
             label = _LABEL_CODES.get(fields[self.emotion].strip(b' \t\r\n"'))
             if label is None:
                 self._refuse(line, "an emotion from 0 to 6", _show(fields[self.emotion]))
-            usage = fields[self.usage].strip(b' \t\r\n"')
-            split = _USAGE_CODES.get(usage.lower())
-            if split is None:
-                self._refuse(line, "Usage Training, PublicTest or PrivateTest (or train, val, test)", _show(usage))
+            split, usage = self._split_of(line, fields)
             text = fields[self.column].strip(b' \t\r\n"')
             if not self.pixels:
                 self._set_size(line, text)
             self.labels.append(label)
             self.splits.append(split)
-            self.usages.append(usage.decode())
+            self.usages.append(usage)
             texts.append(text)
         if texts:
             block = parse_block(texts, self.pixels)
             if block is None:
                 block = self._parse_one_by_one(texts, open_end=not lines[-1].endswith(b"\n"))
             self.blocks.append(block)
+
+    def _split_of(self, line: bytes, fields: list[bytes]) -> tuple[int, str]:
+        """Return a row's split code and how its id starts: its Usage, or the name of a file without this column."""
+        if self.usage is None:
+            return NO_SPLIT, self.file
+        usage = fields[self.usage].strip(b' \t\r\n"')
+        split = _USAGE_CODES.get(usage.lower())
+        if split is None:
+            self._refuse(line, "Usage Training, PublicTest or PrivateTest (or train, val, test)", _show(usage))
+        return split, usage.decode()
 
     def _set_size(self, line: bytes, text: bytes) -> None:
         """Let the first row decide how many pixels every row has."""

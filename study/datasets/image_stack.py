@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.datasets.archive import Member
 from study.datasets.image_file import decode, open_image, strict_pillow
 from study.datasets.raw_set import Allocate
 
 MAX_SIDE = 224
+MOST_PACKED_BYTES = 64 << 20
+"""Larger image files in archives are not read, because they have to be held in memory."""
+
 _COLOUR_MODES = frozenset({"RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"})
 _CHUNK = 128
 
@@ -25,7 +31,9 @@ class Header(NamedTuple):
     colour: bool
 
 
-def read_stack(paths: list[Path], allocate: Allocate) -> tuple[NDArray[np.uint8] | None, list[Header | str]]:
+def read_stack(
+    paths: Sequence[Path | Member], allocate: Allocate
+) -> tuple[NDArray[np.uint8] | None, list[Header | str]]:
     """Read files as squares of one side: the most common shorter edge, at most ``MAX_SIDE``.
 
     They are grey where every image is, also where colour files hold three equal channels. Most folders are uniform: all
@@ -60,13 +68,27 @@ def read_stack(paths: list[Path], allocate: Allocate) -> tuple[NDArray[np.uint8]
     return images, found
 
 
-def _header(path: Path) -> Header | str:
+def _header(path: Path | Member) -> Header | str:
     """Return the header of an image, or the reason why it cannot be read."""
     try:
-        with open_image(path) as image:
+        with open_image(_readable(path)) as image:
             return Header(image.size, image.mode in _COLOUR_MODES)
     except ValueError as error:
         return str(error)
+
+
+def _readable(path: Path | Member) -> Path | BinaryIO:
+    """Return what Pillow can open.
+
+    Raises:
+        ValueError: a file in an archive that cannot be read.
+    """
+    if isinstance(path, Path):
+        return path
+    try:
+        return BytesIO(path.read_bytes(MOST_PACKED_BYTES))
+    except OSError as error:
+        raise ValueError(str(error)[:80]) from None
 
 
 def _form(found: list[Header | str]) -> tuple[int, int, int] | None:
@@ -79,7 +101,7 @@ def _form(found: list[Header | str]) -> tuple[int, int, int] | None:
     return side, side, 3 if any(header.colour for header in headers) else 1
 
 
-def _read_pixels(paths: list[Path], images: NDArray[np.uint8]) -> list[Header | str]:
+def _read_pixels(paths: Sequence[Path | Member], images: NDArray[np.uint8]) -> list[Header | str]:
     """Fill uint8 (n, side, side, channels) and return what ``read_stack`` returns for each file."""
     _, side, _, channels = images.shape
 
@@ -87,7 +109,7 @@ def _read_pixels(paths: list[Path], images: NDArray[np.uint8]) -> list[Header | 
         found: list[Header | str] = []
         for row in rows:
             try:
-                with open_image(paths[row]) as image:
+                with open_image(_readable(paths[row])) as image:
                     found.append(Header(image.size, image.mode in _COLOUR_MODES))
                     images[row] = decode(image, side, channels)
             except ValueError as error:

@@ -1,4 +1,4 @@
-"""Finding out what a path holds: a csv, split folders with class folders, or class folders alone."""
+"""Finding out what a path holds: a csv, split folders with class folders, class folders, or an archive of these."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.datasets.archive import Member, is_archive
 from study.errors import DataError
 from study.spec import SPLITS
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp")
-LAYOUTS = "fer2013.csv, <split>/<class>/* with train and test, or <class>/*"
+LAYOUTS = "fer2013.csv, <split>/<class>/* with train and test, or <class>/*, also in a .zip or .tar"
 _SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -23,8 +24,11 @@ _SPLIT_FOLDERS = {
     "privatetest": "test",
 }
 _CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
+_CSV_PAIR = ("train.csv", "test.csv")
 _LITTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 _DEEPEST = 3
+
+Place = Path | Member
 
 
 @dataclass(frozen=True)
@@ -48,19 +52,32 @@ class ClassFolder:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a path holds: a csv (``folders`` is empty) or folders of images below ``path``."""
+    """What a path holds.
 
-    path: Path
+    Attributes:
+        path: A csv, an archive (both without ``folders``), or the folder above ``folders``; a place in an open archive
+            where that is looked into.
+        folders: The folders of images.
+        test: A second csv that holds the test split.
+    """
+
+    path: Place
     folders: tuple[ClassFolder, ...] = ()
+    test: Place | None = None
+
+    @property
+    def packed(self) -> bool:
+        """Tell whether it is an archive that has to be opened before it can be read."""
+        return not self.folders and isinstance(self.path, Path) and is_archive(self.path)
 
 
-def find(path: Path) -> Layout:
+def find(path: Place) -> Layout:
     """Return the one dataset that a path holds.
 
     Raises:
         DataError: nothing there, no dataset there, or more than one.
     """
-    if not path.exists():
+    if isinstance(path, Path) and not path.exists():
         raise DataError(f"{path}: expected {LAYOUTS}, found nothing there. Check the path, or use synthetic.")
     found = find_all(path)
     if not found:
@@ -72,7 +89,7 @@ def find(path: Path) -> Layout:
     return found[0]
 
 
-def find_all(path: Path, depth: int = _DEEPEST) -> list[Layout]:
+def find_all(path: Place, depth: int = _DEEPEST) -> list[Layout]:
     """Return the datasets at a path or, where it is only a wrapping, up to ``depth`` folders below; best known first.
 
     Raises:
@@ -94,18 +111,24 @@ def find_all(path: Path, depth: int = _DEEPEST) -> list[Layout]:
     tables = sorted((name for name in files if name.lower().endswith(".csv")), key=_rank)
     if tables:
         known = [name for name in tables if name.lower() in _CSV_NAMES]
-        found = [Layout(path / name) for name in known[:1] or tables]
+        pair = {name.lower(): path / name for name in tables if name.lower() in _CSV_PAIR}
         if known:
-            return found
+            return [Layout(path / known[0])]
+        if len(pair) == len(_CSV_PAIR):
+            train, test = (pair[name] for name in _CSV_PAIR)
+            return [Layout(train, test=test)]
+        found = [Layout(path / name) for name in tables]
     else:
         found = []
+    if isinstance(path, Path):  # archives in archives stay closed
+        found += [Layout(path / name) for name in files if is_archive(path / name)]
     if depth:
         for name in folders:
             found += find_all(path / name, depth - 1)
     return found
 
 
-def _split_folders(path: Path, folders: list[str], splits: dict[str, str]) -> Layout:
+def _split_folders(path: Place, folders: list[str], splits: dict[str, str]) -> Layout:
     """Return the layout of a folder that has split folders."""
     names = ", ".join(folders)
     if "train" not in splits.values():
@@ -142,12 +165,12 @@ def _split_folders(path: Path, folders: list[str], splits: dict[str, str]) -> La
     return _checked(Layout(path, tuple(found)))
 
 
-def _class_folders(path: Path, inner: dict[str, tuple[list[str], list[str]]]) -> Layout:
+def _class_folders(path: Place, inner: dict[str, tuple[list[str], list[str]]]) -> Layout:
     """Return the layout of a folder that has class folders and no split."""
     return _checked(Layout(path, tuple(_class_folder(path, name, None, *lists) for name, lists in inner.items())))
 
 
-def _class_folder(root: Path, folder: str, split: str | None, files: list[str], folders: list[str]) -> ClassFolder:
+def _class_folder(root: Place, folder: str, split: str | None, files: list[str], folders: list[str]) -> ClassFolder:
     images = _images(files)
     if not images:
         found = f"{len(folders)} folders" if folders else f"{len(files)} other files" if files else "an empty folder"
@@ -166,17 +189,24 @@ def _checked(layout: Layout) -> Layout:
     return layout
 
 
-def _list(path: Path) -> tuple[list[str], list[str]]:
+def _list(path: Place) -> tuple[list[str], list[str]]:
     """Return the names of files and of folders, sorted, without hidden ones and what systems leave behind."""
-    with os.scandir(path) as entries:
-        kinds = [
-            (entry.name, entry.is_dir()) for entry in entries if entry.name[0] != "." and entry.name not in _LITTER
-        ]
+    if isinstance(path, Member):
+        kinds = [(name, folder) for folder, names in enumerate(path.lists()) for name in names]
+    else:
+        with os.scandir(path) as entries:
+            kinds = [(entry.name, entry.is_dir()) for entry in entries]
+    kinds = [(name, folder) for name, folder in kinds if name[0] != "." and name not in _LITTER]
     try:
         "".join(name for name, _ in kinds).encode()
     except UnicodeEncodeError:
         raise DataError(f"{path}: expected file names in UTF-8, found others. Rename these files.") from None
     return sorted(name for name, folder in kinds if not folder), sorted(name for name, folder in kinds if folder)
+
+
+def is_read(name: str) -> bool:
+    """Tell by its name whether a file in an archive may be read: an image or a csv, not hidden."""
+    return name[0] != "." and (bool(_images([name])) or name.lower().endswith(".csv"))
 
 
 def _images(names: list[str]) -> list[str]:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from study.datasets import cache as caching
-from study.datasets import contamination, fer2013, fer2013_csv, folder, layout, split
+from study.datasets import contamination, fer2013, fer2013_csv, folder, kaggle, layout, split
+from study.datasets.archive import Archive, archive_stem, is_archive
+from study.datasets.archive_limits import DEFAULT_GIB, Limits
 from study.datasets.image_set import ImageSet, hash_images, make_image_set
 from study.datasets.layout import Layout
 from study.datasets.raw_set import Allocate, Log, in_memory
@@ -32,11 +34,13 @@ def load(
     log: Log = lambda line: None,
     recheck: bool = False,
     synthetic: str = "",
+    archive_gib: float = DEFAULT_GIB,
 ) -> ImageSet:
     """Return the images that ``data`` means; the first line logged says which they are and why.
 
     Args:
-        data: A path (fer2013.csv, icml_face_data.csv, split folders or class folders), ``synthetic`` or
+        data: A path (fer2013.csv, icml_face_data.csv, train.csv, split folders, class folders, or an archive of
+            these), ``kaggle:owner/name``, ``synthetic`` or
             ``synthetic:images=2000,difficulty=0.5,label_noise=0.1,seed=0``, or None: what ``default_dir`` holds,
             otherwise ``synthetic``.
         seed: Seed of a split that has to be drawn (a given one is kept).
@@ -45,6 +49,7 @@ def load(
         log: Receives lines for people.
         recheck: Look at every byte of the source even where its names, sizes and times have not changed.
         synthetic: Settings of the built-in faces (``images=2000``) where ``data`` gives none.
+        archive_gib: What an archive may unpack to, in GiB; its other limits grow with it.
 
     Raises:
         DataError: data that cannot be used.
@@ -58,13 +63,14 @@ def load(
                 return _synthetic(synthetic, cache_dir, log)
             more = f"; also there: {', '.join(str(other.path) for other in found[1:])}" if found[1:] else ""
             log(f"Dataset: {found[0].path} (no --data given, found in {default_dir}/{more})")
-            return _from_files(found[0], seed, cache_dir, log, recheck)
+            return _from_files(found[0], seed, cache_dir, log, recheck, archive_gib)
         kind, _, settings = data.partition(":")
         if kind == SYNTHETIC:
             log(f"Dataset: {data}, the built-in faces (as given)")
             return _synthetic(settings or synthetic, cache_dir, log)
         log(f"Dataset: {data} (as given)")
-        return _from_files(layout.find(Path(data).expanduser()), seed, cache_dir, log, recheck)
+        path = kaggle.fetch(settings) if kind == kaggle.PREFIX else Path(data).expanduser()
+        return _from_files(layout.find(path), seed, cache_dir, log, recheck, archive_gib)
     except OSError as error:
         raise DataError(
             f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}."
@@ -104,12 +110,14 @@ def _drawing_hash(settings: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _from_files(source: Layout, seed: int, cache_dir: Path | None, log: Log, recheck: bool) -> ImageSet:
+def _from_files(
+    source: Layout, seed: int, cache_dir: Path | None, log: Log, recheck: bool, archive_gib: float
+) -> ImageSet:
     """Open a source from the cache or read it into the cache."""
-    name = _slug(source.path)
+    name = _slug(Path(str(source.path)))
     cache = caching.Cache(cache_dir or caching.default_dir())
     content = cache.content(source, recheck)
-    parsed = _cached(cache, content, name, seed, lambda allocate: _parse(source, name, seed, allocate), log)
+    parsed = _cached(cache, content, name, seed, lambda allocate: _open(source, name, seed, allocate, archive_gib), log)
     for line in parsed.left_out:
         log(f"Left out {line}")
     return parsed.image_set
@@ -130,9 +138,18 @@ def _cached(
         return parse(in_memory)
 
 
+def _open(source: Layout, name: str, seed: int, allocate: Allocate, archive_gib: float) -> caching.Parsed:
+    """Read a source, an archive by what is in it."""
+    if not source.packed:
+        return _parse(source, name, seed, allocate)
+    path = Path(str(source.path))
+    with Archive(path, Limits.of(archive_gib), layout.is_read) as archive:
+        return _parse(layout.find(archive.root), name, seed, allocate)
+
+
 def _parse(source: Layout, name: str, seed: int, allocate: Allocate = in_memory) -> caching.Parsed:
     """Read a source, settle its split and check it."""
-    raw = folder.read(source, allocate) if source.folders else fer2013_csv.read(source.path, allocate)
+    raw = folder.read(source, allocate) if source.folders else fer2013_csv.read(source.path, allocate, source.test)
     hashes = hash_images(raw.images)
     splits, split_source, drawn = split.settle(raw.given, raw.labels, hashes, raw.classes, raw.given_by, seed)
     notes = list(raw.notes)
@@ -157,5 +174,6 @@ def _parse(source: Layout, name: str, seed: int, allocate: Allocate = in_memory)
 
 def _slug(path: Path) -> str:
     """Return a name made from a file or folder; FER-2013's own name is kept for what was checked to be it."""
-    slug = re.sub(r"[^a-z0-9]+", "-", path.resolve().stem.lower()).strip("-") or "dataset"
+    stem = archive_stem(path.resolve()) if is_archive(path) else path.resolve().stem
+    slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "dataset"
     return f"{slug}-copy" if slug in (fer2013.NAME, SYNTHETIC) else slug

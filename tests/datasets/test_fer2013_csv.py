@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.datasets import fer2013, fer2013_csv
+from study.datasets.raw_set import NO_SPLIT
 from study.errors import DataError
 from tests.datasets.sources import HEADER, csv_row, csv_rows, pixels, write_csv
 
@@ -138,12 +139,12 @@ def test_a_first_row_that_is_no_square_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["pixels,Usage", "emotion,Usage", "emotion,pixels", "emotion;pixels;Usage", "0,1 2,Training"]
+    "header", ["pixels,Usage", "emotion,Usage", "pixels", "emotion;pixels;Usage", "0,1 2,Training"]
 )
 def test_missing_columns_are_named(tmp_path: Path, header: str) -> None:
     path = write_csv(tmp_path / "fer2013.csv", csv_rows(1), header)
     with pytest.raises(
-        DataError, match="expected the columns emotion, pixels and Usage .* missing .* found " + header[:2]
+        DataError, match="expected the columns emotion, pixels and mostly Usage .* missing .* found " + header[:2]
     ):
         fer2013_csv.read(path)
 
@@ -208,3 +209,40 @@ def test_a_block_never_gives_numbers_for_a_row_that_does_not_hold_them(text: str
     parsed = fer2013_csv.parse_block([b"1 2 3", text.encode()], 3)
     if parsed is not None:
         assert " ".join(map(str, parsed[1])) == text
+
+
+def without_usage(rows: list[str]) -> list[str]:
+    return [row.rsplit(",", 1)[0] for row in rows]
+
+
+def test_the_challenges_train_csv_has_no_split_and_says_so(tmp_path: Path) -> None:
+    raw = fer2013_csv.read(write_csv(tmp_path / "train.csv", without_usage(csv_rows(1)), "emotion,pixels"))
+    assert set(raw.given.tolist()) == {NO_SPLIT} and not raw.claims_fer2013
+    assert raw.ids[:2].tolist() == ["train/1", "train/2"]
+    assert raw.notes == ("train.csv does not say which split an image belongs to.",)
+
+
+def test_a_test_csv_with_labels_is_the_test_split(tmp_path: Path) -> None:
+    rows = without_usage(csv_rows(1))
+    train = write_csv(tmp_path / "train.csv", rows[:14], "emotion,pixels")
+    raw = fer2013_csv.read(train, test=write_csv(tmp_path / "test.csv", rows[14:], "emotion,pixels"))
+    assert raw.given.tolist() == [0] * 14 + [2] * 7
+    assert raw.ids[-1] == "test/7" and raw.given_by == "the files train.csv and test.csv"
+    assert len(raw.images) == 21
+
+
+def test_the_challenges_test_csv_has_no_labels_and_takes_no_part(tmp_path: Path) -> None:
+    rows = without_usage(csv_rows(1))
+    train = write_csv(tmp_path / "train.csv", rows, "emotion,pixels")
+    test = write_csv(tmp_path / "test.csv", [row.split(",")[1] for row in rows], "pixels")
+    raw = fer2013_csv.read(train, test=test)
+    assert len(raw.labels) == 21 and raw.notes[-1] == "test.csv has no labels and takes no part."
+    with pytest.raises(DataError, match="missing emotion.* the challenge's test.csv has no labels"):
+        fer2013_csv.read(test)
+
+
+def test_two_csv_files_must_hold_images_of_one_size(tmp_path: Path) -> None:
+    train = write_csv(tmp_path / "train.csv", without_usage(csv_rows(1)), "emotion,pixels")
+    other = write_csv(tmp_path / "test.csv", without_usage(csv_rows(1, side=16)), "emotion,pixels")
+    with pytest.raises(DataError, match=r"test.csv, row 1: expected 2304 pixels as in the first row, found 256"):
+        fer2013_csv.read(train, test=other)

@@ -126,3 +126,19 @@ def test_two_datasets_in_one_folder_are_refused_by_name(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_classes(tmp_path / name, ["cat", "dog"])
     refused(tmp_path, "expected one dataset, found 2: .*one, .*two")
+
+
+def test_train_and_test_csv_belong_together(tmp_path: Path) -> None:
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).touch()
+    found = find(tmp_path)
+    assert (found.path, found.test) == (tmp_path / "train.csv", tmp_path / "test.csv")
+    assert find(tmp_path / "train.csv").test is None
+
+
+def test_an_archive_is_a_dataset_like_a_csv(tmp_path: Path) -> None:
+    (tmp_path / "faces.tar.xz").touch()
+    assert find(tmp_path).packed and find(tmp_path / "faces.tar.xz").packed
+    (tmp_path / "other.zip").touch()
+    with pytest.raises(DataError, match="expected one dataset, found 2"):
+        find(tmp_path)
