@@ -9,11 +9,20 @@ from typing import Annotated
 
 from typer import Option
 
+from study.datasets.archive_limits import DEFAULT_GIB
+
 Names = list[str] | None
 
 GridFlag = Annotated[str, Option(metavar="NAME|FILE", help="Grid in experiments/, or a TOML file.")]
 DataFlag = Annotated[
-    str | None, Option(metavar="PATH", help="File or folder, or synthetic. Default: what is in data/, else synthetic.")
+    str | None,
+    Option(
+        metavar="PATH",
+        help="File, folder or archive, kaggle:OWNER/NAME, or synthetic. Default: what is in data/, else synthetic.",
+    ),
+]
+ArchiveGibFlag = Annotated[
+    float, Option(min=0.001, metavar="N", help="Most GiB that an archive may unpack to; its other limits follow.")
 ]
 ModelsFlag = Annotated[Names, Option(metavar="NAMES", help="Models or groups, with commas; replace the grid's.")]
 ProtocolsFlag = Annotated[Names, Option(metavar="NAMES", help="Protocols or groups, likewise.")]
@@ -70,6 +79,7 @@ class Flags:
         side: Input side in pixels.
         precision: ``auto`` or Keras' dtype policy.
         ferplus: File of FER+ labels.
+        archive_gib: What an archive of data may unpack to, in GiB.
         plugins: Files to import.
         dry_run: Whether to leave after the plan.
     """
@@ -91,6 +101,7 @@ class Flags:
     side: int | None = None
     precision: str = "float32"
     ferplus: Path | None = None
+    archive_gib: float = DEFAULT_GIB
     plugins: Sequence[str] = ()
     dry_run: bool = False
 

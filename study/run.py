@@ -59,6 +59,7 @@ def main(
     side: flags.SideFlag = None,
     precision: flags.PrecisionFlag = "float32",
     ferplus: flags.FerplusFlag = None,
+    archive_gib: flags.ArchiveGibFlag = flags.DEFAULT_GIB,
     plugin: flags.PluginFlag = None,
     dry_run: flags.DryRunFlag = False,
     list_: flags.ListFlag = False,
@@ -87,6 +88,7 @@ def main(
         side=side,
         precision=precision,
         ferplus=ferplus,
+        archive_gib=archive_gib,
         plugins=plugin or (),
         dry_run=dry_run,
     )
@@ -129,7 +131,8 @@ def run(given: Flags) -> int:
     if executor == "inprocess" and workers > 1:
         raise UsageError(f"the executor inprocess has one job, got --jobs {workers}: give --executor process.")
     run_specs = get_executor(executor)
-    image_set = load(given.data or grid.data, log=say, synthetic=choices.budget.synthetic)
+    data = given.data or grid.data
+    image_set = load(data, log=say, synthetic=choices.budget.synthetic, archive_gib=given.archive_gib)
     describe(image_set)
     labels = image_set.labels, image_set.splits, image_set.classes
     ferplus = None if given.ferplus is None else read_ferplus(given.ferplus, *labels)

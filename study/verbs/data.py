@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.command import examples, run_app
+from study.flags import DEFAULT_GIB, ArchiveGibFlag
 
 if TYPE_CHECKING:
     from study.datasets.image_set import ImageSet
@@ -23,16 +24,21 @@ app = typer.Typer(
     epilog=examples(SHOW, PREPARE, AUDIT),
 )
 
-Source = Annotated[str, typer.Argument(metavar="PATH", help="fer2013.csv, <split>/<class>/*, <class>/* or synthetic.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH", help="fer2013.csv, <split>/<class>/*, <class>/*, an archive, kaggle:OWNER/NAME or synthetic."
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the split, where the data bring none.")]
 
 
 @app.command(epilog=examples(PREPARE, "study data prepare faces  # a folder with a folder of images for each class"))
-def prepare(path: Source, seed: Seed = 0) -> None:
+def prepare(path: Source, seed: Seed = 0, archive_gib: ArchiveGibFlag = DEFAULT_GIB) -> None:
     """Read every byte of a dataset and keep it parsed in the cache, so that later starts open it at once."""
     from study.datasets.load import load
 
-    data = load(path, seed=seed, log=print, recheck=True)
+    data = load(path, seed=seed, log=print, recheck=True, archive_gib=archive_gib)
     print(describe(data))
     print(f"Ready: {data.name}, fingerprint {data.fingerprint[:12]}.")
 
@@ -44,12 +50,13 @@ def show(
         Path | None, typer.Option(help="PNG of samples; reports/<name>/local/samples.png if not given.")
     ] = None,
     seed: Seed = 0,
+    archive_gib: ArchiveGibFlag = DEFAULT_GIB,
 ) -> None:
     """Show counts, split, identical images and warnings, and write a picture with samples of every class."""
     from study.datasets.load import load
     from study.datasets.sample import write_samples
 
-    data = load(path, seed=seed, log=print)
+    data = load(path, seed=seed, log=print, archive_gib=archive_gib)
     print(describe(data))
     print(f"Samples: {write_samples(data, out or Path('reports', data.name, 'local', 'samples.png'))}")
 
@@ -63,6 +70,7 @@ def audit(
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder of records, for --study.")] = Path("results"),
     seed: Seed = 0,
+    archive_gib: ArchiveGibFlag = DEFAULT_GIB,
 ) -> None:
     """Look for copies, conflicting labels, empty images and drift between splits; write a page, tables and pictures.
 
@@ -78,7 +86,7 @@ def audit(
 
     if study is not None and study not in studies(results):
         raise unknown_name("study", study, studies(results))
-    data = load(path, seed=seed, log=print)
+    data = load(path, seed=seed, log=print, archive_gib=archive_gib)
     suspects = find_suspects(data, Store(results, study)) if study else None
     found = examine(data)
     folder = out or Path("reports", f"{data.name}-audit")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,12 @@ def test_audit_prints_warnings_and_writes_page_tables_and_pictures(tmp_path: Pat
 def test_audit_of_an_unknown_study_says_which_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown study 'nothing'"):
         CliRunner().invoke(app, ["audit", "synthetic:images=300", "--study", "nothing"], catch_exceptions=False)
+
+
+def test_the_limits_of_an_archive_are_raised_by_the_flag(tmp_path: Path) -> None:
+    write_classes(tmp_path / "faces", ["cat", "dog"], 12)
+    (tmp_path / "faces" / "notes.txt").write_bytes(random.Random(0).randbytes(1 << 21))
+    shutil.make_archive(str(tmp_path / "packed"), "gztar", tmp_path / "faces")
+    with pytest.raises(DataError, match="raise the limits with --archive-gib N"):
+        CliRunner().invoke(app, ["show", "packed.tar.gz", "--archive-gib", "0.001"], catch_exceptions=False)
+    assert "packed: 24 images" in run("show", "packed.tar.gz")
