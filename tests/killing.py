@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from study.store import Store
@@ -93,14 +94,15 @@ class Grid:
         folder: Everything goes here.
         words: Further words of the command line.
         seeds: Runs of each recipe.
+        protocols: The protocols.
         kills: How often it was killed so far.
     """
 
     folder: Path
     words: tuple[str, ...] = ()
     seeds: int = 1
+    protocols: str = "baseline,oversample"
     kills: int = 0
-    outputs: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,21 +119,29 @@ class Grid:
         """Where its records are."""
         return Store(self.folder / "results", STUDY)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the command in a process group of its own."""
+    @contextlib.contextmanager
+    def started(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Start the command in a process group of its own, which ends with the block."""
         call = [sys.executable, "-m", "study.run", "--data", f"synthetic:images={IMAGES}", "--budget", "full"]
-        call += ["--models", "speck,spot,splash", "--protocols", "baseline,oversample+augment", "--epochs", "12"]
+        call += ["--models", "speck,spot,splash", "--protocols", self.protocols, "--epochs", "12"]
         call += ["--seeds", str(self.seeds), "--side", "48", "--plugin", str(self.folder / "small.py")]
         call += ["--results", str(self.folder / "results"), "--reports", str(self.folder / "reports"), *self.words]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with (self.folder / "output").open("ab") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 call, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
             )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def finish(self) -> int:
         """Let the command run to its end and return its exit code."""
-        return self.start().wait()
+        with self.started() as process:
+            return process.wait()
 
     def kill_after(self, epochs: int, chance: random.Random) -> bool:
         """Start the command and kill it at a random moment once so many epochs were trained, in all its starts.
@@ -141,7 +151,10 @@ class Grid:
         Returns:
             False where the command came to its end before.
         """
-        process = self.start()
+        with self.started() as process:
+            return self._kill(process, epochs, chance)
+
+    def _kill(self, process: subprocess.Popen[bytes], epochs: int, chance: random.Random) -> bool:
         moment = time.monotonic() + chance.uniform(0.0, 8.0)  # where they are trained already
         if len(self.trained()) < epochs:
             while len(self.trained()) < epochs and process.poll() is None:
