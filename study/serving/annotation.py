@@ -257,18 +257,20 @@ def _notice_height(notice: str, width: int, sizes: Sizes) -> int:
 
 def _darken(picture: NDArray[np.uint8], place: Box) -> None:
     """Leave a quarter of a place's light."""
-    area = _area(picture, place)
-    area >>= 2
-    area += np.array(DARK, np.uint8)
+    import cv2
+
+    top, left = max(0, place.top), max(0, place.left)
+    area = picture[top : max(0, place.top + place.height), left : max(0, place.left + place.width)]
+    if area.size:
+        area[:] = cv2.convertScaleAbs(area, alpha=0.25, beta=24)
 
 
 def _fill(picture: NDArray[np.uint8], place: Box, colour: Colour) -> None:
-    _area(picture, place)[:] = colour
+    import cv2
 
-
-def _area(picture: NDArray[np.uint8], place: Box) -> NDArray[np.uint8]:
-    top, left = max(0, place.top), max(0, place.left)
-    return picture[top : max(0, place.top + place.height), left : max(0, place.left + place.width)]
+    if place.width > 0 and place.height > 0:
+        last = (place.left + place.width - 1, place.top + place.height - 1)
+        cv2.rectangle(picture, (place.left, place.top), last, colour, cv2.FILLED)
 
 
 def _overlap(one: Box, other: Box) -> bool:

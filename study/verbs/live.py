@@ -106,11 +106,12 @@ class Seen:
 def _open_sinks(
     source: VideoSource, runtime: Runtime, save: Path | None, jsonl: Path | None, no_window: bool
 ) -> tuple[list[Sink], Window | None]:
+    from study.serving.background import InBackground
     from study.serving.video_sinks import JsonLines, Terminal, VideoFile, Window, window_problem
 
     sinks: list[Sink] = []
     if save is not None:
-        sinks.append(VideoFile(save, source.rate_hz))
+        sinks.append(InBackground(VideoFile(save, source.rate_hz)))
     if jsonl is not None:
         sinks.append(JsonLines(jsonl, runtime.classes, runtime.notice))
     problem = "" if no_window else window_problem()
