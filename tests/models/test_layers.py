@@ -45,3 +45,14 @@ def test_images_are_resized_in_the_graph_within_their_range(colour):
     out = apply(colour, "inside", 96, 3)
     assert out.shape == (3, 96, 96, 3) and out.min() >= colour.min() and out.max() <= colour.max()
     assert apply(colour, "inside", 24, 3).shape == (3, 24, 24, 3)
+
+
+def test_resizing_leaves_what_comes_after_it_at_inference():
+    import keras
+
+    images = keras.Input((8, 8, 1), dtype="uint8")
+    x = keras.layers.Dropout(0.9)(preprocess(images, "unit", 16, 1))
+    network = keras.Model(images, keras.layers.BatchNormalization()(x))
+    bright = np.full((4, 8, 8, 1), 200, np.uint8)
+    assert np.array_equal(network(bright), network(bright, training=False))
+    assert not np.array_equal(network(bright), network(bright, training=True)), "asked for, training is training"
