@@ -1,0 +1,106 @@
+"""Targets that people write: grids, budgets, published claims and tables of classes, in TOML and CSV."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from study.settings import experiments_folder
+from tests.fuzz.mutations import Seeds, mutate_text
+from tests.fuzz.target import Target
+
+_GRID = b"""models = ["cnn2", "core"]
+protocols = "baseline"
+seeds = [0, 2]
+data = "synthetic"
+budget = "demo"
+epochs = 3
+[axes]
+rate = [0.001, 1e-4]
+batch = [32]
+[[runs]]
+model = "cnn3"
+protocol = "augment"
+"""
+
+
+def _is_toml(data: bytes) -> bool:
+    try:
+        tomllib.loads(data.decode())
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _read_grid(data: bytes, folder: Path) -> object:
+    from study.grid import Choices, read_grid, resolve_specs, select_pairs
+    from study.plan import total_updates
+    from study.protocols.budgets import Budget, read_budget
+
+    path = folder / "grid.toml"
+    path.write_bytes(data)
+    grid = read_grid(str(path))
+    budget = read_budget(grid.budget) if grid.budget else Budget("full")
+    choices = Choices(budget, seeds=grid.seeds or (0,), weights="none", epochs=grid.epochs)
+    planned = resolve_specs(select_pairs(grid), choices, _image_set())
+    return [(one.spec.key, total_updates(one.spec)) for one in planned]
+
+
+def _image_set() -> object:
+    from study.datasets import synthetic
+
+    if not hasattr(_image_set, "made"):
+        _image_set.made = synthetic.make(**{**synthetic.DEFAULTS, "images": 70})  # type: ignore[attr-defined]
+    return _image_set.made  # type: ignore[attr-defined]
+
+
+def _read_budgets(data: bytes, folder: Path) -> object:
+    from study.protocols.budgets import budget_names, read_budget, read_speeds
+
+    path = folder / "budgets.toml"
+    path.write_bytes(data)
+    return [read_budget(name, path).usable_jobs() for name in budget_names(path)], read_speeds(path)
+
+
+def _claims_seed() -> bytes:
+    from study.report.claims import FILE
+
+    return FILE.read_bytes()
+
+
+def _read_claims(data: bytes, folder: Path) -> object:
+    from study.report.claims import read_claims
+
+    path = folder / "claims.toml"
+    path.write_bytes(data)
+    return read_claims(path)
+
+
+def _read_map(data: bytes, folder: Path, suffix: str) -> object:
+    from study.serving.class_map import map_classes, read_map
+
+    path = folder / f"classes{suffix}"
+    path.write_bytes(data)
+    return map_classes(("happiness", "anger", "other"), ("happy", "angry", "sad"), read_map(path))
+
+
+def _is_pairs(data: bytes) -> bool:
+    try:
+        first = data.decode("utf-8-sig").split("\n")[0]
+    except UnicodeDecodeError:
+        return False
+    return first.count(",") == 1
+
+
+def _experiments(folder: Path) -> Seeds:
+    names = ("all", "published", "leakage", "tune", "smoke")
+    return [_GRID, *((experiments_folder() / f"{name}.toml").read_bytes() for name in names)]
+
+
+TARGETS = (
+    Target("grid-toml", lambda folder: [_GRID, _GRID, *_experiments(folder)], _is_toml, _read_grid, mutate_text, 150),
+    Target("budgets-toml", lambda folder: [(experiments_folder() / "budgets.toml").read_bytes()], _is_toml, _read_budgets, mutate_text, 100),
+    Target("claims-toml", lambda folder: [_claims_seed()], _is_toml, _read_claims, mutate_text, 80),
+    Target("classes-toml", lambda folder: [b'happiness = "happy"\nanger = "angry"\nother = ""\n'], _is_toml, lambda data, folder: _read_map(data, folder, ".toml"), mutate_text, 80),
+    Target("classes-csv", lambda folder: [b"dataset,run\nhappiness,happy\nanger,angry\nother,\n", b'"happiness","happy"\r\nanger,angry\r\n'], _is_pairs, lambda data, folder: _read_map(data, folder, ".csv"), mutate_text, 80),
+)
