@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import DamagedError, StoreError
+from study.errors import StoreError
 from study.spec import Spec
 
 FORMAT = 1
@@ -44,6 +44,9 @@ class Record:
         division: The three splits that the run used: ``source`` (a sentence), ``counts`` (samples per class) and
             ``hashes`` of each, ``own_test`` (whether the predictions are on the image set's own test split). Empty in
             records from before it was kept: the image set's own.
+        imported: Of predictions that were made elsewhere: ``file_sha256`` of what was imported, ``probabilities``
+            (False where it gave labels alone; the arrays then hold ones and zeros), ``splits`` that it covers. Empty
+            in records of runs.
         provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
         weights_file: Name of the weights file beside the record, empty where none was kept.
         weights_sha256: sha256 of that file; empty without, and in records from before it was kept.
@@ -68,6 +71,7 @@ class Record:
     cost: Mapping[str, Any] = field(default_factory=dict)
     contamination: Mapping[str, Any] = field(default_factory=dict)
     division: Mapping[str, Any] = field(default_factory=dict)
+    imported: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     weights_file: str = ""
     weights_sha256: str = ""
@@ -84,6 +88,18 @@ class Record:
     def leaky(self) -> bool:
         """True where the run saw or chose on the test split; such runs are marked and never ranked."""
         return bool(self.contamination.get("leaky"))
+
+    @property
+    def has_probabilities(self) -> bool:
+        """False where imported predictions are labels alone: what needs probabilities is blank for them."""
+        return bool(self.imported.get("probabilities", True))
+
+    @property
+    def predictions(self) -> tuple[str, ...]:
+        """The arrays that must come with this record when it is done."""
+        if not self.imported:
+            return PREDICTIONS
+        return tuple(f"{split}_{what}" for split in self.imported["splits"] for what in ("probabilities", "labels"))
 
     @property
     def on_own_test(self) -> bool:
@@ -106,6 +122,7 @@ class Record:
             "cost": rounded(self.cost),
             "contamination": rounded(self.contamination),
             **({"division": dict(self.division)} if self.division else {}),
+            **({"imported": dict(self.imported)} if self.imported else {}),
             "provenance": dict(self.provenance),
             "weights_file": self.weights_file,
             **({"weights_sha256": self.weights_sha256} if self.weights_sha256 else {}),
@@ -117,8 +134,7 @@ class Record:
         """Build a record from ``to_json`` data.
 
         Raises:
-            StoreError: another format.
-            DamagedError: an unknown status, missing fields, or a key that the spec does not give.
+            StoreError: another format, an unknown status, missing fields, or a key that the spec does not give.
         """
         try:
             if data["format"] != FORMAT:
@@ -126,22 +142,23 @@ class Record:
                     f"{where}: record format must be {FORMAT}, found {data['format']!r}: made by another version."
                 )
             if data["status"] not in STATUSES:
-                raise DamagedError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
+                raise StoreError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
             spec = Spec.from_json(data["spec"])
-            elsewhere = ("spec", "arrays", "companions", "division", "weights_sha256")
+            elsewhere = ("spec", "arrays", "companions", "division", "imported", "weights_sha256")
             fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in elsewhere}
             record = cls(
                 spec=spec,
                 division=data.get("division", {}),
+                imported=data.get("imported", {}),
                 weights_sha256=data.get("weights_sha256", ""),
                 **fields,
             )
             if record.key != data["key"]:
-                raise DamagedError(
+                raise StoreError(
                     f"{where}: the key must follow from the spec, found {data['key']!r}, expected {record.key!r}."
                 )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise DamagedError(
+            raise StoreError(
                 f"{where}: not a record ({type(error).__name__}: {error}). Remove it and run again."
             ) from error
         return record

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from study.errors import DamagedError, StoreError
 from study.files import file_sha256, set_aside, write_atomically
-from study.record import PREDICTIONS, Record
+from study.record import Record
 from study.spec import Spec, content_hash
 
 DATASET_FILE = "dataset.npz"
@@ -95,7 +95,7 @@ class Store:
         self.refuse_other_dataset(record.spec.dataset, self._sound())
         path = self.record_path(record.spec)
         if record.status == "done":
-            missing = [name for name in PREDICTIONS if name not in record.arrays]
+            missing = [name for name in record.predictions if name not in record.arrays]
             if missing:
                 raise StoreError(f"a done record must carry its predictions, {record.key} lacks {', '.join(missing)}.")
             packed = pack_arrays(record.arrays)
@@ -241,13 +241,16 @@ class Store:
     def _read(self, path: Path) -> Record:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            altered = isinstance(data, dict) and CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
+            if not isinstance(data, dict) or "format" not in data:
+                raise ValueError("it has no format")
+            altered = CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
         except (ValueError, RecursionError) as error:
             raise DamagedError(f"{path}: not readable as a record ({error}). {AGAIN}") from error
         except OSError as error:
             raise StoreError(f"{path}: cannot be read ({error.strerror}).") from error
         if altered:
             raise DamagedError(f"{path}: the record was altered since it was written. {AGAIN}")
+        # What is as it was written and still no record comes from another version: that must not set all of it aside.
         record = Record.from_json(data, str(path))
         if self.record_path(record.spec) != path:
             raise StoreError(

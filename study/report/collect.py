@@ -16,7 +16,7 @@ from study.analysis.leaks import Leak, measure_leaks
 from study.analysis.recipes import Naming, Recipe, name_records
 from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
-from study.errors import StoreError
+from study.errors import DamagedError, StoreError
 from study.record import Record
 from study.spec import SPLITS
 from study.store import Store
@@ -37,6 +37,7 @@ class StudyData:
         found: What the tests say; None before a run has finished.
         leaks: What leaky runs claim and what their clean twins score.
         rescoring: The answers on parts of the test split; None where the study has no dataset file.
+        damaged: Model, protocol, seed and hash of the runs that are left out because what is stored of them is damaged.
     """
 
     study: str
@@ -49,6 +50,7 @@ class StudyData:
     found: Inference | None
     leaks: tuple[Leak, ...]
     rescoring: Rescoring | None
+    damaged: tuple[str, ...] = ()
 
     @property
     def classes(self) -> list[str]:
@@ -95,9 +97,11 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         margin: Of equivalence, in shares of accuracy.
 
     Raises:
-        StoreError: the study has no records, or a record cannot be read.
+        StoreError: the study has no records, or none that can be read.
     """
-    records = store.records()
+    records, damaged = store.examine()
+    if not records and damaged:
+        raise DamagedError(damaged[0].reason)
     if not records:
         raise StoreError(f"study {store.study!r} has no records in {store.results}: run it first or give --results.")
     naming = name_records(records)
@@ -118,6 +122,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         found=infer(standings, copies, margin) if runs else None,
         leaks=tuple(measure_leaks(scored, naming, dataset)),
         rescoring=_rescoring(store, dataset, copies, standings),
+        damaged=tuple(damage.run for damage in damaged),
     )
 
 

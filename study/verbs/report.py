@@ -63,9 +63,12 @@ def report(
         if check:
             raise UsageError("--check writes nothing, --ferplus keeps labels with the study: give one of them.")
         _keep_ferplus(store, ferplus)
+    _, damaged = store.examine()
+    for damage in damaged:
+        typer.echo(f"study: left out: {damage.reason}", err=True)
     if not check:
         typer.echo(f"The report is in {write_report(store, reports, share)}")
-        return
+        raise typer.Exit(1 if damaged else 0)
     differences = check_report(store, reports, share)
     for line in differences:
         typer.echo(line)
@@ -73,6 +76,7 @@ def report(
         typer.echo(f"{report_folder(store, reports)} no longer matches the records: run `study report {study}`.")
         raise typer.Exit(1)
     typer.echo(f"{report_folder(store, reports)} matches the records.")
+    raise typer.Exit(1 if damaged else 0)
 
 
 def _keep_ferplus(store: Store, path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from study.datasets.ferplus import VOTES
-from study.errors import DataError, UsageError
+from study.errors import DamagedError, DataError, UsageError
 from study.store import Store
 from study.verbs.report import app
 from tests.datasets.test_ferplus import COLUMN, write
@@ -58,3 +58,28 @@ def test_labels_in_another_order_are_refused_and_nothing_is_kept(store):
 def test_a_check_keeps_nothing(store):
     with pytest.raises(UsageError, match="--check writes nothing"):
         call(store, "--check", "--ferplus", "x.csv")
+
+
+def test_a_damaged_run_is_named_in_one_line_and_left_out(store):
+    damaged = store.keep(make_record("cnn2", "baseline", card=CARD))
+    path = store.record_path(damaged.spec).with_suffix(".npz")
+    assert call(store).exit_code == 0
+    path.write_bytes(path.read_bytes()[:-9])
+    found = call(store)
+    assert found.exit_code == 1 and "The report is in" in found.stdout
+    (line,) = found.stderr.splitlines()
+    assert line.startswith("study: left out: ") and path.name in line and "`study run`" in line
+    page = (store.results.parent / "reports" / "s" / "README.md").read_text()
+    assert f"`cnn2 baseline seed_0-{damaged.spec.hash}`" in page and "was altered or cut short" in page
+    assert "| cnn2" not in page and "| cnn3" in page
+    assert call(store, "--check").exit_code == 1
+    store.set_aside(store.examine()[1][0])
+    assert "was altered" in call(store, "--check").stdout
+    assert call(store).exit_code == 0
+
+
+def test_without_a_single_whole_run_there_is_no_report(store):
+    path = next(store.folder.rglob("*/seed_*.json"))
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(DamagedError, match=path.name):
+        call(store)
