@@ -76,6 +76,10 @@ def _vote(runs: Sequence[ScoredRun], split: str) -> NDArray[np.float64]:
 
 
 def _finite(runs: Sequence[ScoredRun]) -> tuple[ScoredRun, ...]:
-    """Leave out networks that diverged: one answer that is no number would spoil every vote."""
+    """Leave out networks that diverged, whose answers would spoil every vote, and labels without probabilities."""
     arrays = ("selection_probabilities", "test_probabilities")
-    return tuple(run for run in runs if all(np.isfinite(run.record.arrays[name]).all() for name in arrays))
+    return tuple(
+        run
+        for run in runs
+        if run.record.has_probabilities and all(np.isfinite(run.record.arrays[name]).all() for name in arrays)
+    )

@@ -109,7 +109,8 @@ def compare_recipes(evidence: Evidence, ranked: Sequence[Recipe], margin: float)
 
 def compare_networks(evidence: Evidence, ranked: Sequence[Recipe]) -> Comparisons:
     """Compare the networks of one seed, the one that most recipes were trained with, on new images."""
-    seeds = Counter(run.spec.seed for recipe in ranked for run in evidence.recipes[recipe])
+    trained = [run for recipe in ranked for run in evidence.recipes[recipe] if not run.record.imported]
+    seeds = Counter(run.spec.seed for run in trained)
     seed = max(sorted(seeds), key=lambda one: seeds[one]) if seeds else None
     networks = networks_of_seed(evidence, ranked, seed)
     networks = dict(sorted(networks.items(), key=lambda item: -item[1].selection.accuracy))
@@ -126,8 +127,12 @@ def compare_networks(evidence: Evidence, ranked: Sequence[Recipe]) -> Comparison
 
 
 def networks_of_seed(evidence: Evidence, ranked: Sequence[Recipe], seed: int | None) -> dict[Recipe, ScoredRun]:
-    """Return each recipe's network of a seed, where it has one."""
-    return {recipe: run for recipe in ranked for run in evidence.recipes[recipe] if run.spec.seed == seed}
+    """Return each recipe's network of a seed, where it has one; a single import, whose seed is unknown, always."""
+    def stands_for(run: ScoredRun, runs: Sequence[ScoredRun]) -> bool:
+        return run.spec.seed == seed or (len(runs) == 1 and bool(run.record.imported))
+
+    runs_of = {recipe: evidence.recipes[recipe] for recipe in ranked}
+    return {recipe: run for recipe, runs in runs_of.items() for run in runs if stands_for(run, runs)}
 
 
 def factor_effects(

@@ -40,6 +40,8 @@ class Measure(NamedTuple):
 ACCURACY = Measure("accuracy")
 #: Metrics that are not shares of 1.
 UNBOUNDED = ("nll", "brier")
+#: Metrics that look at probabilities, not at the answer alone.
+PROBABILISTIC = (*UNBOUNDED, "ece")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Statement:
 
     Attributes:
         question: ``RECIPE`` (new seeds, new images) or ``NETWORK`` (these networks, new images).
-        value: On the metric's scale.
+        value: On the metric's scale; nan where imported predictions do not allow it.
         low: Lower end of the interval; nan where the data support none.
         high: Upper end of the interval.
         p_value: Two-sided, for a difference of zero; of no meaning for a single score.
@@ -86,9 +88,20 @@ class Evidence:
         """Tell whether a recipe has seeds enough for statements about it."""
         return len(self.recipes[recipe]) >= MINIMUM_SEEDS
 
+    def lacks(self, run: ScoredRun, measure: Measure) -> bool:
+        """Tell whether imported predictions lack what a measure needs: probabilities, mirrored ones, selection."""
+        needs_probabilities = measure.metric in PROBABILISTIC or measure.answers == CALIBRATED
+        return (
+            (needs_probabilities and not run.record.has_probabilities)
+            or (measure.answers == FLIPPED and "test_flipped" not in run.record.arrays)
+            or (measure.answers == CALIBRATED and not run.on_selection)
+        )
+
     def score(self, recipe: Recipe, measure: Measure = ACCURACY) -> Statement:
         """Return a recipe's mean; with too few seeds the mean of its networks, as a statement about these networks."""
         runs = self.recipes[recipe]
+        if any(self.lacks(run, measure) for run in runs):
+            return _nothing(runs)
         if self.has_seeds(recipe):
             found = self.recipe_contrast({recipe: 1.0}, measure)
         else:
@@ -119,6 +132,8 @@ class Evidence:
     def flip_gain(self, recipe: Recipe) -> Statement:
         """Return what mirroring at test time adds to accuracy: with minus without, network by network."""
         runs = self.recipes[recipe]
+        if any(self.lacks(run, Measure("accuracy", None, FLIPPED)) for run in runs):
+            return _nothing(runs)
         gains = np.stack([self._correct(run, FLIPPED).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
         if not self.has_seeds(recipe):
             return self.network_gain(gains.mean(axis=0), runs)
@@ -154,7 +169,9 @@ class Evidence:
         return Resamples(bootstrap_weights(len(self.labels), self.clusters))
 
     def temperature(self, run: ScoredRun) -> float:
-        """Return the temperature fitted on the selection split."""
+        """Return the temperature fitted on the selection split; nan where imported predictions do not allow it."""
+        if self.lacks(run, Measure("nll", None, CALIBRATED)):
+            return float("nan")
         if run.record.key not in self._temperatures:
             arrays = run.record.arrays
             fitted = fit_temperature(arrays["selection_probabilities"], arrays["selection_labels"])
@@ -188,6 +205,10 @@ class Evidence:
 def _share(value: float) -> float:
     """Return what of an interval's end is possible for a share; nan stays."""
     return float(np.clip(value, 0.0, 1.0))
+
+
+def _nothing(runs: Sequence[ScoredRun]) -> Statement:
+    return Statement(NETWORK, np.nan, np.nan, np.nan, np.nan, _keys(runs))
 
 
 def _keys(runs: Sequence[ScoredRun]) -> tuple[str, ...]:

@@ -38,7 +38,8 @@ def held_out(records: Sequence[Record], splits: NDArray[np.uint8]) -> HeldOut | 
 
     Every run gives its selection split. Runs with splits of their own (folds, clean twins of leaky protocols) give
     their test split too, without images of which training knew an identical copy. The image set's own test split takes
-    no part: its predictions choose nothing, labels neither. Leaky runs and networks that diverged are left out.
+    no part: its predictions choose nothing, labels neither. Left out are leaky runs, networks that diverged and
+    imported predictions, of which nobody knows what they were trained on.
 
     Args:
         records: Finished records with their arrays.
@@ -49,7 +50,7 @@ def held_out(records: Sequence[Record], splits: NDArray[np.uint8]) -> HeldOut | 
     times = np.zeros(n, np.int64)
     runs = []
     for record in records:
-        if is_leaky(record):
+        if is_leaky(record) or record.imported:
             continue
         for split in ("selection", "test"):
             rows, probabilities = _predictions(record, split, splits)

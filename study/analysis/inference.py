@@ -89,14 +89,18 @@ def infer(standings: Sequence[Standing], groups: ArrayLike | None = None, margin
     """
     evidence = Evidence({one.recipe: one.runs for one in standings}, groups)
     ranked = [one.recipe for one in standings if one.rank is not None]
-    specs = {one.recipe: one.runs[0].spec for one in standings if one.rank is not None}
+    specs = {
+        one.recipe: one.runs[0].spec
+        for one in standings
+        if one.rank is not None and not one.runs[0].record.imported  # how these were made is not known
+    }
     networks = compare_networks(evidence, ranked)
     contrasts = factor_contrasts({recipe: spec for recipe, spec in specs.items() if evidence.has_seeds(recipe)})
     if contrasts:
         effects = _effects(evidence, contrasts, RECIPE, None, None)
     else:
         of_seed = networks_of_seed(evidence, ranked, networks.seed)
-        contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed})
+        contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs})
         effects = _effects(evidence, contrasts, NETWORK, networks.seed, of_seed)
     return Inference(
         evidence=evidence,

@@ -51,7 +51,7 @@ MEASURES: Mapping[str, Callable[[ScoredRun], float | None]] = {
     "train_s": lambda run: run.record.timing.get("train_s"),
     "wall_s": lambda run: run.record.timing.get("wall_s"),
     "train_images_per_s": lambda run: run.record.timing.get("train_images_per_s"),
-    "epochs": lambda run: len(run.record.history),
+    "epochs": lambda run: len(run.record.history) or None,
 }
 
 
@@ -60,8 +60,8 @@ class Standing:
     """One recipe's place.
 
     Attributes:
-        rank: 1 for the best mean selection accuracy; None for leaky recipes and those on another split, which are never
-            ranked.
+        rank: 1 for the best mean selection accuracy; None for leaky recipes, those on another split and those without
+            predictions on the selection split, which are never ranked.
         recipe: The recipe.
         runs: Its finished runs, by seed.
         measures: Mean and spread over these runs, by the names of ``MEASURES``.
@@ -90,17 +90,22 @@ class Standing:
 def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
     """Rank recipes by mean selection accuracy, then by selection loss.
 
-    Leaky ones, and those scored on another split than the image set's own, follow unranked, in table order.
+    Leaky ones, those scored on another split than the image set's own and those without predictions on the selection
+    split follow unranked, in table order.
     """
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
     for run in runs:
         groups[naming.of(run.record)].append(run)
     standings = [_standing(recipe, sorted(group, key=lambda run: run.spec.seed)) for recipe, group in groups.items()]
-    apart = [one for one in standings if any(is_leaky(run.record) or not run.record.on_own_test for run in one.runs)]
+    apart = [one for one in standings if not all(_may_be_ranked(run) for run in one.runs)]
     ranked = [one for one in standings if one not in apart]
     ranked.sort(key=lambda one: (*_quality(one), naming.order(one.recipe)))
     apart.sort(key=lambda one: naming.order(one.recipe))
     return [_placed(one, place) for place, one in enumerate(ranked, start=1)] + apart
+
+
+def _may_be_ranked(run: ScoredRun) -> bool:
+    return run.record.on_own_test and run.on_selection and not is_leaky(run.record)
 
 
 def _standing(recipe: Recipe, runs: list[ScoredRun]) -> Standing:

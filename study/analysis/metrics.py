@@ -42,6 +42,14 @@ class Scores:
         return int(np.nanargmin(self.recall))
 
 
+def no_scores(classes: int) -> Scores:
+    """Return the scores of a split that was not predicted: nan throughout, and no images."""
+    nothing = np.full(classes, np.nan)
+    none = np.zeros(classes, np.int64)
+    nan = float("nan")
+    return Scores(nan, nan, nan, nan, nothing, nothing, nothing, none, np.zeros((classes, classes), np.int64))
+
+
 def predicted(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return the most probable class (int64, (n,)); the first of equals."""
     answers: NDArray[np.int64] = np.argmax(probabilities, axis=1).astype(np.int64)

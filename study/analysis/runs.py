@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.metrics import Scores, accuracy, predicted, score
+from study.analysis.metrics import Scores, accuracy, no_scores, predicted, score
 from study.errors import StoreError
 from study.record import Record
 from study.spec import Spec
@@ -22,9 +22,9 @@ class ScoredRun:
 
     Attributes:
         record: The record with its predictions.
-        selection: Scores on the selection split, by which runs are ranked.
+        selection: Scores on the selection split, by which runs are ranked; nan where imported predictions lack it.
         test: Scores on the test split.
-        selection_accuracy_flipped: Selection accuracy of the mean of plain and mirrored probabilities.
+        selection_accuracy_flipped: Selection accuracy of the mean of plain and mirrored probabilities; nan without.
         test_accuracy_flipped: The same on the test split.
         correct: bool (n test images,), which answers on the test split are right, in the data set's order.
     """
@@ -42,6 +42,11 @@ class ScoredRun:
         return self.record.spec
 
     @property
+    def on_selection(self) -> bool:
+        """False where imported predictions lack the selection split: such a run cannot be ranked."""
+        return "selection_probabilities" in self.record.arrays
+
+    @property
     def converged(self) -> bool:
         """False where the best epoch is the last one."""
         return bool(self.record.outcome.get("converged", True))
@@ -56,9 +61,12 @@ def score_run(record: Record) -> ScoredRun:
     arrays = record.arrays
     classes = len(record.dataset["classes"])
     try:
-        scores = {
-            split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"]) for split in ("selection", "test")
+        scores = {"selection": no_scores(classes)} | {
+            split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"])
+            for split in record.imported.get("splits", ("selection", "test"))
         }
+        if not record.has_probabilities:
+            scores = {split: replace(found, log_loss=float("nan")) for split, found in scores.items()}
         flipped = {split: _accuracy_flipped(arrays, split) for split in ("selection", "test")}
     except (KeyError, ValueError) as error:
         raise StoreError(f"the predictions of {record.key} do not fit its labels ({error}). Run it again.") from error
@@ -81,5 +89,7 @@ def scored_runs(store: Store, records: list[Record]) -> list[ScoredRun]:
 
 
 def _accuracy_flipped(arrays: Mapping[str, NDArray[Any]], split: str) -> float:
+    if f"{split}_flipped" not in arrays:
+        return float("nan")
     both = arrays[f"{split}_probabilities"] + arrays[f"{split}_flipped"]
     return accuracy(arrays[f"{split}_labels"], both)
