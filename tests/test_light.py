@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from study.store import Store
+from study.verbs import VERBS
 from tests.factories import make_store
 from tests.hidden import Finished, run_hidden
+from tests.serving.people import background, put_face
+from tests.serving.runs import add_onnx, keep
 
 BACKENDS = ("tensorflow", "keras", "keras_cv", "keras_core", "jax", "torch")
 #: Slow to import, and of no use to a command that only prints.
 SLOW = ("pandas", "matplotlib", "scipy", "sklearn", "imblearn", "seaborn", "cv2", "statsmodels")
-VERBS = ("run", "report", "check", "data")
 #: The only rooms that import a backend when they are imported.
 HEAVY_ROOMS = ("study.training",)
 IMPORT_ALL = """
@@ -84,6 +88,34 @@ def test_a_report_is_written_without_a_backend(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "cnn3" in (tmp_path / "reports" / "fake" / "README.md").read_text()
     assert study("report", "fake", *places, "--check", folder=tmp_path).code == 0
+
+
+@pytest.mark.parametrize("what", ["predict", "live"])
+def test_an_exported_run_is_used_without_a_backend_and_soon(what: str, tmp_path: Path) -> None:
+    """The aim is an answer within two seconds; twice that in processor time leaves room for slow, busy machines."""
+    import cv2
+
+    store = Store(tmp_path / "results", "faces")
+    add_onnx(store, keep(store))
+    picture = background(1280, 720).copy()
+    put_face(picture, 3, (500, 300), 200)
+    cv2.imwrite(str(tmp_path / "in.png"), picture)
+    writer = cv2.VideoWriter(str(tmp_path / "in.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (1280, 720))
+    for _ in range(4):
+        writer.write(picture)
+    writer.release()
+    words = {
+        "predict": ("--image", tmp_path / "in.png", "--json"),
+        "live": ("--video", tmp_path / "in.avi", "--no-window", "--jsonl", "-"),
+    }[what]
+    hide = (*BACKENDS, "pandas", "sklearn", "imblearn", "seaborn", "matplotlib", "scipy", "statsmodels")
+    done = study(what, *words, "--results", tmp_path / "results", folder=tmp_path, hide=hide)
+    assert done.code == 0, done.err
+    data = json.loads(done.out) if what == "predict" else json.loads(done.out.splitlines()[-1])
+    faces = data["images"][0]["faces"] if what == "predict" else data["faces"]
+    assert len(faces) == 1 and len(faces[0]["probabilities"]) == 7
+    assert not done.imported & set(hide)
+    assert done.cpu_s < 4
 
 
 def test_a_slip_is_one_line_and_exit_code_2_without_a_backend(tmp_path: Path) -> None:
