@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from study.datasets.cache import default_dir
 from study.files import clear_left
 from study.record import Record
 from study.store import Damage, Store
@@ -42,6 +43,7 @@ def mend(
         return
     clear_left(store.folder)
     clear_left(reports / store.study)
+    clear_left(default_dir())
     for record in records:
         if record.status == "done":
             _discard_left(store, record)

@@ -7,8 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from numpy.typing import NDArray
 from study.datasets.image_set import ImageSet
 from study.datasets.layout import Layout, Place
 from study.datasets.raw_set import Allocate
+from study.errors import WriteError
+from study.files import DAMAGED, clear_left, file_sha256, temporary_path, write_atomically
 from study.spec import canonical_json
 
 VERSION = "2"
@@ -60,11 +61,18 @@ class Cache:
 
     ``sources/`` maps what a glance at the source shows (names, sizes, times) to the hash of its content; ``sets/``
     holds one folder per content. A moved, copied or touched source is therefore hashed again but not parsed again, and
-    a changed one is parsed anew. Folders appear by renaming only when they are complete.
+    a changed one is parsed anew. Folders appear by renaming only when they are complete; damaged ones are set aside.
+
+    Args:
+        root: The folder.
+        verify: Whether to compare arrays with their checksums even where their sizes and times have not changed.
+        log: Receives a line for each damaged set.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, verify: bool = False, log: Callable[[str], None] = lambda line: None) -> None:
         self.root = root
+        self.verify = verify
+        self.log = log
 
     def content(self, layout: Layout, recheck: bool = False) -> str:
         """Return the hash of a source's content; ``recheck`` reads every byte even where a glance shows no change."""
@@ -75,20 +83,24 @@ class Cache:
                 if len(noted) == 64:
                     return noted
         content = content_hash(layout)
-        with contextlib.suppress(OSError):  # a cache that cannot be written shows when it is filled
-            _write_text(index, content)
+        with contextlib.suppress(WriteError):  # a cache that cannot be written shows when it is filled
+            write_atomically(index, content.encode())
         return content
 
     def get(self, content: str, name: str, seed: int) -> Parsed | None:
-        """Return the set parsed from some content, None where it is missing or damaged.
+        """Return the set parsed from some content, None where it is missing or damaged; that is then set aside.
 
         Args:
             content: What ``content`` returned.
             name: Name of the source, part of what is looked up because sets are named after it.
             seed: Seed of a drawn split.
         """
-        parsed = (_read(self.root / "sets" / key) for key in _keys(content, name, seed))
-        return next((one for one in parsed if one is not None), None)
+        for folder in (self.root / "sets" / key for key in _keys(content, name, seed)):
+            if (parsed := _read(folder, self.verify)) is not None:
+                return parsed
+            if folder.exists():
+                self._set_aside(folder)
+        return None
 
     @contextlib.contextmanager
     def fill(self) -> Iterator[tuple[Path, Allocate]]:
@@ -98,8 +110,9 @@ class Cache:
             CacheError: the place cannot be written; the allocator raises it too.
         """
         with _writing():
-            (self.root / "sets").mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=".filling-", dir=self.root / "sets"))
+            clear_left(self.root)
+            scratch = temporary_path(self.root / "sets" / "filling")
+            scratch.mkdir(parents=True)
         count = 0
 
         def allocate(shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -128,11 +141,19 @@ class Cache:
         with _writing():
             ready.mkdir()
             _write(ready, parsed)
-            if target.exists():  # damaged, or another process was quicker; either way this one is whole
+            if target.exists():  # another process was quicker, or it is damaged and could not be set aside
                 target.rename(scratch / "replaced")
             ready.rename(target)
         stored = _read(target)
         return parsed if stored is None else stored
+
+    def _set_aside(self, folder: Path) -> None:
+        """Rename a damaged set; of one set no more than the last damaged copy is kept, since it can be made anew."""
+        target = folder.with_name(folder.name + DAMAGED)
+        shutil.rmtree(target, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it is replaced when the set is stored again
+            folder.rename(target)
+            self.log(f"The cached copy of the data is damaged, set aside as {target.name}: the data are read again")
 
 
 def glance(layout: Layout) -> str:
@@ -210,13 +231,6 @@ def _writing() -> Iterator[None]:
         raise CacheError(error.strerror or str(error)) from error
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}-{os.getpid()}")
-    scratch.write_text(text)
-    scratch.replace(path)
-
-
 def _write(folder: Path, parsed: Parsed) -> None:
     """Write a set into an empty folder: one .npy file for each array, and set.json with their checksums."""
     data = parsed.image_set
@@ -228,7 +242,9 @@ def _write(folder: Path, parsed: Parsed) -> None:
     for name in _ARRAYS[1:]:
         np.save(folder / f"{name}.npy", getattr(data, name))
     about = {
-        "files": {name: [*_size_and_time(folder / f"{name}.npy"), _sha256(folder / f"{name}.npy")] for name in _ARRAYS},
+        "files": {
+            name: [*_size_and_time(folder / f"{name}.npy"), file_sha256(folder / f"{name}.npy")] for name in _ARRAYS
+        },
         "drawn_split": parsed.drawn_split,
         "left_out": parsed.left_out,
         "set": {name: getattr(data, name) for name in _FIELDS},
@@ -237,10 +253,11 @@ def _write(folder: Path, parsed: Parsed) -> None:
     (folder / "set.json").write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="utf-8")
 
 
-def _read(folder: Path) -> Parsed | None:
+def _read(folder: Path, verify: bool = False) -> Parsed | None:
     """Open a stored set, None where it is missing or damaged.
 
-    Checksums of the arrays are computed only where size or time differ from those noted when they were written.
+    Without ``verify``, checksums of the arrays are computed only where size or time differ from those noted when they
+    were written.
     """
     try:
         checksum, text = (folder / "set.json").read_text(encoding="utf-8").split("\n", 1)
@@ -249,7 +266,7 @@ def _read(folder: Path) -> Parsed | None:
         about = json.loads(text)
         for name, (size, time_ns, checksum) in about["files"].items():
             path = folder / f"{name}.npy"
-            if _size_and_time(path) != (size, time_ns) and _sha256(path) != checksum:
+            if (verify or _size_and_time(path) != (size, time_ns)) and file_sha256(path) != checksum:
                 return None
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "images" else None) for name in _ARRAYS
@@ -271,8 +288,3 @@ def _is_whole_map(images: NDArray[np.uint8], scratch: Path) -> bool:
 def _size_and_time(path: Path) -> tuple[int, int]:
     state = path.stat()
     return state.st_size, state.st_mtime_ns
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

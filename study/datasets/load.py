@@ -35,6 +35,7 @@ def load(
     recheck: bool = False,
     synthetic: str = "",
     archive_gib: float = DEFAULT_GIB,
+    verify: bool = False,
 ) -> ImageSet:
     """Return the images that ``data`` means; the first line logged says which they are and why.
 
@@ -50,34 +51,36 @@ def load(
         recheck: Look at every byte of the source even where its names, sizes and times have not changed.
         synthetic: Settings of the built-in faces (``images=2000``) where ``data`` gives none.
         archive_gib: What an archive may unpack to, in GiB; its other limits grow with it.
+        verify: Compare every byte of the cached copy with its checksums even where sizes and times have not changed.
 
     Raises:
         DataError: data that cannot be used.
         UsageError: settings of ``synthetic`` that cannot be used.
     """
+    cache = caching.Cache(cache_dir or caching.default_dir(), verify, log)
     try:
         if data is None:
             found = layout.find_all(default_dir) if default_dir.is_dir() else []
             if not found:
                 log(f"Dataset: {SYNTHETIC}, the built-in faces (no --data given, no dataset in {default_dir}/)")
-                return _synthetic(synthetic, cache_dir, log)
+                return _synthetic(synthetic, cache, log)
             more = f"; also there: {', '.join(str(other.path) for other in found[1:])}" if found[1:] else ""
             log(f"Dataset: {found[0].path} (no --data given, found in {default_dir}/{more})")
-            return _from_files(found[0], seed, cache_dir, log, recheck, archive_gib)
+            return _from_files(found[0], seed, cache, log, recheck, archive_gib)
         kind, _, settings = data.partition(":")
         if kind == SYNTHETIC:
             log(f"Dataset: {data}, the built-in faces (as given)")
-            return _synthetic(settings or synthetic, cache_dir, log)
+            return _synthetic(settings or synthetic, cache, log)
         log(f"Dataset: {data} (as given)")
         path = kaggle.fetch(settings) if kind == kaggle.PREFIX else Path(data).expanduser()
-        return _from_files(layout.find(path), seed, cache_dir, log, recheck, archive_gib)
+        return _from_files(layout.find(path), seed, cache, log, recheck, archive_gib)
     except OSError as error:
         raise DataError(
             f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}."
         ) from error
 
 
-def _synthetic(text: str, cache_dir: Path | None, log: Log) -> ImageSet:
+def _synthetic(text: str, cache: caching.Cache, log: Log) -> ImageSet:
     """Return the built-in faces for ``images=2000,difficulty=0.5``, drawn or from the cache."""
     settings: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
@@ -94,7 +97,6 @@ def _synthetic(text: str, cache_dir: Path | None, log: Log) -> ImageSet:
     from study.datasets import synthetic
 
     settings = {**synthetic.DEFAULTS, **settings}
-    cache = caching.Cache(cache_dir or caching.default_dir())
     name = synthetic.set_name(**settings)
     return _cached(
         cache, _drawing_hash(settings), name, 0, lambda _: caching.Parsed(synthetic.make(**settings), False), log
@@ -111,11 +113,10 @@ def _drawing_hash(settings: Mapping[str, Any]) -> str:
 
 
 def _from_files(
-    source: Layout, seed: int, cache_dir: Path | None, log: Log, recheck: bool, archive_gib: float
+    source: Layout, seed: int, cache: caching.Cache, log: Log, recheck: bool, archive_gib: float
 ) -> ImageSet:
     """Open a source from the cache or read it into the cache."""
     name = _slug(Path(str(source.path)))
-    cache = caching.Cache(cache_dir or caching.default_dir())
     content = cache.content(source, recheck)
     parsed = _cached(cache, content, name, seed, lambda allocate: _open(source, name, seed, allocate, archive_gib), log)
     for line in parsed.left_out:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from study.datasets import cache, fer2013_csv
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.errors import DataError
+from study.owner import this_process
 from tests.datasets.sources import csv_row, csv_rows, pixels, write_classes, write_csv, write_image
 
 
@@ -134,11 +137,41 @@ def test_a_damaged_cache_is_recognised_and_rebuilt(
         target.unlink()
     else:
         target.write_bytes(b"")
-    second = load(str(table), cache_dir=place)
+    lines: list[str] = []
+    second = load(str(table), cache_dir=place, log=lines.append)
     assert len(readings) == 2
     assert np.array_equal(second.images, expected)
+    assert [line for line in lines if "damaged, set aside as" in line and ".damaged" in line] == lines[1:]
+    assert len(list((place / "sets").glob("*.damaged"))) == 1
     load(str(table), cache_dir=place)
     assert len(readings) == 2
+
+
+def test_what_was_altered_behind_an_unchanged_time_is_recognised_when_asked_for(
+    table: Path, place: Path, readings: list[Path]
+) -> None:
+    expected = load(str(table), cache_dir=place).images.copy()
+    for count in (2, 3):
+        (target,) = (path for path in (place / "sets").glob("*/images.npy") if path.parent.suffix != ".damaged")
+        state, content = target.stat(), bytearray(target.read_bytes())
+        content[-20] ^= 1
+        target.write_bytes(content)
+        os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
+        assert not np.array_equal(load(str(table), cache_dir=place).images, expected)
+        assert np.array_equal(load(str(table), cache_dir=place, verify=True).images, expected)
+        assert len(readings) == count
+    assert len(list((place / "sets").glob("*.damaged"))) == 1, "they do not pile up"
+
+
+def test_what_a_killed_process_left_is_cleared_away(table: Path, place: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    mine = this_process()
+    left = place / "sets" / f".study-{mine.machine}-{child.pid}-{mine.started}-0123abcd-filling"
+    left.mkdir(parents=True)
+    (left / "1.npy").write_bytes(b"half")
+    load(str(table), cache_dir=place)
+    assert not left.exists()
 
 
 def test_a_copied_cache_with_other_times_is_still_good(
