@@ -34,8 +34,8 @@ def preprocess(images: Any, family: str, side_px: int, channels: int) -> Any:
         x = ops.sum(x * ops.convert_to_tensor(GREY_OF_RGB, "float32"), axis=-1, keepdims=True)
     if (x.shape[1], x.shape[2]) != (side_px, side_px):
         shrinking = x.shape[1] > side_px or x.shape[2] > side_px
-        # Resizing asks for training by default, and Keras hands that on to all layers after it (their statistics move
-        # and dropout drops) wherever a model is called without saying which.
+        # Resizing asks for training by default, and Keras hands that on to a body after it (its statistics move, its
+        # dropout drops) wherever a model is called without saying which.
         resize = layers.Resizing(side_px, side_px, antialias=shrinking, dtype="float32", name="resize")
         x = resize(x, training=False)
     if family == "unit":

@@ -50,9 +50,10 @@ def test_images_are_resized_in_the_graph_within_their_range(colour):
 def test_resizing_leaves_what_comes_after_it_at_inference():
     import keras
 
+    body_input = keras.Input((16, 16, 1))
+    body = keras.Model(body_input, keras.layers.Dropout(0.9)(body_input))
     images = keras.Input((8, 8, 1), dtype="uint8")
-    x = keras.layers.Dropout(0.9)(preprocess(images, "unit", 16, 1))
-    network = keras.Model(images, keras.layers.BatchNormalization()(x))
+    network = keras.Model(images, body(preprocess(images, "unit", 16, 1)))
     bright = np.full((4, 8, 8, 1), 200, np.uint8)
     assert np.array_equal(network(bright), network(bright, training=False))
     assert not np.array_equal(network(bright), network(bright, training=True)), "asked for, training is training"

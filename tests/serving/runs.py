@@ -116,6 +116,25 @@ def register_small() -> None:
         return classifier(layers.Flatten()(x), classes)
 
 
+def register_small_transfer() -> None:
+    """Register a small network with a body of its own, enlarged images and ImageNet's preprocessing."""
+    from study.models.entry import model
+
+    @model(
+        "small-transfer", family="transfer", minimum_side_px=8, side_px=64, preprocessing="caffe", body="a small body",
+        stages=("block",),
+    )  # fmt: skip
+    def build(shape: tuple[int, int, int], weights: str | None) -> Any:
+        import keras
+        from keras import layers
+
+        images = keras.Input(shape)
+        x = layers.Conv2D(6, 3, strides=4, padding="same", name="block1_conv")(images)
+        x = layers.ReLU()(layers.BatchNormalization(name="block1_bn")(x))
+        x = layers.Conv2D(8, 3, strides=2, name="block2_conv", activation="relu")(x)
+        return keras.Model(images, layers.Dropout(0.5)(x), name="small_body")
+
+
 def real_run(store: Store, image_set: ImageSet, name: str = "small") -> Record:
     """Store a run of a registered model whose weights are random but whose answers are decided, without training."""
     import keras
@@ -129,11 +148,15 @@ def real_run(store: Store, image_set: ImageSet, name: str = "small") -> Record:
     network = build_network(
         MODELS.get(name), image_shape=image_set.image_shape, classes=len(image_set.classes), side_px=spec.side_px
     )
-    for layer in network.model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.moving_variance.assign(0.1 * np.ones(layer.moving_variance.shape))
-    network.model.layers[-1].kernel.assign(4.0 * network.model.layers[-1].kernel)
     predictor = Predictor(network.model)
+    for weight in network.model.weights:
+        if weight.path.endswith("moving_variance"):
+            weight.assign(0.1 * np.ones(weight.shape))
+    last = network.model.layers[-1]
+    features = keras.Model(network.model.input, last.input)(image_set.images[:100], training=False)
+    scores = np.asarray(features @ last.kernel)
+    last.kernel.assign(last.kernel / np.std(scores - scores.mean(axis=0)))  # neither all alike nor all 0 and 1
+    last.bias.assign(-scores.mean(axis=0) / np.std(scores - scores.mean(axis=0)))
     arrays: dict[str, Any] = {}
     for split in ("selection", "test"):
         places = image_set.indices(split)

@@ -24,7 +24,7 @@ from study.serving.runtime import open_runtime
 from study.serving.study_images import Sample
 from study.store import Store
 from tests.hidden import run_hidden
-from tests.serving.runs import contents, real_run, register_small
+from tests.serving.runs import contents, real_run, register_small, register_small_transfer
 
 
 @pytest.fixture(scope="module")
@@ -167,16 +167,9 @@ def test_every_format_runs_by_the_lines_of_the_card_without_this_project(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize(("name", "side"), [("cnn5", 48), ("resnet50", 64)])
-def test_large_networks_are_exported_too(name: str, side: int, store: Store, faces: ImageSet) -> None:
-    from study.models.entry import MODELS, ModelEntry
-
-    entry = MODELS.get(name)
-    wider: ModelEntry = dataclasses.replace(entry, name=f"{name}-wider", side_px=side)
-    MODELS.add(wider.name, wider, "a test")
-    record = real_run(store, faces, wider.name)
-    exporter = make(store, record, faces)
-    export_all(exporter, CHOICES, lambda kind, found: None)
+def test_a_transfer_network_with_enlarging_is_exported_in_every_format(store: Store, faces: ImageSet) -> None:
+    register_small_transfer()
+    exporter = make(store, real_run(store, faces, "small-transfer"), faces)
+    export_all(exporter, CHOICES, lambda kind, entry: None)
     assert set(exporter.entries) == set(CHOICES)
-    assert max(found["largest_difference"] for found in exporter.entries.values()) < 1e-4
+    assert max(entry["largest_difference"] for entry in exporter.entries.values()) < 1e-4
