@@ -61,7 +61,7 @@ def choose_run(store: Store, key: str | None = None) -> Record:
         store: The study's records.
         key: A run key, or a part of one that fits a single run. None for the run with the best selection accuracy,
             then the lowest selection loss, then the first by model, protocol and seed. Leaky runs, runs on a split of
-            their own and runs that kept no weights (imported predictions) are only used when named.
+            their own and runs that kept no weights are only used when named; imported predictions never are.
 
     Raises:
         UsageError: no run fits, or several do.
@@ -74,7 +74,7 @@ def choose_run(store: Store, key: str | None = None) -> Record:
     ranked = [record for record in fit if not is_leaky(record)]
     if not ranked:
         raise UsageError(
-            f"study {store.study} has no finished run to use ({len(done)} done, leaky and imported ones not counted): "
+            f"study {store.study} has no finished run to use ({len(done)} done, leaky ones included): "
             "train one with `study run`, or name one with --run KEY."
         )
     return min(ranked, key=lambda record: _rank(store, record)) if len(ranked) > 1 else ranked[0]
@@ -115,7 +115,8 @@ def _fitting(done: Sequence[Record], key: str) -> list[Record]:
 
 
 def _done(store: Store) -> list[Record]:
-    return [record for record in store.records() if record.status == "done"]
+    """Return the finished runs that left a network: imported predictions have none."""
+    return [record for record in store.records() if record.status == "done" and not record.imported]
 
 
 def _rank(store: Store, record: Record) -> tuple[float, float]:
