@@ -68,14 +68,16 @@ class HaarDetector:
         side_px: Pictures are reduced to this longer side before the search.
         smallest_px: Side of the smallest face that is searched, in the reduced picture.
         step: Ratio of one size that is searched to the next.
+        neighbours: How many overlapping finds make a face; more finds fewer faces, and fewer that are none.
     """
 
-    def __init__(self, side_px: int = 1024, smallest_px: int = 28, step: float = 1.1) -> None:
+    def __init__(self, side_px: int = 1024, smallest_px: int = 28, step: float = 1.1, neighbours: int = 4) -> None:
         import cv2
 
         self.side_px = side_px
         self.smallest_px = smallest_px
         self.step = step
+        self.neighbours = neighbours
         self._cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, CASCADE))
 
     def find(self, picture: NDArray[np.uint8]) -> list[Box]:
@@ -88,7 +90,7 @@ class HaarDetector:
         if border:
             grey = cv2.copyMakeBorder(grey, border, border, border, border, cv2.BORDER_REPLICATE)
         smallest = (self.smallest_px, self.smallest_px)
-        found = self._cascade.detectMultiScale(grey, self.step, minNeighbors=4, minSize=smallest)
+        found = self._cascade.detectMultiScale(grey, self.step, self.neighbours, minSize=smallest)
         return distinct(
             square((left - border + side / 2) * scale, (top - border + side / 2) * scale, side * scale)
             for left, top, side, _ in found
@@ -112,7 +114,7 @@ class HaarDetector:
         grey = cv2.cvtColor(cv2.resize(region, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
         sides = round(NEAR_SIDE_PX * SMALLER), round(NEAR_SIDE_PX * LARGER)
         found = self._cascade.detectMultiScale(
-            grey, self.step, minNeighbors=3, minSize=(sides[0], sides[0]), maxSize=(sides[1], sides[1])
+            grey, self.step, self.neighbours, minSize=(sides[0], sides[0]), maxSize=(sides[1], sides[1])
         )
         squares = [square(left + (a + c / 2) * scale, top + (b + c / 2) * scale, c * scale) for a, b, c, _ in found]
         return min(squares, key=lambda one: np.hypot(one.centre[0] - x, one.centre[1] - y), default=None)
@@ -166,14 +168,15 @@ def open_detector(model: Path | None = None, *, video: bool = False) -> Detector
     Args:
         model: YuNet's model file.
         video: For many frames a second instead of single pictures: a smaller, coarser search, which finds faces from
-            an eleventh of a wide frame's height up.
+            an eleventh of a wide frame's height up. It is easily satisfied, because the tracker wants to see a face
+            twice.
 
     Raises:
         UsageError: the file is no such model.
     """
     if model is not None:
         return YuNetDetector(model, side_px=480 if video else 640)
-    return HaarDetector(side_px=480, smallest_px=24, step=1.2) if video else HaarDetector()
+    return HaarDetector(side_px=480, smallest_px=24, step=1.2, neighbours=3) if video else HaarDetector()
 
 
 def reduced(picture: NDArray[np.uint8], side_px: int) -> tuple[NDArray[np.uint8], float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,34 @@ def test_a_face_that_fills_its_picture_is_found_too() -> None:
     put_face(picture, 3, (110, 110), 214)
     (box,) = HaarDetector().find(picture)
     assert box.width == pytest.approx(214, rel=0.15)
+
+
+def photograph(package: str, *place: str) -> np.ndarray:
+    """Return a photograph that an installed package brings."""
+    return cv2.imread(str(Path(importlib.util.find_spec(package).origin).parent.joinpath(*place)))
+
+
+@pytest.mark.parametrize("video", [False, True])
+def test_real_photographs_have_the_faces_that_they_have(video: bool) -> None:
+    """Admiral Hopper before a flag and a computer, a temple, and a flower that looks a little like a face."""
+    detector = open_detector(video=video)
+    (box,) = detector.find(photograph("matplotlib", "mpl-data", "sample_data", "grace_hopper.jpg"))
+    assert box.centre == pytest.approx((265, 217), abs=20) and box.width == pytest.approx(225, rel=0.15)
+    for name in ("china.jpg", "flower.jpg"):
+        assert detector.find(photograph("sklearn", "datasets", "images", name)) == []
+
+
+def test_a_known_face_is_found_again_when_it_has_moved_and_grown_a_little() -> None:
+    picture, detector = crowd(), open_detector(video=True)
+    for dx, dy, factor in ((0, 0, 1.0), (25, -20, 0.9), (-30, 10, 1.15)):
+        known = [square(x + dx * side / 160, y + dy * side / 160, side * factor) for (x, y), side in PLACES]
+        found = detector.find_near(picture, known)
+        assert [box.centre for box in found] == [pytest.approx(place, abs=0.1 * side) for place, side in PLACES]
+
+
+def test_nothing_is_found_again_where_nobody_is_or_outside() -> None:
+    known = [Box(900, 500, 120, 120), Box(-300, -300, 150, 150), Box(1250, 700, 200, 200), Box(1270, 10, 4, 4)]
+    assert open_detector(video=True).find_near(crowd(), known) == []
 
 
 @pytest.mark.parametrize("shape", [(720, 1280), (40, 2000), (1, 1), (2000, 3)])
