@@ -71,6 +71,8 @@ probabilities = network.serve(images).numpy()""",
 }
 #: What ``--format`` takes; ``--int8`` adds the other.
 CHOICES = tuple(name for name in FORMATS if name != "litert-int8")
+#: What is written unless told otherwise, as far as its packages are there.
+USUAL = ("keras", "onnx", "litert")
 
 
 def select_formats(names: Iterable[str], int8: bool = False) -> tuple[str, ...]:
@@ -83,11 +85,15 @@ def select_formats(names: Iterable[str], int8: bool = False) -> tuple[str, ...]:
     for name in sorted(wanted - set(CHOICES)):
         raise unknown_name("format", name, CHOICES)
     chosen = tuple(name for name in FORMATS if name in wanted or (int8 and name == "litert-int8"))
-    needed = dict.fromkeys(package for name in chosen for package in FORMATS[name].packages)
-    missing = [package for package in needed if importlib.util.find_spec(package) is None]
+    missing = dict.fromkeys(package for name in chosen for package in missing_packages(name))
     if missing:
         raise UsageError(
             f"the formats {', '.join(chosen)} need packages that are not installed ({', '.join(missing)}): in the "
             f"checkout, run `{INSTALL}`, or give --format keras,h5,savedmodel."
         )
     return chosen
+
+
+def missing_packages(name: str) -> list[str]:
+    """Return the packages that a format needs and that are not installed."""
+    return [package for package in FORMATS[name].packages if importlib.util.find_spec(package) is None]

@@ -11,7 +11,6 @@ from study.command import examples
 from study.verbs.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
 
 app = typer.Typer(add_completion=False)
-DEFAULT = "keras,onnx,litert"
 
 
 @app.command(
@@ -24,8 +23,13 @@ DEFAULT = "keras,onnx,litert"
 def export(
     run: RunOption = None,
     format_: Annotated[
-        str, typer.Option("--format", metavar="NAMES", help="Of keras, h5, onnx, litert, savedmodel; with commas.")
-    ] = DEFAULT,
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="NAMES",
+            help="Of keras, h5, onnx, litert, savedmodel; with commas. Default: keras, onnx, litert.",
+        ),
+    ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Also LiteRT in 8 bits, with its loss of accuracy on the selection split.")
     ] = False,
@@ -49,13 +53,14 @@ def export(
     """
     from study.flags import split_names
     from study.serving.artifacts import export_folder
-    from study.serving.formats import select_formats
+    from study.serving.formats import INSTALL, USUAL, missing_packages, select_formats
     from study.serving.model_card import write_card
     from study.serving.runtime import notice_of
     from study.serving.study_images import check_sample
     from study.serving.winner import weights_of
 
-    kinds = select_formats(split_names([format_]), int8)
+    wanted = split_names(format_) or tuple(name for name in USUAL if not missing_packages(name))
+    kinds = select_formats(wanted, int8)
     store, record = chosen_run(results, study, run, plugin)
     weights_of(store, record)
     typer.echo(f"Run: {record.key} of study {store.study}")
@@ -64,6 +69,8 @@ def export(
     sample = check_sample(record, data, typer.echo)
     from study.serving.export import Exporter, export_all
 
+    if not format_ and len(wanted) < len(USUAL):
+        typer.echo(f"Without {' and '.join(sorted(set(USUAL) - set(wanted)))}, whose packages come with `{INSTALL}`.")
     folder = out or export_folder(store, record)
     exporter = Exporter(store, record, folder, sample)
     typer.echo(f"Into {folder}, each compared with the run on {sample.what}:")

@@ -38,9 +38,19 @@ def test_the_best_on_the_selection_split_is_used_and_never_a_leaky_one(store: St
 
 def test_runs_that_kept_no_weights_are_only_used_when_named(store: Store) -> None:
     trained = keep(store, "cnn2", skill=0.5)
-    imported = store.keep(make_record("cnn5", skill=3.0))
+    without = store.keep(make_record("cnn5", skill=3.0))
     assert choose_run(store).key == trained.key
-    assert choose_run(store, "cnn5").key == imported.key
+    assert choose_run(store, "cnn5").key == without.key
+
+
+def test_imported_predictions_have_no_network_to_use(store: Store) -> None:
+    made = make_record("vgg16", skill=4.0)
+    imported = {"file_sha256": "0" * 64, "probabilities": True, "splits": ["selection", "test"]}
+    store.keep(dataclasses.replace(made, imported=imported, weights_file="w"))
+    trained = keep(store, "cnn2", skill=0.5)
+    assert choose_run(store).key == trained.key
+    with pytest.raises(UsageError, match=trained.key):
+        choose_run(store, made.key)
 
 
 def test_equals_go_by_model_protocol_and_seed(store: Store) -> None:

@@ -57,6 +57,17 @@ def test_export_goes_where_it_is_told(record: Record, tmp_path: Path) -> None:
     assert sorted(contents(tmp_path / "deploy")) == ["MODEL_CARD.md", "export.json", "model.h5"]
 
 
+def test_export_needs_nothing_more_than_the_study_does(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    from study.serving import formats
+
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    output = run(export.app)
+    assert "Without litert and onnx, whose packages come with `python -m pip install" in output
+    assert "model.keras" in output and "model.onnx" not in output
+    with pytest.raises(UsageError, match=r"ai_edge_litert.*--format keras,h5,savedmodel"):
+        run(export.app, "--int8")
+
+
 def test_export_of_missing_weights_names_the_command_before_anything_slow(record: Record, store: Store) -> None:
     store.weights_path(record.spec).unlink()
     with pytest.raises(WeightsError, match="study retrain --run small-baseline"):
