@@ -24,6 +24,8 @@ ALL_MODELS = ("core", "plugin")
 #: Groups of protocols that must be named: they measure leakage.
 NEVER_IN_ALL = ("leaky", "clean-twins")
 FAMILY_ORDER = ("custom", "transfer")
+#: Seeds of a grid, and the largest one.
+MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1
 #: What ``[axes]`` may vary.
 AXES = ("rate", "batch")
 
@@ -158,9 +160,14 @@ def parse_seeds(text: str | int) -> tuple[int, ...]:
         numbers = [int(word) for word in words if word.strip()]
     except ValueError:
         numbers = []
-    seeds = tuple(range(numbers[0])) if len(words) == 1 and numbers else tuple(dict.fromkeys(numbers))
-    if not seeds or min(seeds) < 0:
-        raise UsageError(f"seeds are a count (3 means 0, 1, 2) or a list (0,1,4) of numbers from 0, got {str(text)!r}.")
+    if len(words) == 1 and numbers:
+        numbers = list(range(min(numbers[0], MOST_SEEDS + 1)))
+    seeds = tuple(dict.fromkeys(numbers))
+    if not seeds or len(seeds) > MOST_SEEDS or not all(0 <= seed <= LARGEST_SEED for seed in seeds):
+        raise UsageError(
+            "seeds are a count (3 means 0, 1, 2) or a list (0,1,4) of numbers from 0, "
+            f"at most {MOST_SEEDS:,}, got {str(text)[:80]!r}."
+        )
     return seeds
 
 

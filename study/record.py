@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import StoreError
+from study.record_form import misfit
 from study.spec import Spec
 
 FORMAT = 1
@@ -143,6 +144,8 @@ class Record:
                 )
             if data["status"] not in STATUSES:
                 raise StoreError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
+            if wrong := misfit(data):
+                raise StoreError(f"{where}: not a record ({wrong}). Remove it and run again.")
             spec = Spec.from_json(data["spec"])
             elsewhere = ("spec", "arrays", "companions", "division", "imported", "weights_sha256")
             fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in elsewhere}

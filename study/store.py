@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.arrays import read_arrays
 from study.errors import DamagedError, StoreError
 from study.files import file_sha256, set_aside, write_atomically
 from study.record import Record
+from study.record_form import misfit_arrays
 from study.spec import Spec, content_hash
 
 DATASET_FILE = "dataset.npz"
@@ -25,6 +27,8 @@ FERPLUS_FILE = "ferplus.npz"
 #: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
 CHECKSUM = "record_sha256"
 WEIGHTS_SUFFIX = ".weights.h5"
+#: What the dataset's file holds of every image, with numpy's kinds of type.
+_DATASET = {"labels": "iu", "ids": "U", "splits": "iu", "hashes": "S"}
 #: What to do about damage.
 AGAIN = "`study run` sets it aside and does the run again."
 
@@ -176,7 +180,10 @@ class Store:
             DamagedError: the array file is missing, altered or damaged.
         """
         path = self.record_path(record.spec).with_suffix(".npz")
-        return replace(record, arrays=unpack_arrays(self._predictions(record), str(path)))
+        arrays = unpack_arrays(self._predictions(record), str(path))
+        if wrong := misfit_arrays(arrays, len(record.dataset["classes"])):
+            raise DamagedError(f"{path}: these are not the predictions of a run ({wrong}). Remove it and run again.")
+        return replace(record, arrays=arrays)
 
     def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
@@ -215,7 +222,16 @@ class Store:
     def find_dataset(self) -> dict[str, NDArray[Any]] | None:
         """Return what ``load_dataset`` does, or None where the study has no such file."""
         path = self.folder / DATASET_FILE
-        return unpack_arrays(path.read_bytes(), str(path)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        found = unpack_arrays(path.read_bytes(), str(path))
+        wrong = next((name for name, kinds in _DATASET.items() if not _fits(found.get(name), kinds)), "")
+        if wrong or len({len(found[name]) for name in _DATASET}) > 1 or not _fits(found.get("near_groups"), "iu-"):
+            raise DamagedError(
+                f"{path}: expected {', '.join(_DATASET)} of every image, found other arrays "
+                f"({wrong or 'not equally many'}). Remove it and run the study once with its dataset at hand."
+            )
+        return found
 
     def keep_ferplus(self, labels: NDArray[np.int64]) -> None:
         """Keep the class that FER+ gives each image, -1 for none, so that every later report has it."""
@@ -224,7 +240,12 @@ class Store:
     def find_ferplus(self) -> NDArray[np.int64] | None:
         """Return what ``keep_ferplus`` kept, int64 (images of the set,), or None."""
         path = self.folder / FERPLUS_FILE
-        return unpack_arrays(path.read_bytes(), str(path))["labels"].astype(np.int64) if path.is_file() else None
+        if not path.is_file():
+            return None
+        labels = unpack_arrays(path.read_bytes(), str(path)).get("labels")
+        if labels is None or not _fits(labels, "iu"):
+            raise DamagedError(f"{path}: expected one label an image. Remove it and give --ferplus FILE again.")
+        return labels.astype(np.int64)
 
     def _files(self) -> Iterator[Path]:
         if not self.folder.is_dir():
@@ -284,6 +305,11 @@ def _encodable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def _fits(array: NDArray[Any] | None, kinds: str) -> bool:
+    """Return whether an array has one dimension and one of numpy's kinds of type; ``-`` allows that there is none."""
+    return "-" in kinds if array is None else array.ndim == 1 and array.dtype.kind in kinds
+
+
 def studies(results: str | Path) -> list[str]:
     """Return the names of the studies in a results folder, sorted."""
     folder = Path(results)
@@ -310,7 +336,6 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:
         StoreError: not such a file.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        return read_arrays(data)
+    except ValueError as error:
         raise DamagedError(f"{where}: not a readable array file ({error}). Remove it and run again.") from error

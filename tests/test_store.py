@@ -13,7 +13,7 @@ from study.files import clear_left, write_atomically
 from study.record import Record, rounded
 from study.store import Store, pack_arrays, studies, unpack_arrays
 from tests.dying import die_at
-from tests.factories import make_card, make_record
+from tests.factories import make_card, make_counts, make_dataset, make_record
 
 
 @pytest.fixture
@@ -218,9 +218,16 @@ def test_a_study_is_a_plain_folder_name(tmp_path, name):
 
 
 def test_dataset_arrays_are_those_of_the_last_start(store):
+    first, second = (make_dataset(make_card(counts=make_counts(train))) for train in (300, 400))
+    store.keep_dataset(first)
+    store.keep_dataset(second)
+    assert np.array_equal(store.load_dataset()["labels"], second["labels"])
+
+
+def test_a_dataset_file_with_other_arrays_is_refused(store):
     store.keep_dataset({"labels": np.arange(3)})
-    store.keep_dataset({"labels": np.arange(9)})
-    assert np.array_equal(store.load_dataset()["labels"], np.arange(9))
+    with pytest.raises(DamagedError, match="Remove it"):
+        store.load_dataset()
 
 
 def test_a_missing_dataset_file_says_what_to_do(store):

@@ -68,7 +68,7 @@ def score_run(record: Record) -> ScoredRun:
         if not record.has_probabilities:
             scores = {split: replace(found, log_loss=float("nan")) for split, found in scores.items()}
         flipped = {split: _accuracy_flipped(arrays, split) for split in ("selection", "test")}
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, IndexError) as error:
         raise StoreError(f"the predictions of {record.key} do not fit its labels ({error}). Run it again.") from error
     if scores["test"].support.shape != (classes,):
         found = scores["test"].support.size

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from study.arrays import read_array
 from study.datasets.image_set import ImageSet
 from study.datasets.layout import Layout, Place
 from study.datasets.raw_set import Allocate
 from study.errors import WriteError
 from study.files import DAMAGED, clear_left, file_sha256, temporary_path, write_atomically
-from study.spec import canonical_json
+from study.spec import SPLITS, canonical_json
 
 VERSION = "2"
 """Part of every key: a change of what readers make of the same files must raise it."""
@@ -268,20 +269,44 @@ def _read(folder: Path, verify: bool = False) -> Parsed | None:
             path = folder / f"{name}.npy"
             if (verify or _size_and_time(path) != (size, time_ns)) and file_sha256(path) != checksum:
                 return None
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "images" else None) for name in _ARRAYS
-        }
-    except (OSError, ValueError, KeyError, EOFError):
+        arrays = {name: read_array((folder / f"{name}.npy").read_bytes()) for name in _ARRAYS[1:]}
+        images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
+        about["set"] |= {name: tuple(about["set"][name]) for name in ("classes", "notes")}
+        found = Parsed(
+            ImageSet(images=images, **about["set"], **arrays), about["drawn_split"], tuple(about["left_out"])
+        )
+        return found if _whole(found) else None
+    except Exception:  # numpy lets what the parser of its headers raises pass, and a set that cannot be read is made anew
         return None
-    about["set"] |= {name: tuple(about["set"][name]) for name in ("classes", "notes")}
-    return Parsed(ImageSet(**about["set"], **arrays), about["drawn_split"], tuple(about["left_out"]))
+
+
+def _whole(parsed: Parsed) -> bool:
+    """Return whether what was read has the types and the sizes of a set."""
+    data = parsed.image_set
+    texts = [data.name, data.fingerprint, data.split_source, *data.classes, *data.notes, *parsed.left_out]
+    count = len(data.images)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(data.drawn, bool)
+        and isinstance(parsed.drawn_split, bool)
+        and isinstance(data.bound, int | float | None)
+        and isinstance(data.settings, dict)
+        and data.images.dtype == np.uint8
+        and data.images.ndim == 4
+        and [array.shape for array in (data.labels, data.ids, data.splits, data.hashes)] == [(count,)] * 4
+        and (data.labels.dtype, data.splits.dtype, data.hashes.dtype) == (np.int64, np.uint8, np.dtype("S32"))
+        and data.ids.dtype.kind == "U"
+        and count > 0
+        and 0 <= data.labels.min() <= data.labels.max() < len(data.classes)
+        and data.splits.max() < len(SPLITS)
+    )
 
 
 def _is_whole_map(images: NDArray[np.uint8], scratch: Path) -> bool:
     """Return True where an array is the whole of a file in the scratch folder: the file is kept as it is."""
     if not isinstance(images, np.memmap) or images.filename is None or Path(images.filename).parent != scratch:
         return False
-    stored = np.load(images.filename, mmap_mode="r")
+    stored = np.lib.format.open_memmap(images.filename, mode="r")
     return bool(stored.shape == images.shape)
 
 

@@ -191,7 +191,7 @@ class _Rows:
             if len(values) != self.pixels:
                 self._refuse_row(number, f"{self.pixels} pixels as in the first row", str(len(values)), truncated)
             for value in values:
-                if not value.isdigit() or int(value) > 255:
+                if not value.isdigit() or len(value) > 9 or int(value) > 255:
                     self._refuse_row(number, "pixels from 0 to 255", _show(value), truncated)
             rows[number - first - 1] = [int(value) for value in values]
         return rows

@@ -15,6 +15,8 @@ from study.errors import DataError
 #: The file's columns of votes (Barsoum et al. 2016, arXiv:1608.01041; github.com/microsoft/FERPlus).
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 USAGE = "Usage"
+#: More votes than anybody has taggers.
+MOST_VOTES = 1_000_000
 #: Share of images whose FER+ label must be the set's own. In the right order about two thirds agree, in any other a
 #: fifth.
 LEAST_AGREEMENT = 0.5
@@ -82,12 +84,14 @@ def _read(path: Path) -> tuple[list[str], NDArray[np.int64]]:
             for number, row in enumerate(rows, start=1):
                 try:
                     votes.append([int(row[name]) for name in VOTES])
+                    if not 0 <= min(votes[-1]) <= max(votes[-1]) <= MOST_VOTES:
+                        raise ValueError("no count of taggers")
                 except (TypeError, ValueError):
-                    found = [row[name] for name in VOTES]
+                    found = str([row[name] for name in VOTES])[:200]
                     raise DataError(
                         f"{path}, row {number}: expected whole numbers of votes, found {found}. Get a fresh copy."
                     ) from None
-                usages.append(row[USAGE].strip())
+                usages.append((row[USAGE] or "").strip())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not readable as a csv ({error}). Give FER+'s fer2013new.csv.") from error
     return usages, np.array(votes, dtype=np.int64).reshape(len(usages), len(VOTES))

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from study.analysis.evidence import Evidence, Measure, Statement
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun, score_run
+from study.errors import StoreError
 from study.record import Record
 from study.spec import SPLITS
-from study.store import Store
+from study.store import DATASET_FILE, Store
 
 #: What is said of a network as a whole, by the metric's name in ``study.analysis.influence``.
 OVERALL: Mapping[str, str] = {
@@ -56,6 +57,11 @@ def stored_scores(store: Store, record: Record) -> NetworkScores:
     if dataset is None or not record.on_own_test:
         return NetworkScores(run, None)
     test = dataset["splits"] == SPLITS.index("test")
+    if np.count_nonzero(test) != len(run.correct):
+        raise StoreError(
+            f"{record.key} has {len(run.correct)} answers on the test split, {store.folder / DATASET_FILE} "
+            f"{np.count_nonzero(test)} images: remove the file and run the study once with its dataset at hand."
+        )
     return NetworkScores(run, dataset["hashes"][test])
 
 

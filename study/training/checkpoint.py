@@ -85,7 +85,7 @@ class Checkpoint:
             try:
                 about, arrays = _read(path)
             except (OSError, ValueError) as error:
-                self.refuse(path, f"is damaged ({error})")
+                self.refuse(path, f"is damaged ({' '.join(str(error).split())})")
                 continue
             if about["key"] != self.key:
                 self.refuse(path, "belongs to another run")
@@ -134,12 +134,18 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, list[NDArray[Any]]]]:
     data = path.read_bytes()
     if hashlib.sha256(memoryview(data)[DIGEST:]).hexdigest().encode() + b"\n" != data[:DIGEST]:
         raise ValueError("its sha256 differs")
-    end = data.index(b"\n", DIGEST)
-    about: dict[str, Any] = json.loads(data[DIGEST:end])
-    arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in about["groups"]}
-    start = end + 1
-    for name, kind, shape in about["arrays"]:
-        array = np.frombuffer(data, kind, math.prod(shape), start).reshape(shape).copy()
-        start += array.nbytes
-        arrays[name].append(array)
+    try:
+        end = data.index(b"\n", DIGEST)
+        about: dict[str, Any] = json.loads(data[DIGEST:end])
+        arrays: dict[str, list[NDArray[Any]]] = {name: [] for name in about["groups"]}
+        start = end + 1
+        for name, kind, shape in about["arrays"]:
+            size = math.prod(shape) * np.dtype(kind).itemsize
+            array = np.frombuffer(data[start : start + size], kind).reshape(shape).copy()
+            start += size
+            arrays[name].append(array)
+        if not (isinstance(about["key"], str) and isinstance(about["made_by"], str) and isinstance(about["state"], dict)):
+            raise ValueError("its first line is of another form")
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, SyntaxError) as error:
+        raise ValueError(f"its first line is of another form ({type(error).__name__})") from error
     return about, arrays

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.arrays import read_array
 from study.errors import StoreError
 from study.files import write_atomically
 from study.training.build import Network
@@ -63,7 +64,9 @@ class FeatureCache:
         path = self.folder / f"{self._content(network, images)}.features" if self.folder else None
         if path is not None:
             with contextlib.suppress(OSError, ValueError):
-                return _read(path)
+                found = _read(path)
+                if len(found) == len(images):
+                    return found
         features = Predictor(extractor(network))(images)
         if path is not None:
             with contextlib.suppress(StoreError):  # a place that cannot be written costs time, not the run
@@ -99,5 +102,7 @@ def _read(path: Path) -> NDArray[np.float32]:
     digest, data = content[:32], content[32:]
     if hashlib.sha256(data).digest() != digest:
         raise ValueError(f"{path} was altered")
-    features: NDArray[np.float32] = np.load(io.BytesIO(data), allow_pickle=False)
+    features: NDArray[np.float32] = read_array(data)
+    if features.dtype != np.float32 or features.ndim != 2:
+        raise ValueError(f"{path} holds no features")
     return features

@@ -151,7 +151,7 @@ def _change_value(value: Any, rng: random.Random) -> Any:
         else:
             value[place] = _change_value(value[place], rng)
         return value
-    if type(value) in (int, float) and rng.random() < 0.5:
+    if type(value) in (int, float) and abs(value) < 1e300 and rng.random() < 0.5:
         return rng.choice((-value, value * 1000, value + 1, float(value), str(value), int(value)))
     return rng.choice(VALUES)
 

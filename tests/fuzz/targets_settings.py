@@ -50,7 +50,7 @@ def _image_set() -> object:
     from study.datasets import synthetic
 
     if not hasattr(_image_set, "made"):
-        _image_set.made = synthetic.make(**{**synthetic.DEFAULTS, "images": 70})  # type: ignore[attr-defined]
+        _image_set.made = synthetic.make(**{**synthetic.DEFAULTS, "images": 200})  # type: ignore[attr-defined]
     return _image_set.made  # type: ignore[attr-defined]
 
 
