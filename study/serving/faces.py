@@ -71,7 +71,7 @@ class HaarDetector:
         neighbours: How many overlapping finds make a face; more finds fewer faces, and fewer that are none.
     """
 
-    def __init__(self, side_px: int = 1024, smallest_px: int = 28, step: float = 1.1, neighbours: int = 4) -> None:
+    def __init__(self, side_px: int = 800, smallest_px: int = 28, step: float = 1.1, neighbours: int = 4) -> None:
         import cv2
 
         self.side_px = side_px
