@@ -70,8 +70,18 @@ class StudyData:
 
     @property
     def seeds(self) -> list[int]:
-        """Every seed of the study, ascending."""
-        return sorted({record.spec.seed for record in self.records})
+        """Every seed that something was trained with, ascending."""
+        return sorted({record.spec.seed for record in self.trained})
+
+    @property
+    def trained(self) -> list[Record]:
+        """The records of runs; those of imported predictions say nothing of how they were made."""
+        return [record for record in self.records if not record.imported]
+
+    @property
+    def imported(self) -> list[Recipe]:
+        """What was imported, in table order."""
+        return list(dict.fromkeys(self.recipe(record) for record in self.records if record.imported))
 
     @property
     def unfinished(self) -> list[Record]:

@@ -56,6 +56,12 @@ def _caveats(data: StudyData) -> list[str]:
             "**The faces are drawn, not photographed.** Nothing here says how well a network reads real faces; "
             "the numbers show that the study runs and how the networks differ on this drawn set."
         )
+    if data.imported:
+        names = escape(listed([one.model for one in data.imported]))
+        words.append(
+            f"Imported predictions: {names}. They are scored like the others, but how they were made, and whether test "
+            "or selection images were trained on or chose anything, is not known here."
+        )
     return words
 
 
@@ -81,7 +87,7 @@ def _best(data: StudyData, found: Inference, first: Standing) -> str:
     about = (
         f"over new seeds and new images, from {len(first.runs)} seeds"
         if score.question == RECIPE
-        else f"over new images, for {'this trained network' if len(first.runs) == 1 else 'these two trained networks'}"
+        else f"over new images, for {_networks(first)}"
     )
     text = (
         f"**{escape(first.recipe)}** is best on the selection split "
@@ -91,6 +97,12 @@ def _best(data: StudyData, found: Inference, first: Standing) -> str:
     )
     bound = data.card.get("bound")
     return text + (f"; label noise bounds every accuracy at about {percent(bound)} %." if bound else ".")
+
+
+def _networks(first: Standing) -> str:
+    if any(run.record.imported for run in first.runs):
+        return "these imported predictions"
+    return "this trained network" if len(first.runs) == 1 else "these two trained networks"
 
 
 def _without(networks: Comparisons, recipes: Comparisons) -> Comparisons:

@@ -60,7 +60,11 @@ def _best_runs(data: StudyData) -> dict[str, ScoredRun]:
     best: dict[str, ScoredRun] = {}
     for run in data.runs:
         model = data.recipe(run.record).model
-        if not is_leaky(run.record) and (model not in best or run.selection.accuracy > best[model].selection.accuracy):
+        if (
+            run.on_selection
+            and not is_leaky(run.record)
+            and (model not in best or run.selection.accuracy > best[model].selection.accuracy)
+        ):
             best[model] = run
     return best
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from study.analysis.equivalence import MARGIN
 from study.analysis.inference import CLASS_MEASURES, Inference
+from study.analysis.recipes import is_leaky
 from study.files import write_atomically
 from study.report.claims import DATASET, read_claims
 from study.report.collect import StudyData, collect
@@ -200,11 +201,13 @@ def _pictures(data: StudyData) -> dict[str, Picture]:
 
 def _facts(data: StudyData) -> dict[str, Any]:
     """Return the small facts that the template names."""
-    statuses = [(status, sum(one.status == status for one in data.records)) for status in ("done", "failed", "skipped")]
+    statuses = [(status, sum(one.status == status for one in data.trained)) for status in ("done", "failed", "skipped")]
     return {
         "conclusions": conclusions(data),
         "title": f"Study {data.study}" + (": drawn faces (synthetic)" if data.card.get("drawn") else ""),
-        "budgets": listed(sorted({record.spec.budget for record in data.records})),
+        "budgets": listed(sorted({record.spec.budget for record in data.trained})),
+        "models": len({data.recipe(record).model for record in data.trained}),
+        "protocols": len({data.recipe(record).protocol for record in data.trained}),
         "seeds": ranges(data.seeds),
         "statuses": ", ".join(f"{count} {status}" for status, count in statuses if count),
         "missing": len(runs.missing_cells(data)),
@@ -215,7 +218,8 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "few_seeds": [one for one in data.ranked if data.found and not data.found.evidence.has_seeds(one.recipe)],
         "many_pairs": inference.MOST_PAIRS,
         "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
-        "leaky": any(standing.rank is None for standing in data.standings),
+        "leaky": any(is_leaky(run.record) for one in data.standings for run in one.runs),
+        "without_selection": any(not run.on_selection for one in data.standings for run in one.runs),
         "watched": any(record.spec.protocol.get("watch_test") for record in data.records),
         "elsewhere": sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
         "subset_names": [subset.name for subset in data.rescoring.subsets] if data.rescoring else [],

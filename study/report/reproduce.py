@@ -11,11 +11,12 @@ from study.report.collect import StudyData
 
 
 def commands(data: StudyData) -> list[str]:
-    """Return ``study run`` for every block of models, protocols and seeds that were run together, then the report."""
+    """Return ``study run`` for every block of runs that were made together, every import, then the report."""
     margin = f"{100 * data.found.margin:g}" if data.found else f"{100 * MARGIN:g}"
     report = ["study", "report", data.study, "--margin", margin]
     source = "synthetic" if data.card.get("drawn") else "PATH"
-    runs = [_run(data.study, source, block) for block in blocks(data.records)]
+    runs = [_run(data.study, source, block) for block in blocks(data.trained)]
+    runs += [_import(data.study, record) for record in data.records if record.imported]
     return [shlex.join(words) for words in (*runs, report, [*report[:3], "--check"])]
 
 
@@ -44,6 +45,11 @@ def _run(study: str, source: str, block: Sequence[Record]) -> list[str]:
         *("--seeds", seeds),
         *_settings(block),
     ]
+
+
+def _import(study: str, record: Record) -> list[str]:
+    seed = ["--seed", str(record.spec.seed)] if record.spec.seed else []
+    return ["study", "import", "predictions.csv", "--name", record.spec.model["name"], "--study", study, *seed]
 
 
 def _settings(records: Sequence[Record]) -> list[str]:

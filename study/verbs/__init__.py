@@ -6,7 +6,8 @@ from __future__ import annotations
 VERBS = {
     "run": ("study.run", "Train what is missing of a grid and write the report."),
     "report": ("study.verbs.report", "Write the report of a study from its records, or check that it is up to date."),
-    "data": ("study.verbs.data", "Prepare a dataset for quick opening, or show what is in it."),
+    "data": ("study.verbs.data", "Prepare a dataset for quick opening, show what is in it, or audit it."),
+    "import": ("study.verbs.import_", "Set somebody else's predictions beside a study's own."),
     "evaluate": ("study.verbs.evaluate", "Score a trained run on another dataset."),
     "explain": ("study.verbs.explain", "Draw where a trained run looked: Grad-CAM on right and wrong answers."),
     "retrain": ("study.verbs.retrain", "Train a finished run again whose weights are not here."),

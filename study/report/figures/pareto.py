@@ -28,6 +28,8 @@ def pareto_picture(data: StudyData, found: Inference) -> Picture:
     for one in data.ranked:
         score = found.evidence.score(one.recipe)
         costs = {name: one.measures[name].mean for name in _COSTS}
+        if all(cost is None for cost in costs.values()):  # imported predictions
+            continue
         interval = [score.value, score.low, score.high]
         rows.append({"model": one.recipe.model, "protocol": one.recipe.protocol, "accuracy": interval, **costs})
     colours = protocol_colours(data.naming.protocols)

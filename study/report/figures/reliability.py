@@ -25,7 +25,13 @@ def reliability_picture(data: StudyData, found: Inference) -> Picture:
     """Show accuracy by confidence on the test split, seeds of a recipe together, two panels a model."""
     panels: list[dict[str, Any]] = []
     for model in data.naming.models:
-        standings = [one for one in data.standings if one.recipe.model == model and one.rank is not None]
+        standings = [
+            one
+            for one in data.standings
+            if one.recipe.model == model
+            and one.rank is not None
+            and all(run.record.has_probabilities for run in one.runs)
+        ]
         for answers in (PLAIN, CALIBRATED) if standings else ():
             lines = []
             for one in sorted(standings, key=lambda standing: data.naming.order(standing.recipe)):

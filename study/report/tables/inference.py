@@ -250,8 +250,8 @@ def flip_table(data: StudyData, found: Inference) -> Table:
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
         Column("accuracy", "test acc.", with_interval_inline),
-        Column("accuracy_with_flip", "with flip", with_interval_inline),
-        Column("gain", "gain, points", _difference),
+        Column("accuracy_with_flip", "with flip", _flipped),
+        Column("gain", "gain, points", lambda value: _flipped(value, points)),
         Column("p", "p", p_value),
         Column("runs", ""),
     ]
@@ -356,6 +356,10 @@ def _chance(cell: tuple[float, float, float] | None) -> str:
 
 def _same(cell: tuple[bool, float] | None) -> str:
     return "–" if cell is None else f"{'yes' if cell[0] else 'not shown'}, p{FIXED_BLANK}{p_value(cell[1])}"
+
+
+def _flipped(value: Statement, show: Any = percent) -> str:
+    return show(value.value) if value.value != value.value else with_interval_inline(value, show)
 
 
 def _two(value: Statement) -> str:

@@ -157,6 +157,8 @@ def per_class_table(data: StudyData) -> Table:
         recipe = data.recipe(run.record)
         own = "" if run.record.on_own_test else " (split anew)"
         for split, scores in ((f"selection{own}", run.selection), (f"test{own}", run.test)):
+            if not scores.support.any():
+                continue
             for place, name in enumerate(data.classes):
                 values = [float(getattr(scores, measure)[place]) for measure in CLASS_MEASURES]
                 words = [recipe.model, recipe.protocol, run.spec.seed, split, name]

@@ -18,10 +18,11 @@ _SEEN = ("trained_on_test_ids", "test_copies_in_train", "selection_copies_in_tra
 def coverage_table(data: StudyData) -> Table:
     """Models by protocols: the seeds that are done, and those that failed or have no record."""
     rows = []
-    for model in data.naming.models:
-        rows.append([model, *(_cell(data, model, protocol) for protocol in data.naming.protocols)])
+    models, protocols = _trained(data)
+    for model in models:
+        rows.append([model, *(_cell(data, model, protocol) for protocol in protocols)])
     columns = [Column("model", "model", right=False)]
-    columns += [Column(name, escape(name), right=False) for name in data.naming.protocols]
+    columns += [Column(name, escape(name), right=False) for name in protocols]
     return Table("coverage", columns, rows)
 
 
@@ -30,12 +31,13 @@ def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
 
     A protocol of a group (``as-published/...``) that one model alone follows was made for it: nothing else is missing.
     """
-    found = {(data.recipe(one).model, data.recipe(one).protocol, one.spec.seed) for one in data.records}
+    found = {(data.recipe(one).model, data.recipe(one).protocol, one.spec.seed) for one in data.trained}
     users = defaultdict(set)
     for model, protocol, _ in found:
         users[protocol].add(model)
-    shared = [name for name in data.naming.protocols if "/" not in name or len(users[name]) > 1]
-    product = [(model, protocol, seed) for model in data.naming.models for protocol in shared for seed in data.seeds]
+    models, protocols = _trained(data)
+    shared = [name for name in protocols if "/" not in name or len(users[name]) > 1]
+    product = [(model, protocol, seed) for model in models for protocol in shared for seed in data.seeds]
     return [cell for cell in product if cell not in found]
 
 
@@ -87,6 +89,8 @@ def contamination_table(data: StudyData) -> Table:
 def _split_sizes(run: ScoredRun) -> tuple[int, int]:
     """Return how many different images the run's test and selection splits have."""
     arrays, counts = run.record.arrays, run.record.dataset["counts"]
+    if run.record.imported:
+        return sum(counts["test"]), sum(counts["selection"])
     selection = arrays.get("selection_indices", np.arange(len(arrays["selection_labels"])))
     return len(arrays["test_labels"]), len(np.unique(selection % sum(map(sum, counts.values()))))
 
@@ -96,9 +100,9 @@ def run_keys_table(data: StudyData) -> Table:
     rows = []
     for record in data.records:
         where = record.provenance
-        state = (
-            record.status if record.status != "done" or record.outcome.get("converged", True) else "done, not converged"
-        )
+        state = "imported" if record.imported else record.status
+        if record.status == "done" and not record.outcome.get("converged", True):
+            state = "done, not converged"
         rows.append(
             [
                 record.key,
@@ -128,6 +132,8 @@ def versions_table(data: StudyData) -> Table:
     """With what the finished runs were made; several values are listed with their number of runs."""
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for run in data.finished:
+        if run.record.imported:  # what they were made with is not known
+            continue
         where = run.record.provenance
         facts = {
             name: where.get(name) for name in ("study", "commit", "code", "python", "system", "processor", "threads")
@@ -142,6 +148,13 @@ def versions_table(data: StudyData) -> Table:
             [name, told[0] if len(told) == 1 else ", ".join(f"{value} ({values[value]} runs)" for value in told)]
         )
     return Table("versions", [Column("what", "what", right=False), Column("value", "value", right=False)], rows)
+
+
+def _trained(data: StudyData) -> tuple[list[str], list[str]]:
+    """Return the models and the protocols of runs, in table order."""
+    recipes = {data.recipe(record) for record in data.trained}
+    models = [name for name in data.naming.models if any(one.model == name for one in recipes)]
+    return models, [name for name in data.naming.protocols if any(one.protocol == name for one in recipes)]
 
 
 def _cell(data: StudyData, model: str, protocol: str) -> str:

@@ -38,19 +38,19 @@ def models_table(data: StudyData) -> Table:
         rows.append(
             [
                 name,
-                spec.model.get("version"),
+                spec.model.get("version") if not records[0].imported else None,
                 spec.model.get("family"),
                 weights_words(spec.weights),
                 spec.weights.get("sha256", ""),
                 cost.get("parameters"),
                 cost.get("macs"),
-                listed([str(side) for side in sides]),
+                listed([str(side) for side in sides if side]),
                 _settings(spec.model.get("settings") or {}),
             ]
         )
     columns = [
         Column("model", "model", right=False),
-        Column("version", "version"),
+        Column("version", "version", lambda version: NOTHING if version is None else str(version)),
         Column("family", "family", right=False),
         Column("weights", "starts from", right=False),
         Column("weights_sha256", ""),
@@ -67,7 +67,10 @@ def protocols_table(data: StudyData) -> Table:
     """One row a protocol: what it does to the images and the loss."""
     rows = []
     for name in data.naming.protocols:
-        protocol = next(record for record in data.records if data.recipe(record).protocol == name).spec.protocol
+        first = next(record for record in data.records if data.recipe(record).protocol == name)
+        if first.imported:
+            continue
+        protocol = first.spec.protocol
         rows.append(
             [
                 name,
@@ -91,7 +94,7 @@ def protocols_table(data: StudyData) -> Table:
 def schedule_table(data: StudyData) -> Table:
     """One row a phase of every distinct schedule, with who follows it."""
     followers: dict[str, list[Record]] = defaultdict(list)
-    for record in data.records:
+    for record in data.trained:
         followers[canonical_json(record.spec.protocol["phases"])].append(record)
     rows = []
     for records in followers.values():
@@ -127,6 +130,8 @@ def schedule_table(data: StudyData) -> Table:
 def weights_words(weights: Mapping[str, Any]) -> str:
     """Return what a network starts from."""
     source = weights.get("source", "none")
+    if source == "imported":
+        return "not known"
     if source == "file":
         return f"file {weights.get('sha256', '')[:10]}"
     return {"none": "random weights", "imagenet": "ImageNet"}.get(source, source)
@@ -220,6 +225,6 @@ def _who(data: StudyData, records: list[Record]) -> str:
             words.append(f"{family} networks")
             models -= members
     words += [name for name in data.naming.models if name in models]
-    if protocols == set(data.naming.protocols):
+    if protocols == {data.recipe(record).protocol for record in data.trained}:
         return ", ".join(words)
     return f"{', '.join(words)}: {', '.join(name for name in data.naming.protocols if name in protocols)}"
