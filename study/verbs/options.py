@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,6 +59,7 @@ def opened_runtime(results: Path, study: str | None, key: str | None, plugins: l
     store, record = chosen_run(results, study, key, plugins)
     if not {"onnx", "litert"} & find_exports(store, record).keys():
         weights_of(store, record)
-        hint = f"study export --study {store.study} --run {record.key}"
+        words = ["study", "export", "--study", store.study, "--run", record.key]
+        hint = shlex.join(words + (["--results", str(results)] if results != Path("results") else []))
         print(f"Starting Keras, which takes some seconds; not any more after `{hint}`.", file=sys.stderr)
     return open_runtime(store, record)
