@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 #: Arrays in one archive, and bytes that they may unpack to together; a study's predictions take a few MiB.
 MOST_ARRAYS = 100
-MOST_BYTES = 512 << 20
+MOST_BYTES = 256 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 

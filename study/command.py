@@ -9,12 +9,14 @@ import typer
 
 from study.errors import StudyError
 
+#: Characters of a message; files from strangers can hold values of any length.
+MOST_SHOWN = 2000
 #: Libraries of the system that opencv-python loads; slim images lack them.
 OPENCV_LIBRARIES = ("libGL.", "libgthread-2.0.", "libglib-2.0.")
 
 
 def examples(*calls: str) -> str:
-    """Return the epilog of a verb's help: one to three calls, each as it would be typed, up to 76 characters long."""
+    """Return the epilog of a verb's help: one to three calls, each as it would be typed, up to 78 characters long."""
     return "\n\n".join(("Examples:", "\n".join(calls)))
 
 
@@ -34,6 +36,13 @@ def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -
         )
 
 
+def one_line(message: str) -> str:
+    """Return a message as one line of at most 2,000 characters; what could steer a terminal is written as its code."""
+    text = " ".join(message.split())
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:MOST_SHOWN])
+    return shown if len(text) <= MOST_SHOWN else f"{shown} ..."
+
+
 def _leave(message: str) -> NoReturn:
-    print(f"study: {' '.join(message.split())}", file=sys.stderr)
+    print(f"study: {one_line(message)}", file=sys.stderr)
     sys.exit(2)

@@ -9,11 +9,28 @@ from typing import Any
 
 from study.errors import UsageError, unknown_name
 
+#: Larger files of settings are none.
+MOST_BYTES = 1 << 20
+
 
 def experiments_folder() -> Path:
     """Return the folder of grids and budgets: ``experiments`` of the working folder or beside the package."""
     here = Path("experiments")
     return here if (here / "budgets.toml").is_file() else Path(__file__).parent.parent / "experiments"
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """Return the text of a file that a person has written.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such text: too long, or in another encoding.
+    """
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES >> 20} MiB")
+    return data.decode(encoding)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -23,7 +40,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         UsageError: it is missing, unreadable or no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): give an existing TOML file.") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits are no TOMLDecodeError

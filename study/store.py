@@ -27,6 +27,8 @@ FERPLUS_FILE = "ferplus.npz"
 #: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
 CHECKSUM = "record_sha256"
 WEIGHTS_SUFFIX = ".weights.h5"
+#: Larger files are no records; one of a thousand epochs has less than a MiB.
+_MOST_BYTES = 64 << 20
 #: What the dataset's file holds of every image, with numpy's kinds of type.
 _DATASET = {"labels": "iu", "ids": "U", "splits": "iu", "hashes": "S"}
 #: What to do about damage.
@@ -261,6 +263,8 @@ class Store:
 
     def _read(self, path: Path) -> Record:
         try:
+            if path.stat().st_size > _MOST_BYTES:
+                raise StoreError(f"{path}: a record has at most {_MOST_BYTES >> 20} MiB, this one more. Remove it.")
             data = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(data, dict) or "format" not in data:
                 raise ValueError("it has no format")

@@ -190,7 +190,8 @@ def content_hash(layout: Layout) -> str:
     for folder in layout.folders:
         for name in folder.files:
             try:
-                content = hashlib.sha256((_on_disk(layout.path) / folder.folder / name).read_bytes()).hexdigest()
+                path = _on_disk(layout.path) / folder.folder / name
+                content = file_sha256(path) if path.is_file() else "unreadable"  # a pipe or a device may never end
             except OSError:  # left out by the reader
                 content = "unreadable"
             digest.update(f"{folder.folder}/{name}\0{content}\n".encode())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from io import BytesIO
 from math import isqrt
 from typing import BinaryIO, NoReturn
 
@@ -18,6 +20,7 @@ COLUMNS = ("emotion", "pixels")
 USAGE = "usage"
 _BLOCK_BYTES = 1 << 17  # about 16 rows of FER-2013: the working arrays stay in the processor's cache
 _LONGEST_HEADER = 1 << 12
+_LONGEST_ROW = 1 << 21
 _BLANK = 32
 _OWN_USAGES = {"train": 0, "val": 1, "validation": 1, "selection": 1, "test": 2}
 _USAGE_CODES = {name.lower().encode(): code for code, name in enumerate(fer2013.USAGES)} | {
@@ -94,11 +97,32 @@ def _read_rows(path: Place, pixels: int = 0) -> tuple[_Rows, bool]:
         usage = names.index(USAGE) if USAGE in names else None
         emotion, column = (names.index(name) for name in COLUMNS)
         reader = _Rows(path, (emotion, column, usage, len(names)), pixels)
-        while lines := file.readlines(_BLOCK_BYTES):
+        for lines in _blocks(file, path):
             reader.add(lines)
     if not reader.labels:
         raise DataError(f"{path}: expected one image per row, found no rows. Get a complete copy of the file.")
     return reader, usage is not None
+
+
+def _blocks(file: BinaryIO, path: Place) -> Iterator[list[bytes]]:
+    """Yield the lines of a file, many at a time, each with its end.
+
+    Raises:
+        DataError: a line that is longer than any row: it would have to be held in memory as a whole.
+    """
+    rest = b""
+    while block := file.read(_BLOCK_BYTES):
+        text = rest + block
+        end = text.rfind(b"\n") + 1
+        rest = text[end:]
+        if len(rest) > _LONGEST_ROW:
+            raise DataError(
+                f"{path}: expected rows of at most {_LONGEST_ROW >> 20} MiB, found a longer one. Get a fresh copy."
+            )
+        if end:
+            yield BytesIO(text[:end]).readlines()
+    if rest:
+        yield [rest]
 
 
 def _column_names(file: BinaryIO, path: Place) -> list[str]:

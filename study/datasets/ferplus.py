@@ -20,6 +20,7 @@ MOST_VOTES = 1_000_000
 #: Share of images whose FER+ label must be the set's own. In the right order about two thirds agree, in any other a
 #: fifth.
 LEAST_AGREEMENT = 0.5
+_MOST_BYTES = 1 << 26
 _AS_FER2013 = {
     "neutral": "neutral",
     "happiness": "happy",
@@ -73,6 +74,8 @@ def read_ferplus(
 def _read(path: Path) -> tuple[list[str], NDArray[np.int64]]:
     """Return the Usage of each row and the votes, int64 (n, ``VOTES``)."""
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(f"{path}: expected fer2013new.csv of about 2 MB, found a larger file. Give FER+'s file.")
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             missing = [name for name in (USAGE, *VOTES) if name not in (rows.fieldnames or ())]

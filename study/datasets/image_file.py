@@ -39,6 +39,8 @@ def open_image(path: Path | BinaryIO, max_pixels: int = MAX_PIXELS) -> Iterator[
     """
     from PIL import Image, UnidentifiedImageError
 
+    if isinstance(path, Path) and path.exists() and not path.is_file():
+        raise ValueError("not a file")  # a pipe or a device may never end
     try:
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > max_pixels:

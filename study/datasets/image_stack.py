@@ -22,6 +22,7 @@ MOST_PACKED_BYTES = 64 << 20
 
 _COLOUR_MODES = frozenset({"RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"})
 _CHUNK = 128
+_THREADS = 6  # so many of the largest images that are allowed take less than 1 GB
 
 
 class Header(NamedTuple):
@@ -117,7 +118,7 @@ def _read_pixels(paths: Sequence[Path | Member], images: NDArray[np.uint8]) -> l
         return found
 
     chunks = [range(start, min(start + _CHUNK, len(paths))) for start in range(0, len(paths), _CHUNK)]
-    with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock; chunks keep the cost of handing over small
+    with ThreadPoolExecutor(_THREADS) as pool:  # decoding leaves Python's lock; chunks keep the cost of handing over small
         return [header for part in pool.map(read_some, chunks) for header in part]
 
 

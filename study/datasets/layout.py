@@ -79,6 +79,8 @@ def find(path: Place) -> Layout:
     """
     if isinstance(path, Path) and not path.exists():
         raise DataError(f"{path}: expected {LAYOUTS}, found nothing there. Check the path, or use synthetic.")
+    if isinstance(path, Path) and not (path.is_file() or path.is_dir()):
+        raise DataError(f"{path}: expected {LAYOUTS}, found a device or a pipe. Give a file or a folder.")
     found = find_all(path)
     if not found:
         kinds = ", ".join(IMAGE_SUFFIXES)

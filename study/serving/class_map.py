@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from study.errors import UsageError, unknown_name
-from study.settings import read_toml
+from study.settings import read_text, read_toml
 
 #: Names that datasets of facial expressions use for one class.
 SYNONYMS = (
@@ -67,8 +67,8 @@ def read_map(path: Path) -> dict[str, str]:
     if path.suffix != ".csv":
         raise UsageError(f"--map takes a .toml or a .csv file, got {path}.")
     try:
-        rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = [row for row in csv.reader(read_text(path, "utf-8-sig").splitlines()) if row]
+    except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read as CSV ({error}): give an existing file.") from error
     rows = [[cell.strip() for cell in row] for row in rows]
     wrong_row = next((row for row in rows if len(row) != 2), None)

@@ -297,15 +297,22 @@ def _cache_seeds(folder: Path) -> Seeds:
 
     write_classes(folder / "faces", ("joy", "anger"), 4, side=8)
     load(str(folder / "faces"), cache_dir=folder / "cache")
+    shutil.copytree(folder / "cache", folder / "kept")
+    return [_fresh_set(folder).read_bytes()]
+
+
+def _fresh_set(folder: Path) -> Path:
+    """Put the cache in order after the input before; return its set.json."""
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    shutil.copytree(folder / "kept", folder / "cache")
     [found] = (folder / "cache" / "sets").glob("*/set.json")
-    return [found.read_bytes()]
+    return found
 
 
 def _read_cache(data: bytes, folder: Path) -> object:
     from study.datasets.load import load
 
-    [found] = (folder / "cache" / "sets").glob("*/set.json")
-    found.write_bytes(data)
+    _fresh_set(folder).write_bytes(data)
     loaded = load(str(folder / "faces"), cache_dir=folder / "cache")
     return loaded.card()
 
@@ -317,11 +324,9 @@ def _read_array(data: bytes, folder: Path) -> object:
     """Read a cached set with one altered array, its checksum made right again."""
     from study.datasets.load import load
 
-    [found] = (folder / "cache" / "sets").glob("*/set.json")
+    found = _fresh_set(folder)
     about = json.loads(found.read_text().split("\n", 1)[1])
     name = next((name for name, seed in _ARRAYS.items() if len(seed) >= len(data) > len(seed) - 200), "labels")
-    for other, seed in _ARRAYS.items():  # whole again after the input before
-        found.with_name(f"{other}.npy").write_bytes(seed)
     path = found.with_name(f"{name}.npy")
     path.unlink()
     path.write_bytes(data)
