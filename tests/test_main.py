@@ -61,7 +61,7 @@ def test_every_verb_shows_one_to_three_examples_that_call_it_with_flags_it_takes
         for call in calls:
             words = shlex.split(call, comments=True)
             start = words.index("study")  # a pipe may come before
-            assert words[start + 1] == verb and name in words[start:] and len(call) <= 76
+            assert words[start + 1] == verb and name in words[start:] and len(call) <= 78
             assert {word for word in words[start:] if word.startswith("--")} <= taken
 
 

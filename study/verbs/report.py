@@ -18,7 +18,6 @@ app = typer.Typer(add_completion=False)
 @app.command(
     epilog=examples(
         "study report fer2013",
-        "study report fer2013 --margin 1.5",
         "study report fer2013 --ferplus fer2013new.csv",
         "study report fer2013 --check  # in CI, for example",
     )
