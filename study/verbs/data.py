@@ -61,7 +61,7 @@ def show(
     print(f"Samples: {write_samples(data, out or Path('reports', data.name, 'local', 'samples.png'))}")
 
 
-@app.command(epilog=examples(AUDIT, "study data audit fer2013.csv --study fer2013  # labels its networks contradict"))
+@app.command(epilog=examples(AUDIT, "study data audit fer2013.csv --study fer2013  # suspicious labels too"))
 def audit(
     path: Source,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; reports/<name>-audit if not given.")] = None,
