@@ -73,12 +73,13 @@ class HaarDetector:
 
     def __init__(self, side_px: int = 800, smallest_px: int = 28, step: float = 1.1, neighbours: int = 4) -> None:
         import cv2
+        from cv2.data import haarcascades
 
         self.side_px = side_px
         self.smallest_px = smallest_px
         self.step = step
         self.neighbours = neighbours
-        self._cascade = cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, CASCADE))
+        self._cascade = cv2.CascadeClassifier(os.path.join(haarcascades, CASCADE))
 
     def find(self, picture: NDArray[np.uint8]) -> list[Box]:
         """Return a square for each face of a picture uint8 (h, w, 3) BGR, from left to right."""

@@ -132,7 +132,8 @@ def look(
     waiting: list[tuple[Seen, list[Box], NDArray[np.uint8]]] = []
     with strict_pillow():
         for source in sources:
-            seen, boxes = Seen(source), []
+            seen = Seen(source)
+            boxes: list[Box] = []
             faces = np.empty((0, *runtime.image_shape), np.uint8)
             try:
                 picture = read_picture(source.path or sys.stdin.buffer)
