@@ -25,13 +25,14 @@ from study.report.figures.pareto import pareto_picture
 from study.report.figures.picture import Picture
 from study.report.figures.ranking import ranking_picture
 from study.report.figures.reliability import reliability_picture
+from study.report.markdown import render
 from study.report.reproduce import commands
 from study.report.tables import inference, leaks, results, runs, setup
 from study.report.tables.table import Table
-from study.report.wording import code, escape, listed, percent, plural, ranges
+from study.report.wording import listed, ranges
 from study.store import Store
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE = Path(__file__).parent / "templates" / "report.md.j2"
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def build_report(store: Store, margin: float = MARGIN) -> Report:
     confusions = confusion_pictures(data)
     curves = model_pictures(data)
     every = [*pictures.values(), *curves.values(), *(one for found in confusions.values() for one in found)]
-    markdown = _render(
-        data=data, tables=tables, pictures=pictures, confusions=confusions, curves=curves, **_facts(data)
+    markdown = render(
+        TEMPLATE, data=data, tables=tables, pictures=pictures, confusions=confusions, curves=curves, **_facts(data)
     )
     kept = [
         table
@@ -226,22 +227,3 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "commands": commands(data),
         "confusion_names": [run.record.key for run in data.finished],
     }
-
-
-def _render(**names: Any) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    # Markdown, not HTML: every value that is not ours passes through `md` instead of HTML escaping.
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters |= {"md": escape, "code": code, "percent": percent, "plural": plural, "listed": listed}
-    text = environment.get_template("report.md.j2").render(**names)
-    lines = [line.rstrip() for line in text.split("\n")]
-    tidy = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
-    return "\n".join(tidy).strip() + "\n"
