@@ -83,5 +83,9 @@ def scores_on(
     """
     stored = store.load_arrays(record).arrays
     selection = {name: array for name, array in stored.items() if name.startswith("selection_")}
-    answers = {"test_labels": labels, "test_probabilities": probabilities, "test_flipped": probabilities}
+    answers: dict[str, NDArray[Any]] = {
+        "test_labels": labels,
+        "test_probabilities": probabilities,
+        "test_flipped": probabilities,
+    }
     return NetworkScores(score_run(replace(record, arrays={**selection, **answers})), hashes)
