@@ -145,7 +145,7 @@ class _Reader:
     def _place(self, text: str) -> int:
         """Return the place of a row's image in the set."""
         if self.by_row:
-            if not (text.isascii() and text.isdigit()) or int(text) >= len(self.ids):
+            if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) >= len(self.ids):
                 self._refuse(f"a row from 0 to {len(self.ids) - 1}", repr(text[:40]))
             place = int(text)
         elif text not in self.places:
@@ -170,7 +170,7 @@ class _Reader:
     def _class(self, text: str) -> int:
         if text.lower() in self.names:
             return self.names[text.lower()]
-        if text.isascii() and text.isdigit() and int(text) < len(self.classes):
+        if text.isascii() and text.isdigit() and len(text) < 19 and int(text) < len(self.classes):
             return int(text)
         self._refuse(f"a class ({', '.join(self.classes)}) or its number from 0", repr(text[:40]))
 

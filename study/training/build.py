@@ -7,6 +7,7 @@ from typing import Any
 
 from study.errors import UsageError, WeightsError
 from study.models.entry import ModelEntry
+from study.training.weights_form import check_form
 
 TRANSFER_DROPOUT = 0.3
 
@@ -130,8 +131,9 @@ def load_weights(model: Any, path: Path | None, name: str) -> None:
     """
     if path is None or not path.is_file():
         raise WeightsError(f"the weights file of {name} is missing: {path}.")
+    check_form(path, model.count_params())
     try:
         model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:  # Keras and h5py raise what they please at files that do not fit
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(f"{path.name} does not fit {name}: {line}") from error

@@ -5,9 +5,37 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import numpy as np
+
 from study.settings import experiments_folder
 from tests.fuzz.mutations import Seeds, mutate_text
 from tests.fuzz.target import Target
+
+_PREDICTED = ("a/1.png", "a/2.png", "b/3.png", "b/4.png")
+
+
+def _predictions_seeds(folder: Path) -> Seeds:
+    forms = (
+        ["image,label", "a/2.png,happy", "b/3.png,sad", "b/4.png,1"],
+        ["row,happy,sad", "1,0.5,0.5", "2,1,0", "3,0.123,0.877"],
+        ["label,id", '"happy","a/2.png"', "0,b/3.png", "SAD,b/4.png"],
+    )
+    return ["\n".join(lines).encode() + b"\n" for lines in forms]
+
+
+def _read_predictions(data: bytes, folder: Path) -> object:
+    from study.predictions_file import read_predictions
+
+    path = folder / "predictions.csv"
+    path.write_bytes(data)
+    splits, labels = np.array([0, 1, 2, 2], np.uint8), np.array([0, 1, 0, 1])
+    return read_predictions(path, {"ids": np.array(_PREDICTED), "splits": splits, "labels": labels}, ("happy", "sad"))
+
+
+def _names_images(data: bytes) -> bool:
+    names = data.split(b"\n", 1)[0].lower().replace(b'"', b"").strip().split(b",")
+    return len({b"image", b"id", b"row"} & {name.strip() for name in names}) == 1
+
 
 _GRID = b"""models = ["cnn2", "core"]
 protocols = "baseline"
@@ -98,6 +126,7 @@ def _experiments(folder: Path) -> Seeds:
 
 
 TARGETS = (
+    Target("predictions-csv", _predictions_seeds, _names_images, _read_predictions, mutate_text, 150),
     Target("grid-toml", lambda folder: [_GRID, _GRID, *_experiments(folder)], _is_toml, _read_grid, mutate_text, 150),
     Target("budgets-toml", lambda folder: [(experiments_folder() / "budgets.toml").read_bytes()], _is_toml, _read_budgets, mutate_text, 100),
     Target("claims-toml", lambda folder: [_claims_seed()], _is_toml, _read_claims, mutate_text, 80),

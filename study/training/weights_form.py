@@ -1,0 +1,84 @@
+"""Weights files that may come from anywhere: numbers in HDF5 and nothing else, looked at before Keras reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from study.errors import WeightsError
+
+#: Groups and arrays in one file; the largest networks of keras.applications have some thousands.
+MOST_OBJECTS = 100_000
+_DEEPEST = 32
+#: What a weights file holds beside the network's own numbers, in units of their size: an optimizer's two moments.
+_TIMES = 4
+_FREE_BYTES = 64 << 20
+
+
+def check_form(path: Path, parameters: int) -> None:
+    """Refuse a file that holds anything but arrays of numbers about as large as a network.
+
+    Whole models are refused too: what they say of layers is never read, so that a network is only ever what its entry
+    builds. Links to other files, arrays that lie in other files and arrays of objects are refused.
+
+    Args:
+        path: The file.
+        parameters: Numbers in the network that takes the weights.
+
+    Raises:
+        WeightsError: not such a file.
+    """
+    import h5py
+
+    if path.suffix == ".keras":
+        raise _whole_model(path)
+    try:
+        with h5py.File(path, "r") as file:
+            if "model_config" in file.attrs:
+                raise _whole_model(path)
+            found = _bytes(file, h5py)
+    except WeightsError:
+        raise
+    except Exception as error:  # h5py raises what it pleases on files that are damaged
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsError(f"{path.name} must be an HDF5 file of weights, it cannot be read ({reason}).") from error
+    allowed = _FREE_BYTES + _TIMES * 4 * parameters
+    if found > allowed:
+        raise WeightsError(
+            f"{path.name} must hold weights of a network of {parameters:,} parameters (at most {allowed >> 20} MiB), "
+            f"it claims {found >> 20} MiB: give the weights of this network."
+        )
+
+
+def _bytes(file: Any, h5py: Any) -> int:
+    """Return the bytes that all arrays of a file claim to take in memory.
+
+    Raises:
+        ValueError: something else than groups and arrays of numbers.
+    """
+    total, objects, waiting = 0, 0, [(file, 0)]
+    while waiting:
+        group, depth = waiting.pop()
+        for name in group:
+            objects += 1
+            if objects > MOST_OBJECTS or depth > _DEEPEST:
+                raise ValueError("it has too many or too deep groups")
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError("it has links to other places")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                waiting.append((item, depth + 1))
+            elif not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
+                raise ValueError("it holds something else than numbers")
+            elif item.is_virtual or item.external:
+                raise ValueError("its arrays lie in other files")
+            else:
+                total += item.dtype.itemsize * int(item.size or 0)
+    return total
+
+
+def _whole_model(path: Path) -> WeightsError:
+    return WeightsError(
+        f"{path.name} is a whole model, which is never loaded: give its weights alone, as model.save_weights(...) "
+        "writes them (.weights.h5), or the file without top that keras.applications publishes."
+    )

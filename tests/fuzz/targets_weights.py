@@ -1,0 +1,98 @@
+"""Targets of weights files: what is looked at before Keras, and what Keras itself makes of them (slow: TensorFlow)."""
+
+from __future__ import annotations
+
+import io
+import random
+from pathlib import Path
+
+import numpy as np
+
+from tests.fuzz.mutations import Seeds, mutate_bytes
+from tests.fuzz.target import Target
+
+_MAGIC = b"\x89HDF\r\n\x1a\n"
+_SHAPES = {"kernel": (6, 4), "bias": (4,)}
+
+
+def _file(change: str, rng: random.Random) -> bytes:
+    """Return a weights file as Keras writes it for one dense layer, with one thing that is not as it should be."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        layer = file.create_group("layers/dense/vars")
+        file.create_group("vars")
+        for place, shape in enumerate(_SHAPES.values()):
+            layer[str(place)] = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+        if change == "missing":
+            del layer[rng.choice("01")]
+        elif change == "type":
+            del layer["0"]
+            kinds = (b"text", "words", np.zeros((6, 4), "i8"), np.zeros((6, 4), complex), np.zeros(3, "i4,f4"), np.nan)
+            layer["0"] = rng.choice(kinds)
+        elif change == "shape":
+            del layer["0"]
+            layer["0"] = np.zeros(rng.choice(((4, 6), (0, 4), (24,), (1, 6, 4), ())), np.float32)
+        elif change == "claimed":
+            del layer["0"]
+            layer.create_dataset("0", (2**31, 2**20), np.float32, chunks=(1024, 1024), compression="gzip")
+        elif change == "elsewhere":
+            del layer["0"]
+            layer["0"] = rng.choice((h5py.ExternalLink("/etc/passwd", "x"), h5py.SoftLink("/nowhere"), h5py.SoftLink("/layers")))
+        elif change == "raw":
+            del layer["0"]
+            layer.create_dataset("0", (6, 4), np.uint8, external=[("/etc/passwd", 0, 24)])
+        elif change == "loop":
+            layer["again"] = file["layers"]
+        elif change == "model":
+            file.attrs["model_config"] = '{"class_name": "Lambda"}'
+        elif change == "group":
+            del layer["0"]
+            layer.create_group("0")
+        elif change == "names":
+            file.move("layers/dense", rng.choice(("layers/x", "dense", "layers/\u202e", "layers/dense_1")))
+        elif change == "attributes":
+            file.attrs["layer_names"] = rng.choice((["a", "b"], [b"\xff\xfe"], 5, "x" * 1000))
+    return buffer.getvalue()
+
+
+_CHANGES = ("missing", "type", "shape", "claimed", "elsewhere", "raw", "loop", "model", "group", "names", "attributes")
+
+
+def _seeds(folder: Path) -> Seeds:
+    return [_file("", random.Random(0))]
+
+
+def _mutate(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
+    if rng.random() < 0.5:
+        return mutate_bytes(data, seeds, rng)
+    changed = _file(rng.choice(_CHANGES), rng)
+    return changed if rng.random() < 0.7 else mutate_bytes(changed, seeds, rng)
+
+
+def _check(data: bytes, folder: Path) -> None:
+    from study.training.weights_form import check_form
+
+    path = folder / "x.weights.h5"
+    path.write_bytes(data)
+    check_form(path, 28)
+
+
+def _load(data: bytes, folder: Path) -> None:
+    from study.training.build import load_weights
+
+    if not hasattr(_load, "model"):
+        import keras
+
+        inputs = keras.Input((6,))
+        _load.model = keras.Model(inputs, keras.layers.Dense(4, name="dense")(inputs))  # type: ignore[attr-defined]
+    path = folder / ("x.weights.h5" if len(data) % 3 else "x.h5")
+    path.write_bytes(data)
+    load_weights(_load.model, path, "a network")  # type: ignore[attr-defined]
+
+
+TARGETS = (Target("weights-form", _seeds, lambda data: data.startswith(_MAGIC), _check, _mutate, 150),)
+SLOW = (
+    Target("weights-keras", _seeds, lambda data: data.startswith(_MAGIC), _load, _mutate, 200, seeds_work=False),
+)
