@@ -105,7 +105,7 @@ class JsonLines:
         self._notice = notice
         self._own = str(path) != "-"
         try:
-            self._file: TextIO = path.open("w", encoding="utf-8", buffering=1) if self._own else sys.stdout
+            self._file: TextIO = path.open("w", encoding="utf-8") if self._own else sys.stdout
         except OSError as error:
             raise UsageError(f"--jsonl takes a file that can be written, got {path} ({error.strerror}).") from error
 
@@ -117,7 +117,8 @@ class JsonLines:
             "notice": self._notice,
             "faces": [answer.to_json(self._classes) for answer in watched.answers],
         }
-        print(json.dumps(line, ensure_ascii=False), file=self._file, flush=not self._own)
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")  # in one piece, also when Ctrl-C comes
+        self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
@@ -133,7 +134,7 @@ class Terminal:
         say: Takes a line.
     """
 
-    def __init__(self, classes: Sequence[str], say: Callable[[str], None] = print) -> None:
+    def __init__(self, classes: Sequence[str], say: Callable[[str], None]) -> None:
         self._classes = classes
         self._say = say
         self._labels: dict[int, int] = {}

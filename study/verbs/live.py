@@ -56,8 +56,9 @@ def live(
     """
     if camera is not None and video is not None:
         raise UsageError("one source at a time: give --camera or --video.")
-    if save and video and save.exists() and save.samefile(video):
-        raise UsageError(f"--save must not be the video that is read, got {save} for both.")
+    for flag, path in (("--save", save), ("--jsonl", jsonl)):
+        if path and video and path.exists() and video.exists() and path.samefile(video):
+            raise UsageError(f"{flag} must not be the video that is read, got {path} for both.")
     from study.serving.faces import open_detector
     from study.serving.video_sources import open_camera, open_video
 
@@ -72,9 +73,9 @@ def live(
         watched = watch(source.frames(), runtime, finder, smoother, every)
         if runtime.notice:
             _say(runtime.notice)
-        seen = Seen()
-        _pass_on(watched, sinks, window, runtime, seen, draw=window is not None or save is not None)
-    _say(seen.line())
+        count = Count()
+        _pass_on(watched, sinks, window, runtime, count, draw=window is not None or save is not None)
+    _say(count.line())
     for path in (save, jsonl):
         if path is not None and str(path) != "-":
             _say(f"Written: {path}")
@@ -83,7 +84,7 @@ def live(
         raise typer.Exit(1)
 
 
-class Seen:
+class Count:
     """What there was: frames, faces, real time."""
 
     def __init__(self) -> None:
@@ -119,14 +120,14 @@ def _open_sinks(
         _say(f"No window: {problem}; going on without. --no-window says so from the start.")
     if no_window or problem:
         if str(jsonl) != "-":
-            sinks.append(Terminal(runtime.classes))
+            sinks.append(Terminal(runtime.classes, lambda line: print(line, flush=True)))
         return sinks, None
     window = Window(paced=not source.camera)
     return [*sinks, window], window
 
 
 def _pass_on(
-    watched: Iterable[Watched], sinks: list[Sink], window: Window | None, runtime: Runtime, seen: Seen, draw: bool
+    watched: Iterable[Watched], sinks: list[Sink], window: Window | None, runtime: Runtime, count: Count, draw: bool
 ) -> None:
     """Hand every frame to every sink until the video ends, the window says stop, or a signal comes; close the sinks."""
     from study.serving.annotation import annotate
@@ -144,7 +145,7 @@ def _pass_on(
                     picture = annotate(picture, one.answers, runtime.classes, runtime.notice, rate)
                 for sink in sinks:
                     sink.write(one, picture)
-                seen.add(one)
+                count.add(one)
                 if window is not None and window.stopped:
                     break
 

@@ -136,6 +136,58 @@ def test_yunet_faces_that_turn_keep_their_size(tmp_path: Path, monkeypatch) -> N
     assert box.width == pytest.approx(80, rel=0.02)
 
 
+def write_brightness_yunet(path: Path) -> None:
+    """Write a network with YuNet's outputs that takes bright tiles of 32 pixels for faces of 80 pixels."""
+    onnx = pytest.importorskip("onnx")
+    helper, nodes, given, outputs = onnx.helper, [], [], []
+    points = [-15.6, -9.6, 15.6, -9.6, 0, 8, -12, 24, 12, 24]  # from the middle of a face
+    for stride in (8, 16, 32):
+        nodes.append(
+            helper.make_node("AveragePool", ["input"], [f"p{stride}"], kernel_shape=[stride] * 2, strides=[stride] * 2)
+        )
+        nodes.append(helper.make_node("ReduceMean", [f"p{stride}"], [f"m{stride}"], axes=[1], keepdims=1))
+        nodes.append(helper.make_node("Reshape", [f"m{stride}", "column"], [f"f{stride}"]))
+        nodes.append(helper.make_node("Mul", [f"f{stride}", "share" if stride == 32 else "none"], [f"cls_{stride}"]))
+        constants = {"obj": [1.0], "bbox": [0.5, 0.5, np.log(2.5), np.log(2.5)], "kps": [0.5 + p / 32 for p in points]}
+        for name, values in constants.items():
+            given.append(onnx.numpy_helper.from_array(np.array([[values]], np.float32), f"{name}{stride}"))
+            nodes.append(helper.make_node("Mul", [f"f{stride}", "none"], [f"{name}{stride}z"]))
+            nodes.append(helper.make_node("Add", [f"{name}{stride}z", f"{name}{stride}"], [f"{name}_{stride}"]))
+        outputs += [(f"{name}_{stride}", size) for name, size in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))]
+    given.append(onnx.numpy_helper.from_array(np.array([1, -1, 1], np.int64), "column"))
+    given.append(onnx.numpy_helper.from_array(np.array([1 / 255], np.float32), "share"))
+    given.append(onnx.numpy_helper.from_array(np.array([0], np.float32), "none"))
+    kind = onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info("input", kind, [1, 3, 640, 640])],
+        [helper.make_tensor_value_info(name, kind, [1, None, size]) for name, size in outputs],
+        given,
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8), path)
+
+
+@pytest.mark.parametrize("video", [False, True])
+def test_opencv_runs_a_network_with_yunets_outputs(video: bool, tmp_path: Path) -> None:
+    """The real class of OpenCV with a stand-in for the model, which is not ours to bring: faces are bright tiles."""
+    write_brightness_yunet(tmp_path / "yunet.onnx")
+    detector = open_detector(tmp_path / "yunet.onnx", video=video)
+    factor = 2 if video else 1.5  # 960 pixels wide, searched in 480 or 640
+    picture = np.zeros((540, 960, 3), np.uint8)
+    places = [(round(32 * factor * x), round(32 * factor * y)) for x, y in ((3, 2), (10, 4))]
+    for x, y in places:
+        picture[y : y + round(32 * factor), x : x + round(32 * factor)] = 255
+    found = detector.find(picture)
+    assert len(found) == 2
+    for box, (x, y) in zip(found, places, strict=True):
+        assert box.width == pytest.approx(80 * factor, rel=0.03)
+        middle = 16 * factor
+        assert box.centre == (pytest.approx(x + middle, abs=4), pytest.approx(y + middle, abs=4))
+    assert detector.find_near(picture, found[:1]) == found
+    assert detector.find(np.zeros((300, 200, 3), np.uint8)) == []
+
+
 def test_a_file_that_is_no_yunet_model_is_one_line(tmp_path: Path, capfd) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
