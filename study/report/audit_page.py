@@ -23,6 +23,7 @@ TITLE = "# Audit of "
 """How every audit page begins, which tells it from the report of a study."""
 
 
+_FEWEST_TWINS = 30
 _FER2013_SPLITS = " *Selection* is its PublicTest, *test* its PrivateTest."
 
 
@@ -226,12 +227,12 @@ def _suspicion(audit: Audit, tables: dict[str, Table], suspects: Suspects) -> It
     )
     yield _shortened(tables["suspects"])
     seen = _relabelled_twins(audit, held_out.rows)
-    if len(seen):
+    if len(seen) >= _FEWEST_TWINS:
         caught = int(np.isin(seen, held_out.rows[found.rows]).sum())
         base = len(found.rows) / len(labels)
         yield (
-            f"A check: {plural_of(len(seen), 'image')} of these have an identical copy with another label somewhere in "
-            "the set, so that one of the two is wrong, not always this one; "
+            f"A check: {plural_of(len(seen), 'image')} of these have an identical or near copy with another label "
+            "somewhere in the set, so that one of the two is wrong, not always this one; "
             f"{caught} of them ({percent(caught / len(seen))} %) are under suspicion, of all images {percent(base)} %."
         )
     yield (
@@ -242,8 +243,8 @@ def _suspicion(audit: Audit, tables: dict[str, Table], suspects: Suspects) -> It
 
 
 def _relabelled_twins(audit: Audit, rows: np.ndarray) -> np.ndarray:
-    """Return those of the rows that have an identical copy with another label."""
-    groups = audit.conflicting
+    """Return those of the rows that have a copy with another label, identical or near."""
+    groups = audit.conflicting_alike
     twins = np.concatenate(groups) if groups else np.empty(0, np.int64)
     return np.intersect1d(rows, twins)
 
