@@ -176,7 +176,7 @@ class Window:
 
         now = time.perf_counter()
         if self._start is None:
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(TITLE, marked.shape[1], marked.shape[0])
             self._start = now - watched.frame.time_s
         early_s = self._start + watched.frame.time_s - now if self._paced else 0.0
