@@ -128,6 +128,7 @@ def compare_networks(evidence: Evidence, ranked: Sequence[Recipe]) -> Comparison
 
 def networks_of_seed(evidence: Evidence, ranked: Sequence[Recipe], seed: int | None) -> dict[Recipe, ScoredRun]:
     """Return each recipe's network of a seed, where it has one; a single import, whose seed is unknown, always."""
+
     def stands_for(run: ScoredRun, runs: Sequence[ScoredRun]) -> bool:
         return run.spec.seed == seed or (len(runs) == 1 and bool(run.record.imported))
 
