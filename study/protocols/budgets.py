@@ -113,7 +113,13 @@ def read_speeds(path: Path | None = None) -> dict[str, Speed]:
     """
     path = path or _default_file()
     table = read_toml(path).get("speeds", {})
-    return {name: Speed(**check_table(f"{path} [speeds] {name}", row, _SPEED)) for name, row in table.items()}
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: [speeds] must be a table, got {table!r}.")
+    rows = {name: check_table(f"{path} [speeds] {name}", row, _SPEED) for name, row in table.items()}
+    wrong = next((name for name, row in rows.items() if len(row) < len(_SPEED) or not min(row.values()) > 0), None)
+    if wrong is not None:
+        raise UsageError(f"{path} [speeds]: {wrong} needs {', '.join(_SPEED)}, all above 0, got {rows[wrong]!r}.")
+    return {name: Speed(**row) for name, row in rows.items()}
 
 
 def _default_file() -> Path:

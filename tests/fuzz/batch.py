@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent.parent.parent
 #: Inputs of all targets together; more of each in proportion to its own count.
 INPUTS = "STUDY_FUZZ_INPUTS"
 
+MEMORY = "/dev/shm"
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -62,7 +64,7 @@ def run_batch(name: str, count: int, folder: Path) -> Batch:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "STUDY_CACHE": str(folder / "cache"),
-        "TMPDIR": str(folder),
+        "TMPDIR": MEMORY if os.access(MEMORY, os.W_OK) else str(folder),  # nothing waits for a disk
     }
     while first < count and len(failed) < 20:
         call = [sys.executable, "-m", "tests.fuzz.child", name, str(first), str(count), str(results)]

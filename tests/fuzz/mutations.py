@@ -21,6 +21,11 @@ VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1.5, 1e308, -1e-308, 2**31, 2**63, 10**400, "", "x", "\0", "\x1b[31m", "\ud800", "\U0001f600",
     "a" * 10_000, "../../x", "nan", [], {}, [None], [[]], [1, "a"], {"a": {}}, {"": 0}, [0] * 1000,
 )  # fmt: skip
+_TOML_VALUES = (
+    "0", "-1", "1.5", "1e308", "-inf", "nan", "true", '""', "[]", "{}", "9" * 30, '"x"', "'../../etc/passwd'", "1979-05-27",
+    '["all"]', "[1, 2]", '["cnn2", 1]', "[[]]", '"all"', '"\\u0000"', '"\\u001b[31m"', "[0.1, -1]", "{a = 1}", f'"{"a" * 5000}"',
+    "0x7fffffffffffffff", "1_000_000", "[1e-320]", "07:32:00",
+)  # fmt: skip
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63, 2**64 - 1)
 _TOKENS = re.compile(r"[^\s,=\[\]{}\"']+")
 
@@ -40,6 +45,25 @@ def mutate_text(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
     for _ in range(rng.randint(1, 3)):
         text = rng.choice(_TEXT_CHANGES)(text, seeds, rng)
     return text.encode("utf-8", "surrogatepass")
+
+
+def mutate_toml(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
+    """Return TOML with one to three settings of other values, doubled or gone; every third time changes of text."""
+    if rng.random() < 0.35:
+        return mutate_text(data, seeds, rng)
+    lines = data.decode().split("\n")
+    settings = [place for place, line in enumerate(lines) if " = " in line and line[0] != "#"]
+    for place in rng.sample(settings, min(len(settings), rng.randint(1, 3))):
+        name, _, value = lines[place].partition(" = ")
+        change = rng.randrange(5)
+        if change == 0:
+            name = rng.choice(("model", "seeds", '"\\u202e"', '""', "a.b", name + "s", '"\\u001b[31m"'))
+        elif change == 1:
+            value = rng.choice((f"[{value}]", f"{{x = {value}}}", f"[{value}, {value}]")) if value[-1:] not in "[," else "1"
+        else:
+            value = rng.choice(_TOML_VALUES)
+        lines[place] = f"{name} = {value}" if rng.random() < 0.9 else ""
+    return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
 def mutate_json(value: Any, rng: random.Random) -> Any:

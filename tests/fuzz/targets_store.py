@@ -83,9 +83,8 @@ def _put_record(data: bytes, folder: Path) -> tuple[Store, Path]:
             target = found
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError):
         pass
-    (folder / "kept").mkdir(exist_ok=True)
-    if not (folder / "kept" / "results").exists():
-        shutil.copytree(store.results, folder / "kept" / "results")
+    if not _ORIGINAL:
+        _ORIGINAL.update({path: path.read_bytes() for path in store.folder.rglob("*.*") if path.is_file()})
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
@@ -97,9 +96,15 @@ def _put_record(data: bytes, folder: Path) -> tuple[Store, Path]:
     return store, target
 
 
-def _restore(folder: Path) -> None:
-    shutil.rmtree(folder / "results")
-    shutil.copytree(folder / "kept" / "results", folder / "results")
+_ORIGINAL: dict[Path, bytes] = {}
+
+
+def _restore(target: Path) -> None:
+    """Put back what was there before an input was laid in its place."""
+    for path in (target, target.with_suffix(".npz")):
+        path.unlink(missing_ok=True)
+        if path in _ORIGINAL:
+            path.write_bytes(_ORIGINAL[path])
 
 
 def _read_record(data: bytes, folder: Path) -> object:
@@ -107,7 +112,7 @@ def _read_record(data: bytes, folder: Path) -> object:
     from study.analysis.runs import scored_runs
     from study.serving.winner import choose_run
 
-    store, _ = _put_record(data, folder)
+    store, target = _put_record(data, folder)
     try:
         whole, damaged = store.examine(weights=True)
         if damaged:
@@ -115,18 +120,18 @@ def _read_record(data: bytes, folder: Path) -> object:
         json.dumps([record.to_json() for record in whole])
         return scored_runs(store, whole), choose_run(store)
     finally:
-        _restore(folder)
+        _restore(target)
 
 
 def _read_report(data: bytes, folder: Path) -> object:
     """Write the whole report of a study with that record, but its figures."""
     from study.report.page import build_report
 
-    store, _ = _put_record(data, folder)
+    store, target = _put_record(data, folder)
     try:
         return build_report(store)
     finally:
-        _restore(folder)
+        _restore(target)
 
 
 def _mutate_npz(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
@@ -419,7 +424,7 @@ def _claim_seeds(folder: Path) -> Seeds:
 
 _RECORD = (_record_seeds, _is_record)
 TARGETS = (
-    Target("record", *_RECORD, _read_record, _mutate_record, 300),
+    Target("record", *_RECORD, _read_record, _mutate_record, 220),
     Target("predictions-npz", _predictions_seeds, _is_npz, _read_predictions, _mutate_npz, 150),
     Target("dataset-npz", _dataset_seeds, _is_npz, _read_dataset, _mutate_npz, 100),
     Target("ferplus-npz", _ferplus_seeds, _is_npz, _read_ferplus, _mutate_npz, 40),

@@ -1,0 +1,64 @@
+"""Whatever a mutated file holds, it is read or refused in one line: no traceback, no hang, no gigabyte.
+
+`STUDY_FUZZ_INPUTS=10000` raises how many inputs all targets get together; `python -m tests.fuzz.child TARGET N N+1 FILE`
+repeats input N of a target alone. What was found is in SECURITY.md.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.batch import Batch, run_batch, scaled
+from tests.fuzz.child import LIMIT_BYTES, LIMIT_S
+from tests.fuzz.targets import QUICK, SLOW
+
+#: What the quick form promises, and the share of inputs that get past the format's first check.
+LEAST_INPUTS, LEAST_SHARE = 2000, 1 / 3
+
+
+@pytest.fixture(scope="module")
+def batches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Batch]:
+    """Run all quick targets, two at a time."""
+    counts = scaled({name: target.count for name, target in QUICK.items()})
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda name: run_batch(name, counts[name], tmp_path_factory.mktemp("fuzz")), counts)
+        return {batch.target: batch for batch in found}
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", QUICK)
+def test_mutated_files_are_read_or_refused_in_one_line(name: str, batches: dict[str, Batch]) -> None:
+    check(batches[name])
+
+
+def test_enough_inputs_were_tried(batches: dict[str, Batch]) -> None:
+    assert sum(len(batch.ended) for batch in batches.values()) >= LEAST_INPUTS
+    print("\n" + "\n".join(summary(batch) for batch in batches.values()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_what_takes_longer_to_read_is_read_or_refused_too(name: str, tmp_path: Path) -> None:
+    counts = scaled({name: target.count for name, target in (QUICK | SLOW).items()})
+    batch = run_batch(name, counts[name], tmp_path)
+    print("\n" + summary(batch))
+    check(batch)
+
+
+def check(batch: Batch) -> None:
+    assert not batch.failed, f"{len(batch.failed)} inputs:\n" + "\n".join(batch.failed[:5])
+    assert batch.passed / len(batch.ended) >= LEAST_SHARE
+    assert batch.longest_s <= LIMIT_S
+    assert batch.peak_mib <= LIMIT_BYTES >> 20
+    assert all(row.get("message", "x").strip() for row in batch.ended)
+
+
+def summary(batch: Batch) -> str:
+    share = batch.passed / max(1, len(batch.ended))
+    return (
+        f"{batch.target:16} {len(batch.ended):5} inputs, {share:4.0%} past the first check, {batch.read:4} read, "
+        f"longest {batch.longest_s:.2f} s, peak {batch.peak_mib} MiB"
+    )
