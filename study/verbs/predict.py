@@ -28,7 +28,7 @@ app = typer.Typer(add_completion=False)
     )
 )
 def predict(
-    more: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="More pictures or folders.")] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="PATH", help="More pictures or folders.")] = None,
     image: Annotated[
         list[str] | None,
         typer.Option(metavar="PATH", help="Picture, folder of them, or - for standard input; may be repeated."),
