@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test test-slow test-all lint types imports report-check constraints clean
+.PHONY: help install study test test-slow test-all lint types imports report-check audit constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -58,6 +58,12 @@ report-check: $(INSTALLED) ## check that each committed report still matches its
 	  head -n 1 "reports/$$study/README.md" | grep -q '^# Audit of ' && continue; \
 	  $(RUN) -m study report "$$study" --check || exit $$?; \
 	done
+
+audit: ## ask the package index which pinned dependencies have known vulnerabilities (needs the network)
+	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
+	$(PYTHON) -m venv "$$place"; \
+	"$$place/bin/python" -m pip --disable-pip-version-check install --quiet pip-audit; \
+	"$$place/bin/pip-audit" --requirement constraints.txt --no-deps --disable-pip
 
 constraints: ## choose the newest versions that fit and write constraints.txt anew
 	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \

@@ -52,7 +52,9 @@ PrecisionFlag = Annotated[
 FerplusFlag = Annotated[
     Path | None, Option(metavar="FILE", help="FER+'s fer2013new.csv: score the answers by its labels too.")
 ]
-PluginFlag = Annotated[Names, Option(metavar="FILE", help="File with entries; they join grids that say all.")]
+PluginFlag = Annotated[
+    Names, Option(metavar="FILE", help="File with entries, run as code; they join grids that say all.")
+]
 DryRunFlag = Annotated[bool, Option("--dry-run", help="Show the plan and leave.")]
 ListFlag = Annotated[bool, Option("--list", help="List models, protocols, grids and budgets, and leave.")]
 

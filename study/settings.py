@@ -10,7 +10,7 @@ from typing import Any
 from study.errors import UsageError, unknown_name
 
 #: Larger files of settings are none.
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 16
 
 
 def experiments_folder() -> Path:
@@ -29,7 +29,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     with path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES >> 20} MiB")
+        raise ValueError(f"more than {MOST_BYTES >> 10} KiB")
     return data.decode(encoding)
 
 

@@ -172,9 +172,12 @@ class Archive:
             entries = self._zip.infolist()
         except _DAMAGE as error:
             self._counter.refuse_damaged(error)
+        self._counter.expect_members(len(entries))
         for entry in entries:
             parts = self._counter.add_member(entry.orig_filename, entry.file_size)
             self._counter.add_bytes(entry.file_size)  # reading never gives more than is stated here
+            if entry.compress_size > self._counter.packed:  # zipfile would ask for so much memory at once
+                self._counter.refuse_damaged("a file is larger than the archive")
             kind = stat.S_IFMT(entry.external_attr >> 16)
             folder = entry.orig_filename.endswith("/")
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR) > folder:

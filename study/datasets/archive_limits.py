@@ -17,6 +17,8 @@ _FREE_BYTES = 16 << 20
 _LONGEST_NAME = 1024
 _LONGEST_PART = 255
 _DEEPEST = 16
+_ODD = re.compile(r"[\\\x00-\x1f\x7f]")
+_HALVES = re.compile("[\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -39,7 +41,7 @@ class Limits:
     @classmethod
     def of(cls, gib: float = DEFAULT_GIB) -> Limits:
         """Return the limits for archives that unpack to at most some GiB."""
-        return cls(int(gib * _GIB), int(gib * _GIB / 4), int(gib * 75_000), gib * 50)
+        return cls(int(gib * _GIB), int(gib * _GIB / 4), int(gib * 15_000), gib * 50)
 
 
 class Counter:
@@ -68,6 +70,15 @@ class Counter:
             self._refuse_size(f"at most {_size(self.limits.total_bytes)} unpacked", "more")
         if self.unpacked > max(_FREE_BYTES, self.limits.ratio * self.packed):
             self._refuse_size(f"at most {self.limits.ratio:g} times its packed size", "more (as in a bomb)")
+
+    def expect_members(self, count: int) -> None:
+        """Refuse an archive that says it has too many members before any is looked at.
+
+        Raises:
+            DataError: too many.
+        """
+        if count > self.limits.members:
+            self._refuse_size(f"at most {self.limits.members:,} files", f"more ({count:,})")
 
     def add_member(self, name: str, size: int) -> tuple[str, ...]:
         """Count a file or folder and return the parts of its name.
@@ -117,9 +128,9 @@ class Counter:
             wrong = "an absolute name"
         elif ".." in parts:
             wrong = "a name that leads out of it"
-        elif "\\" in name or any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
+        elif _ODD.search(name):
             wrong = "a name with a backslash or a control character"
-        elif any("\ud800" <= letter <= "\udfff" for letter in name):
+        elif _HALVES.search(name):
             wrong = "a name that is not UTF-8"
         elif len(name) > _LONGEST_NAME or len(parts) > _DEEPEST or any(len(part) > _LONGEST_PART for part in parts):
             wrong = "a name that is too long or too deep"

@@ -118,7 +118,9 @@ def _read_pixels(paths: Sequence[Path | Member], images: NDArray[np.uint8]) -> l
         return found
 
     chunks = [range(start, min(start + _CHUNK, len(paths))) for start in range(0, len(paths), _CHUNK)]
-    with ThreadPoolExecutor(_THREADS) as pool:  # decoding leaves Python's lock; chunks keep the cost of handing over small
+    with ThreadPoolExecutor(
+        _THREADS
+    ) as pool:  # decoding leaves Python's lock; chunks keep the cost of handing over small
         return [header for part in pool.map(read_some, chunks) for header in part]
 
 

@@ -144,7 +144,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, list[NDArray[Any]]]]:
             array = np.frombuffer(data[start : start + size], kind).reshape(shape).copy()
             start += size
             arrays[name].append(array)
-        if not (isinstance(about["key"], str) and isinstance(about["made_by"], str) and isinstance(about["state"], dict)):
+        if not (
+            isinstance(about["key"], str) and isinstance(about["made_by"], str) and isinstance(about["state"], dict)
+        ):
             raise ValueError("its first line is of another form")
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, SyntaxError) as error:
         raise ValueError(f"its first line is of another form ({type(error).__name__})") from error

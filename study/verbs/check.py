@@ -16,7 +16,7 @@ app = typer.Typer()
 def check(
     names: Annotated[list[str], typer.Argument(help="Model entries to check.")],
     plugin: Annotated[
-        list[str] | None, typer.Option(help="Python file that registers models; may be repeated.")
+        list[str] | None, typer.Option(help="Python file that registers models, run as code; may be repeated.")
     ] = None,
 ) -> None:
     """Check that a model entry keeps the contract that the study relies on."""

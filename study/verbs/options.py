@@ -24,7 +24,7 @@ StudyOption = Annotated[
 ResultsOption = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
 ReportsOption = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
 PluginOption = Annotated[
-    list[str] | None, Option(metavar="FILE", help="File that registers the run's model; may be repeated.")
+    list[str] | None, Option(metavar="FILE", help="File that registers the run's model, run as code; may be repeated.")
 ]
 DetectorOption = Annotated[
     Path | None, Option(metavar="FILE", help="YuNet's model (.onnx) to find faces. Default: OpenCV's Haar cascade.")

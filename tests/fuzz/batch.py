@@ -78,7 +78,9 @@ def run_batch(name: str, count: int, folder: Path) -> Batch:
         first = rows[-1]["number"] + 1
     ended = [row for row in _rows(results) if "outcome" in row]
     failed += [
-        f"{name} {row['number']}: {row['message']}\n{row['traceback']}" for row in ended if row["outcome"] == "traceback"
+        f"{name} {row['number']}: {row['message']}\n{row['traceback']}"
+        for row in ended
+        if row["outcome"] == "traceback"
     ]
     return Batch(name, ended, failed)
 

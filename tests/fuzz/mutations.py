@@ -59,7 +59,9 @@ def mutate_toml(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
         if change == 0:
             name = rng.choice(("model", "seeds", '"\\u202e"', '""', "a.b", name + "s", '"\\u001b[31m"'))
         elif change == 1:
-            value = rng.choice((f"[{value}]", f"{{x = {value}}}", f"[{value}, {value}]")) if value[-1:] not in "[," else "1"
+            value = (
+                rng.choice((f"[{value}]", f"{{x = {value}}}", f"[{value}, {value}]")) if value[-1:] not in "[," else "1"
+            )
         else:
             value = rng.choice(_TOML_VALUES)
         lines[place] = f"{name} = {value}" if rng.random() < 0.9 else ""

@@ -60,7 +60,11 @@ def _has_columns(data: bytes) -> bool:
 
 def _ferplus_seeds(folder: Path) -> Seeds:
     head = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-    rows = ["Training,fer1.png,4,0,0,1,3,2,0,0,0,0", "PublicTest,fer2.png,0,9,1,0,0,0,0,0,0,0", "PrivateTest,,0,0,0,9,0,0,0,1,0,0"]
+    rows = [
+        "Training,fer1.png,4,0,0,1,3,2,0,0,0,0",
+        "PublicTest,fer2.png,0,9,1,0,0,0,0,0,0,0",
+        "PrivateTest,,0,0,0,9,0,0,0,1,0,0",
+    ]
     return ["\n".join([head, *rows]).encode() + b"\n", "\r\n".join([head, *rows]).encode()]
 
 
@@ -84,7 +88,11 @@ def _image_seeds(kind: str) -> Callable[[Path], Seeds]:
         if kind == "jpeg":
             forms += [(colour, {"exif": turned, "progressive": True}), (colour.convert("CMYK"), {})]
         elif kind == "png":
-            forms += [(colour.convert("P"), {"transparency": 3}), (grey.convert("1"), {}), (colour.convert("RGBA"), {"exif": turned})]
+            forms += [
+                (colour.convert("P"), {"transparency": 3}),
+                (grey.convert("1"), {}),
+                (colour.convert("RGBA"), {"exif": turned}),
+            ]
         elif kind == "webp":
             forms += [(colour, {"lossless": True, "exif": turned}), (colour.convert("RGBA"), {})]
         else:
@@ -140,7 +148,9 @@ def _mutate_folder(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
         if change == 0:
             line[0] = rng.choice((":folder", ":link", ":pipe", ":empty", ":text", ":self"))
         elif change == 1:
-            parts[rng.randrange(len(parts))] = rng.choice((*WORDS, "train", "test", "val", "Training_1.png", "fer2013.csv"))
+            parts[rng.randrange(len(parts))] = rng.choice(
+                (*WORDS, "train", "test", "val", "Training_1.png", "fer2013.csv")
+            )
         elif change == 2:
             lines.append([line[0], f"{line[1]}.copy.png"])
         elif change == 3 and len(lines) > 1:
@@ -232,13 +242,19 @@ def _mutate_zip(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
                 if change == 0:
                     copy.filename = copy.filename.replace("joy", rng.choice(WORDS)[:60000].replace("\ud800", ""))
                 elif change == 1:
-                    copy.filename = rng.choice(("../x.png", "/x.png", "C:\\x.png", entries[0].filename, "faces/", "faces", "a//b/./c.png"))
+                    copy.filename = rng.choice(
+                        ("../x.png", "/x.png", "C:\\x.png", entries[0].filename, "faces/", "faces", "a//b/./c.png")
+                    )
                 elif change == 2:
-                    copy.external_attr = rng.choice((stat.S_IFLNK, stat.S_IFCHR, stat.S_IFDIR, stat.S_IFIFO, 0xFFFF)) << 16
+                    copy.external_attr = (
+                        rng.choice((stat.S_IFLNK, stat.S_IFCHR, stat.S_IFDIR, stat.S_IFIFO, 0xFFFF)) << 16
+                    )
                 elif change == 3:
                     content = mutate_bytes(content, seeds, rng)
                 else:
-                    copy.extra = rng.choice((b"\1\0\x10\0" + b"\xff" * 16, b"\x75\x70\x05\0\1" + bytes(4), rng.randbytes(9)))
+                    copy.extra = rng.choice(
+                        (b"\1\0\x10\0" + b"\xff" * 16, b"\x75\x70\x05\0\1" + bytes(4), rng.randbytes(9))
+                    )
             copy.compress_type = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
             new.writestr(copy, content)
     packed = buffer.getvalue()
@@ -270,10 +286,22 @@ def _mutate_tar(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
         place, start = rng.choice(headers), rng.choice(list(fields))
         length = fields[start]
         value = rng.choice(
-            (b"0" * 11, b"7" * 11, b"\x80" + b"\xff" * 11, b"\xff" * 12, b"-1", b"", b"x" * length, rng.randbytes(length), rng.choice(WORDS).encode())
+            (
+                b"0" * 11,
+                b"7" * 11,
+                b"\x80" + b"\xff" * 11,
+                b"\xff" * 12,
+                b"-1",
+                b"",
+                b"x" * length,
+                rng.randbytes(length),
+                rng.choice(WORDS).encode(),
+            )
         )
         if start == 156:
-            value = rng.choice((b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"L", b"K", b"S", b"x", b"g", b"X", b"\0", b"z"))
+            value = rng.choice(
+                (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"L", b"K", b"S", b"x", b"g", b"X", b"\0", b"z")
+            )
         changed[place + start : place + start + length] = value[:length].ljust(length, b"\0")
         changed[place + 148 : place + 156] = b" " * 8
         changed[place + 148 : place + 156] = b"%06o\0 " % sum(changed[place : place + 512])
@@ -288,7 +316,9 @@ def _is_tar(data: bytes) -> bool:
     return True
 
 
-def _packed_tar(name: str, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes], magic: bytes, count: int) -> Target:
+def _packed_tar(
+    name: str, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes], magic: bytes, count: int
+) -> Target:
     """Return the target of a packed tar: the stream is changed, or the tar inside."""
 
     def mutate(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
@@ -297,15 +327,33 @@ def _packed_tar(name: str, pack: Callable[[bytes], bytes], unpack: Callable[[byt
         return pack(_mutate_tar(unpack(data), [unpack(seed) for seed in seeds], rng))
 
     return Target(
-        name, lambda folder: [pack(_plain_tar())], lambda data: data.startswith(magic), _loaded(f"faces.{name}"), mutate, count
+        name,
+        lambda folder: [pack(_plain_tar())],
+        lambda data: data.startswith(magic),
+        _loaded(f"faces.{name}"),
+        mutate,
+        count,
     )
 
 
 TARGETS = (
     Target("fer2013-csv", _csv_seeds, _has_columns, _loaded("faces.csv"), mutate_text, 300),
-    Target("ferplus-csv", _ferplus_seeds, lambda data: b"neutral" in data[:200] and b"Usage" in data[:200], _read_ferplus, mutate_text, 100),
+    Target(
+        "ferplus-csv",
+        _ferplus_seeds,
+        lambda data: b"neutral" in data[:200] and b"Usage" in data[:200],
+        _read_ferplus,
+        mutate_text,
+        100,
+    ),
     *(
-        Target(f"image-{kind}", _image_seeds(kind), lambda data, magic=magic: data.startswith(magic), _read_image, count=120)
+        Target(
+            f"image-{kind}",
+            _image_seeds(kind),
+            lambda data, magic=magic: data.startswith(magic),
+            _read_image,
+            count=120,
+        )
         for kind, magic in _MAGIC.items()
     ),
     Target("folder", _folder_seeds, _has_images, _read_folder, _mutate_folder, 150),

@@ -128,8 +128,32 @@ def _experiments(folder: Path) -> Seeds:
 TARGETS = (
     Target("predictions-csv", _predictions_seeds, _names_images, _read_predictions, mutate_text, 150),
     Target("grid-toml", lambda folder: [_GRID, _GRID, *_experiments(folder)], _is_toml, _read_grid, mutate_toml, 150),
-    Target("budgets-toml", lambda folder: [(experiments_folder() / "budgets.toml").read_bytes()], _is_toml, _read_budgets, mutate_toml, 100),
+    Target(
+        "budgets-toml",
+        lambda folder: [(experiments_folder() / "budgets.toml").read_bytes()],
+        _is_toml,
+        _read_budgets,
+        mutate_toml,
+        100,
+    ),
     Target("claims-toml", lambda folder: [_claims_seed()], _is_toml, _read_claims, mutate_toml, 80),
-    Target("classes-toml", lambda folder: [b'happiness = "happy"\nanger = "angry"\nother = ""\n'], _is_toml, lambda data, folder: _read_map(data, folder, ".toml"), mutate_toml, 80),
-    Target("classes-csv", lambda folder: [b"dataset,run\nhappiness,happy\nanger,angry\nother,\n", b'"happiness","happy"\r\nanger,angry\r\n'], _is_pairs, lambda data, folder: _read_map(data, folder, ".csv"), mutate_text, 80),
+    Target(
+        "classes-toml",
+        lambda folder: [b'happiness = "happy"\nanger = "angry"\nother = ""\n'],
+        _is_toml,
+        lambda data, folder: _read_map(data, folder, ".toml"),
+        mutate_toml,
+        80,
+    ),
+    Target(
+        "classes-csv",
+        lambda folder: [
+            b"dataset,run\nhappiness,happy\nanger,angry\nother,\n",
+            b'"happiness","happy"\r\nanger,angry\r\n',
+        ],
+        _is_pairs,
+        lambda data, folder: _read_map(data, folder, ".csv"),
+        mutate_text,
+        80,
+    ),
 )

@@ -175,8 +175,32 @@ def _npy(array: Any) -> bytes:
 
 def _claimed(content: bytes, rng: random.Random) -> bytes:
     """Return an array whose header claims another shape or type than there are bytes for."""
-    shape = rng.choice(("(1000000000000,)", "(2147483648, 2147483648)", "(-1,)", "('a',)", "(1.5,)", "()", "(99999999, 0)", "(" * 50 + ")" * 50))
-    kind = rng.choice(("'<f4'", "'|O'", "'<f8'", "'|S2147483647'", "'<U99999999'", "'|V9'", "[('a','|O')]", "5", "'x'", "__import__('os')"))
+    shape = rng.choice(
+        (
+            "(1000000000000,)",
+            "(2147483648, 2147483648)",
+            "(-1,)",
+            "('a',)",
+            "(1.5,)",
+            "()",
+            "(99999999, 0)",
+            "(" * 50 + ")" * 50,
+        )
+    )
+    kind = rng.choice(
+        (
+            "'<f4'",
+            "'|O'",
+            "'<f8'",
+            "'|S2147483647'",
+            "'<U99999999'",
+            "'|V9'",
+            "[('a','|O')]",
+            "5",
+            "'x'",
+            "__import__('os')",
+        )
+    )
     head = f"{{'descr': {kind}, 'fortran_order': {rng.choice(('False', 'True', '3'))}, 'shape': {shape}, }}"
     padded = head.ljust(118 if len(head) < 118 else len(head) + 1)[:-1] + "\n"
     return b"\x93NUMPY\x01\0" + len(padded).to_bytes(2, "little") + padded.encode() + content[128:]
@@ -188,7 +212,10 @@ def _is_npz(data: bytes) -> bool:
 
 def _predictions_seeds(folder: Path) -> Seeds:
     card = _card()
-    return [pack_arrays(make_record("cnn3", protocol, card=card).arrays) for protocol in ("baseline", "leaky/checkpoint-on-test")]
+    return [
+        pack_arrays(make_record("cnn3", protocol, card=card).arrays)
+        for protocol in ("baseline", "leaky/checkpoint-on-test")
+    ]
 
 
 def _read_predictions(data: bytes, folder: Path) -> object:
@@ -197,7 +224,11 @@ def _read_predictions(data: bytes, folder: Path) -> object:
     from study.serving.winner import choose_run
 
     store = Store(folder / "results", "fake")
-    record = replace(make_record("cnn3", "baseline", card=_card()), weights_file="w", predictions_sha256=hashlib.sha256(data).hexdigest())
+    record = replace(
+        make_record("cnn3", "baseline", card=_card()),
+        weights_file="w",
+        predictions_sha256=hashlib.sha256(data).hexdigest(),
+    )
     path = store.record_path(record.spec)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record.to_json()))
@@ -235,7 +266,13 @@ def _checkpoint_seeds(folder: Path) -> Seeds:
     from study.training.checkpoint import Checkpoint, checkpoints
 
     made = Checkpoint(folder / "seed", "key")
-    state = {"phase": 0, "history": [{"epoch": 0, "loss": 1.5}], "best_epoch": 0, "stopped": {}, "schedule": {"wait": 1}}
+    state = {
+        "phase": 0,
+        "history": [{"epoch": 0, "loss": 1.5}],
+        "best_epoch": 0,
+        "stopped": {},
+        "schedule": {"wait": 1},
+    }
     weights = [np.arange(12, dtype=np.float32).reshape(3, 4), np.zeros(4, np.float32)]
     made.save(state, {"weights": weights, "best": weights, "optimizer": [np.array(3, np.int64)]})
     return [checkpoints(folder / "seed")[0].read_bytes()]
@@ -363,7 +400,9 @@ def _manifest_seeds(folder: Path) -> Seeds:
     place = export_folder(store, record)
     place.mkdir(parents=True)
     (place / "model.onnx").write_bytes(b"onnx")
-    exports = {"onnx": {"file": "model.onnx", "sha256": hashlib.sha256(b"onnx").hexdigest(), "largest_difference": 1e-6}}
+    exports = {
+        "onnx": {"file": "model.onnx", "sha256": hashlib.sha256(b"onnx").hexdigest(), "largest_difference": 1e-6}
+    }
     return [write_manifest(place, record, "0" * 64, exports).read_bytes()]
 
 
@@ -419,7 +458,11 @@ def _read_claim(data: bytes, folder: Path) -> object:
 
 
 def _claim_seeds(folder: Path) -> Seeds:
-    return [json.dumps({"machine": "01234567", "pid": 4711, "started": "99", "host": "elsewhere", "token": "0" * 16}).encode()]
+    return [
+        json.dumps(
+            {"machine": "01234567", "pid": 4711, "started": "99", "host": "elsewhere", "token": "0" * 16}
+        ).encode()
+    ]
 
 
 _RECORD = (_record_seeds, _is_record)

@@ -39,7 +39,9 @@ def _file(change: str, rng: random.Random) -> bytes:
             layer.create_dataset("0", (2**31, 2**20), np.float32, chunks=(1024, 1024), compression="gzip")
         elif change == "elsewhere":
             del layer["0"]
-            layer["0"] = rng.choice((h5py.ExternalLink("/etc/passwd", "x"), h5py.SoftLink("/nowhere"), h5py.SoftLink("/layers")))
+            layer["0"] = rng.choice(
+                (h5py.ExternalLink("/etc/passwd", "x"), h5py.SoftLink("/nowhere"), h5py.SoftLink("/layers"))
+            )
         elif change == "raw":
             del layer["0"]
             layer.create_dataset("0", (6, 4), np.uint8, external=[("/etc/passwd", 0, 24)])
@@ -93,6 +95,4 @@ def _load(data: bytes, folder: Path) -> None:
 
 
 TARGETS = (Target("weights-form", _seeds, lambda data: data.startswith(_MAGIC), _check, _mutate, 150),)
-SLOW = (
-    Target("weights-keras", _seeds, lambda data: data.startswith(_MAGIC), _load, _mutate, 200, seeds_work=False),
-)
+SLOW = (Target("weights-keras", _seeds, lambda data: data.startswith(_MAGIC), _load, _mutate, 200, seeds_work=False),)

@@ -1,0 +1,109 @@
+"""One file read in a process of its own within the limits of the fuzz tests: `python -m tests.fuzz.alone READER PATH`."""
+
+from __future__ import annotations
+
+import faulthandler
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.fuzz.child import LIMIT_BYTES, LIMIT_S
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def _data(path: Path) -> None:
+    from study.datasets.load import load
+
+    with tempfile.TemporaryDirectory() as cache:
+        load(str(path), cache_dir=Path(cache))
+
+
+def _picture(path: Path) -> None:
+    from study.datasets.image_file import strict_pillow
+    from study.errors import DataError
+    from study.serving.pictures import read_picture
+
+    with strict_pillow():
+        try:
+            read_picture(path)
+        except ValueError as error:
+            raise DataError(str(error)) from error
+
+
+def _arrays(path: Path) -> None:
+    from study.store import unpack_arrays
+
+    unpack_arrays(path.read_bytes(), path.name)
+
+
+def _records(path: Path) -> None:
+    from study.store import Store
+
+    Store(path.parent, path.name).records()
+
+
+def _settings(path: Path) -> None:
+    from study.grid import read_grid
+
+    read_grid(str(path))
+
+
+def _weights(path: Path) -> None:
+    from study.training.weights_form import check_form
+
+    check_form(path, 1000)
+
+
+READERS: dict[str, Callable[[Path], None]] = {
+    "data": _data,
+    "picture": _picture,
+    "arrays": _arrays,
+    "records": _records,
+    "settings": _settings,
+    "weights": _weights,
+}
+
+
+def read_alone(reader: str, path: Path) -> str:
+    """Read a path in a process of its own; return ``read`` or the error's one line.
+
+    Raises:
+        AssertionError: a traceback, more than 5 s or more than 1 GB.
+    """
+    call = [sys.executable, "-m", "tests.fuzz.alone", reader, str(path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip()
+
+
+def main(reader: str, path: str) -> None:
+    """Read a path and print what became of it."""
+    from study.command import one_line
+    from study.errors import StudyError
+
+    with tempfile.TemporaryDirectory() as nothing:  # imports come before the limits
+        try:
+            READERS[reader](Path(nothing, "nothing"))
+        except (StudyError, OSError):
+            pass
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + LIMIT_BYTES,) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + LIMIT_S),) * 2)  # others may use the cores
+    faulthandler.dump_traceback_later(4 * LIMIT_S, exit=True)
+    try:
+        READERS[reader](Path(path))
+        print("read")
+    except StudyError as error:
+        print(one_line(str(error)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
