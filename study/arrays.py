@@ -1,4 +1,4 @@
-"""Arrays from bytes that may come from anywhere: nothing is unpickled, and nothing is allocated that is only claimed."""
+"""Arrays from bytes that may come from anywhere: nothing is unpickled, nothing allocated that is only claimed."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -270,7 +271,7 @@ def _read(folder: Path, verify: bool = False) -> Parsed | None:
             path = folder / f"{name}.npy"
             if (verify or _size_and_time(path) != (size, time_ns)) and file_sha256(path) != checksum:
                 return None
-        arrays = {name: read_array((folder / f"{name}.npy").read_bytes()) for name in _ARRAYS[1:]}
+        arrays: dict[str, Any] = {name: read_array((folder / f"{name}.npy").read_bytes()) for name in _ARRAYS[1:]}
         images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
         about["set"] |= {name: tuple(about["set"][name]) for name in ("classes", "notes")}
         found = Parsed(

@@ -1,4 +1,4 @@
-"""The process that reads mutated files: `python -m tests.fuzz.child TARGET FIRST LAST RESULTS`, killed by what takes long.
+"""The process that reads mutated files: `python -m tests.fuzz.child TARGET FIRST LAST RESULTS`; it ends what hangs.
 
 One line of JSON goes to RESULTS before each input and one after it, so that what kills this process is known too.
 """

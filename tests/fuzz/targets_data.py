@@ -128,7 +128,7 @@ def _read_image(data: bytes, folder: Path) -> object:
 
 
 def _folder_seeds(folder: Path) -> Seeds:
-    """Write folders; what is mutated is the list of their files, one line each: kind, name below the folder, content."""
+    """Write folders; what is mutated is the list of their files, one line each: content, name below the folder."""
     write_classes(folder / "source" / "a", ("joy", "anger"), 4, side=_SIDE)
     write_fer2013_folders(folder / "source" / "b", 1)
     seeds = []

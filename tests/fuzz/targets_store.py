@@ -1,7 +1,8 @@
-"""Targets that the study itself wrote and may get back from strangers: records, arrays, checkpoints, caches, manifests."""
+"""Targets that the study wrote and may get back from strangers: records, arrays, checkpoints, caches, manifests."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -52,15 +53,11 @@ def _mutate_record(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
     if isinstance(changed, dict):
         changed.pop(CHECKSUM, None)
         if rng.random() < 0.7:  # a key that follows from the changed spec
-            try:
+            with contextlib.suppress(TypeError, KeyError, ValueError, AttributeError):
                 changed["key"] = Spec.from_json(changed["spec"]).key
-            except (TypeError, KeyError, ValueError, AttributeError):
-                pass
         if rng.random() < 0.5:  # records of earlier versions have none
-            try:
+            with contextlib.suppress(ValueError):
                 changed[CHECKSUM] = content_hash(changed)
-            except ValueError:
-                pass
     return json.dumps(changed).encode("utf-8", "surrogatepass")
 
 
@@ -161,10 +158,23 @@ def _mutate_npz(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
 
 
 _STRANGE_ARRAYS: tuple[Any, ...] = (
-    np.zeros(0), np.zeros((40, 0)), np.array(5), np.full((40, 7), np.nan), np.full(40, -3), np.full(40, 99), np.zeros((40, 7), complex),
-    np.array(["x"] * 40), np.array([b"x"] * 40), np.zeros((40, 8), np.float32), np.ones(130, bool), np.full(130, 2**62), np.zeros(40, "M8[s]"),
-    np.zeros((2, 3, 4, 5)), np.full((40, 7), np.inf), np.zeros(40, "i4,f8"),
-)  # fmt: skip
+    np.zeros(0),
+    np.zeros((40, 0)),
+    np.array(5),
+    np.full((40, 7), np.nan),
+    np.full(40, -3),
+    np.full(40, 99),
+    np.zeros((40, 7), complex),
+    np.array(["x"] * 40),
+    np.array([b"x"] * 40),
+    np.zeros((40, 8), np.float32),
+    np.ones(130, bool),
+    np.full(130, 2**62),
+    np.zeros(40, "M8[s]"),
+    np.zeros((2, 3, 4, 5)),
+    np.full((40, 7), np.inf),
+    np.zeros(40, "i4,f8"),
+)
 
 
 def _npy(array: Any) -> bytes:
@@ -471,13 +481,34 @@ TARGETS = (
     Target("predictions-npz", _predictions_seeds, _is_npz, _read_predictions, _mutate_npz, 150),
     Target("dataset-npz", _dataset_seeds, _is_npz, _read_dataset, _mutate_npz, 100),
     Target("ferplus-npz", _ferplus_seeds, _is_npz, _read_ferplus, _mutate_npz, 40),
-    Target("checkpoint", _checkpoint_seeds, lambda data: data[:65] == _hex_line(data[65:]), _read_checkpoint, _mutate_signed(65, _hex_line, head=True), 150),
-    Target("features", _features_seeds, lambda data: data[:32] == hashlib.sha256(data[32:]).digest(), _read_features, _mutate_signed(32, lambda content: hashlib.sha256(content).digest()), 80),
-    Target("cache-json", _cache_seeds, lambda data: data[:65] == _hex_line(data[65:]), _read_cache, _mutate_signed(65, _hex_line, head=True), 80),
+    Target(
+        "checkpoint",
+        _checkpoint_seeds,
+        lambda data: data[:65] == _hex_line(data[65:]),
+        _read_checkpoint,
+        _mutate_signed(65, _hex_line, head=True),
+        150,
+    ),
+    Target(
+        "features",
+        _features_seeds,
+        lambda data: data[:32] == hashlib.sha256(data[32:]).digest(),
+        _read_features,
+        _mutate_signed(32, lambda content: hashlib.sha256(content).digest()),
+        80,
+    ),
+    Target(
+        "cache-json",
+        _cache_seeds,
+        lambda data: data[:65] == _hex_line(data[65:]),
+        _read_cache,
+        _mutate_signed(65, _hex_line, head=True),
+        80,
+    ),
     Target("cache-npy", _array_seeds, lambda data: data.startswith(b"\x93NUMPY"), _read_array, _mutate_array, 80),
     Target("export-json", _manifest_seeds, _is_json, _read_manifest, _mutate_json_text, 80),
     Target("tonight-json", _night_seeds, _is_json, _read_night, _mutate_json_text, 40),
     Target("claim-json", _claim_seeds, _is_json, _read_claim, _mutate_json_text, 40),
-)  # fmt: skip
+)
 #: Targets that take too long for the quick tests.
 SLOW = (Target("report", *_RECORD, _read_report, _mutate_record, 60),)

@@ -1,7 +1,7 @@
 """Whatever a mutated file holds, it is read or refused in one line: no traceback, no hang, no gigabyte.
 
-`STUDY_FUZZ_INPUTS=10000` raises how many inputs all targets get together; `python -m tests.fuzz.child TARGET N N+1 FILE`
-repeats input N of a target alone. What was found is in SECURITY.md.
+`STUDY_FUZZ_INPUTS=10000` raises how many inputs all targets get together; with N the number of an input,
+`python -m tests.fuzz.child TARGET N N+1 FILE` reads it again.
 """
 
 from __future__ import annotations
