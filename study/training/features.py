@@ -81,7 +81,7 @@ class FeatureCache:
         found = hashlib.sha256(repr(said).encode())
         for weight in body.get_weights():
             found.update(np.ascontiguousarray(weight).tobytes())
-        found.update(np.ascontiguousarray(images))
+        found.update(np.ascontiguousarray(images).data)
         return found.hexdigest()
 
 
