@@ -103,6 +103,14 @@ def usable_cores() -> int:
 
 def peak_memory_mb() -> float:
     """Return this process's peak resident memory in MiB (0.0 where the system does not tell)."""
+    # Linux hands getrusage's peak on to children: a small process started by a large one would report its parent's.
+    status = Path("/proc/self/status")
+    if status.exists():
+        peaks = [
+            line.split()[1] for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:")
+        ]
+        if peaks:
+            return int(peaks[0]) / 1024
     try:
         import resource
     except ImportError:

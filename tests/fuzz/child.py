@@ -24,6 +24,7 @@ LIMIT_BYTES = 1 << 30
 def main(name: str, first: int, last: int, results: str) -> None:
     """Read the inputs FIRST..LAST-1 of a target."""
     from study.errors import StudyError
+    from study.provenance import peak_memory_mb
     from tests.fuzz.targets import TARGETS
 
     target = TARGETS[name]
@@ -61,7 +62,7 @@ def main(name: str, first: int, last: int, results: str) -> None:
                     about["traceback"] = traceback.format_exc()[-3000:]
                 faulthandler.cancel_dump_traceback_later()
                 about["seconds"] = round(time.perf_counter() - started, 4)
-                about["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+                about["peak_mib"] = int(peak_memory_mb())
                 _write(file, about)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
