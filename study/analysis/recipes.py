@@ -101,7 +101,7 @@ def _without_seed(spec: Spec) -> dict[str, Any]:
 
 
 def _difference(spec: Spec, others: list[Spec]) -> str:
-    """Return, in brackets, what tells a spec apart from others of its names, of which some differ in more than seeds."""
+    """Return, in brackets, what tells a spec apart from others of its names; some of them differ in more than seeds."""
     aspects = {
         "budget": lambda one: f"{one.budget} budget",
         "side": lambda one: f"{one.side_px} px",

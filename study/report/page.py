@@ -101,9 +101,7 @@ def build_report(store: Store, margin: float = MARGIN) -> Report:
     )
 
 
-def write_report(
-    store: Store, reports: str | Path, margin: float | None = None, forms: Collection[str] = ()
-) -> Path:
+def write_report(store: Store, reports: str | Path, margin: float | None = None, forms: Collection[str] = ()) -> Path:
     """Write ``<reports>/<study>/README.md`` with figures and tables, and remove generated files that it no longer has.
 
     Args:

@@ -42,7 +42,7 @@ def test_the_page_fetches_nothing(written):
     fetched = re.findall(r'(?:src|href|srcset|action)="([^"]*)"', page)
     assert len(fetched) > 20
     assert [one[:40] for one in fetched if not one.startswith(("data:", "#"))] == []
-    assert "@import" not in page and "url(" not in page and "<link rel=\"stylesheet" not in page
+    assert "@import" not in page and "url(" not in page and '<link rel="stylesheet' not in page
     assert "default-src 'none'" in page
 
 
