@@ -147,7 +147,7 @@ def matrix_chart(classes: Sequence[str], matrix: NDArray[Any], difference: bool)
     )
     strong = f"abs(datum.percent) > {0.6 * (largest if difference else 100)}"
     axes = {"x": "predicted", "y": "true"}
-    encoding = {
+    encoding: dict[str, Spec] = {
         axis: {"field": field, "type": "nominal", "sort": list(classes), "title": field} for axis, field in axes.items()
     }
     encoding["x"]["axis"] = {"labelAngle": -45}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.util
 import socket
+import threading
 from pathlib import Path
 
-from study.errors import UsageError
+from study.errors import StudyError, UsageError
+from study.store import studies
+from study.web.overview import current_overview
 from study.web.settings import SERVER, Settings
 
 SCRIPT = Path(__file__).parent / "views" / "main.py"
@@ -37,6 +42,15 @@ def serve(settings: Settings, port: int) -> None:
             ) from None
     from streamlit.web import bootstrap
 
+    threading.Thread(target=warm, args=(settings,), daemon=True).start()
     options = {name.replace(".", "_"): value for name, value in SERVER.items()} | {"server_port": port}
     bootstrap.load_config_options(options)
     bootstrap.run(str(SCRIPT), False, settings.to_words(), options)
+
+
+def warm(settings: Settings) -> None:
+    """Read the first study and import what pages need while the server starts, so that the first look is quick."""
+    with contextlib.suppress(StudyError, OSError):  # the page will say what is wrong
+        current_overview(settings.results, settings.first_of(studies(settings.results)))
+    for package in ("pandas", "pyarrow", "scipy.stats"):
+        importlib.import_module(package)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,8 @@ from study.errors import DamagedError, StoreError
 from study.record import Record
 from study.report.collect import copies_of_test
 from study.store import Damage, Store
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,22 @@ def read_overview(store: Store) -> Overview:
         evidence=Evidence({one.recipe: one.runs for one in ranked}, copies) if ranked else None,
         damaged=tuple(damaged),
     )
+
+
+def current_overview(results: str, study: str) -> Overview:
+    """Return a study's overview, read once as long as nothing stored changes.
+
+    Raises:
+        StoreError: as ``read_overview``.
+    """
+    store = Store(results, study)
+    with _ONE_AT_A_TIME:  # two who look at once wait for one reading
+        return _overview(results, study, freshness(store))
+
+
+@functools.lru_cache(maxsize=8)
+def _overview(results: str, study: str, fresh: tuple[tuple[str, int, int], ...]) -> Overview:
+    return read_overview(Store(results, study))
 
 
 def freshness(store: Store) -> tuple[tuple[str, int, int], ...]:

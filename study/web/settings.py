@@ -69,6 +69,10 @@ class Settings:
         except (ValueError, TypeError, AttributeError) as error:
             raise UsageError(f"the page takes its settings from `study web`, got {words[0][:60]!r}.") from error
 
+    def first_of(self, studies: Sequence[str]) -> str:
+        """Return the study that is shown first: the one asked for, else the first."""
+        return self.study if self.study in studies else studies[0] if studies else ""
+
     @property
     def detector_file(self) -> Path | None:
         """YuNet's model file, or None."""

@@ -191,12 +191,16 @@ class Page:
         script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
         return int(self.driver.execute_script(script))
 
-    def picture(self, path: Path, width: int, height: int) -> None:
-        """Write a screenshot of a window of this size."""
+    def resize(self, width: int, height: int) -> None:
+        """Give the window another size, as of a telephone where it is narrow."""
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
         )
+
+    def picture(self, path: Path, width: int, height: int) -> None:
+        """Write a screenshot of a window of this size."""
+        self.resize(width, height)
         self.settle()
         time.sleep(0.7)
         self.driver.save_screenshot(str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from study.analysis.evidence import Evidence
 from study.analysis.inference import CLASS_MEASURES
 from study.analysis.runs import ScoredRun
 from study.datasets.image_set import ImageSet
@@ -37,7 +38,7 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
         st.info("Choose two different runs.")
         return
     with st.spinner("Comparing"):
-        found = _compared(overview, first, second)
+        found = _compared(overview.evidence, overview.study, first, second)
     _accuracy(found, first, second)
     _classes(found, overview, first, second)
     st.subheader("Confusion matrices")
@@ -59,12 +60,11 @@ def _of_another_recipe(overview: Overview, runs: list[ScoredRun]) -> int:
     return next((place for place, recipe in enumerate(recipes) if recipe != recipes[0]), 1)
 
 
-def _compared(overview: Overview, first: ScoredRun, second: ScoredRun) -> Comparison:
+def _compared(evidence: Evidence, study: str, first: ScoredRun, second: ScoredRun) -> Comparison:
     """Compare two runs once a session."""
-    key = f"compared {overview.study} {first.record.predictions_sha256} {second.record.predictions_sha256}"
+    key = f"compared {study} {first.record.predictions_sha256} {second.record.predictions_sha256}"
     if key not in st.session_state:
-        assert overview.evidence is not None
-        st.session_state[key] = compare(overview.evidence, first, second)
+        st.session_state[key] = compare(evidence, first, second)
     return st.session_state[key]
 
 

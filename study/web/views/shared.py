@@ -10,7 +10,7 @@ from study.analysis.runs import ScoredRun
 from study.errors import UsageError
 from study.serving.runtime import DRAWN_NOTICE
 from study.store import Store, studies
-from study.web.overview import Overview, freshness, read_overview
+from study.web.overview import Overview, current_overview
 from study.web.settings import Settings
 
 Show = Callable[[Settings, Store, Overview], None]
@@ -27,10 +27,10 @@ def chosen_study(settings: Settings) -> tuple[Store, Overview]:
     names = studies(settings.results)
     if not names:
         raise UsageError(f"There is no study in {settings.results}/ any more.")
-    first = names.index(settings.study) if settings.study in names else 0
-    name = st.sidebar.selectbox("Study", names, index=first, key=STUDY)
+    name = st.sidebar.selectbox("Study", names, index=names.index(settings.first_of(names)), key=STUDY)
     store = Store(settings.results, name)
-    overview = _read(settings.results, name, freshness(store))
+    with st.spinner("Reading the study"):
+        overview = current_overview(settings.results, name)
     card = overview.card
     images = sum(map(sum, card["counts"].values()))
     st.sidebar.caption(
@@ -54,8 +54,3 @@ def choose_run(label: str, runs: Sequence[ScoredRun], overview: Overview, index:
 
     chosen = st.selectbox(label, list(by_key), index=place, format_func=name, key=f"{key}-{overview.study}")
     return by_key[chosen]
-
-
-@st.cache_resource(max_entries=8, show_spinner="Reading the study")
-def _read(results: str, name: str, fresh: tuple[tuple[str, int, int], ...]) -> Overview:
-    return read_overview(Store(results, name))
