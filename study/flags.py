@@ -55,6 +55,9 @@ FerplusFlag = Annotated[
 PluginFlag = Annotated[
     Names, Option(metavar="FILE", help="File with entries, run as code; they join grids that say all.")
 ]
+TrackFlag = Annotated[
+    Names, Option(metavar="NAME", help="Log the runs to tensorboard or mlflow too, into tracking/; may be repeated.")
+]
 DryRunFlag = Annotated[bool, Option("--dry-run", help="Show the plan and leave.")]
 ListFlag = Annotated[bool, Option("--list", help="List models, protocols, grids and budgets, and leave.")]
 
@@ -83,6 +86,7 @@ class Flags:
         ferplus: File of FER+ labels.
         archive_gib: What an archive of data may unpack to, in GiB.
         plugins: Files to import.
+        track: Names of trackers.
         dry_run: Whether to leave after the plan.
     """
 
@@ -105,6 +109,7 @@ class Flags:
     ferplus: Path | None = None
     archive_gib: float = DEFAULT_GIB
     plugins: Sequence[str] = ()
+    track: Sequence[str] = ()
     dry_run: bool = False
 
 

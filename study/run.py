@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import signal
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from study.protocols import Protocol
     from study.protocols.budgets import Speed
     from study.record import Record
+    from study.spec import Spec
     from study.store import Store
+    from study.trackers import Tracker
 
 app = typer.Typer(add_completion=False)
 
@@ -61,6 +63,7 @@ def main(
     ferplus: flags.FerplusFlag = None,
     archive_gib: flags.ArchiveGibFlag = flags.DEFAULT_GIB,
     plugin: flags.PluginFlag = None,
+    track: flags.TrackFlag = None,
     dry_run: flags.DryRunFlag = False,
     list_: flags.ListFlag = False,
 ) -> None:
@@ -90,6 +93,7 @@ def main(
         ferplus=ferplus,
         archive_gib=archive_gib,
         plugins=plugin or (),
+        track=flags.split_names(track),
         dry_run=dry_run,
     )
     previous = signal.signal(signal.SIGTERM, _terminate)
@@ -120,7 +124,10 @@ def run(given: Flags) -> int:
     from study.plan import duration
     from study.registry import load_plugin
     from study.store import Store
+    from study.trackers import check_tracker, open_tracker
 
+    for name in given.track:
+        check_tracker(name)
     for file in given.plugins:
         load_plugin(file)
     grid = read_grid(given.grid)
@@ -160,10 +167,11 @@ def run(given: Flags) -> int:
             plugins=given.plugins,
             limit_s=limit_min * 60 if limit_min else None,
         )
-        execute_plan(plan, store, image_set, claims, chosen)
+        trackers = [open_tracker(name, store) for name in given.track]
+        execute_plan(plan, store, image_set, claims, chosen, trackers)
         records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
         with claims.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
-            finish(given, store, image_set, records)
+            finish(given, store, image_set, records, trackers)
     return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
 
 
@@ -229,6 +237,7 @@ def execute_plan(
     image_set: ImageSet,
     claims: Claims,
     run_specs: Callable[..., Generator[Record, None, None]],
+    trackers: Sequence[Tracker] = (),
 ) -> None:
     """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
 
@@ -238,6 +247,7 @@ def execute_plan(
         image_set: The dataset.
         claims: This driver's claims.
         run_specs: An executor's, with all but its jobs, the image set and ``on_event`` given.
+        trackers: Log every record that is stored.
 
     Raises:
         WriteError: the store cannot be written any more.
@@ -257,6 +267,7 @@ def execute_plan(
             with contextlib.closing(run_specs(work, image_set, on_event=work.on_event)) as records:
                 for record in records:
                     work.keep(record)
+                    log_record(store, record.spec, trackers)
     except (KeyboardInterrupt, WriteError):
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise
@@ -286,8 +297,17 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
     store.keep_dataset(arrays)
 
 
-def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record]) -> None:
-    """Write the report and print the ranked table, what failed and where the report is."""
+def log_record(store: Store, spec: Spec, trackers: Sequence[Tracker]) -> None:
+    """Log what is stored of a run; where another driver has taken it over that is nothing yet."""
+    if trackers and (record := store.find(spec)) is not None:
+        for tracker in trackers:
+            tracker.log(record)
+
+
+def finish(
+    given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker] = ()
+) -> None:
+    """Write the report, log what is not logged yet, and print the ranked table, what failed and where the report is."""
     from study.display import run_name
     from study.report.local import write_local_pictures
     from study.report.page import write_report
@@ -302,6 +322,11 @@ def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record
         say(f"{len(failed)} of {len(records)} runs failed; the same command tries them again:")
     for record in failed:
         say(f"  {run_name(record.spec)}: {record.reason}")
+    for tracker in trackers:
+        for record in records:
+            tracker.log(record)
+        tracker.log_report(page.parent)
+        say(f"Logged: {tracker.look}")
     say(f"Report: {page}")
 
 

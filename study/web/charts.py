@@ -176,7 +176,7 @@ def probabilities_chart(classes: Sequence[str], probabilities: Sequence[float]) 
     tip = [{"field": "class"}, {"field": "percent", "format": ".1f"}]
     bars = {"mark": {"type": "bar", "color": BLUE}, "encoding": {"x": x, "y": y, "tooltip": tip}}
     words = {
-        "mark": {"type": "text", "align": "left", "dx": 4},
+        "mark": {"type": "text", "align": "left", "dx": 4, "color": "#77818c"},
         "encoding": {"x": x, "y": y, "text": {"field": "percent", "type": "quantitative", "format": ".0f"}},
     }
     return _chart(values, {"layer": [bars, words], "height": {"step": 22}})
