@@ -177,6 +177,14 @@ def test_marked_pictures_are_saved_beside_nothing_they_could_overwrite(call: Cal
     assert "4 marked pictures in ." in result.stderr
 
 
+def test_a_file_in_place_of_the_folder_for_marked_pictures_is_refused_at_once(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "opened_runtime", None)
+    result = call("--image", crop("a.png"), "--save", "a.png")
+    assert result.exit_code == 2 and "'--save'" in result.stderr and "is a file" in result.stderr
+
+
 def test_many_crops_are_answered_together_and_in_order(call: Callable[..., Any], monkeypatch) -> None:
     asked = []
 
