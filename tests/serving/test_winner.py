@@ -43,6 +43,14 @@ def test_runs_that_kept_no_weights_are_only_used_when_named(store: Store) -> Non
     assert choose_run(store, "cnn5").key == without.key
 
 
+def test_runs_that_were_scored_on_a_split_of_their_own_are_only_used_when_named(store: Store) -> None:
+    trained = keep(store, "cnn2", skill=0.5)
+    made = dataclasses.replace(make_record("cnn5", skill=3.0), weights_file="w", division={"own_test": False})
+    other = store.keep(made)
+    assert choose_run(store).key == trained.key
+    assert choose_run(store, "cnn5").key == other.key
+
+
 def test_imported_predictions_have_no_network_to_use(store: Store) -> None:
     made = make_record("vgg16", skill=4.0)
     imported = {"file_sha256": "0" * 64, "probabilities": True, "splits": ["selection", "test"]}
