@@ -208,6 +208,22 @@ def test_many_crops_are_answered_together_and_in_order(call: Callable[..., Any],
     assert asked == [64, 64, 22]
 
 
+@pytest.mark.parametrize(("save", "asked"), [([], [3]), (["--save", "marked"], [2, 1])])
+def test_pictures_that_are_kept_to_be_marked_do_not_fill_the_memory(
+    save: list[str], asked: list[int], call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    def counted(images: np.ndarray) -> np.ndarray:
+        given.append(len(images))
+        return fake_runtime().call(images)
+
+    monkeypatch.setattr(verb, "opened_runtime", lambda *words: fake_runtime(counted))
+    monkeypatch.setattr("study.serving.prediction.MOST_PIXELS", 2 * 48 * 48)
+    assert call("--image", crop("a.png"), crop("b.png"), crop("c.png"), *save).exit_code == 0
+    assert given == asked
+
+
 def test_a_drawn_face_of_the_study_itself_is_answered_as_in_training(call: Callable[..., Any], monkeypatch) -> None:
     given = []
 
