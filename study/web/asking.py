@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from study.record import Record
 from study.serving.answers import Answer, answer
 from study.serving.artifacts import find_exports
 from study.serving.faces import Detector
-from study.serving.runtime import Runtime
+from study.serving.runtime import PACKAGES, Runtime
 from study.store import Store
 from study.web.overview import Overview
 
@@ -70,7 +71,7 @@ def usable_runs(store: Store, overview: Overview) -> list[tuple[Record, str]]:
     for run in overview.runs:
         record = run.record
         kinds = find_exports(store, record).keys() if not record.imported else ()
-        kind = next((name for name in ("onnx", "litert") if name in kinds), "")
+        kind = next((name for name, package in PACKAGES.items() if name in kinds and find_spec(package)), "")
         if not kind and record.weights_file and store.weights_path(record.spec).is_file():
             kind = "keras"
         if kind:
