@@ -121,6 +121,7 @@ def test_the_commands_on_a_winner_run_as_they_stand(place: Path) -> None:
 @pytest.mark.timeout(1200)
 def test_the_other_commands_run_as_they_stand(place: Path) -> None:
     write_csv(place / "fer2013.csv", csv_rows(per_class=6))
+    write_people(place)
     image_set = load(str(place / "fer2013.csv"))
     real_run(Store(place / "results", "fer2013"), image_set, "cnn3")
     shutil.copytree(ROOT / "experiments", place / "experiments")
