@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.report.audit_page import TITLE
 
-_FOLDED = re.compile(r"<details[^>]*><summary>(.*?)</summary>\n(.*?)\n</details>", re.DOTALL)
+_FOLD, _SUMMARY, _SUMMARY_ENDS, _FOLD_ENDS = "<details", "<summary>", "</summary>", "</details>"
 _FILE_LINK = re.compile(r"\[([^\]]+)\]\((?!https?://|#)[^)]+\)")
 #: The page has a heading of its own above the audit's.
 _HEADING = re.compile(r"^(#+ )", re.MULTILINE)
@@ -65,12 +65,16 @@ def find_audit(reports: Path, dataset: str, fingerprint: str) -> WrittenAudit | 
 def cut(text: str) -> list[Part]:
     """Return a page's stretches in order, without its title."""
     text = text.partition("\n")[2] if text.startswith(TITLE) else text
-    parts, end = [], 0
-    for found in _FOLDED.finditer(text):
-        parts += _open(text[end : found.start()])
-        parts.append(Part(_words(found[2]), found[1].strip()))
-        end = found.end()
-    return parts + _open(text[end:])
+    parts: list[Part] = []
+    while _FOLD in text:  # by hand: a pattern would take ages on a page of folds that never end
+        before, _, rest = text.partition(_FOLD)
+        summary, there, rest = rest.partition(_SUMMARY)[2].partition(_SUMMARY_ENDS)
+        folded, whole, rest = rest.partition(_FOLD_ENDS)
+        if not (there and whole):
+            break
+        parts += [*_open(before), Part(_words(folded), _words(summary))]
+        text = rest
+    return parts + _open(text)
 
 
 def _open(text: str) -> list[Part]:
@@ -78,4 +82,5 @@ def _open(text: str) -> list[Part]:
 
 
 def _words(text: str) -> str:
-    return _HEADING.sub(r"#\1", _FILE_LINK.sub(r"`\1`", text)).strip()
+    without_pictures = text.replace("![", "[")  # of other places: nothing is fetched from there
+    return _HEADING.sub(r"#\1", _FILE_LINK.sub(r"`\1`", without_pictures)).strip()

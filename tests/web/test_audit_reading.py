@@ -1,5 +1,6 @@
 """An audit's page is shown as it was written, folds and all, and only for the dataset it was made of."""
 
+import time
 from pathlib import Path
 
 from study.web.audit_reading import cut, find_audit
@@ -37,7 +38,17 @@ def test_the_title_goes_and_headings_are_one_lower():
 
 def test_links_to_files_are_words():
     assert "`tables/copies.csv`" in cut(PAGE)[0].text
+    assert cut("![](https://example.org/pixel.png)")[0].text == "[](https://example.org/pixel.png)", (
+        "nothing is fetched"
+    )
     assert cut("[paper](https://example.org)")[0].text == "[paper](https://example.org)"
+
+
+def test_folds_that_never_end_are_read_at_once():
+    start = time.process_time()
+    assert len(cut("<details><summary>x" * 100_000)) == 1
+    assert len(cut("<details><summary>x</summary>" * 100_000)) == 1
+    assert time.process_time() - start < 2
 
 
 def test_an_audit_of_other_images_does_not_count(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from study.errors import UsageError
 from study.web.launch import SCRIPT, serve
 from study.web.settings import SERVER, Settings
-from tests.factories import make_store
+from tests.factories import make_card, make_store
 
 testing = pytest.importorskip("streamlit.testing.v1", reason="needs Streamlit (the extra web)")
 
@@ -47,6 +47,27 @@ def test_a_study_that_is_gone_is_one_line(page):
     app.run()
     assert not app.exception
     assert "no study" in app.error[0].value and "Traceback" not in app.error[0].value
+
+
+def test_names_from_elsewhere_are_words_and_never_markup(tmp_path):
+    name = "![](http://127.0.0.1:9/pixel.png)<b>"
+    card = make_card(name, split_source=name, notes=[name])
+    make_store(tmp_path, models=("cnn3",), protocols=("baseline",), card=card, flaws=False)
+    app = testing.AppTest.from_function(_dataset_page, args=(str(tmp_path),), default_timeout=60).run()
+    assert not app.exception
+    shown = [one.value for one in [*app.markdown, *app.caption, *app.info]]
+    assert any("pixel.png" in one for one in shown)
+    assert not any("![](" in one or "<b>" in one for one in shown)
+
+
+def _dataset_page(results):
+    from study.store import Store
+    from study.web.overview import read_overview
+    from study.web.settings import Settings
+    from study.web.views import audit
+
+    store = Store(results, "fake")
+    audit.show(Settings(results=results), store, read_overview(store))
 
 
 def test_damaged_records_are_left_out_and_said(page):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from study.report.wording import escape
 from study.spec import SPLITS
 from study.store import Store
 from study.web.audit_reading import find_audit
@@ -20,7 +21,7 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
     counts = {split: card["counts"][split] for split in SPLITS}
     for column, (split, numbers) in zip(st.columns(len(counts)), counts.items(), strict=True):
         column.metric(f"{split.capitalize()} images", f"{sum(numbers):,}", border=True)
-    st.markdown(f"{card['split_source'].rstrip('.')}. Fingerprint `{card['fingerprint'][:12]}`.")
+    st.markdown(f"{escape(card['split_source'].rstrip('.'))}. Fingerprint `{card['fingerprint'][:12]}`.")
     rows = [
         {"class": name, **{split: numbers[place] for split, numbers in counts.items()}}
         for place, name in enumerate(overview.classes)
@@ -28,7 +29,7 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
     columns = {split: st.column_config.NumberColumn(format="localized") for split in counts}
     st.dataframe(rows, column_config=columns, hide_index=True, alt="Images of each class and split")
     for note in card["notes"]:
-        st.info(note)
+        st.info(escape(note))
     st.header("Audit", divider="gray")
     found = find_audit(Path(settings.reports), card["name"], card["fingerprint"])
     if found is None:

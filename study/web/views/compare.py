@@ -9,7 +9,7 @@ from study.analysis.evidence import Evidence
 from study.analysis.inference import CLASS_MEASURES
 from study.analysis.runs import ScoredRun
 from study.datasets.image_set import ImageSet
-from study.report.wording import p_sentence, percent, points
+from study.report.wording import escape, p_sentence, percent, points
 from study.serving.study_images import study_images
 from study.store import Store
 from study.web.charts import class_differences_chart, matrix_chart
@@ -142,7 +142,7 @@ def _images(settings: Settings, overview: Overview, found: Comparison, first: Sc
         for place, one, (a, b) in zip(places, true, said, strict=True):
             with st.container(width=132):
                 st.image(np.asarray(images.images[rows_of_test[place]]).squeeze(), width=120)
-                st.caption(f"**{one}**  \n1: {a}  \n2: {b}")
+                st.caption(f"**{escape(one)}**  \n1: {escape(a)}  \n2: {escape(b)}")
 
 
 @st.cache_resource(max_entries=2, show_spinner="Looking for the dataset")

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from study.errors import StudyError
+from study.report.wording import escape
 from study.web.settings import Settings
 from study.web.views import audit, compare, leaderboard, run, shared, try_it
 
@@ -40,7 +41,7 @@ def _drawn(show: shared.Show, settings: Settings) -> None:
         store, overview = shared.chosen_study(settings)
         show(settings, store, overview)
     except StudyError as error:
-        st.error(str(error))
+        st.error(escape(error))
 
 
 main()

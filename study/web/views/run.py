@@ -9,7 +9,7 @@ import streamlit as st
 from study.analysis.recipes import is_leaky
 from study.analysis.runs import ScoredRun
 from study.record import Record
-from study.report.wording import duration, large, percent, plain, without_paths
+from study.report.wording import duration, escape, large, percent, plain, without_paths
 from study.store import Store
 from study.web.charts import curves_chart, matrix_chart
 from study.web.comparing import shares
@@ -30,7 +30,7 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
     if unfinished:
         st.subheader("Runs without a result")
         for record in unfinished:
-            st.markdown(f"- **{overview.label(record)}**: {record.status}")
+            st.markdown(f"- **{escape(overview.label(record))}**: {record.status}")
             st.text(without_paths(record.reason))
 
 

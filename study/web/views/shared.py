@@ -8,6 +8,7 @@ import streamlit as st
 
 from study.analysis.runs import ScoredRun
 from study.errors import UsageError
+from study.report.wording import escape
 from study.serving.runtime import DRAWN_NOTICE
 from study.store import Store, studies
 from study.web.overview import Overview, current_overview
@@ -34,8 +35,8 @@ def chosen_study(settings: Settings) -> tuple[Store, Overview]:
     card = overview.card
     images = sum(map(sum, card["counts"].values()))
     st.sidebar.caption(
-        f"{len(overview.runs)} finished runs of {len(overview.standings)} recipes on {card['name']}: {images:,} images "
-        f"of {len(card['classes'])} classes."
+        f"{len(overview.runs)} finished runs of {len(overview.standings)} recipes on {escape(card['name'])}: "
+        f"{images:,} images of {len(card['classes'])} classes."
     )
     if card["drawn"]:
         st.sidebar.warning(DRAWN_NOTICE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from study.registry import load_plugin
+from study.report.wording import escape
 from study.serving.faces import Detector, open_detector
 from study.serving.runtime import Runtime, open_runtime
 from study.store import Store
@@ -49,7 +50,7 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
         try:
             asked = ask(given.getvalue(), runtime, _detector(settings.detector))
         except ValueError as error:
-            st.error(f"This cannot be read as a picture: {error}.")
+            st.error(f"This cannot be read as a picture: {escape(error)}.")
             return
     _answers(asked, runtime)
 
@@ -63,7 +64,7 @@ def _answers(asked: Asked, runtime: Runtime) -> None:
         if not asked.answers:
             st.info("No face was found. Frontal faces that are not too small are found best.")
         for number, one in enumerate(asked.answers, 1):
-            label = runtime.classes[one.label]
+            label = escape(runtime.classes[one.label])
             st.subheader(label if asked.whole else f"Face {number}: {label}", anchor=False)
             st.vega_lite_chart(
                 spec=probabilities_chart(runtime.classes, one.probabilities.tolist()),
