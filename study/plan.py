@@ -63,18 +63,25 @@ class Plan:
         """The runs to execute: missing ones, and failed ones once more."""
         return tuple(run for run in self.runs if run.state != "done" and not run.comes_with)
 
-    def seconds_left(self, jobs: int) -> float:
-        """Return about how long the open runs take; ``jobs`` of them share the same cores."""
-        return sum(run.estimate_s for run in self.open) * (1.0 if jobs <= 1 else 1.0 / _gain(jobs))
+    def seconds_left(self, jobs: int, apart: bool = False) -> float:
+        """Return about how long the open runs take; ``jobs`` of them share the same cores, or have theirs ``apart``."""
+        gain = max(jobs, 1) if apart else 1.0 if jobs <= 1 else _gain(jobs)
+        return sum(run.estimate_s for run in self.open) / gain
 
-    def lines(self, jobs: int) -> list[str]:
-        """Return the plan as text: one summary line, a table with one row a recipe, and what is said about weights."""
+    def lines(self, jobs: int, apart: bool = False) -> list[str]:
+        """Return the plan as text: one summary line, a table with one row a recipe, and what is said about weights.
+
+        Args:
+            jobs: Runs at the same time; 0 where that is not known yet, and the time said is that of one by one.
+            apart: Whether each has cores of its own.
+        """
         counts = Counter(run.state for run in self.runs)
         total = f"{len(self.runs)} runs: {counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
         changed = sum(run.changed for run in self.runs)
         if changed:
             total += f"; {changed} done by other code (marked: code changed since)"
-        rest = f"; about {duration(self.seconds_left(jobs))} to go" if self.open else "; nothing to do"
+        rest = f"; about {duration(self.seconds_left(jobs, apart))} to go" if self.open else "; nothing to do"
+        rest += " if one at a time" if self.open and not jobs else ""
         return [f"Plan: {total}{rest}", "", *self._table(), *self._weights()]
 
     def _table(self) -> list[str]:
