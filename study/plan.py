@@ -127,15 +127,19 @@ def make_plan(
         recorded: Recorded speeds by model name, with ``custom`` and ``transfer`` for the others.
         measured: Speeds by model name that were measured here at the side of the specs.
     """
-    records = [store.find(one.spec) for one in planned]
+    records = store.find_all([one.spec for one in planned])
     seen = _seen_speeds([record for record in records if record], recorded)
     runs: list[PlannedRun] = []
     trained: set[str] = set()
+    estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
     for one, record in zip(planned, records, strict=True):
         speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model["name"])
         speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
         changed = record is not None and record.status == "done" and record.provenance.get("code") != code_hash()
-        run = PlannedRun(one, record, estimate_s(one.spec, image_set, speed), changed)
+        alike = id(one.spec.protocol), one.spec.model["name"], speed
+        if alike not in estimates:
+            estimates[alike] = estimate_s(one.spec, image_set, speed)
+        run = PlannedRun(one, record, estimates[alike], changed)
         same_training = companion(one.spec.protocol)
         if run.state != "done" and same_training:
             if replace(one.spec, protocol=same_training).key in trained:

@@ -98,13 +98,17 @@ def main(
         plugins=plugin or (),
         dry_run=dry_run,
     )
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    ended_by = [signal.SIGINT]
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        ended_by.append(signal.SIGTERM)  # a library may have made a plain KeyboardInterrupt of it on its way here
+        raise Terminated
+
+    previous = signal.signal(signal.SIGTERM, terminate)
     try:
         code = run(given)
-    except Terminated:
-        code = 128 + signal.SIGTERM
     except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
+        code = 128 + ended_by[-1]
     finally:
         signal.signal(signal.SIGTERM, previous)
     raise typer.Exit(code)
@@ -350,10 +354,6 @@ def say(line: str) -> None:
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, handled like Ctrl-C."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
 
 
 if __name__ == "__main__":

@@ -184,13 +184,14 @@ class _Flight:
             for node in nodes
         }
         self._ray.wait(list(asked), num_returns=len(asked), timeout=LOOK_LIMIT_S)
+        errors = self._ray.exceptions
         facts: list[NodeFacts] = []
         for ref, node in asked.items():
             try:
                 facts.append(self._ray.get(ref, timeout=1.0))
-            except (self._ray.exceptions.NodeDiedError, self._ray.exceptions.GetTimeoutError):
+            except (errors.NodeDiedError, errors.TaskUnschedulableError, errors.GetTimeoutError):
                 continue  # it is gone, or slow: its runs look for themselves
-            except self._ray.exceptions.RayError as error:
+            except errors.RayError as error:
                 reason = (str(error).strip().splitlines() or [""])[-1]
                 raise UsageError(
                     f"node {node['NodeManagerHostname']} of the Ray cluster cannot run a study ({reason}): install the "
