@@ -137,7 +137,10 @@ def _nobody(address: str, reason: str) -> StudyError:
 
 
 def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of our own reports nothing to anybody
+    # A cluster of our own reports nothing to anybody, and nobody collects figures: without Ray's dashboard they are lines
+    # about an agent that is not there.
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_enable_metrics_collection"):
+        os.environ.setdefault(name, "0")
     try:
         import ray
     except ImportError as error:

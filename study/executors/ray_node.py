@@ -253,4 +253,4 @@ def _is_shared(mark: tuple[Path, str]) -> bool:
 
 def _read(path: Path | None) -> Any:
     """Return a file's bytes as an array, which travels without being copied, or None where there is none."""
-    return np.fromfile(path, np.uint8) if path and path.is_file() else None
+    return np.frombuffer(path.read_bytes(), np.uint8) if path and path.is_file() else None

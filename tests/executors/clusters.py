@@ -46,7 +46,8 @@ def add_node(cluster: Any, **more: Any) -> Any:
 @contextlib.contextmanager
 def cluster_of(nodes: int, **head: Any) -> Iterator[Any]:
     """Start a cluster of nodes with one CPU each on this machine, and stop it."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_enable_metrics_collection"):
+        os.environ.setdefault(name, "0")
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(shutdown_at_exit=True)

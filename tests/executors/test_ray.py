@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -251,3 +252,53 @@ def test_small_runs_share_a_gpu_by_fractions(faces: ImageSet, address: str) -> N
     assert len({facts["pid"] for facts in found}) == 3, "a process for each gives all memory on the GPU back"
     first, second, third = sorted(found, key=lambda facts: facts["from"])
     assert third["from"] > min(first["to"], second["to"]), "never more than two on the GPU"
+
+
+#: A driver without an address, and somebody else who knocks at its cluster's door.
+ALONE = '''
+import os, subprocess, sys
+from study.datasets.load import load
+from study.executors.ray import run_on_ray
+from study.executors.ray_cluster import Cluster
+from tests.executors.test_executors import Events, jobs
+from tests.fake_execute import execute_in_worker
+
+STRANGER = """
+import sys
+import ray
+try:
+    ray.init(sys.argv[1], logging_level=50, _node_ip_address="127.0.0.2")
+    print("let in")
+except Exception as error:
+    print("refused:", type(error).__name__)
+"""
+
+if __name__ == "__main__":
+    faces = load("synthetic:images=200")
+    options = {"workers": 0, "plugins": (), "on_event": Events(), "cluster": Cluster(log=print)}
+    for record in run_on_ray(execute_in_worker, jobs(faces, 10, 11), faces, **options):
+        print(record.spec.seed, record.status, flush=True)
+        if record.spec.seed == 11:
+            import ray
+            place = ray.get_runtime_context().gcs_address
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+            subprocess.run([sys.executable, "-c", STRANGER, place], env=environment, check=False)
+            subprocess.run(
+                [sys.executable, "-c", STRANGER, place],
+                env=environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}, check=False,
+            )
+'''
+
+
+@needs_ray
+@pytest.mark.slow
+def test_without_an_address_there_is_a_cluster_for_the_driver_that_nobody_else_gets_into(tmp_path: Path) -> None:
+    (tmp_path / "alone.py").write_text(ALONE)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment |= {"PYTHONPATH": os.getcwd(), "HOME": str(tmp_path)}
+    call = [sys.executable, tmp_path / "alone.py"]
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Ray: 1 node" in done.stdout and "11 done" in done.stdout
+    assert done.stdout.count("refused: ") == 2 and "let in" not in done.stdout, done.stdout
+    assert list((tmp_path / ".ray").glob("*")) == [], "the token is not written down"
