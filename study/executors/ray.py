@@ -374,7 +374,9 @@ class _Flight:
         have = [sum(node["Resources"].get(name, 0.0) for node in nodes) for name in ("CPU", "GPU")]
         missing = sum(bool(one.missing) for one in facts)
         data = "seen by all" if not missing else f"sent once to each of {missing} that do not see them"
-        shared = "shared" if all(one.shared for one in facts) else "not shared: a run whose node is lost starts over"
+        shared = "not shared: a run whose node is lost starts over"
+        if all(one.shared for one in facts):
+            shared = "shared" if self._marks else "not looked at yet"
         self._cluster.log(
             f"Ray: {len(nodes)} node{'s' if len(nodes) != 1 else ''} with {have[0]:g} CPU and {have[1]:g} GPU, "
             f"room for {self._cluster.fit(nodes)} at a time; images {data}; results folder {shared}"

@@ -137,8 +137,8 @@ def _nobody(address: str, reason: str) -> StudyError:
 
 
 def _import_ray() -> Any:
-    # A cluster of our own reports nothing to anybody, and nobody collects figures: without Ray's dashboard they are lines
-    # about an agent that is not there.
+    # A cluster of our own reports nothing to anybody. Without Ray's dashboard nobody collects figures either, and Ray
+    # would only print that nobody does.
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_enable_metrics_collection"):
         os.environ.setdefault(name, "0")
     try:
