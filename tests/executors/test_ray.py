@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from study.executors import Abandoned, Job
 from study.executors import ray as on_ray
 from study.executors.ray import run_on_ray
 from study.executors.ray_cluster import Cluster, connected
-from study.executors.ray_node import misfit
+from study.executors.ray_node import NodeFacts, Terms, misfit
 from study.record import Record
 from study.spec import Spec
 from tests.executors.clusters import add_node, cluster_of
@@ -240,6 +241,54 @@ def test_files_that_nodes_do_not_see_are_sent_whatever_lies_at_their_names(
     assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["goods"], (
         "and the weights' folders are gone"
     )
+
+
+def find_nothing_missing(terms: Terms, marks: Any) -> NodeFacts:
+    """Stand in for the look at a node, as if the nodes that lack files had not been there yet."""
+    return NodeFacts("node", "", (), True)
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_node_that_joins_later_is_sent_what_it_lacks_when_it_has_a_run(
+    faces: ImageSet, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_ray, "look", find_nothing_missing)
+    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
+    np.save(tmp_path / "images.npy", faces.images)
+    mapped = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
+    (tmp_path / "images.npy").unlink()
+    options: dict[str, Any] = {"workers": 0, "plugins": (), "on_event": Events(), "cluster": Cluster(address)}
+    found = [*run_on_ray(tell_files, jobs(faces, 10, 11, 12, 13), mapped, **options)]
+    assert sorted(record.spec.seed for record in found) == [10, 11, 12, 13]
+    assert {record.cost["images"] for record in found} == {int(faces.images.sum())}
+
+
+def end_the_task(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
+    """Behave as if the node were lost in every run of seed 10: the process that watches over the run ends too."""
+    if job.spec.seed == 10:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    return done_record(job.spec, image_set)
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_run_that_loses_its_node_again_and_again_is_given_up(
+    faces: ImageSet, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_ray, "MOST_STARTS", 2)
+    events, texts = Events(), []
+
+    def on_event(spec: Spec, event: Mapping[str, Any]) -> None:
+        events(spec, event)
+        texts.append(event.get("text"))
+
+    options: dict[str, Any] = {"workers": 0, "plugins": (), "on_event": on_event, "cluster": Cluster(address)}
+    found = {one.spec.seed: one for one in run_on_ray(end_the_task, jobs(faces, 10, 11), faces, **options)}
+    assert {seed: record.status for seed, record in found.items()} == {10: "failed", 11: "done"}
+    assert found[10].reason == "its node was lost 2 times while it ran"
+    assert events.count((10, "start")) == 3 and texts.count("its node was lost, it goes on elsewhere") == 2
 
 
 @needs_ray
