@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import secrets
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
-
-import numpy as np
 
 from study.datasets.image_set import ImageSet
 from study.errors import StudyError, UsageError, WriteError
 from study.executors import POLL_S, Abandoned, Job, OnEvent, process
-from study.executors.goods import Goods, bytes_of, goods_of
-from study.executors.image_transfer import pack
 from study.executors.outcome import failed_record
 from study.executors.process import GRACE_S, OUTPUT_TAIL, Execute
 from study.executors.ray_cluster import Cluster, connected
-from study.executors.ray_node import Mailbox, NodeFacts, Terms, installed, look, run_task
-from study.files import make_folder, temporary_path, write_atomically, write_error
+from study.executors.ray_node import Mailbox, run_task
+from study.executors.ray_supplies import Supplied, Supplies
+from study.executors.ray_survey import alive, survey
+from study.files import write_atomically
 from study.record import Record
 
 #: How long to wait for records before events are looked at.
@@ -34,8 +28,6 @@ LOOK_S = 5.0
 AHEAD = 0.25
 #: Starts of one run after which it is its own fault that its nodes are lost.
 MOST_STARTS = 10
-#: How long the first look at the nodes may take.
-LOOK_LIMIT_S = 300.0
 
 
 def run_specs(
@@ -84,7 +76,7 @@ def run_on_ray(
     with connected(cluster) as ray:
         flight = _Flight(ray, execute, iter(jobs), image_set, workers, plugins, on_event, limit_s, cluster)
         try:
-            flight.look_at_nodes()
+            flight.begin()
             while flight.goes_on():
                 yield from flight.records()
         except ray.exceptions.RayError as error:
@@ -92,21 +84,6 @@ def run_on_ray(
             raise StudyError(f"the Ray cluster failed ({type(error).__name__}: {reason}).") from error
         finally:
             flight.end()
-
-
-@dataclass
-class _Going:
-    """A run that was given to Ray.
-
-    Attributes:
-        job: The run.
-        goods: What it needs besides what all runs need.
-        marks: The marks of its folders.
-    """
-
-    job: Job
-    goods: tuple[Goods, ...]
-    marks: Mapping[Path, tuple[Path, str]]
 
 
 class _Flight:
@@ -137,17 +114,13 @@ class _Flight:
         cluster: Cluster,
     ) -> None:
         self._ray, self._jobs, self._image_set, self._workers = ray, jobs, image_set, workers
-        self._on_event, self._cluster, self._execute = on_event, cluster, execute
-        self._going: dict[Any, _Going] = {}
+        self._on_event, self._cluster = on_event, cluster
+        self._going: dict[Any, Supplied] = {}
         self._refs: dict[str, Any] = {}
         self._starts: Counter[str] = Counter()
-        self._sent: dict[str, Any] = {}
-        self._known: dict[Path, Goods] = {}
-        self._marks: dict[Path, tuple[Path, str]] = {}
         self._no_more = False
         self._asked, self._looked, self._window = 0.0, 0.0, 0
-        self._terms = self._make_terms(plugins, limit_s)
-        self._terms_ref = ray.put(self._terms)
+        self._supplies = supplies = Supplies(ray, image_set, plugins, limit_s, cluster)
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
@@ -157,52 +130,17 @@ class _Flight:
             num_cpus=cluster.cpus_per_run, num_gpus=cluster.gpus_per_run, max_retries=-1, name="study"
         )
         self._submit = lambda going: task.remote(
-            execute, going.job, going.goods, going.marks, self._terms_ref, dict(self._sent), self._mailbox
+            execute, going.job, going.goods, going.marks, supplies.reference, dict(supplies.sent), self._mailbox
         )
 
-    def look_at_nodes(self) -> None:
-        """Look at every node before the first run: what is installed, and which folders it shares with the driver.
+    def begin(self) -> None:
+        """Look at the nodes and give Ray the first run.
 
         Raises:
             UsageError: a node differs from the driver in what is installed, or none holds a run.
         """
-        nodes = self._alive()
-        if not self._cluster.fit(nodes) and not self._workers:
-            wanted = " and ".join(f"{amount:g} {name}" for name, amount in self._cluster.resources.items())
-            raise UsageError(
-                f"no node of the Ray cluster has the {wanted} that a run takes: lower --cpus-per-run or "
-                "--gpus-per-run, or say with --jobs how many runs an autoscaler should make room for."
-            )
         first = self._next_job()
-        affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        task = self._ray.remote(look)
-        marks = first.marks if first else {}
-        asked = {
-            task.options(num_cpus=0, scheduling_strategy=affinity(node["NodeID"], soft=False)).remote(
-                self._terms_ref, marks
-            ): node
-            for node in nodes
-        }
-        self._ray.wait(list(asked), num_returns=len(asked), timeout=LOOK_LIMIT_S)
-        errors = self._ray.exceptions
-        facts: list[NodeFacts] = []
-        for ref, node in asked.items():
-            try:
-                facts.append(self._ray.get(ref, timeout=1.0))
-            except (errors.NodeDiedError, errors.TaskUnschedulableError, errors.GetTimeoutError):
-                continue  # it is gone, or slow: its runs look for themselves
-            except errors.RayError as error:
-                reason = (str(error).strip().splitlines() or [""])[-1]
-                raise UsageError(
-                    f"node {node['NodeManagerHostname']} of the Ray cluster cannot run a study ({reason}): install the "
-                    "same package there as here."
-                ) from error
-        wrong = sorted({f"{one.name} has {one.misfit}" for one in facts if one.misfit})
-        if wrong:
-            raise UsageError(f"what is installed must be the same on all nodes: {'; '.join(wrong)}.")
-        for one in {goods for fact in facts for goods in fact.missing}:
-            self._send(one)
-        self._tell(nodes, facts)
+        survey(self._ray, self._cluster, self._supplies, first.marks if first else {}, bool(self._workers))
         if first:
             self._give(first)
 
@@ -236,16 +174,14 @@ class _Flight:
             if refs:
                 self._ray.wait(refs, num_returns=len(refs), timeout=GRACE_S, fetch_local=False)
             self._ray.kill(self._mailbox)
-        for path, _ in self._marks.values():
-            with contextlib.suppress(OSError):
-                path.unlink()
+        self._supplies.clear()
 
     def _fill(self, ending: int = 0) -> None:
         """Give Ray runs until as many are in flight as may be, besides those that are just ending."""
         now = time.monotonic()
         if now - self._looked >= LOOK_S:
             self._looked = now
-            held = self._cluster.fit(self._alive())
+            held = self._cluster.fit(alive(self._ray))
             self._window = self._workers or max(1, held + max(1, int(held * AHEAD)))
         while not self._no_more and now >= self._asked and len(self._going) - ending < self._window:
             going = self._next_job()
@@ -253,7 +189,7 @@ class _Flight:
                 return
             self._give(going)
 
-    def _next_job(self) -> _Going | None:
+    def _next_job(self) -> Supplied | None:
         try:
             job = next(self._jobs)
         except StopIteration:
@@ -262,10 +198,9 @@ class _Flight:
         if job is None:
             self._asked = time.monotonic() + POLL_S
             return None
-        goods = (self._goods(job.start_weights),) if job.start_weights else ()
-        return _Going(job, goods, self._marks_of(job))
+        return self._supplies.supply(job)
 
-    def _give(self, going: _Going) -> None:
+    def _give(self, going: Supplied) -> None:
         ref = self._submit(going)
         self._going[ref] = going
         self._refs[going.job.spec.key] = ref
@@ -300,7 +235,7 @@ class _Flight:
         self._starts.pop(key, None)
         self._ray.cancel(ref, force=True)
 
-    def _outcome(self, ref: Any, going: _Going) -> Iterator[Record]:
+    def _outcome(self, ref: Any, going: Supplied) -> Iterator[Record]:
         job = going.job
         try:
             kind, content, weights = self._ray.get(ref)
@@ -312,7 +247,7 @@ class _Flight:
             failed = failed_record(job.spec, self._image_set, text.splitlines()[-1], text[-OUTPUT_TAIL:])
             kind, content, weights = "record", failed, None
         if kind == "missing":
-            self._send(content)
+            self._supplies.send(content)
             self._give(going)
             return
         if kind == "unwritable":
@@ -324,66 +259,3 @@ class _Flight:
         self._refs.pop(job.spec.key, None)
         self._starts.pop(job.spec.key, None)
         yield content
-
-    def _make_terms(self, plugins: Sequence[str], limit_s: float | None) -> Terms:
-        packed, place = pack(self._image_set)
-        images = None
-        if place is not None:
-            data = bytes_of(self._image_set.images)
-            images = Goods(Path(place.file), place.offset, len(data), hashlib.sha256(data.data).hexdigest())
-        files = tuple(self._goods(Path(file).resolve()) for file in plugins)
-        gpus = self._cluster.gpus_per_run > 0
-        return Terms(
-            secrets.token_hex(8), packed, place, images, files, self._cluster.threads, limit_s, not gpus, installed()
-        )
-
-    def _goods(self, path: Path) -> Goods:
-        if path not in self._known:
-            self._known[path] = goods_of(path)
-        return self._known[path]
-
-    def _send(self, goods: Goods) -> None:
-        """Put goods into Ray's object store, from which each node that lacks them fetches them once."""
-        if goods.sha256 in self._sent:
-            return
-        images = goods == self._terms.images
-        data = bytes_of(self._image_set.images) if images else np.frombuffer(goods.path.read_bytes(), np.uint8)
-        self._sent[goods.sha256] = self._ray.put(np.asarray(data))
-
-    def _marks_of(self, job: Job) -> dict[Path, tuple[Path, str]]:
-        """Return the mark of the folder that a job's files go below, written where it is not there yet."""
-        places = [place.parent for place in (job.checkpoints, job.keep_weights) if place]
-        if not places:
-            return {}
-        folder = _common(places)
-        if folder not in self._marks:
-            mark = temporary_path(folder / "shared")  # named so that it is cleared away after a driver that is killed
-            try:
-                make_folder(folder)
-                mark.write_text(self._terms.token)
-            except OSError as error:
-                raise write_error(mark, error) from error
-            self._marks[folder] = mark, self._terms.token
-        return {folder: self._marks[folder]}
-
-    def _alive(self) -> list[dict[str, Any]]:
-        return [node for node in self._ray.nodes() if node["Alive"]]
-
-    def _tell(self, nodes: Sequence[dict[str, Any]], facts: Sequence[NodeFacts]) -> None:
-        """Say what was found."""
-        have = [sum(node["Resources"].get(name, 0.0) for node in nodes) for name in ("CPU", "GPU")]
-        missing = sum(bool(one.missing) for one in facts)
-        data = "seen by all" if not missing else f"sent once to each of {missing} that do not see them"
-        shared = "not shared: a run whose node is lost starts over"
-        if all(one.shared for one in facts):
-            shared = "shared" if self._marks else "not looked at yet"
-        self._cluster.log(
-            f"Ray: {len(nodes)} node{'s' if len(nodes) != 1 else ''} with {have[0]:g} CPU and {have[1]:g} GPU, "
-            f"room for {self._cluster.fit(nodes)} at a time; images {data}; results folder {shared}"
-        )
-
-
-def _common(places: Sequence[Path]) -> Path:
-    """Return the deepest folder above all of the places, or the place itself where there is one."""
-    above = [[*reversed(place.absolute().parents), place.absolute()] for place in places]
-    return [level[0] for level in zip(*above, strict=False) if len(set(level)) == 1][-1]

@@ -30,6 +30,7 @@ FORWARDED = (
     "NVIDIA_TF32_OVERRIDE",
     "PYTHONPATH",
 )
+PATHS = {"KERAS_HOME", "STUDY_CACHE", "PYTHONPATH"}
 #: Several runs share a GPU when each takes only the memory that it needs.
 FIXED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_CPP_MIN_LOG_LEVEL": "2"}
 #: How long an address may take to answer.
@@ -73,7 +74,10 @@ class Cluster:
         """Return the environment of runs: what is fixed, and what of the driver's is passed on."""
         # Ray says which GPUs a run that has some may use.
         none = {} if self.gpus_per_run else {"CUDA_VISIBLE_DEVICES": ""}
-        return FIXED | none | {name: driver[name] for name in FORWARDED if name in driver}
+        own = {name: driver[name] for name in FORWARDED if name in driver}
+        for name in PATHS & own.keys():  # a node works in another folder
+            own[name] = os.pathsep.join(os.path.abspath(path) for path in own[name].split(os.pathsep) if path)
+        return FIXED | none | own
 
     def fit(self, nodes: Sequence[Mapping[str, Any]]) -> int:
         """Return how many runs the nodes hold at the same time, from what Ray says of each."""

@@ -24,6 +24,7 @@ from study.executors import ray as on_ray
 from study.executors.ray import run_on_ray
 from study.executors.ray_cluster import Cluster, connected
 from study.executors.ray_node import NodeFacts, Terms, misfit
+from study.executors.ray_supplies import Supplies
 from study.record import Record
 from study.spec import Spec
 from tests.executors.clusters import add_node, cluster_of
@@ -99,9 +100,10 @@ def test_the_room_of_a_cluster_is_that_of_its_nodes(cpus: float, gpus: float, ro
 
 
 def test_the_environment_of_runs_is_said() -> None:
-    given = {"KERAS_BACKEND": "jax", "HOME": "/home/somebody", "PYTHONPATH": "/here"}
+    given = {"KERAS_BACKEND": "jax", "HOME": "/home/somebody", "PYTHONPATH": "/here", "STUDY_CACHE": "cache"}
     plain, sharing = Cluster().environment(given), Cluster(gpus_per_run=0.5).environment(given)
     assert plain["KERAS_BACKEND"] == "jax" and plain["PYTHONPATH"] == "/here" and "HOME" not in plain
+    assert plain["STUDY_CACHE"] == str(Path("cache").absolute()), "a node works in another folder"
     assert plain["CUDA_VISIBLE_DEVICES"] == "" and "CUDA_VISIBLE_DEVICES" not in sharing
     assert sharing["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
@@ -181,7 +183,7 @@ def test_a_full_disk_stops_everything_and_nothing_stays_in_the_cluster(
 def test_a_node_with_other_versions_is_named_before_anything_runs(
     faces: ImageSet, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(on_ray, "installed", lambda: {"python": "2.7"})
+    monkeypatch.setattr("study.executors.ray_supplies.installed", lambda: {"python": "2.7"})
     with pytest.raises(UsageError, match=r"the same on all nodes: .* has python 3\.\d+ instead of 2\.7"):
         on_cluster(faces, jobs(faces, 10), address)
 
@@ -222,9 +224,9 @@ def test_files_that_nodes_do_not_see_are_sent_whatever_lies_at_their_names(
     (tmp_path / "start.h5").write_bytes(b"start")
     (tmp_path / "plugin.py").write_text("1\n")
     # For the nodes the results folder is another one than the driver's, and the start weights are other ones.
-    real = on_ray._Flight._marks_of
-    other = lambda flight, job: {folder: (path, "other") for folder, (path, _) in real(flight, job).items()}  # noqa: E731
-    monkeypatch.setattr(on_ray._Flight, "_marks_of", other)
+    real = Supplies.mark
+    other = lambda self, places: {folder: (path, "other") for folder, (path, _) in real(self, places).items()}  # noqa: E731
+    monkeypatch.setattr(Supplies, "mark", other)
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     places = {"keep_weights": tmp_path / "results" / "w.weights.h5", "checkpoints": tmp_path / "results" / "c"}
     todo = [replace(job, start_weights=tmp_path / "start.h5", **places) for job in jobs(faces, 10, 11)]
@@ -253,7 +255,7 @@ def find_nothing_missing(terms: Terms, marks: Any) -> NodeFacts:
 def test_a_node_that_joins_later_is_sent_what_it_lacks_when_it_has_a_run(
     faces: ImageSet, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(on_ray, "look", find_nothing_missing)
+    monkeypatch.setattr("study.executors.ray_survey.look", find_nothing_missing)
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     np.save(tmp_path / "images.npy", faces.images)
     mapped = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r"))

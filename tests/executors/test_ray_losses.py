@@ -70,10 +70,10 @@ class Study:
         """Start `study run` in a process group of its own."""
         call = [sys.executable, "-m", "study.run", "--data", "synthetic:images=200", "--budget", "demo", "--seeds", "6"]
         call += ["--models", "cnn2,cnn3", "--protocols", "baseline", "--plugin", str(self.folder / "steps.py"), *words]
-        call += ["--results", str(self.folder / "results"), "--reports", str(self.folder / "reports")]
+        call += ["--results", "results", "--reports", "reports"]
         with (self.folder / "output").open("ab") as output:
             return subprocess.Popen(
-                call, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=output, stderr=output,
+                call, cwd=self.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=output, stderr=output,
                 start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )  # fmt: skip
 
