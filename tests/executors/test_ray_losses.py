@@ -151,5 +151,23 @@ def test_an_interrupted_driver_leaves_the_cluster_clean(number: signal.Signals, 
     assert [path.name for path in study.folder.rglob(".study-*")] == []
 
 
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_cluster_of_the_drivers_own_ends_with_it(tmp_path: Path) -> None:
+    study = Study(tmp_path / "study", pace=20.0)
+    with study.start("--executor", "ray") as driver:
+        wait_for(lambda: "Ray: 1 node" in study.output(), driver, study)
+        time.sleep(3)
+        os.killpg(driver.pid, signal.SIGINT)
+        assert driver.wait(60) == 130, study.output()
+    assert "the same command goes on" in study.output() and "Traceback" not in study.output()
+    deadline = time.monotonic() + 20
+    with pytest.raises(ProcessLookupError):  # all that was started is of the driver's process group
+        while time.monotonic() < deadline:
+            os.killpg(driver.pid, 0)
+            time.sleep(0.1)
+
+
 def _keys(study: Study) -> list[str]:
     return [record.key for record in study.store.records()]
