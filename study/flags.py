@@ -33,10 +33,24 @@ StudyFlag = Annotated[str | None, Option(metavar="NAME", help="Name of the study
 ResultsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
 ReportsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
 ExecutorFlag = Annotated[
-    str | None, Option(metavar="NAME", help="process (default: a crash costs one run) or inprocess.")
+    str | None,
+    Option(metavar="NAME", help="process (default: a crash costs one run), inprocess, ray (a cluster)."),
+]
+AddressFlag = Annotated[
+    str | None,
+    Option(metavar="HOST:PORT", help="Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone."),
+]
+CpusPerRunFlag = Annotated[
+    float | None, Option(min=0.01, metavar="N", help="Processors, and threads, of a run on Ray. Default: 1.")
+]
+GpusPerRunFlag = Annotated[
+    float | None, Option(min=0.0, metavar="N", help="GPUs of a run on Ray; by fractions several share one. Default: 0.")
 ]
 JobsFlag = Annotated[
-    int | None, Option(min=1, metavar="N", help="Runs at the same time; they share the cores. Default: the budget's.")
+    int | None,
+    Option(
+        min=1, metavar="N", help="Runs at a time; they share the cores. Default: the budget's; on Ray all that fit."
+    ),
 ]
 RunLimitFlag = Annotated[
     float | None,
@@ -78,7 +92,10 @@ class Flags:
         results: Folder of records.
         reports: Folder of reports.
         executor: Name of the executor.
-        jobs: Runs at the same time; None for the budget's.
+        address: Ray's cluster; None for ``RAY_ADDRESS`` or one of this machine alone.
+        cpus_per_run: Processors of a run on Ray; None for one.
+        gpus_per_run: GPUs of a run on Ray; None for none.
+        jobs: Runs at the same time; None for the budget's, or for what Ray's nodes hold.
         run_limit: Minutes that a run may take; None for the budget's.
         weights: Start of transfer networks.
         side: Input side in pixels.
@@ -101,6 +118,9 @@ class Flags:
     results: Path = Path("results")
     reports: Path = Path("reports")
     executor: str | None = None
+    address: str | None = None
+    cpus_per_run: float | None = None
+    gpus_per_run: float | None = None
     jobs: int | None = None
     run_limit: float | None = None
     weights: str = "auto"

@@ -276,31 +276,30 @@ def resolve_specs(
     pairs = list(pairs)
     train_images = len(image_set.indices("train"))
     weights = {entry.name: resolve_weights(entry, choices.weights) for entry, _ in pairs}
-    planned = []
-    for seed in choices.seeds:
-        for entry, protocol in pairs:
-            start = weights[entry.name]
-            phases = resolve(
-                protocol,
-                family=entry.family,
-                weights_source=start.source,
-                train_images=train_images,
-                updates=choices.budget.updates,
-                epochs=choices.epochs,
-            )
-            spec = Spec(
-                dataset={"name": image_set.name, "fingerprint": image_set.fingerprint},
-                model={"name": entry.name, "version": entry.version, "family": entry.family},
-                protocol=phases,
-                budget=choices.budget.name,
-                side_px=_side(entry, choices),
-                weights={"source": start.source, "sha256": start.sha256},
-                precision=choices.precision,
-                backend=choices.backend,
-                seed=seed,
-            )
-            planned.append(PlannedSpec(spec, start))
-    return planned
+    by_pair = []
+    for entry, protocol in pairs:
+        start = weights[entry.name]
+        phases = resolve(
+            protocol,
+            family=entry.family,
+            weights_source=start.source,
+            train_images=train_images,
+            updates=choices.budget.updates,
+            epochs=choices.epochs,
+        )
+        spec = Spec(
+            dataset={"name": image_set.name, "fingerprint": image_set.fingerprint},
+            model={"name": entry.name, "version": entry.version, "family": entry.family},
+            protocol=phases,
+            budget=choices.budget.name,
+            side_px=_side(entry, choices),
+            weights={"source": start.source, "sha256": start.sha256},
+            precision=choices.precision,
+            backend=choices.backend,
+            seed=choices.seeds[0],
+        )
+        by_pair.append([PlannedSpec(one, start) for one in spec.with_seeds(choices.seeds)])
+    return [one for seed in zip(*by_pair, strict=True) for one in seed]
 
 
 def _names(path: Path, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:

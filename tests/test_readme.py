@@ -19,7 +19,15 @@ from study.verbs import VERBS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "experiments/README.md", "results/README.md", "reports/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "experiments/README.md",
+    "experiments/ray.md",
+    "results/README.md",
+    "reports/README.md",
+    "reports/bench/README.md",
+)
 
 
 def blocks(language: str, text: str = README) -> list[str]:
