@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from study.errors import WeightsError
 from study.models.entry import ModelEntry, PublishedWeights
+from study.models.origin import origin_words, read_origin
 
 #: Where Keras fetches the weights of keras.applications from; asked only whether it answers.
 KERAS_WEIGHTS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -25,12 +28,14 @@ class WeightsChoice:
         sha256: Identity of the file: sha256 for files, ``md5:...`` as published for Keras' own; empty for ``none``.
         path: The file, where it is known to be there.
         note: What the plan says: cached, to be downloaded, or why random.
+        origin: What a file of `study pretrain` says of its making, else empty.
     """
 
     source: str
     sha256: str = ""
     path: Path | None = None
     note: str = ""
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
@@ -42,7 +47,8 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
             Custom networks have no published weights and start at random for the first three.
 
     Raises:
-        WeightsError: the file is missing, or a cached file has another hash than Keras published.
+        WeightsError: the file is missing, damaged or another model's, or a cached file has another hash than Keras
+            published.
     """
     published = entry.published.get("imagenet")
     if choice == "none" or (choice in ("auto", "imagenet") and published is None):
@@ -51,7 +57,9 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
         path = Path(choice)
         if not path.is_file():
             raise WeightsError(f"--weights takes none, imagenet, auto or an existing file, got {choice!r}.")
-        return WeightsChoice("file", _hash_file(path, "sha256"), path, f"from {path.name}")
+        origin = file_origin(path, entry)
+        note = f"from {path.name}" + (f", {origin_words(origin)}" if origin else "")
+        return WeightsChoice("file", _hash_file(path, "sha256"), path, note, origin)
     assert published is not None
     identity = f"md5:{published.md5}"
     cached = cached_path(published)
@@ -62,6 +70,21 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
             "imagenet", identity, None, f"ImageNet weights, to be downloaded ({published.megabytes} MB)"
         )
     return WeightsChoice("none", note="random weights: ImageNet's are not cached and cannot be reached")
+
+
+def file_origin(path: Path, entry: ModelEntry) -> dict[str, Any]:
+    """Return what a weights file says of its making; empty where it says nothing.
+
+    Raises:
+        WeightsError: the file cannot be read, or it was made for another model or another version of it.
+    """
+    origin = read_origin(path)
+    if origin and (origin["model"], origin["version"]) != (entry.name, entry.version):
+        raise WeightsError(
+            f"{path.name} was pretrained for {origin['model']} (version {origin['version']}), {entry.name} (version "
+            f"{entry.version}) cannot start from it: study pretrain --model {entry.name} --data DIR --out FILE."
+        )
+    return origin
 
 
 def keras_cache() -> Path:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import h5py
 import pytest
 
 from study.errors import WeightsError
@@ -64,9 +65,17 @@ def test_custom_networks_start_at_random(choice):
 
 def test_a_file_is_identified_by_its_content(tmp_path):
     path = tmp_path / "mine.weights.h5"
-    path.write_bytes(b"x")
+    with h5py.File(path, "w") as file:
+        file["x"] = [1.0]
     choice = resolve_weights(VGG, str(path))
-    assert choice.source == "file" and choice.sha256 == hashlib.sha256(b"x").hexdigest()
+    assert choice.source == "file" and choice.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_file_that_is_none_of_weights_is_refused_when_the_plan_is_made(tmp_path):
+    path = tmp_path / "mine.weights.h5"
+    path.write_bytes(b"x")
+    with pytest.raises(WeightsError, match="must be an HDF5 file of weights"):
+        resolve_weights(VGG, str(path))
 
 
 def test_a_missing_file_is_one_line(tmp_path):
