@@ -130,7 +130,8 @@ def share_of(labels: NDArray[np.int64], samples: Samples, share: float) -> Sampl
     for label in np.unique(labels):
         members = random.permutation(np.flatnonzero(labels == label))
         kept.append(members[: max(1, round(share * len(members)))])
-    return samples[np.sort(np.concatenate(kept))]
+    chosen: Samples = samples[np.sort(np.concatenate(kept))]
+    return chosen
 
 
 def share_words(share: float) -> str:

@@ -154,9 +154,9 @@ def freezes_what_it_says(bench: Bench) -> None:
         return
     network = bench.network
     require(bool(bench.entry.stages), "a transfer entry must name its blocks from the top (stages).")
-    for block in bench.entry.stages:
-        named = any(layer.name.startswith(block) for layer in network.body.layers)
-        require(named, f"stages name {block!r}, but no layer of the body starts with it.")
+    for prefix in (prefix for block in bench.entry.stages for prefix in ([block] if isinstance(block, str) else block)):
+        named = any(layer.name.startswith(prefix) for layer in network.body.layers)
+        require(named, f"stages name {prefix!r}, but no layer of the body starts with it.")
     network.set_trainable("blocks:1")
     free = {layer.name for layer in network.body.layers if layer.trainable and layer.trainable_weights}
     require(

@@ -18,12 +18,10 @@ def block_factors(network: Network, decay: float) -> list[float]:
         network: A transfer network.
         decay: Share of the rate from block to block, above 0, at most 1.
     """
-    stages = network.entry.stages
     of_variable: dict[int, float] = {}
     for layer in network.body.layers:  # type: ignore[union-attr]
-        place = next((place for place, stage in enumerate(stages) if layer.name.startswith(stage)), len(stages) - 1)
         for variable in layer.trainable_variables:
-            of_variable[id(variable)] = decay ** (place + 1)
+            of_variable[id(variable)] = decay ** (network.entry.block_of(layer.name) + 1)
     return [of_variable.get(id(variable), 1.0) for variable in network.model.trainable_variables]
 
 

@@ -17,7 +17,7 @@ VGG = MODELS.get("vgg16")
 def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(weights, "can_download", lambda: False)
-    weights._hash_file.cache_clear()
+    weights.hash_file.cache_clear()
 
 
 def cache(tmp_path, content):
