@@ -12,6 +12,7 @@ from study.datasets.load import load
 from study.errors import UsageError
 from study.flags import Flags
 from study.grid import Choices, grid_names, parse_seeds, read_grid, resolve_specs, select_pairs, vary
+from study.models import weights
 from study.models.entry import MODELS
 from study.protocols import PROTOCOLS
 from study.protocols.budgets import Budget, budget_names, read_budget, read_speeds
@@ -25,6 +26,12 @@ EXAMPLE = Path(__file__).parent.parent / "experiments" / "plugin_example.py"
 @pytest.fixture(scope="module")
 def faces() -> ImageSet:
     return load("synthetic:images=200")
+
+
+@pytest.fixture
+def reachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let plans start from ImageNet's weights: nothing is downloaded before a run starts."""
+    monkeypatch.setattr(weights, "can_download", lambda: True)
 
 
 def write(folder: Path, text: str) -> str:
@@ -63,11 +70,11 @@ def test_every_grid_opens_with_its_command_cost_and_expected_result(name: str) -
 
 
 @pytest.mark.parametrize("name", grid_names())
-def test_every_grid_resolves_under_every_budget(name: str, faces: ImageSet) -> None:
+def test_every_grid_resolves_under_every_budget(name: str, faces: ImageSet, reachable: None) -> None:
     grid = read_grid(name)
-    weights = "imagenet" if name == "transfer" else "none"
+    start = "imagenet" if name == "transfer" else "none"
     for budget in budget_names():
-        planned = resolve_specs(select_pairs(grid), Choices(read_budget(budget), weights=weights), faces)
+        planned = resolve_specs(select_pairs(grid), Choices(read_budget(budget), weights=start), faces)
         assert len({one.spec.key for one in planned}) == len(planned) > 0
 
 
@@ -94,7 +101,7 @@ def test_sides_and_shares_are_axes_of_a_grid(tmp_path: Path, faces: ImageSet) ->
         read_grid(str(path))
 
 
-def test_epochs_of_all_phases_together_keep_the_protocol_s_proportions(faces: ImageSet) -> None:
+def test_epochs_of_all_phases_together_keep_the_protocol_s_proportions(faces: ImageSet, reachable: None) -> None:
     def epochs(count: int) -> dict[str, list[int]]:
         pairs = select_pairs(read_grid("transfer"))
         choices = Choices(read_budget("full"), weights="imagenet", epochs=count)
