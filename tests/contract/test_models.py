@@ -16,6 +16,8 @@ def tiny(registered_models):
     load_plugin("experiments/plugin_example.py")
 
 
+#: Entries of an optional extra.
+NEEDS = {"resnet18": "keras_hub"}
 #: Bodies that no grid runs unless asked: minutes in all.
 HEAVY = [entry.name for entry in MODELS if entry.groups == ("transfer",)]
 
@@ -27,6 +29,8 @@ HEAVY = [entry.name for entry in MODELS if entry.groups == ("transfer",)]
     + [pytest.param(name, marks=pytest.mark.slow) for name in HEAVY],
 )
 def test_every_entry_keeps_the_contract(name, check):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     check(BENCHES.setdefault(name, Bench(MODELS.get(name))))
 
 

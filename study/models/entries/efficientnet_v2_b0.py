@@ -27,4 +27,4 @@ def build(shape, weights):
     """EfficientNetV2B0 without its classifier."""
     from keras.applications import EfficientNetV2B0
 
-    return EfficientNetV2B0(include_top=False, weights=weights, input_shape=shape, name="efficientnet_v2_b0")
+    return EfficientNetV2B0(include_top=False, weights=weights, input_shape=shape)
