@@ -14,6 +14,7 @@ BENCHES: dict[str, Bench] = {}
 @pytest.fixture(scope="module", autouse=True)
 def tiny(registered_models):
     load_plugin("experiments/plugin_example.py")
+    load_plugin("experiments/plugin_body.py")
 
 
 #: Entries of an optional extra.
@@ -25,7 +26,7 @@ HEAVY = [entry.name for entry in MODELS if entry.groups == ("transfer",)]
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
     "name",
-    [*(name for name in MODELS.names() if name not in HEAVY), "tiny"]
+    [*(name for name in MODELS.names() if name not in HEAVY), "tiny", "my_body"]
     + [pytest.param(name, marks=pytest.mark.slow) for name in HEAVY],
 )
 def test_every_entry_keeps_the_contract(name, check):
