@@ -57,9 +57,15 @@ RunLimitFlag = Annotated[
     Option(min=0.01, metavar="MINUTES", help="A run that takes longer counts as hanging. Default: the budget's."),
 ]
 WeightsFlag = Annotated[
-    str, Option(metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file.")
+    str,
+    Option(
+        metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file; or MODEL=..., by model."
+    ),
 ]
 SideFlag = Annotated[int | None, Option(min=1, metavar="PX", help="Input side of every model in pixels.")]
+TrainShareFlag = Annotated[
+    float | None, Option(metavar="X", help="Train on this share of the training split, such as 0.25; stratified.")
+]
 PrecisionFlag = Annotated[
     str, Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: the latter where native.")
 ]
@@ -99,6 +105,7 @@ class Flags:
         run_limit: Minutes that a run may take; None for the budget's.
         weights: Start of transfer networks.
         side: Input side in pixels.
+        train_share: Share of the training split to train on.
         precision: ``auto`` or Keras' dtype policy.
         ferplus: File of FER+ labels.
         archive_gib: What an archive of data may unpack to, in GiB.
@@ -125,6 +132,7 @@ class Flags:
     run_limit: float | None = None
     weights: str = "auto"
     side: int | None = None
+    train_share: float | None = None
     precision: str = "float32"
     ferplus: Path | None = None
     archive_gib: float = DEFAULT_GIB

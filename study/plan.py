@@ -85,16 +85,18 @@ class Plan:
         return [f"Plan: {total}{rest}", "", *self._table(), *self._weights()]
 
     def _table(self) -> list[str]:
-        groups: dict[tuple[str, str], list[PlannedRun]] = {}
+        groups: dict[tuple[str, str, int, float], list[PlannedRun]] = {}
         for run in self.runs:
-            groups.setdefault(run.spec.recipe, []).append(run)
+            share = run.spec.protocol.get("train_share", 1.0)
+            groups.setdefault((*run.spec.recipe, run.spec.side_px, share), []).append(run)
         rows = [("model", "protocol", "seeds", "updates", "side", "state", "about")]
-        for (model, protocol), runs in groups.items():
+        for (model, protocol, _, share), runs in groups.items():
+            part = f", {100 * share:g} % of train" if share < 1 else ""
             rest = sum(run.estimate_s for run in runs if run.state != "done")
             rows.append(
                 (
                     model,
-                    protocol,
+                    protocol + part,
                     _ranges(run.spec.seed for run in runs),
                     str(total_updates(runs[0].spec)),
                     f"{runs[0].spec.side_px} px",
@@ -107,8 +109,8 @@ class Plan:
         return [("  " + "  ".join(row)).rstrip() for row in padded]
 
     def _weights(self) -> list[str]:
-        notes = {run.spec.model["name"]: run.planned.weights.note for run in self.runs if run.planned.weights.note}
-        return ["", *(f"  {model}: {note}" for model, note in notes.items())] if notes else []
+        notes = [(run.spec.model["name"], run.planned.weights.note) for run in self.runs if run.planned.weights.note]
+        return ["", *(f"  {model}: {note}" for model, note in dict.fromkeys(notes))] if notes else []
 
 
 def make_plan(

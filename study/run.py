@@ -62,6 +62,7 @@ def main(
     run_limit: flags.RunLimitFlag = None,
     weights: flags.WeightsFlag = "auto",
     side: flags.SideFlag = None,
+    train_share: flags.TrainShareFlag = None,
     precision: flags.PrecisionFlag = "float32",
     ferplus: flags.FerplusFlag = None,
     archive_gib: flags.ArchiveGibFlag = flags.DEFAULT_GIB,
@@ -95,6 +96,7 @@ def main(
         run_limit=run_limit,
         weights=weights,
         side=side,
+        train_share=train_share,
         precision=precision,
         ferplus=ferplus,
         archive_gib=archive_gib,
@@ -207,18 +209,25 @@ def choose_executor(
 
 def make_choices(given: Flags, grid: Grid) -> Choices:
     """Return what the flags, the grid and the budget say together, in this order."""
-    from study.grid import Choices, parse_seeds
+    from study.grid import Choices, check_share, parse_seeds
     from study.protocols.budgets import read_budget
     from study.training.backend import chosen_backend
     from study.training.precision import resolve_precision
 
     budget = read_budget(given.budget or grid.budget or "full")
     seeds = parse_seeds(given.seeds) if given.seeds else grid.seeds or parse_seeds(budget.seeds)
+    if given.train_share is not None:
+        check_share("--train-share", given.train_share)
+
+    def axis(name: str, otherwise: Any) -> tuple[Any, ...]:
+        return grid.axes.get(name, () if otherwise is None else (otherwise,))
+
     return Choices(
         budget=budget,
         seeds=seeds,
         weights=given.weights,
-        side_px=given.side,
+        sides_px=(given.side,) if given.side else axis("side", grid.side_px),
+        train_shares=(given.train_share,) if given.train_share else axis("train_share", grid.train_share),
         epochs=given.epochs or grid.epochs,
         precision=resolve_precision(given.precision),
         backend=chosen_backend(),
