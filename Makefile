@@ -55,7 +55,7 @@ imports: $(INSTALLED_DEV) ## check what may import what
 
 report-check: $(INSTALLED) ## check that each committed report still matches its results (audits need their images)
 	@for study in $$(git ls-files 'reports/*/README.md' | cut -d/ -f2 | sort -u); do \
-	  head -n 1 "reports/$$study/README.md" | grep -q '^# Audit of ' && continue; \
+	  head -n 1 "reports/$$study/README.md" | grep -qE '^# (Audit of .*|Bench)$$' && continue; \
 	  $(RUN) -m study report "$$study" --check || exit $$?; \
 	done
 
@@ -68,7 +68,7 @@ audit: ## ask the package index which pinned dependencies have known vulnerabili
 constraints: ## choose the newest versions that fit and write constraints.txt anew
 	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
 	$(PYTHON) -m venv "$$place"; \
-	"$$place/bin/python" -m pip --disable-pip-version-check install --quiet --upgrade 'setuptools<81' wheel --editable '.[dev]'; \
+	"$$place/bin/python" -m pip --disable-pip-version-check install --quiet --upgrade 'setuptools<81' wheel --editable '.[dev,hub]'; \
 	head -n 1 constraints.txt > "$$place/pinned"; \
 	"$$place/bin/python" -m pip freeze --all --exclude-editable | grep -v '^pip==' >> "$$place/pinned"; \
 	cp "$$place/pinned" constraints.txt

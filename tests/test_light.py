@@ -73,6 +73,12 @@ def test_the_list_names_every_core_entry_and_protocol(tmp_path: Path) -> None:
     assert [name for name in names if name not in done.out] == []
 
 
+def test_weights_are_listed_and_verified_without_a_backend(tmp_path: Path) -> None:
+    done = study("weights", "list", folder=tmp_path, hide=BACKENDS + SLOW)
+    assert done.code == 0 and "resnet50" in done.out, done.err
+    assert study("weights", "verify", folder=tmp_path, hide=BACKENDS + SLOW).code == 0
+
+
 def test_a_dry_run_plans_without_a_backend(tmp_path: Path) -> None:
     places = ("--results", tmp_path / "results", "--reports", tmp_path / "reports")
     done = study("run", "--grid", "all", *SYNTHETIC, *places, "--dry-run", folder=tmp_path)

@@ -19,7 +19,15 @@ from study.verbs import VERBS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "experiments/README.md", "results/README.md", "reports/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "experiments/README.md",
+    "experiments/ray.md",
+    "results/README.md",
+    "reports/README.md",
+    "reports/bench/README.md",
+)
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -94,9 +102,9 @@ def test_the_settings_of_the_built_in_faces_are_taken() -> None:
     assert len(load(settings.replace("images=4000", "images=200"))) == 200
 
 
-def test_the_example_is_the_tested_file() -> None:
-    (example,) = blocks("python")
-    assert example == (ROOT / "experiments" / "plugin_example.py").read_text(encoding="utf-8")
+def test_the_examples_are_the_tested_files() -> None:
+    files = ("plugin_body.py", "plugin_example.py")
+    assert blocks("python") == [(ROOT / "experiments" / name).read_text(encoding="utf-8") for name in files]
 
 
 def test_every_core_entry_is_in_the_table_of_models() -> None:

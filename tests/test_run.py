@@ -155,6 +155,8 @@ def test_flags_decide_what_a_spec_holds(given: Flags, execute: FakeExecute) -> N
     [
         ({"jobs": 2}, "--executor process"),
         ({"executor": "proces"}, "process"),
+        ({"address": "auto"}, "--executor ray"),
+        ({"executor": "process", "gpus_per_run": 0.5}, "--executor ray"),
         ({"budget": "dem"}, "demo"),
         ({"precision": "float16"}, "float32"),
         ({"seeds": "x"}, "seeds are"),

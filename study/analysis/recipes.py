@@ -19,8 +19,10 @@ class Recipe:
     """What a study compares: a model and a protocol, as they are shown.
 
     Attributes:
-        model: Model name, with ``(random weights)`` where a transfer network started from none.
-        protocol: Protocol name; says ``leaky`` where it saw or chose on the test split.
+        model: Model name, with ``(random weights)`` where a transfer network started from none, and where a file came
+            from.
+        protocol: Protocol name, with the share of the training split where it is not the whole; it says ``leaky`` where
+            it saw or chose on the test split.
     """
 
     model: str
@@ -85,12 +87,15 @@ def name_records(records: Iterable[Record]) -> Naming:
 
 
 def _model_name(record: Record) -> str:
-    mark = {"none": " (random weights)", "file": " (weights file)"}.get(record.spec.weights.get("source", ""), "")
+    file = f" (from {record.upstream['dataset']})" if record.upstream else " (weights file)"
+    mark = {"none": " (random weights)", "file": file}.get(record.spec.weights.get("source", ""), "")
     return str(record.spec.model["name"]) + (mark if record.spec.model.get("family") == "transfer" else "")
 
 
 def _protocol_name(record: Record) -> str:
     name = record.spec.protocol["name"]
+    share = record.spec.protocol.get("train_share", 1)
+    name += f" ({100 * share:g} % of train)" if share < 1 else ""
     return f"{name} (leaky)" if is_leaky(record) and not name.startswith("leaky") else str(name)
 
 

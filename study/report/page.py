@@ -10,7 +10,7 @@ from typing import Any
 
 from study.analysis.equivalence import MARGIN
 from study.analysis.inference import CLASS_MEASURES, Inference
-from study.analysis.recipes import is_leaky
+from study.analysis.recipes import is_leaky, random_weights
 from study.files import write_atomically
 from study.report.claims import DATASET, read_claims
 from study.report.collect import StudyData, collect
@@ -220,7 +220,11 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "statuses": ", ".join(f"{count} {status}" for status, count in statuses if count),
         "missing": len(runs.missing_cells(data)),
         "unconverged": sum(not run.converged for run in data.runs),
-        "random_weights": any("(random weights)" in name for name in data.naming.models),
+        "random_weights": any(random_weights(one.spec) and not one.spec.protocol.get("start") for one in data.trained),
+        "shares": sorted(
+            {one.spec.protocol["train_share"] for one in data.trained if "train_share" in one.spec.protocol}
+        ),
+        "all_shares": all("train_share" in one.spec.protocol for one in data.trained),
         "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
         "found": data.found,
         "few_seeds": [one for one in data.ranked if data.found and not data.found.evidence.has_seeds(one.recipe)],
