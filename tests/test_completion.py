@@ -32,7 +32,7 @@ def completed(line: str) -> list[str]:
 
 def test_verbs_are_completed() -> None:
     assert completed("study ") == list(VERBS)
-    assert completed("study pre") == ["predict"]
+    assert completed("study predi") == ["predict"]
 
 
 @pytest.mark.parametrize(
