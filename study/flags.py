@@ -33,10 +33,24 @@ StudyFlag = Annotated[str | None, Option(metavar="NAME", help="Name of the study
 ResultsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
 ReportsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
 ExecutorFlag = Annotated[
-    str | None, Option(metavar="NAME", help="process (default: a crash costs one run) or inprocess.")
+    str | None,
+    Option(metavar="NAME", help="process (default: a crash costs one run), inprocess, ray (a cluster)."),
+]
+AddressFlag = Annotated[
+    str | None,
+    Option(metavar="HOST:PORT", help="Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone."),
+]
+CpusPerRunFlag = Annotated[
+    float | None, Option(min=0.01, metavar="N", help="Processors, and threads, of a run on Ray. Default: 1.")
+]
+GpusPerRunFlag = Annotated[
+    float | None, Option(min=0.0, metavar="N", help="GPUs of a run on Ray; by fractions several share one. Default: 0.")
 ]
 JobsFlag = Annotated[
-    int | None, Option(min=1, metavar="N", help="Runs at the same time; they share the cores. Default: the budget's.")
+    int | None,
+    Option(
+        min=1, metavar="N", help="Runs at a time; they share the cores. Default: the budget's; on Ray all that fit."
+    ),
 ]
 RunLimitFlag = Annotated[
     float | None,
@@ -61,6 +75,9 @@ FerplusFlag = Annotated[
 PluginFlag = Annotated[
     Names, Option(metavar="FILE", help="File with entries, run as code; they join grids that say all.")
 ]
+TrackFlag = Annotated[
+    Names, Option(metavar="NAME", help="Log the runs to tensorboard or mlflow too, into tracking/; may be repeated.")
+]
 DryRunFlag = Annotated[bool, Option("--dry-run", help="Show the plan and leave.")]
 ListFlag = Annotated[bool, Option("--list", help="List models, protocols, grids and budgets, and leave.")]
 
@@ -81,7 +98,10 @@ class Flags:
         results: Folder of records.
         reports: Folder of reports.
         executor: Name of the executor.
-        jobs: Runs at the same time; None for the budget's.
+        address: Ray's cluster; None for ``RAY_ADDRESS`` or one of this machine alone.
+        cpus_per_run: Processors of a run on Ray; None for one.
+        gpus_per_run: GPUs of a run on Ray; None for none.
+        jobs: Runs at the same time; None for the budget's, or for what Ray's nodes hold.
         run_limit: Minutes that a run may take; None for the budget's.
         weights: Start of transfer networks.
         side: Input side in pixels.
@@ -90,6 +110,7 @@ class Flags:
         ferplus: File of FER+ labels.
         archive_gib: What an archive of data may unpack to, in GiB.
         plugins: Files to import.
+        track: Names of trackers.
         dry_run: Whether to leave after the plan.
     """
 
@@ -104,6 +125,9 @@ class Flags:
     results: Path = Path("results")
     reports: Path = Path("reports")
     executor: str | None = None
+    address: str | None = None
+    cpus_per_run: float | None = None
+    gpus_per_run: float | None = None
     jobs: int | None = None
     run_limit: float | None = None
     weights: str = "auto"
@@ -113,6 +137,7 @@ class Flags:
     ferplus: Path | None = None
     archive_gib: float = DEFAULT_GIB
     plugins: Sequence[str] = ()
+    track: Sequence[str] = ()
     dry_run: bool = False
 
 

@@ -307,8 +307,8 @@ def resolve_specs(
     sources = weights_by_model(choices.weights, [entry.name for entry, _ in pairs])
     used = {(entry.name, protocol.start or sources[entry.name]): entry for entry, protocol in pairs}
     weights = {(name, source): resolve_weights(entry, source) for (name, source), entry in used.items()}
-    planned = []
-    for seed, side_px, share in itertools.product(choices.seeds, choices.sides_px or (None,), choices.train_shares):
+    recipes = []
+    for side_px, share in itertools.product(choices.sides_px or (None,), choices.train_shares):
         for entry, protocol in pairs:
             start = weights[entry.name, protocol.start or sources[entry.name]]
             phases = resolve(
@@ -329,10 +329,10 @@ def resolve_specs(
                 weights={"source": start.source, "sha256": start.sha256},
                 precision=choices.precision,
                 backend=choices.backend,
-                seed=seed,
+                seed=choices.seeds[0],
             )
-            planned.append(PlannedSpec(spec, start))
-    return planned
+            recipes.append([PlannedSpec(one, start) for one in spec.with_seeds(choices.seeds)])
+    return [one for seed in zip(*recipes, strict=True) for one in seed]
 
 
 def _names(path: Path, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:

@@ -63,18 +63,25 @@ class Plan:
         """The runs to execute: missing ones, and failed ones once more."""
         return tuple(run for run in self.runs if run.state != "done" and not run.comes_with)
 
-    def seconds_left(self, jobs: int) -> float:
-        """Return about how long the open runs take; ``jobs`` of them share the same cores."""
-        return sum(run.estimate_s for run in self.open) * (1.0 if jobs <= 1 else 1.0 / _gain(jobs))
+    def seconds_left(self, jobs: int, apart: bool = False) -> float:
+        """Return about how long the open runs take; ``jobs`` of them share the same cores, or have theirs ``apart``."""
+        gain = max(jobs, 1) if apart else 1.0 if jobs <= 1 else _gain(jobs)
+        return sum(run.estimate_s for run in self.open) / gain
 
-    def lines(self, jobs: int) -> list[str]:
-        """Return the plan as text: one summary line, a table with one row a recipe, and what is said about weights."""
+    def lines(self, jobs: int, apart: bool = False) -> list[str]:
+        """Return the plan as text: one summary line, a table with one row a recipe, and what is said about weights.
+
+        Args:
+            jobs: Runs at the same time; 0 where that is not known yet, and the time said is that of one by one.
+            apart: Whether each has cores of its own.
+        """
         counts = Counter(run.state for run in self.runs)
         total = f"{len(self.runs)} runs: {counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
         changed = sum(run.changed for run in self.runs)
         if changed:
             total += f"; {changed} done by other code (marked: code changed since)"
-        rest = f"; about {duration(self.seconds_left(jobs))} to go" if self.open else "; nothing to do"
+        rest = f"; about {duration(self.seconds_left(jobs, apart))} to go" if self.open else "; nothing to do"
+        rest += " if one at a time" if self.open and not jobs else ""
         return [f"Plan: {total}{rest}", "", *self._table(), *self._weights()]
 
     def _table(self) -> list[str]:
@@ -122,15 +129,19 @@ def make_plan(
         recorded: Recorded speeds by model name, with ``custom`` and ``transfer`` for the others.
         measured: Speeds by model name that were measured here at the side of the specs.
     """
-    records = [store.find(one.spec) for one in planned]
+    records = store.find_all([one.spec for one in planned])
     seen = _seen_speeds([record for record in records if record], recorded)
     runs: list[PlannedRun] = []
     trained: set[str] = set()
+    estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
     for one, record in zip(planned, records, strict=True):
         speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model["name"])
         speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
         changed = record is not None and record.status == "done" and record.provenance.get("code") != code_hash()
-        run = PlannedRun(one, record, estimate_s(one.spec, image_set, speed), changed)
+        alike = id(one.spec.protocol), one.spec.model["name"], speed
+        if alike not in estimates:
+            estimates[alike] = estimate_s(one.spec, image_set, speed)
+        run = PlannedRun(one, record, estimates[alike], changed)
         same_training = companion(one.spec.protocol)
         if run.state != "done" and same_training:
             if replace(one.spec, protocol=same_training).key in trained:

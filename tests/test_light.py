@@ -17,8 +17,8 @@ from tests.serving.runs import add_onnx, keep
 BACKENDS = ("tensorflow", "keras", "keras_cv", "keras_core", "jax", "torch")
 #: Slow to import, and of no use to a command that only prints.
 SLOW = ("pandas", "matplotlib", "scipy", "sklearn", "imblearn", "seaborn", "cv2", "statsmodels")
-#: The only rooms that import a backend when they are imported.
-HEAVY_ROOMS = ("study.training",)
+#: The only rooms that import a backend, or Streamlit, when they are imported.
+HEAVY_ROOMS = ("study.training", "study.web.views")
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 import study

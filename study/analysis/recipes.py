@@ -73,8 +73,10 @@ def name_records(records: Iterable[Record]) -> Naming:
         twins[(_model_name(record), _protocol_name(record))].append(record)
     recipes = {}
     for (model, protocol), group in twins.items():
+        specs = [record.spec for record in group]
+        alike = len({content_hash(_without_seed(spec)) for spec in specs}) == 1
         for record in group:
-            recipes[record.key] = Recipe(model, protocol + _difference(record.spec, [other.spec for other in group]))
+            recipes[record.key] = Recipe(model, protocol + ("" if alike else _difference(record.spec, specs)))
     model_keys = {recipes[record.key].model: _model_order(record) for record in records}
     protocol_keys = {recipes[record.key].protocol: _protocol_order(record) for record in records}
     return Naming(
@@ -104,9 +106,7 @@ def _without_seed(spec: Spec) -> dict[str, Any]:
 
 
 def _difference(spec: Spec, others: list[Spec]) -> str:
-    """Return, in brackets, what tells a spec apart from others of its names; empty where only seeds differ."""
-    if len({content_hash(_without_seed(other)) for other in others}) == 1:
-        return ""
+    """Return, in brackets, what tells a spec apart from others of its names; some of them differ in more than seeds."""
     aspects = {
         "budget": lambda one: f"{one.budget} budget",
         "side": lambda one: f"{one.side_px} px",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from study.report.figures.pareto import pareto_picture
 from study.report.figures.picture import Picture
 from study.report.figures.ranking import ranking_picture
 from study.report.figures.reliability import reliability_picture
+from study.report.forms import write_forms
+from study.report.latex import latex_tables
 from study.report.markdown import render
 from study.report.reproduce import commands
 from study.report.tables import inference, leaks, results, runs, setup
@@ -43,11 +45,13 @@ class Report:
         markdown: The page.
         tables: CSV text by path below ``tables/``.
         pictures: Pictures by path below ``figures/``.
+        latex: LaTeX tables by file name.
     """
 
     markdown: str
     tables: Mapping[str, str]
     pictures: Mapping[str, Picture]
+    latex: Mapping[str, str] = field(default_factory=dict)
 
 
 def report_folder(store: Store, reports: str | Path) -> Path:
@@ -93,16 +97,18 @@ def build_report(store: Store, margin: float = MARGIN) -> Report:
         markdown=markdown,
         tables={f"{table.name}.csv": table.csv() for table in kept},
         pictures={f"{picture.name}.png": picture for picture in every},
+        latex=latex_tables(data, tables),
     )
 
 
-def write_report(store: Store, reports: str | Path, margin: float | None = None) -> Path:
+def write_report(store: Store, reports: str | Path, margin: float | None = None, forms: Collection[str] = ()) -> Path:
     """Write ``<reports>/<study>/README.md`` with figures and tables, and remove generated files that it no longer has.
 
     Args:
         store: The study's records.
         reports: Folder of all reports.
         margin: As for ``build_report``; None keeps that of the report that is there, or takes the default.
+        forms: Forms to write too (``study.report.forms``); those that are there are written anew in any case.
 
     Returns:
         The path of the README.
@@ -122,6 +128,7 @@ def write_report(store: Store, reports: str | Path, margin: float | None = None)
         kept = report.tables if path.parts[0] == "tables" else report.pictures
         if path.relative_to(path.parts[0]).as_posix() not in kept:
             (folder / path).unlink()
+    write_forms(report, folder, forms)
     page = folder / "README.md"
     write_atomically(page, report.markdown.encode())  # last, so that it never names what is not there
     return page
