@@ -14,6 +14,7 @@ VERBS = {
     "predict": ("study.verbs.predict", "Find the faces in pictures and say what emotion each shows."),
     "live": ("study.verbs.live", "Follow faces before a camera or in a video and say what each shows."),
     "export": ("study.verbs.export", "Write a trained run as self-contained files: Keras, ONNX, LiteRT, SavedModel."),
+    "bench": ("study.verbs.bench", "Measure how fast networks train and predict here, beside peers."),
     "check": ("study.verbs.check", "Run the contract suite on a model entry, for example your own."),
     "list": ("study.verbs.list", "List models, protocols, grids and budgets."),
 }
