@@ -10,6 +10,11 @@ from typing import Annotated
 from typer import Option
 
 from study.datasets.archive_limits import DEFAULT_GIB
+from study.errors import UsageError
+
+#: ``Flags.jobs`` for ``--jobs auto``.
+AUTO_JOBS = 0
+MOST_DIGITS = 4
 
 Names = list[str] | None
 
@@ -36,7 +41,8 @@ ExecutorFlag = Annotated[
     str | None, Option(metavar="NAME", help="process (default: a crash costs one run) or inprocess.")
 ]
 JobsFlag = Annotated[
-    int | None, Option(min=1, metavar="N", help="Runs at the same time; they share the cores. Default: the budget's.")
+    str | None,
+    Option(metavar="N|auto", help="Runs at the same time; they share the cores. auto measures. Default: the budget's."),
 ]
 RunLimitFlag = Annotated[
     float | None,
@@ -75,7 +81,7 @@ class Flags:
         results: Folder of records.
         reports: Folder of reports.
         executor: Name of the executor.
-        jobs: Runs at the same time; None for the budget's.
+        jobs: Runs at the same time; 0 for as many as a measurement says; None for the budget's.
         run_limit: Minutes that a run may take; None for the budget's.
         weights: Start of transfer networks.
         side: Input side in pixels.
@@ -111,3 +117,16 @@ class Flags:
 def split_names(values: Names) -> tuple[str, ...]:
     """Return names that were given separated by commas, repeated, or both."""
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
+
+
+def parse_jobs(value: str | None) -> int | None:
+    """Return the number of ``--jobs``; 0 for ``auto``.
+
+    Raises:
+        UsageError: neither.
+    """
+    if value is None or value == "auto":
+        return None if value is None else AUTO_JOBS
+    if not value.isascii() or not value.isdigit() or len(value) > MOST_DIGITS or int(value) < 1:
+        raise UsageError(f"--jobs takes a number from 1 up, or auto, got {value!r}.")
+    return int(value)

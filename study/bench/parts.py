@@ -9,6 +9,7 @@ from typing import Any
 
 from study.bench import PARTS
 from study.bench.data_file import model_part, stamp
+from study.bench.grid import measure_grid
 from study.bench.measure import measure_model, measure_peak, measure_tricks
 from study.bench.task import Task
 from study.bench.tricks import TRICKS
@@ -86,6 +87,9 @@ def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, A
             found[f"tricks/{name}"] = {
                 "measured": measured, "about": what, "made": stamp(bounds.rounds, bounds.seconds)
             }  # fmt: skip
+    if "grid" in names:
+        say("Measuring a grid of small runs")
+        found["grid"] = measure_grid(bounds.rounds, say) | {"made": stamp(bounds.rounds, bounds.seconds)}
     return found
 
 
