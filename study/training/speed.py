@@ -10,6 +10,7 @@ import numpy as np
 
 from study.models.entry import MODELS
 from study.provenance import peak_memory_mb
+from study.training.adam import adam
 from study.training.backend import on_tensorflow, prepare_backend
 
 UPDATES = 4
@@ -48,7 +49,7 @@ def measure_speed(
     """
     prepare_backend(backend)
     import keras
-    from keras import losses, optimizers
+    from keras import losses
 
     from study.protocols import PROTOCOLS, resolve
     from study.training.build import build_network
@@ -60,7 +61,7 @@ def measure_speed(
     entry, count = MODELS.get(model), UPDATES * batch
     network = build_network(entry, image_shape=image_shape, classes=classes, side_px=side_px).model
     jit = False if on_tensorflow() else "auto"
-    network.compile(optimizers.Adam(), losses.CategoricalCrossentropy(), metrics=["accuracy"], jit_compile=jit)
+    network.compile(adam(), losses.CategoricalCrossentropy(), metrics=["accuracy"], jit_compile=jit)
     network.optimizer.build(network.trainable_variables)
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count, *image_shape), dtype=np.uint8)
