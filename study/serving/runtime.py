@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from study.errors import UsageError
 from study.record import Record
-from study.serving.artifacts import Artifact, find_exports
+from study.serving.artifacts import find_exports
 from study.serving.calls import OPENERS, Call
 from study.store import Store
 
 #: Images at a time; larger batches are no faster on a processor and take more memory.
 BATCH = 64
-#: Kinds in the order in which they are tried, with the package that each needs; Keras comes with the study.
-PACKAGES: Mapping[str, str] = {"onnx": "onnxruntime", "litert": "ai_edge_litert", "keras": "keras"}
+#: Kinds of exports that start quickly, in the order in which they are tried, with the package that each needs.
+PACKAGES: Mapping[str, str] = {"onnx": "onnxruntime", "litert": "ai_edge_litert"}
 DRAWN_NOTICE = "Trained on drawn faces, not on photographs: what this model says about real people means nothing."
 
 
@@ -64,36 +64,35 @@ class Runtime:
         return answers
 
 
-def open_runtime(store: Store, record: Record, prefer: str | None = None) -> Runtime:
-    """Open a run's network.
-
-    Args:
-        store: The study's store.
-        record: The run; the model entries of plugins must be loaded before, where Keras is to run it.
-        prefer: ``onnx``, ``litert`` or ``keras`` and no other; None for the first of these that is there.
+def open_runtime(store: Store, record: Record) -> Runtime:
+    """Open a run's network, by its exports where it can be.
 
     Raises:
-        UsageError: ``prefer`` names what is not there, or a model entry is unknown or has another version.
+        UsageError: its model entry is unknown or has another version; those of plugins must be loaded before.
         WeightsError: there are neither exports nor weights, or the weights do not fit.
     """
-    if prefer is not None and prefer not in PACKAGES:
-        raise UsageError(f"a network runs on {', '.join(PACKAGES)}, got {prefer!r}.")
+    return open_export(store, record) or open_keras(store, record)
+
+
+def open_export(store: Store, record: Record) -> Runtime | None:
+    """Open an export of a run's network; None where there is none that is whole and whose package is installed."""
     exports = find_exports(store, record)
-    for kind in PACKAGES if prefer is None else (prefer,):
-        call = _open(kind, exports.get(kind), store, record)
-        if call is not None:
-            return Runtime(
-                kind,
-                record.key,
-                tuple(record.dataset["classes"]),
-                tuple(record.dataset["image_shape"]),
-                notice_of(record),
-                call,
-            )
-    raise UsageError(
-        f"{prefer} needs an export beside the weights of {record.key} and the package {PACKAGES[prefer or 'onnx']}: "
-        f"run `study export --study {store.study} --run {record.key} --format {prefer}`."
-    )
+    for kind, package in PACKAGES.items():
+        export = exports.get(kind)
+        if export is not None and importlib.util.find_spec(package) is not None and export.intact():
+            return _runtime(kind, record, OPENERS[kind](export.path))
+    return None
+
+
+def open_keras(store: Store, record: Record) -> Runtime:
+    """Open a run's network by Keras, from its weights; this takes seconds.
+
+    Raises:
+        UsageError, WeightsError: as ``open_runtime``.
+    """
+    from study.serving.restore import restored_call
+
+    return _runtime("keras", record, restored_call(store, record))
 
 
 def notice_of(record: Record) -> str:
@@ -101,13 +100,6 @@ def notice_of(record: Record) -> str:
     return DRAWN_NOTICE if record.dataset["drawn"] else ""
 
 
-def _open(kind: str, export: Artifact | None, store: Store, record: Record) -> Call | None:
-    """Return the call of one kind; None where its export or its package is missing."""
-    if kind == "keras":
-        from study.serving.restore import restored_call
-
-        return restored_call(store, record)
-    if export is None or importlib.util.find_spec(PACKAGES[kind]) is None or not export.intact():
-        return None
-    call: Call = OPENERS[kind](export.path)
-    return call
+def _runtime(kind: str, record: Record, call: Call) -> Runtime:
+    card = record.dataset
+    return Runtime(kind, record.key, tuple(card["classes"]), tuple(card["image_shape"]), notice_of(record), call)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from study.errors import UsageError
 from study.files import write_atomically
 from study.serving.annotation import annotate
 from study.serving.prediction import Seen
@@ -24,13 +23,10 @@ def save_marked(seen: Seen, runtime: Runtime, folder: Path, written: Collection[
         written: What this call has written so far; pictures of one name are numbered.
 
     Raises:
-        UsageError: ``folder`` is a file.
         StoreError: it cannot be written.
     """
     import cv2
 
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--save takes a folder, {folder} is a file: give another name.")
     if seen.picture is None:
         raise ValueError("the picture was not kept")
     original = seen.source.path or Path("standard-input.png")

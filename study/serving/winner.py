@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from study.analysis.metrics import accuracy, log_loss
@@ -21,24 +21,16 @@ def open_study(results: str | Path, study: str | None = None) -> Store:
     """Return the store of the study to use.
 
     Without a name: the only study that holds a usable model (weights or exports are outside git, so a fresh checkout's
-    committed studies hold none); where none does, the only study there is.
+    committed studies hold none); where none does, the only study that has finished runs.
 
     Raises:
-        UsageError: an unknown study, none at all, or several to choose from.
+        UsageError: an unknown study, none with a finished run, or several to choose from.
     """
-    found = studies(results)
-    if study is not None:
-        if study not in found:
-            raise unknown_name("study", study, found)
-        return Store(results, study)
-    if not found:
-        raise UsageError(f"there is no study in {results}/: train one with `make study`, or give --results FOLDER.")
-    usable = [name for name in found if _holds_a_model(Store(results, name))]
-    choice = usable or found
-    if len(choice) > 1:
-        what = "several studies have trained models" if usable else "no study has its weights here"
-        raise UsageError(f"{what}: give --study NAME, one of {', '.join(choice)}.")
-    return Store(results, choice[0])
+    if study is None:
+        return _only(results, {name: _done(Store(results, name)) for name in studies(results)})
+    if study not in studies(results):
+        raise unknown_name("study", study, studies(results))
+    return Store(results, study)
 
 
 def open_run(results: str | Path, study: str | None = None, key: str | None = None) -> tuple[Store, Record]:
@@ -47,10 +39,17 @@ def open_run(results: str | Path, study: str | None = None, key: str | None = No
     Raises:
         UsageError: as ``open_study`` and ``choose_run``.
     """
-    if study is None and key is not None:
-        having = [name for name in studies(results) if _fitting(_done(Store(results, name)), key)]
-        study = having[0] if len(having) == 1 else None
-    store = open_study(results, study)
+    if study is not None or key is None:
+        store = open_study(results, study)
+    else:
+        found = {name: _done(Store(results, name)) for name in studies(results)}
+        having = {name: done for name, done in found.items() if _fitting(done, key)}
+        if not having and sum(map(bool, found.values())) > 1:
+            raise UsageError(
+                f"--run {key!r} fits no finished run in {results}/ (studies {', '.join(found)}): "
+                "with --study NAME as well, its runs are listed."
+            )
+        store = _only(results, having or found)
     return store, choose_run(store, key)
 
 
@@ -97,6 +96,21 @@ def weights_of(store: Store, record: Record) -> Path:
     return path
 
 
+def _only(results: str | Path, found: Mapping[str, Sequence[Record]]) -> Store:
+    """Return the only study with a usable model, else the only one at all, of these studies and their done runs."""
+    finished = [name for name, done in found.items() if done]
+    usable = [name for name in finished if _holds_a_model(Store(results, name), found[name])]
+    choice = usable or finished
+    if not choice:
+        raise UsageError(
+            f"no study in {results}/ has a finished run: train one with `make study`, or give --results FOLDER."
+        )
+    if len(choice) > 1:
+        what = "several studies have trained models" if usable else "no study has its weights here"
+        raise UsageError(f"{what}: give --study NAME, one of {', '.join(choice)}.")
+    return Store(results, choice[0])
+
+
 def _named(store: Store, done: Sequence[Record], key: str) -> Record:
     found = _fitting(done, key)
     if len(found) == 1:
@@ -125,8 +139,8 @@ def _rank(store: Store, record: Record) -> tuple[float, float]:
     return (-accuracy(labels, probabilities), log_loss(labels, probabilities))
 
 
-def _holds_a_model(store: Store) -> bool:
-    return any(store.weights_path(record.spec).is_file() or find_exports(store, record) for record in _done(store))
+def _holds_a_model(store: Store, done: Sequence[Record]) -> bool:
+    return any(store.weights_path(record.spec).is_file() or find_exports(store, record) for record in done)
 
 
 def _listed(records: Sequence[Record]) -> str:

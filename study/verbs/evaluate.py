@@ -73,5 +73,5 @@ def evaluate(
         f"({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}); on its own test split {100 * home.value:.1f} %"
     )
     if foreign.seen is not None and foreign.seen.any() and not foreign.own:
-        typer.echo(f"Of these images {foreign.seen.sum():,} were met in training or selection: see the page.")
+        typer.echo(f"Met in training or selection: {foreign.seen.sum():,} of these images, see the page.")
     typer.echo(f"Evaluation: {page}")

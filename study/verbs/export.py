@@ -35,7 +35,9 @@ def export(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Default: beside the run's weights, where predict and live find it."),
+        typer.Option(
+            metavar="FOLDER", file_okay=False, help="Default: beside the run's weights, where predict and live find it."
+        ),
     ] = None,
     data: Annotated[
         str | None,

@@ -18,7 +18,7 @@ from study.verbs.options import DetectorOption, PluginOption, ResultsOption, Run
 
 if TYPE_CHECKING:
     from study.serving.runtime import Runtime
-    from study.serving.video_sinks import Sink, Window
+    from study.serving.video_sinks import Sink, VideoFile, Window
     from study.serving.video_sources import VideoSource
     from study.serving.watching import Watched
 
@@ -37,7 +37,8 @@ def live(
     video: Annotated[Path | None, typer.Option(metavar="FILE", help="Video file instead of a camera.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the marked video: .mp4 or .avi.")] = None,
     jsonl: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a line of JSON a frame; - for standard output.")
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write a line of JSON a frame; - for standard output."),
     ] = None,
     no_window: Annotated[bool, typer.Option("--no-window", help="Show no window; say what changes instead.")] = False,
     every: Annotated[int, typer.Option(min=1, metavar="K", help="Search for faces in every K-th frame.")] = 3,
@@ -59,13 +60,17 @@ def live(
     for flag, path in (("--save", save), ("--jsonl", jsonl)):
         if path and video and path.exists() and video.exists() and path.samefile(video):
             raise UsageError(f"{flag} must not be the video that is read, got {path} for both.")
+    if jsonl and not jsonl.parent.is_dir():
+        raise UsageError(f"--jsonl takes a file in a folder that exists, got {jsonl}.")
     from study.serving.faces import open_detector
+    from study.serving.video_sinks import VideoFile
     from study.serving.video_sources import open_camera, open_video
 
     finder = open_detector(detector, video=True)
     with open_camera(camera or 0) if video is None else open_video(video) as source:
+        video_file = VideoFile(save, source.rate_hz) if save else None  # what it refuses is said before the wait
         runtime = opened_runtime(results, study, run, plugin)
-        sinks, window = _open_sinks(source, runtime, save, jsonl, no_window)
+        sinks, window = _open_sinks(source, runtime, video_file, jsonl, no_window)
         from study.serving.smoothing import MARGIN, Smoother
         from study.serving.watching import watch
 
@@ -105,14 +110,14 @@ class Count:
 
 
 def _open_sinks(
-    source: VideoSource, runtime: Runtime, save: Path | None, jsonl: Path | None, no_window: bool
+    source: VideoSource, runtime: Runtime, video_file: VideoFile | None, jsonl: Path | None, no_window: bool
 ) -> tuple[list[Sink], Window | None]:
     from study.serving.background import InBackground
-    from study.serving.video_sinks import JsonLines, Terminal, VideoFile, Window, window_problem
+    from study.serving.video_sinks import JsonLines, Terminal, Window, window_problem
 
     sinks: list[Sink] = []
-    if save is not None:
-        sinks.append(InBackground(VideoFile(save, source.rate_hz)))
+    if video_file is not None:
+        sinks.append(InBackground(video_file))
     if jsonl is not None:
         sinks.append(JsonLines(jsonl, runtime.classes, runtime.notice))
     problem = "" if no_window else window_problem()

@@ -21,8 +21,8 @@ RunOption = Annotated[
 StudyOption = Annotated[
     str | None, Option(metavar="NAME", help="Study of the run. Default: the only one that has a trained model.")
 ]
-ResultsOption = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
-ReportsOption = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
+ResultsOption = Annotated[Path, Option(metavar="FOLDER", file_okay=False, help="Folder of records.")]
+ReportsOption = Annotated[Path, Option(metavar="FOLDER", file_okay=False, help="Folder of reports.")]
 PluginOption = Annotated[
     list[str] | None, Option(metavar="FILE", help="File that registers the run's model, run as code; may be repeated.")
 ]
@@ -52,14 +52,25 @@ def opened_runtime(results: Path, study: str | None, key: str | None, plugins: l
         UsageError: no run fits, or several do.
         WeightsError: the run has neither exports nor weights here.
     """
-    from study.serving.artifacts import find_exports
-    from study.serving.runtime import open_runtime
+    from study.serving.runtime import open_export, open_keras
     from study.serving.winner import weights_of
 
     store, record = chosen_run(results, study, key, plugins)
-    if not {"onnx", "litert"} & find_exports(store, record).keys():
+    runtime = open_export(store, record)
+    if runtime is None:
         weights_of(store, record)
-        words = ["study", "export", "--study", store.study, "--run", record.key]
-        hint = shlex.join(words + (["--results", str(results)] if results != Path("results") else []))
-        print(f"Starting Keras, which takes some seconds; not any more after `{hint}`.", file=sys.stderr)
-    return open_runtime(store, record)
+        print(
+            f"Starting Keras, which takes some seconds; not any more after {_quicker(store, record)}.", file=sys.stderr
+        )
+        runtime = open_keras(store, record)
+    return runtime
+
+
+def _quicker(store: Store, record: Record) -> str:
+    """Return the commands after which a run starts quickly: an export, and what it needs where that is missing."""
+    from study.serving.formats import INSTALL, missing_packages
+
+    words = ["study", "export", "--study", store.study, "--run", record.key]
+    words += ["--results", str(store.results)] if store.results != Path("results") else []
+    installed = any(not missing_packages(kind) for kind in ("onnx", "litert"))
+    return f"`{shlex.join(words)}`" if installed else f"`{INSTALL}` and `{shlex.join(words)}`"

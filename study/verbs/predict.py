@@ -37,7 +37,10 @@ def predict(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with one row a face.")] = False,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Classes to name for each face, in text.")] = 3,
     save: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write each picture with its faces marked, as NAME-faces.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", file_okay=False, help="Write each picture with its faces marked, as NAME-faces."
+        ),
     ] = None,
     crops: Annotated[
         bool, typer.Option("--crops", help="Take each picture as one face. Small square ones are taken so anyway.")

@@ -20,7 +20,7 @@ from study.serving.artifacts import MANIFEST, export_folder, find_exports
 from study.serving.export import Exporter, export_all
 from study.serving.formats import CHOICES, FORMATS, select_formats
 from study.serving.model_card import write_card
-from study.serving.runtime import open_runtime
+from study.serving.runtime import open_keras, open_runtime
 from study.serving.study_images import Sample
 from study.store import Store
 from tests.hidden import run_hidden
@@ -62,7 +62,7 @@ def test_an_onnx_export_answers_as_the_run_does(exporter: Exporter, store: Store
     assert runtime.kind == "onnx"
     assert np.abs(runtime.probabilities(images) - record.arrays["selection_probabilities"]).max() < 1e-4
     assert np.ptp(runtime.probabilities(images), axis=0).max() > 0.1, "answers that never differ prove nothing"
-    kept = open_runtime(store, record, "keras")
+    kept = open_keras(store, record)
     assert kept.kind == "keras" and np.abs(kept.probabilities(images) - runtime.probabilities(images)).max() < 1e-5
 
 

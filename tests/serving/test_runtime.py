@@ -84,13 +84,6 @@ def test_an_altered_export_is_not_used(store: Store, record: Record) -> None:
         open_runtime(store, record)
 
 
-def test_what_is_asked_for_and_not_there_is_one_line(store: Store, record: Record) -> None:
-    with pytest.raises(UsageError, match="study export .* --format litert"):
-        open_runtime(store, record, "litert")
-    with pytest.raises(UsageError, match="onnx, litert, keras"):
-        open_runtime(store, record, "torch")
-
-
 def test_the_weights_file_is_needed_for_nothing_else(store: Store, record: Record) -> None:
     store.weights_path(record.spec).unlink()
     assert open_runtime(store, record).kind == "onnx"

@@ -113,6 +113,14 @@ def test_answers_are_probabilities_of_the_networks_classes() -> None:
     assert sum(data["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 
+def test_what_is_known_of_a_face_is_forgotten_when_it_is_gone() -> None:
+    smoother = Smoother()
+    detector = ScriptedDetector(lambda search: [Box(50, 50, 80, 80)] if search < 4 else [])
+    stream = watch(grey_frames(90), fake_runtime(), detector, smoother)
+    known = [smoother.get(1) is not None for _ in stream]
+    assert any(known) and not known[-1]
+
+
 def test_an_answer_does_not_change_afterwards() -> None:
     detector = ScriptedDetector(lambda search: [Box(50, 50, 80, 80)])
     out = list(watch(grey_frames(60), fake_runtime(Undecided()), detector, Smoother()))

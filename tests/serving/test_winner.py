@@ -43,6 +43,14 @@ def test_runs_that_kept_no_weights_are_only_used_when_named(store: Store) -> Non
     assert choose_run(store, "cnn5").key == without.key
 
 
+def test_runs_that_were_scored_on_a_split_of_their_own_are_only_used_when_named(store: Store) -> None:
+    trained = keep(store, "cnn2", skill=0.5)
+    made = dataclasses.replace(make_record("cnn5", skill=3.0), weights_file="w", division={"own_test": False})
+    other = store.keep(made)
+    assert choose_run(store).key == trained.key
+    assert choose_run(store, "cnn5").key == other.key
+
+
 def test_imported_predictions_have_no_network_to_use(store: Store) -> None:
     made = make_record("vgg16", skill=4.0)
     imported = {"file_sha256": "0" * 64, "probabilities": True, "splits": ["selection", "test"]}
@@ -109,7 +117,8 @@ def test_an_export_makes_a_study_usable_too(tmp_path: Path) -> None:
 
 
 def test_studies_without_models_are_told_apart_by_name_only(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="make study"):
+    Path(tmp_path, "no study").mkdir()
+    with pytest.raises(UsageError, match="no study in .* has a finished run: train one with `make study`"):
         open_study(tmp_path)
     for name in ("one", "two"):
         store = Store(tmp_path, name)
@@ -127,8 +136,20 @@ def test_a_key_finds_its_study(tmp_path: Path) -> None:
     keep(Store(tmp_path, "two"), "cnn3")
     store, record = open_run(tmp_path, key="cnn2")
     assert (store.study, record.key) == ("one", wanted.key)
-    with pytest.raises(UsageError, match="--study NAME"):
+    with pytest.raises(UsageError, match="one of one, two"):
         open_run(tmp_path, key="baseline")
+    with pytest.raises(UsageError, match=r"'cnn9' fits no finished run in .* \(studies one, two\)"):
+        open_run(tmp_path, key="cnn9")
+
+
+def test_of_several_studies_with_such_a_run_the_only_one_with_a_model_is_used(tmp_path: Path) -> None:
+    keep(Store(tmp_path, "other"), "vgg16")
+    committed = Store(tmp_path, "committed")
+    committed.weights_path(keep(committed, "cnn3").spec).unlink()
+    keep(Store(tmp_path, "trained"), "cnn3")
+    assert open_run(tmp_path, key="cnn3")[0].study == "trained"
+    with pytest.raises(UsageError, match="one of other, trained"):
+        open_run(tmp_path)
 
 
 def test_missing_weights_are_one_line_with_a_command_that_the_command_line_takes(store: Store) -> None:

@@ -9,7 +9,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from study.datasets.load import load
 from study.errors import UsageError
+from study.serving.foreign import prepare
+from study.serving.winner import open_run
+from study.spec import SPLITS
 from study.store import Store
 from study.verbs.evaluate import app
 from tests.serving.runs import add_onnx, band_images, contents, keep
@@ -50,6 +54,17 @@ def test_the_best_run_is_scored_and_what_it_does_not_know_is_said() -> None:
     assert "Left out: 12 images of class contempt" in output and "Accuracy on 36 images: 100.0 %" in output
     assert "computed with onnx" in page(output)
     assert contents(Path("results")) == before
+
+
+def test_images_that_the_run_has_met_are_counted() -> None:
+    assert "Met in training" not in run("--data", "others")
+    store, record = open_run("results")
+    met = prepare(store, record, load("others")).hashes
+    own = np.array([f"own {place}".encode() for place in range(len(store.load_arrays(record).arrays["test_labels"]))])
+    splits = np.repeat([SPLITS.index("train"), SPLITS.index("test")], [len(met), len(own)])
+    hashes = np.concatenate([met, own])
+    store.keep_dataset({"labels": np.zeros_like(splits), "ids": hashes.astype(str), "splits": splits, "hashes": hashes})
+    assert "Met in training or selection: 36 of these images" in run("--data", "others")
 
 
 def test_a_table_gives_the_rest_a_meaning() -> None:

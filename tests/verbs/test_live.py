@@ -170,7 +170,10 @@ def test_a_key_in_the_window_stops_and_leaves_whole_files(
         (["--video", "in.mp4", "--detector", "text.mp4"], "--detector takes"),
     ],
 )
-def test_slips_are_one_line_and_leave_what_is_there(words: list[str], said: str, call: Callable[..., Any]) -> None:
+def test_slips_are_one_line_before_any_network_is_opened_and_leave_what_is_there(
+    words: list[str], said: str, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "opened_runtime", None)
     write_video("in.mp4", 5)
     before = Path("in.mp4").read_bytes()
     Path("text.mp4").write_text("no video")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 from study.errors import UsageError, WeightsError
 from study.serving import runtime
+from study.serving.formats import INSTALL
 from study.store import Store
 from study.verbs.options import opened_runtime
 from tests.serving.fakes import fake_runtime
@@ -30,11 +32,23 @@ def test_what_takes_a_while_says_how_it_takes_less(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = keep(store)
-    monkeypatch.setattr(runtime, "open_runtime", lambda *words: fake_runtime())
+    monkeypatch.setattr(runtime, "open_keras", lambda *words: fake_runtime())
     opened_runtime(store.results, "faces", None, None)
     out, err = capsys.readouterr()
     assert out == "" and len(err.splitlines()) == 1
-    assert f"`study export --study faces --run {record.key} --results {store.results}`" in err
+    assert f"after `study export --study faces --run {record.key} --results {store.results}`" in err
+
+
+def test_an_export_that_cannot_be_run_for_lack_of_a_package_says_what_to_install(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = keep(store)
+    add_onnx(store, record)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(runtime, "open_keras", lambda *words: fake_runtime())
+    opened_runtime(store.results, "faces", None, None)
+    err = capsys.readouterr().err
+    assert f"`{INSTALL}` and `study export" in err and len(err.splitlines()) == 1
 
 
 def test_missing_weights_are_one_line_with_the_command_that_makes_them(

@@ -177,6 +177,14 @@ def test_marked_pictures_are_saved_beside_nothing_they_could_overwrite(call: Cal
     assert "4 marked pictures in ." in result.stderr
 
 
+def test_a_file_in_place_of_the_folder_for_marked_pictures_is_refused_at_once(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "opened_runtime", None)
+    result = call("--image", crop("a.png"), "--save", "a.png")
+    assert result.exit_code == 2 and "'--save'" in result.stderr and "is a file" in result.stderr
+
+
 def test_many_crops_are_answered_together_and_in_order(call: Callable[..., Any], monkeypatch) -> None:
     asked = []
 
@@ -198,6 +206,22 @@ def test_many_crops_are_answered_together_and_in_order(call: Callable[..., Any],
     named = [image["faces"][0]["label"] for image in data["images"]]
     assert named == [CLASSES[int(value / 256 * 7)] for value in brightness]
     assert asked == [64, 64, 22]
+
+
+@pytest.mark.parametrize(("save", "asked"), [([], [3]), (["--save", "marked"], [2, 1])])
+def test_pictures_that_are_kept_to_be_marked_do_not_fill_the_memory(
+    save: list[str], asked: list[int], call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    def counted(images: np.ndarray) -> np.ndarray:
+        given.append(len(images))
+        return fake_runtime().call(images)
+
+    monkeypatch.setattr(verb, "opened_runtime", lambda *words: fake_runtime(counted))
+    monkeypatch.setattr("study.serving.prediction.MOST_PIXELS", 2 * 48 * 48)
+    assert call("--image", crop("a.png"), crop("b.png"), crop("c.png"), *save).exit_code == 0
+    assert given == asked
 
 
 def test_a_drawn_face_of_the_study_itself_is_answered_as_in_training(call: Callable[..., Any], monkeypatch) -> None:

@@ -74,6 +74,12 @@ def test_export_of_missing_weights_names_the_command_before_anything_slow(record
         run(export.app, "--format", "keras")
 
 
+def test_export_into_a_file_is_refused_before_anything_slow(record: Record, store: Store) -> None:
+    Path("deploy").touch()
+    output = run(export.app, "--out", "deploy", code=2)
+    assert "'--out'" in output and "is a file" in output and "Run:" not in output
+
+
 def test_explain_draws_a_panel_a_class(record: Record, faces: ImageSet) -> None:
     output = run(explain.app)
     pictures = sorted(path.name for path in Path("reports/faces/local").iterdir())
