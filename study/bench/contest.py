@@ -123,20 +123,17 @@ def take_turns(
     Args:
         contestants: Their processes; one that ends is taken out of the list.
         measure: What to measure.
-        rounds: Rounds that count; before them one that does not, for tracing and caches.
+        rounds: How many; each contestant has warmed up before its first turn.
         seconds: About how long a turn takes.
         failed: Told why one was taken out.
     """
     found: dict[str, list[dict[str, Any]]] = {child.entrant.name: [] for child in contestants}
-    for number in range(rounds + 1):
+    for _ in range(rounds):
         for child in list(contestants):
             try:
-                answer = child.ask(measure=measure, seconds=seconds if number else 0.0)
+                found[child.entrant.name].append(child.ask(measure=measure, seconds=seconds))
             except ContestError as error:
                 failed(str(error))
                 contestants.remove(child)
                 del found[child.entrant.name]
-                continue
-            if number:
-                found[child.entrant.name].append(answer)
     return found

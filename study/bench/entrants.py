@@ -28,7 +28,7 @@ def ours(task: Task) -> Entrant:
 
 def without(trick: Trick, task: Task) -> Entrant:
     """Return this package on a task, but for one trick."""
-    environment = process_environment(task.threads)
+    environment = {**process_environment(task.threads), **trick.environment}
     return Entrant(f"without {trick.name}", OURS, replace(task, without=trick.name), environment)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from study.bench.task import Task, make_arrays
 from study.provenance import peak_memory_mb
 
-#: Batches of the two turns before the first one that counts: one traces and fills caches, one tells the pace.
-WARM_UP = 2
+#: Before the first turn one batch is traced and a second one tells the pace; where that took less than so many
+#: seconds, so many more batches tell it better.
+SHORT_S, MORE_BATCHES = 0.5, 4
 
 
 class Server:
@@ -52,9 +53,8 @@ class Server:
             batches = int(ask["batches"])
         else:
             if measure not in self._seconds_a_batch:
-                work(WARM_UP)
-                self._seconds_a_batch[measure] = _seconds(work, WARM_UP) / WARM_UP
-            batches = max(WARM_UP, round(ask["seconds"] / self._seconds_a_batch[measure]))
+                self._seconds_a_batch[measure] = _warm_up(work)
+            batches = max(1, round(ask["seconds"] / self._seconds_a_batch[measure]))
         processor = time.process_time()
         turn = work(batches)
         self._seconds_a_batch[measure] = turn.seconds / batches
@@ -67,10 +67,11 @@ class Server:
         }
 
 
-def _seconds(work: Any, batches: int) -> float:
-    start = time.perf_counter()
-    work(batches)
-    return time.perf_counter() - start
+def _warm_up(work: Any) -> float:
+    """Return about how many seconds a batch takes once everything is traced."""
+    work(1)
+    seconds: float = work(1).seconds
+    return seconds if seconds >= SHORT_S else work(MORE_BATCHES).seconds / MORE_BATCHES
 
 
 def main() -> None:

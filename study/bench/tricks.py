@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from study.errors import unknown_name
 
@@ -18,6 +18,7 @@ class Trick:
         models: Models that it is measured on.
         measure: What it changes: a method of ``study.bench.task.Contestant``.
         leave_out: Called before the network is built.
+        environment: Variables of the process without it.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Trick:
     models: tuple[str, ...]
     measure: str = "train"
     leave_out: Callable[[], None] = lambda: None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def _standard_normalisation() -> None:
@@ -68,6 +70,12 @@ TRICKS = (
         "the loop over updates inside one graph instead of Keras' `fit`: no Python between two updates",
         ("cnn3",),
         leave_out=_keras_loop,
+    ),
+    Trick(
+        "operations-side-by-side",
+        "gradients of a convolution's filter and of its input computed at the same time instead of in turn",
+        ("cnn3", "vgg16"),
+        environment={"TF_NUM_INTEROP_THREADS": "1"},
     ),
 )
 

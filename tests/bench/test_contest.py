@@ -52,9 +52,10 @@ def test_contestants_take_turns_and_each_round_that_counts_has_an_answer(toy: Pa
         found = take_turns(contestants, "train", 3, 0.02, pytest.fail)
         assert [child.greeting for child in contestants] == [{"parameters": 7, "macs": 11}] * 2
     lines = [line.split() for line in toy.with_name("log.txt").read_text().splitlines()]
-    # Two turns to warm up and one that does not count, then a turn a round.
-    assert [name for name, _ in lines] == [*"aaabbb", *"abab", *"ab"]
-    assert all(int(batches) > 2 for _, batches in lines[6:]), "turns take about the time that was asked for"
+    # Three short ones to warm up before the first turn, then a turn a round.
+    assert [name for name, _ in lines] == [*"aaaa", *"bbbb", *"abab"]
+    assert [int(batches) for _, batches in lines[:3]] == [1, 1, 4]
+    assert {int(batches) for _, batches in lines[-4:]} == {20}, "turns take about the time that was asked for"
     for answers in found.values():
         assert len(answers) == 3
         assert all(answer["images"] / answer["seconds"] == pytest.approx(64_000) for answer in answers)
