@@ -14,6 +14,12 @@ TITLE = "# Speed"
 PEERS = {"torch": "PyTorch, its faster precision", "keras": "Keras as users write it"}
 #: Share of the cores below which a measurement was disturbed.
 LEAST_BUSY = 0.75
+NATIVE = (
+    "The processor computes bfloat16 natively: `--precision auto` is mixed_bfloat16, and so are our rates in ratios."
+)
+NOT_NATIVE = (
+    "The processor has no bfloat16 instructions: `--precision auto` is float32, and ratios are those of float32."
+)
 MEASURES = {"train": "training", "predict": "prediction", "train_augmented": "training, augmented"}
 
 Groups = Mapping[str, Mapping[str, Any]]
@@ -73,7 +79,9 @@ def _machine(parts: Iterable[Mapping[str, Any]]) -> list[str]:
         versions |= part.get("peer_versions", {})
         shown = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
         line = f"{made['processor']}, {made['threads']} cores; {shown}; {made['rounds']} rounds of about "
-        line += f"{made['seconds']:g} s; batch {part['batch']}; `--precision auto` is {part['auto_precision']} here."
+        line += f"{made['seconds']:g} s; batch {part['batch']}. "
+        native = part["auto_precision"] != "float32"
+        line += NATIVE if native else NOT_NATIVE
         if line not in lines:
             lines.append(line)
     return lines
@@ -101,7 +109,7 @@ def _rates(models: Groups, parts: Mapping[str, Any]) -> list[str]:
             row = [
                 model,
                 name,
-                *(_number(median(facts[measure])) for measure in ("train", "train_augmented", "predict")),
+                *(_middle(facts.get(measure)) for measure in ("train", "train_augmented", "predict")),
             ]
             row += [_number(epoch_s(facts, part["batch"])), f"{facts['memory_mb']:.0f}"]
             row.append(f"{share_of_peak(median(facts['train']), macs, peak):.0%}" if peak and macs else "")
@@ -207,6 +215,11 @@ def _grid(parts: Mapping[str, Any]) -> list[str]:
 
 def _shown(found: Ratio | None) -> str:
     return f"{found.middle:.2f} ({found.low:.2f} to {found.high:.2f})" if found else ""
+
+
+def _middle(rates: Sequence[float] | None) -> str:
+    """Return the median rate; nothing for a contestant that failed on the way."""
+    return _number(median(rates)) if rates else ""
 
 
 def _number(value: float) -> str:

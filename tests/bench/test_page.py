@@ -86,6 +86,14 @@ def test_the_page_says_where_networks_differ_and_where_the_machine_was_busy() ->
     assert "differ on cnn3" in page and "The machine was busy" in page
 
 
+def test_a_contestant_that_failed_on_the_way_keeps_what_it_did() -> None:
+    part = model_part("cnn3", 400.0)
+    del part["contestants"]["keras float32"]["train_augmented"]
+    page = build_page({"models/cnn3-48px-tensorflow": part}, {})
+    assert "| cnn3 | keras float32 | 100 |  | 1,000 |" in page
+    assert "no bfloat16 instructions" in page
+
+
 def test_parts_are_kept_until_they_are_measured_again(tmp_path: Path) -> None:
     add(tmp_path, {"peak": PARTS["peak"]})
     kept = add(tmp_path, {"grid": {**PARTS["grid"], "runs": 7}})
