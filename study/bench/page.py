@@ -45,7 +45,7 @@ def build_page(parts: Mapping[str, Any], further: Mapping[str, str]) -> str:
     ]
     for (side, backend), models in sorted(groups.items()):
         lines += ["", f"## {side} pixels on {backend}", "", *_machine(models.values()), ""]
-        lines += [*_rates(models, parts), "", *_ratios(models), *_augmented(models)]
+        lines += [*_rates(models, parts), *_ratios(models), *_augmented(models)]
     lines += [*_peak(parts), *_tricks(parts), *_grid(parts)]
     for name in sorted(further):
         lines += ["", further[name].strip()]
@@ -73,12 +73,11 @@ def _machine(parts: Iterable[Mapping[str, Any]]) -> list[str]:
     lines = []
     for part in parts:
         made = part["made"]
-        versions = {
-            name: version for name, version in made["versions"].items() if name in ("tensorflow", "keras", "jax")
-        }
+        shown = {"keras", part["backend"]}
+        versions = {name: version for name, version in made["versions"].items() if name in shown}
         versions |= part.get("peer_versions", {})
-        shown = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-        line = f"{made['processor']}, {made['threads']} cores; {shown}; {made['rounds']} rounds of about "
+        libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+        line = f"{made['processor']}, {made['threads']} cores; {libraries}; {made['rounds']} rounds of about "
         line += f"{made['seconds']:g} s; batch {part['batch']}. "
         native = part["auto_precision"] != "float32"
         line += NATIVE if native else NOT_NATIVE
@@ -148,7 +147,7 @@ def _ratios(models: Groups) -> list[str]:
             means[library, measure] = found
     if not rows:
         return []
-    lines = [*_table(["times as fast as", *models, "geometric mean"], rows), ""]
+    lines = ["", *_table(["times as fast as", *models, "geometric mean"], rows), ""]
     sizes = {model: {facts["parameters"] for facts in part["contestants"].values()} for model, part in models.items()}
     wrong = [model for model, counts in sizes.items() if len(counts) > 1]
     said = f"differ on {', '.join(wrong)}" if wrong else "are equal"
