@@ -69,7 +69,7 @@ audit: ## ask the package index which pinned dependencies have known vulnerabili
 constraints: ## choose the newest versions that fit and write constraints.txt anew
 	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
 	$(PYTHON) -m venv "$$place"; \
-	"$$place/bin/python" -m pip --disable-pip-version-check install --quiet --upgrade 'setuptools<81' wheel --editable '.[dev]'; \
+	"$$place/bin/python" -m pip --disable-pip-version-check install --quiet --upgrade 'setuptools<81' wheel --editable '.[dev,hub]'; \
 	head -n 1 constraints.txt > "$$place/pinned"; \
 	"$$place/bin/python" -m pip freeze --all --exclude-editable | grep -v '^pip==' >> "$$place/pinned"; \
 	cp "$$place/pinned" constraints.txt

@@ -39,7 +39,9 @@ class Claim:
     def holds(self) -> bool:
         """False once another process has taken over, because this one gave no sign of life for too long."""
         try:
-            return _identity(os.stat(self.path)) == self._identity and _newest(self.path) == self.path
+            # Asked at every event of a run, hence without a look at all claims: whoever takes over creates the next
+            # number, and removes it later than this one.
+            return not _next(self.path).exists() and _identity(os.stat(self.path)) == self._identity
         except OSError:
             return False
 
@@ -109,11 +111,11 @@ class Claims:
             if found:
                 if not self._stale(found[-1]):
                     return None
-                path = _numbered(path, _number(found[-1]) + 1)
+                path = _next(found[-1])
             claim = _create(path)
         except OSError as error:
             raise write_error(path, error) from error
-        if claim is None or not claim.holds:  # another process was quicker
+        if claim is None or not claim.holds or _generations(path)[-1:] != [path]:  # another process was quicker
             if claim is not None:
                 claim.release()
             return None
@@ -236,12 +238,10 @@ def _generations(path: Path) -> list[Path]:
         names = os.listdir(path.parent)
     except FileNotFoundError:
         return []
-    fits = re.compile(re.escape(_name(path)) + r"\.(\d+)" + re.escape(SUFFIX))
-    return sorted((path.with_name(name) for name in names if fits.fullmatch(name)), key=_number)
-
-
-def _newest(path: Path) -> Path:
-    return _generations(path)[-1]
+    start = f"{_name(path)}."
+    fits = re.compile(re.escape(start) + r"(\d+)" + re.escape(SUFFIX))
+    mine = [path.with_name(name) for name in names if name.startswith(start) and fits.fullmatch(name)]
+    return sorted(mine, key=_number)
 
 
 def _name(path: Path) -> str:
@@ -252,5 +252,5 @@ def _number(path: Path) -> int:
     return int(path.name.removesuffix(SUFFIX).rpartition(".")[2])
 
 
-def _numbered(path: Path, number: int) -> Path:
-    return path.with_name(f"{_name(path)}.{number}{SUFFIX}")
+def _next(path: Path) -> Path:
+    return path.with_name(f"{_name(path)}.{_number(path) + 1}{SUFFIX}")

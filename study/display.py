@@ -12,6 +12,9 @@ from study.plan import PlannedRun, duration, total_updates
 from study.record import Record
 from study.spec import Spec
 
+#: Bars of runs that a terminal has room for; a cluster may have a thousand going on.
+MOST_BARS = 12
+
 
 class Remaining:
     """Estimate what is left from the plan's estimates and how well they have held so far.
@@ -25,20 +28,24 @@ class Remaining:
         self._estimates = {run.spec.key: max(run.estimate_s, 0.1) for run in runs}
         self._shares = dict.fromkeys(self._estimates, 0.0)
         self._start = now
+        # Kept up to date instead of added up anew at each of the many events of a large grid.
+        self._total = sum(self._estimates.values())
+        self._done = 0.0
 
     def progress(self, key: str, share: float) -> None:
         """Take the share (0..1) of a run that is done."""
-        self._shares[key] = max(self._shares[key], min(share, 1.0))
+        gained = max(0.0, min(share, 1.0) - self._shares[key])
+        self._shares[key] += gained
+        self._done += self._estimates[key] * gained
 
     @property
     def share(self) -> float:
         """Share of the whole work that is done, 0..1."""
-        total = sum(self._estimates.values())
-        return sum(self._estimates[key] * share for key, share in self._shares.items()) / total if total else 1.0
+        return min(self._done / self._total, 1.0) if self._total else 1.0
 
     def seconds(self, now: float) -> float:
         """Return about how many seconds are left; the plan's own estimate at first, the measured pace later."""
-        total, share = sum(self._estimates.values()), self.share
+        total, share = self._total, self.share
         planned = total * (1 - share)
         if share <= 0:
             return max(planned - (now - self._start), 0.0)
@@ -62,6 +69,7 @@ class PlainDisplay:
         self._updates = {run.spec.key: max(total_updates(run.spec), 1) for run in runs}
         self._out = out or sys.stdout
         self._waited_for: tuple[object, ...] = ()
+        self._places: dict[str, str] = {}
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -73,7 +81,9 @@ class PlainDisplay:
 
     def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
         """Take an event of a run that is going on."""
-        if event["kind"] == "epoch":
+        if event["kind"] == "start":
+            self._places[spec.key] = event.get("node", "")
+        elif event["kind"] == "epoch":
             # Predictions at the end take a while too, so a run is never full before its record is there.
             self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
         elif event["kind"] == "note":
@@ -82,6 +92,7 @@ class PlainDisplay:
     def on_record(self, record: Record, elsewhere: bool = False) -> None:
         """Take the record of a run that has ended, here or in another driver."""
         self.finished += 1
+        self._places.pop(record.key, None)
         self.remaining.progress(record.key, 1.0)
         self.line(self._summary(record) + (" (by another driver)" if elsewhere else ""))
 
@@ -91,6 +102,13 @@ class PlainDisplay:
             self._waited_for = (runs, *owners)
             left = "the last run" if runs == 1 else f"the last {runs} runs"
             self.line(f"Waiting for {left}, which {' and '.join(owners) or 'another driver'} is at")
+
+    @property
+    def in_flight(self) -> str:
+        """How many runs are going on, and on how many nodes, where they have nodes; empty where there is only one."""
+        nodes = set(self._places.values()) - {""}
+        runs = f"{len(self._places)} running" if len(self._places) > 1 or nodes else ""
+        return runs + (f" on {len(nodes)} node{'s' if len(nodes) > 1 else ''}" if nodes else "")
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -108,11 +126,12 @@ class PlainDisplay:
             epochs = f"best epoch {best['epoch'] + 1} of {len(record.history)}"
             seen = f"selection {best['selection_accuracy']:.1%}, {epochs}, "
         to_go = duration(self.remaining.seconds(time.monotonic()))
-        return f"{head}: {seen}{took}" + (f"; about {to_go} to go" if self.finished < self.total else "")
+        nodes = f", {self.in_flight}" if any(self._places.values()) else ""
+        return f"{head}: {seen}{took}" + (f"; about {to_go} to go{nodes}" if self.finished < self.total else "")
 
 
 class RichDisplay(PlainDisplay):
-    """One overall bar with the time left, one bar for each run that is going on, finished runs as lines above.
+    """One overall bar with the time left, one for each of the first runs going on, finished runs as lines above.
 
     Args:
         runs: The open runs.
@@ -145,10 +164,12 @@ class RichDisplay(PlainDisplay):
     def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
         """Take an event of a run that is going on."""
         super().on_event(spec, event)
-        if spec.key not in self._tasks:
+        if spec.key not in self._tasks and len(self._tasks) < MOST_BARS:
             self._tasks[spec.key] = self._progress.add_task(run_name(spec), total=None, note="starting")
-        task = self._tasks[spec.key]
-        if event["kind"] == "phase":
+        task = self._tasks.get(spec.key)
+        if task is None:
+            pass
+        elif event["kind"] == "phase":
             self._progress.update(task, total=max(event["epochs"], 1), note=f"phase {event['phase']}")
         elif event["kind"] == "epoch":
             done = event["epoch"] + 1
@@ -182,7 +203,8 @@ class _TimeLeft:
 
     def __str__(self) -> str:
         left = duration(self._display.remaining.seconds(time.monotonic()))
-        return f"{self._display.finished} of {self._display.total}, about {left} to go"
+        running = f", {self._display.in_flight}" if self._display.in_flight else ""
+        return f"{self._display.finished} of {self._display.total}{running}, about {left} to go"
 
 
 def make_display(runs: Sequence[PlannedRun]) -> PlainDisplay:

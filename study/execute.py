@@ -18,6 +18,7 @@ from study.datasets.division import Division, divide
 from study.datasets.image_set import ImageSet
 from study.errors import StudyError, UsageError, WriteError
 from study.models.entry import MODELS
+from study.models.weights import file_origin
 from study.protocols.resolve import companion
 from study.provenance import peak_memory_mb, provenance
 from study.record import Record
@@ -158,6 +159,9 @@ def _run(
                 f"the entry at hand is version {entry.version}."
             )
         check_start(spec.weights, weights_path)
+        upstream = {}
+        if spec.weights["source"] == "file" and weights_path is not None and weights_path.is_file():
+            upstream = file_origin(weights_path, entry)
         network = build_network(
             entry,
             image_shape=image_set.image_shape,
@@ -204,6 +208,7 @@ def _run(
         train_s = sum(row["train_s"] for row in training.history)
         updates = training.history[-1]["updates"]
         result = {
+            "upstream": upstream,
             "history": training.history,
             "weights_sha256": weights_sha256,
             "timing": {

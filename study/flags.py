@@ -38,20 +38,40 @@ StudyFlag = Annotated[str | None, Option(metavar="NAME", help="Name of the study
 ResultsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
 ReportsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
 ExecutorFlag = Annotated[
-    str | None, Option(metavar="NAME", help="process (default: a crash costs one run) or inprocess.")
+    str | None,
+    Option(metavar="NAME", help="process (default: a crash costs one run), inprocess, ray (a cluster)."),
+]
+AddressFlag = Annotated[
+    str | None,
+    Option(metavar="HOST:PORT", help="Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone."),
+]
+CpusPerRunFlag = Annotated[
+    float | None, Option(min=0.01, metavar="N", help="Processors, and threads, of a run on Ray. Default: 1.")
+]
+GpusPerRunFlag = Annotated[
+    float | None, Option(min=0.0, metavar="N", help="GPUs of a run on Ray; by fractions several share one. Default: 0.")
 ]
 JobsFlag = Annotated[
     str | None,
-    Option(metavar="N|auto", help="Runs at the same time; they share the cores. auto measures. Default: the budget's."),
+    Option(
+        metavar="N|auto",
+        help="Runs at a time; they share the cores. auto measures. Default: the budget's; on Ray all that fit.",
+    ),
 ]
 RunLimitFlag = Annotated[
     float | None,
     Option(min=0.01, metavar="MINUTES", help="A run that takes longer counts as hanging. Default: the budget's."),
 ]
 WeightsFlag = Annotated[
-    str, Option(metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file.")
+    str,
+    Option(
+        metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file; or MODEL=..., by model."
+    ),
 ]
 SideFlag = Annotated[int | None, Option(min=1, metavar="PX", help="Input side of every model in pixels.")]
+TrainShareFlag = Annotated[
+    float | None, Option(metavar="X", help="Train on this share of the training split, such as 0.25; stratified.")
+]
 PrecisionFlag = Annotated[
     str, Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: the latter where native.")
 ]
@@ -60,6 +80,9 @@ FerplusFlag = Annotated[
 ]
 PluginFlag = Annotated[
     Names, Option(metavar="FILE", help="File with entries, run as code; they join grids that say all.")
+]
+TrackFlag = Annotated[
+    Names, Option(metavar="NAME", help="Log the runs to tensorboard or mlflow too, into tracking/; may be repeated.")
 ]
 DryRunFlag = Annotated[bool, Option("--dry-run", help="Show the plan and leave.")]
 ListFlag = Annotated[bool, Option("--list", help="List models, protocols, grids and budgets, and leave.")]
@@ -81,14 +104,20 @@ class Flags:
         results: Folder of records.
         reports: Folder of reports.
         executor: Name of the executor.
-        jobs: Runs at the same time; 0 for as many as a measurement says; None for the budget's.
+        address: Ray's cluster; None for ``RAY_ADDRESS`` or one of this machine alone.
+        cpus_per_run: Processors of a run on Ray; None for one.
+        gpus_per_run: GPUs of a run on Ray; None for none.
+        jobs: Runs at the same time; 0 for as many as a measurement says; None for the budget's, or for what Ray's
+            nodes hold.
         run_limit: Minutes that a run may take; None for the budget's.
         weights: Start of transfer networks.
         side: Input side in pixels.
+        train_share: Share of the training split to train on.
         precision: ``auto`` or Keras' dtype policy.
         ferplus: File of FER+ labels.
         archive_gib: What an archive of data may unpack to, in GiB.
         plugins: Files to import.
+        track: Names of trackers.
         dry_run: Whether to leave after the plan.
     """
 
@@ -103,14 +132,19 @@ class Flags:
     results: Path = Path("results")
     reports: Path = Path("reports")
     executor: str | None = None
+    address: str | None = None
+    cpus_per_run: float | None = None
+    gpus_per_run: float | None = None
     jobs: int | None = None
     run_limit: float | None = None
     weights: str = "auto"
     side: int | None = None
+    train_share: float | None = None
     precision: str = "float32"
     ferplus: Path | None = None
     archive_gib: float = DEFAULT_GIB
     plugins: Sequence[str] = ()
+    track: Sequence[str] = ()
     dry_run: bool = False
 
 

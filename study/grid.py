@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from study.datasets.division import share_of
 from study.datasets.image_set import ImageSet
 from study.errors import UsageError, unknown_name
 from study.models.entry import MODELS, ModelEntry
@@ -21,13 +22,16 @@ from study.spec import Spec
 
 #: What ``models = "all"`` runs; entries that belong to one published recipe are in groups of their own.
 ALL_MODELS = ("core", "plugin")
-#: Groups of protocols that must be named: they measure leakage.
-NEVER_IN_ALL = ("leaky", "clean-twins")
+#: Groups of protocols that must be named: they measure leakage, or are ways to train a pretrained body on.
+NEVER_IN_ALL = ("leaky", "clean-twins", "transfer")
 FAMILY_ORDER = ("custom", "transfer")
 #: Seeds of a grid, and the largest one.
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1
 #: What ``[axes]`` may vary.
-AXES = ("rate", "batch")
+AXES = ("rate", "batch", "side", "train_share")
+#: Of these, the ones that change the protocol and its name with it; the report tells the others apart by themselves.
+PROTOCOL_AXES = ("rate", "batch")
+_WHOLE_AXES = ("batch", "side")
 
 _GRID: dict[str, tuple[type, ...]] = {
     "models": (str, list),
@@ -38,6 +42,8 @@ _GRID: dict[str, tuple[type, ...]] = {
     "data": (str,),
     "budget": (str,),
     "epochs": (int,),
+    "side": (int,),
+    "train_share": (int, float),
 }
 _RUN: dict[str, tuple[type, ...]] = {"model": (str,), "protocol": (str,)}
 _AXES: dict[str, tuple[type, ...]] = dict.fromkeys(AXES, (list,))
@@ -57,6 +63,8 @@ class Grid:
         data: Dataset, or None.
         budget: Budget, or None.
         epochs: Epochs of every phase, or None for the protocol's own.
+        side_px: Input side of every model, or None for the budget's or the entry's own.
+        train_share: Share of the training split that is trained on.
     """
 
     name: str
@@ -68,6 +76,8 @@ class Grid:
     data: str | None = None
     budget: str | None = None
     epochs: int | None = None
+    side_px: int | None = None
+    train_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,9 @@ class Choices:
     Attributes:
         budget: The budget.
         seeds: Seeds of every pair.
-        weights: ``auto``, ``none``, ``imagenet`` or a file.
-        side_px: Input side of every model, or None for the budget's or the entry's own.
+        weights: ``auto``, ``none``, ``imagenet`` or a file; or ``MODEL=`` one of these for some models, with commas.
+        sides_px: Input sides that every model is run with; empty for the budget's or the entry's own.
+        train_shares: Shares of the training split that every model is run with.
         epochs: Epochs of every phase, or None for the protocol's own.
         precision: Keras' dtype policy.
         backend: Keras' backend.
@@ -87,7 +98,8 @@ class Choices:
     budget: Budget
     seeds: tuple[int, ...] = (0,)
     weights: str = "auto"
-    side_px: int | None = None
+    sides_px: tuple[int, ...] = ()
+    train_shares: tuple[float, ...] = (1.0,)
     epochs: int | None = None
     precision: str = "float32"
     backend: str = "tensorflow"
@@ -126,9 +138,9 @@ def read_grid(name: str) -> Grid:
     table = check_table(str(path), read_toml(path), _GRID)
     axes = check_table(f"{path} [axes]", table.get("axes", {}), _AXES)
     for axis, values in axes.items():
-        kinds = (int,) if axis == "batch" else (int, float)
+        kinds = (int,) if axis in _WHOLE_AXES else (int, float)
         if not values or not all(type(value) in kinds and value > 0 for value in values):
-            kind = "whole numbers" if axis == "batch" else "numbers"
+            kind = "whole numbers" if axis in _WHOLE_AXES else "numbers"
             raise UsageError(f"{path} [axes]: {axis} must be a list of {kind} above 0, got {values!r}.")
     runs = [check_table(f"{path} [[runs]]", run, _RUN) for run in table.get("runs", [])]
     if any(len(run) != len(_RUN) for run in runs):
@@ -136,6 +148,10 @@ def read_grid(name: str) -> Grid:
     if ("models" in table) != ("protocols" in table) or not (runs or "models" in table):
         raise UsageError(f"{path}: a grid needs models and protocols, or [[runs]], or both.")
     seeds = table.get("seeds")
+    if table.get("side", 1) < 1:
+        raise UsageError(f"{path}: side must be at least 1, got {table['side']!r}.")
+    for share in (*axes.get("train_share", []), table.get("train_share", 1)):
+        check_share(f"{path}: train_share", share)
     return Grid(
         name,
         _names(path, "models", table),
@@ -146,7 +162,19 @@ def read_grid(name: str) -> Grid:
         table.get("data"),
         table.get("budget"),
         table.get("epochs"),
+        table.get("side"),
+        float(table.get("train_share", 1)),
     )
+
+
+def check_share(where: str, share: float) -> None:
+    """Refuse a share of the training split that is none.
+
+    Raises:
+        UsageError: it does not lie above 0, or it is above 1.
+    """
+    if not 0 < share <= 1:
+        raise UsageError(f"{where} must lie above 0 and be at most 1 (0.25 is a quarter), got {share!r}.")
 
 
 def parse_seeds(text: str | int) -> tuple[int, ...]:
@@ -196,7 +224,7 @@ def select_pairs(
         entry, protocol = MODELS.get(model_name), PROTOCOLS.get(protocol_name)
         if (not models or entry.name in wanted_models) and (not protocols or protocol.name in wanted_protocols):
             pairs.append((entry, protocol))
-    names = sorted(grid.axes)
+    names = sorted(set(grid.axes) & set(PROTOCOL_AXES))
     combinations = itertools.product(*(grid.axes[name] for name in names))
     settings: list[dict[str, Any]] = [dict(zip(names, values, strict=True)) for values in combinations]
     varied = [(entry, vary(protocol, **values)) for entry, protocol in pairs for values in settings]
@@ -267,40 +295,44 @@ def vary(protocol: Protocol, *, rate: float | None = None, batch: int | None = N
 def resolve_specs(
     pairs: Iterable[tuple[ModelEntry, Protocol]], choices: Choices, image_set: ImageSet
 ) -> list[PlannedSpec]:
-    """Return the specs of all pairs and seeds; a seed's runs are complete before the next seed's begin.
+    """Return the specs of all pairs, sides, shares and seeds; a seed's runs are complete before the next seed's begin.
 
     Raises:
-        UsageError: a side below a model's minimum.
+        UsageError: a side below a model's minimum, or nothing to train.
         WeightsError: weights that were asked for and are not there.
     """
     pairs = list(pairs)
-    train_images = len(image_set.indices("train"))
-    weights = {entry.name: resolve_weights(entry, choices.weights) for entry, _ in pairs}
-    planned = []
-    for seed in choices.seeds:
+    train = image_set.indices("train")
+    images = {share: len(share_of(image_set.labels[train], train, share)) for share in choices.train_shares}
+    sources = weights_by_model(choices.weights, [entry.name for entry, _ in pairs])
+    used = {(entry.name, protocol.start or sources[entry.name]): entry for entry, protocol in pairs}
+    weights = {(name, source): resolve_weights(entry, source) for (name, source), entry in used.items()}
+    recipes = []
+    for side_px, share in itertools.product(choices.sides_px or (None,), choices.train_shares):
         for entry, protocol in pairs:
-            start = weights[entry.name]
+            start = weights[entry.name, protocol.start or sources[entry.name]]
             phases = resolve(
                 protocol,
                 family=entry.family,
                 weights_source=start.source,
-                train_images=train_images,
+                train_images=images[share],
                 updates=choices.budget.updates,
                 epochs=choices.epochs,
+                train_share=share,
             )
             spec = Spec(
                 dataset={"name": image_set.name, "fingerprint": image_set.fingerprint},
                 model={"name": entry.name, "version": entry.version, "family": entry.family},
                 protocol=phases,
                 budget=choices.budget.name,
-                side_px=_side(entry, choices),
+                side_px=_side(entry, side_px, choices),
                 weights={"source": start.source, "sha256": start.sha256},
                 precision=choices.precision,
                 backend=choices.backend,
-                seed=seed,
+                seed=choices.seeds[0],
             )
-            planned.append(PlannedSpec(spec, start))
-    return planned
+            recipes.append([PlannedSpec(one, start) for one in spec.with_seeds(choices.seeds)])
+    return [one for seed in zip(*recipes, strict=True) for one in seed]
 
 
 def _names(path: Path, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
@@ -335,8 +367,30 @@ def _scaled(rate: float, factor: float) -> float:
     return float(f"{rate * factor:.10g}")
 
 
-def _side(entry: ModelEntry, choices: Choices) -> int:
-    side = choices.side_px or choices.budget.side_px.get(entry.family, entry.side_px)
+def weights_by_model(text: str, names: Iterable[str]) -> dict[str, str]:
+    """Return where each model starts from, for what ``--weights`` takes.
+
+    Args:
+        text: ``auto``, ``none``, ``imagenet`` or a file for all models; or such choices with commas, each after
+            ``MODEL=``; models that are not named start from ``auto``.
+        names: The models that run.
+
+    Raises:
+        UsageError: a choice for a model that does not run.
+    """
+    names = list(dict.fromkeys(names))
+    parts = [part.strip().partition("=") for part in text.split(",")]
+    if not all(equals and model in MODELS.names() for model, equals, _ in parts):
+        return dict.fromkeys(names, text)  # file names may hold commas and equal signs themselves
+    given = {model: choice for model, _, choice in parts}
+    for model in given:
+        if model not in names:
+            raise unknown_name("model of --weights", model, names)
+    return {name: given.get(name, "auto") for name in names}
+
+
+def _side(entry: ModelEntry, side_px: int | None, choices: Choices) -> int:
+    side = side_px or choices.budget.side_px.get(entry.family, entry.side_px)
     if side < entry.minimum_side_px:
         raise UsageError(f"{entry.name} takes sides from {entry.minimum_side_px} px, got {side}: give a larger --side.")
     return side

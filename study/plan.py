@@ -63,31 +63,40 @@ class Plan:
         """The runs to execute: missing ones, and failed ones once more."""
         return tuple(run for run in self.runs if run.state != "done" and not run.comes_with)
 
-    def seconds_left(self, jobs: int) -> float:
-        """Return about how long the open runs take; ``jobs`` of them share the same cores."""
-        return sum(run.estimate_s for run in self.open) * (1.0 if jobs <= 1 else 1.0 / _gain(jobs))
+    def seconds_left(self, jobs: int, apart: bool = False) -> float:
+        """Return about how long the open runs take; ``jobs`` of them share the same cores, or have theirs ``apart``."""
+        gain = max(jobs, 1) if apart else 1.0 if jobs <= 1 else _gain(jobs)
+        return sum(run.estimate_s for run in self.open) / gain
 
-    def lines(self, jobs: int) -> list[str]:
-        """Return the plan as text: one summary line, a table with one row a recipe, and what is said about weights."""
+    def lines(self, jobs: int, apart: bool = False) -> list[str]:
+        """Return the plan as text: one summary line, a table with one row a recipe, and what is said about weights.
+
+        Args:
+            jobs: Runs at the same time; 0 where that is not known yet, and the time said is that of one by one.
+            apart: Whether each has cores of its own.
+        """
         counts = Counter(run.state for run in self.runs)
         total = f"{len(self.runs)} runs: {counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
         changed = sum(run.changed for run in self.runs)
         if changed:
             total += f"; {changed} done by other code (marked: code changed since)"
-        rest = f"; about {duration(self.seconds_left(jobs))} to go" if self.open else "; nothing to do"
+        rest = f"; about {duration(self.seconds_left(jobs, apart))} to go" if self.open else "; nothing to do"
+        rest += " if one at a time" if self.open and not jobs else ""
         return [f"Plan: {total}{rest}", "", *self._table(), *self._weights()]
 
     def _table(self) -> list[str]:
-        groups: dict[tuple[str, str], list[PlannedRun]] = {}
+        groups: dict[tuple[str, str, int, float], list[PlannedRun]] = {}
         for run in self.runs:
-            groups.setdefault(run.spec.recipe, []).append(run)
+            share = run.spec.protocol.get("train_share", 1.0)
+            groups.setdefault((*run.spec.recipe, run.spec.side_px, share), []).append(run)
         rows = [("model", "protocol", "seeds", "updates", "side", "state", "about")]
-        for (model, protocol), runs in groups.items():
+        for (model, protocol, _, share), runs in groups.items():
+            part = f", {100 * share:g} % of train" if share < 1 else ""
             rest = sum(run.estimate_s for run in runs if run.state != "done")
             rows.append(
                 (
                     model,
-                    protocol,
+                    protocol + part,
                     _ranges(run.spec.seed for run in runs),
                     str(total_updates(runs[0].spec)),
                     f"{runs[0].spec.side_px} px",
@@ -100,8 +109,8 @@ class Plan:
         return [("  " + "  ".join(row)).rstrip() for row in padded]
 
     def _weights(self) -> list[str]:
-        notes = {run.spec.model["name"]: run.planned.weights.note for run in self.runs if run.planned.weights.note}
-        return ["", *(f"  {model}: {note}" for model, note in notes.items())] if notes else []
+        notes = [(run.spec.model["name"], run.planned.weights.note) for run in self.runs if run.planned.weights.note]
+        return ["", *(f"  {model}: {note}" for model, note in dict.fromkeys(notes))] if notes else []
 
 
 def make_plan(
@@ -120,15 +129,19 @@ def make_plan(
         recorded: Recorded speeds by model name, with ``custom`` and ``transfer`` for the others.
         measured: Speeds by model name that were measured here at the side of the specs.
     """
-    records = [store.find(one.spec) for one in planned]
+    records = store.find_all([one.spec for one in planned])
     seen = _seen_speeds([record for record in records if record], recorded)
     runs: list[PlannedRun] = []
     trained: set[str] = set()
+    estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
     for one, record in zip(planned, records, strict=True):
         speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model["name"])
         speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
         changed = record is not None and record.status == "done" and record.provenance.get("code") != code_hash()
-        run = PlannedRun(one, record, estimate_s(one.spec, image_set, speed), changed)
+        alike = id(one.spec.protocol), one.spec.model["name"], speed
+        if alike not in estimates:
+            estimates[alike] = estimate_s(one.spec, image_set, speed)
+        run = PlannedRun(one, record, estimates[alike], changed)
         same_training = companion(one.spec.protocol)
         if run.state != "done" and same_training:
             if replace(one.spec, protocol=same_training).key in trained:

@@ -48,6 +48,8 @@ class Record:
         imported: Of predictions that were made elsewhere: ``file_sha256`` of what was imported, ``probabilities``
             (False where it gave labels alone; the arrays then hold ones and zeros), ``splits`` that it covers. Empty
             in records of runs.
+        upstream: What the file that it started from says of its making (``study.models.origin``): model, dataset,
+            fingerprint, accuracy, epochs, side. Empty where it started from none, or from a file that says nothing.
         provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
         weights_file: Name of the weights file beside the record, empty where none was kept.
         weights_sha256: sha256 of that file; empty without, and in records from before it was kept.
@@ -73,6 +75,7 @@ class Record:
     contamination: Mapping[str, Any] = field(default_factory=dict)
     division: Mapping[str, Any] = field(default_factory=dict)
     imported: Mapping[str, Any] = field(default_factory=dict)
+    upstream: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     weights_file: str = ""
     weights_sha256: str = ""
@@ -124,6 +127,7 @@ class Record:
             "contamination": rounded(self.contamination),
             **({"division": dict(self.division)} if self.division else {}),
             **({"imported": dict(self.imported)} if self.imported else {}),
+            **({"upstream": rounded(self.upstream)} if self.upstream else {}),
             "provenance": dict(self.provenance),
             "weights_file": self.weights_file,
             **({"weights_sha256": self.weights_sha256} if self.weights_sha256 else {}),
@@ -147,12 +151,13 @@ class Record:
             if wrong := misfit(data):
                 raise StoreError(f"{where}: not a record ({wrong}). Remove it and run again.")
             spec = Spec.from_json(data["spec"])
-            elsewhere = ("spec", "arrays", "companions", "division", "imported", "weights_sha256")
+            elsewhere = ("spec", "arrays", "companions", "division", "imported", "upstream", "weights_sha256")
             fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in elsewhere}
             record = cls(
                 spec=spec,
                 division=data.get("division", {}),
                 imported=data.get("imported", {}),
+                upstream=data.get("upstream", {}),
                 weights_sha256=data.get("weights_sha256", ""),
                 **fields,
             )

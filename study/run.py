@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import signal
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from study.models.entry import ModelEntry
     from study.plan import Plan
     from study.protocols import Protocol
-    from study.protocols.budgets import Speed
+    from study.protocols.budgets import Budget, Speed
     from study.record import Record
+    from study.spec import Spec
     from study.store import Store
+    from study.trackers import Tracker
 
 app = typer.Typer(add_completion=False)
 
@@ -53,14 +55,19 @@ def main(
     results: flags.ResultsFlag = Path("results"),
     reports: flags.ReportsFlag = Path("reports"),
     executor: flags.ExecutorFlag = None,
+    address: flags.AddressFlag = None,
+    cpus_per_run: flags.CpusPerRunFlag = None,
+    gpus_per_run: flags.GpusPerRunFlag = None,
     jobs: flags.JobsFlag = None,
     run_limit: flags.RunLimitFlag = None,
     weights: flags.WeightsFlag = "auto",
     side: flags.SideFlag = None,
+    train_share: flags.TrainShareFlag = None,
     precision: flags.PrecisionFlag = "float32",
     ferplus: flags.FerplusFlag = None,
     archive_gib: flags.ArchiveGibFlag = flags.DEFAULT_GIB,
     plugin: flags.PluginFlag = None,
+    track: flags.TrackFlag = None,
     dry_run: flags.DryRunFlag = False,
     list_: flags.ListFlag = False,
 ) -> None:
@@ -82,23 +89,32 @@ def main(
         results=results,
         reports=reports,
         executor=executor,
+        address=address,
+        cpus_per_run=cpus_per_run,
+        gpus_per_run=gpus_per_run,
         jobs=flags.parse_jobs(jobs),
         run_limit=run_limit,
         weights=weights,
         side=side,
+        train_share=train_share,
         precision=precision,
         ferplus=ferplus,
         archive_gib=archive_gib,
         plugins=plugin or (),
+        track=flags.split_names(track),
         dry_run=dry_run,
     )
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    ended_by = [signal.SIGINT]
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        ended_by.append(signal.SIGTERM)  # a library may have made a plain KeyboardInterrupt of it on its way here
+        raise Terminated
+
+    previous = signal.signal(signal.SIGTERM, terminate)
     try:
         code = run(given)
-    except Terminated:
-        code = 128 + signal.SIGTERM
     except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
+        code = 128 + ended_by[-1]
     finally:
         signal.signal(signal.SIGTERM, previous)
     raise typer.Exit(code)
@@ -114,24 +130,22 @@ def run(given: Flags) -> int:
     from study.claims import Claims
     from study.datasets.ferplus import read_ferplus
     from study.datasets.load import load
-    from study.executors import get_executor
     from study.grid import read_grid, select_pairs
     from study.mend import mend
     from study.plan import duration
     from study.registry import load_plugin
     from study.store import Store
+    from study.trackers import check_tracker, open_tracker
 
+    for name in given.track:
+        check_tracker(name)
     for file in given.plugins:
         load_plugin(file)
     grid = read_grid(given.grid)
     pairs = select_pairs(grid, given.models, given.protocols)
     choices = make_choices(given, grid)
     executor = given.executor or "process"
-    auto = given.jobs == flags.AUTO_JOBS and executor != "inprocess"
-    workers = given.jobs or (1 if executor == "inprocess" else choices.budget.usable_jobs())
-    if executor == "inprocess" and workers > 1:
-        raise UsageError(f"the executor inprocess has one job, got --jobs {workers}: give --executor process.")
-    run_specs = get_executor(executor)
+    run_specs, workers = choose_executor(given, executor, choices.budget)
     data = given.data or grid.data
     image_set = load(data, log=say, synthetic=choices.budget.synthetic, archive_gib=given.archive_gib)
     describe(image_set)
@@ -148,9 +162,9 @@ def run(given: Flags) -> int:
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
-        if auto:
+        if given.jobs == flags.AUTO_JOBS and executor == "process":
             workers = share_cores(given, plan, image_set)
-        for line in plan.lines(workers):
+        for line in plan.lines(workers, apart=executor == "ray"):
             say(line)
         if given.dry_run:
             return 0
@@ -163,27 +177,59 @@ def run(given: Flags) -> int:
             plugins=given.plugins,
             limit_s=limit_min * 60 if limit_min else None,
         )
-        execute_plan(plan, store, image_set, claims, chosen)
+        trackers = [open_tracker(name, store) for name in given.track]
+        execute_plan(plan, store, image_set, claims, chosen, trackers)
         records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
         with claims.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
-            finish(given, store, image_set, records)
+            finish(given, store, image_set, records, trackers)
     return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
+
+
+def choose_executor(
+    given: Flags, name: str, budget: Budget
+) -> tuple[Callable[..., Generator[Record, None, None]], int]:
+    """Return an executor's ``run_specs``, with what only it takes given, and how many runs it has at the same time.
+
+    Raises:
+        UsageError: no such executor, or flags that are not for it.
+    """
+    from study.executors import get_executor
+
+    run_specs = get_executor(name)
+    if name == "ray":
+        from study.executors.ray_cluster import Cluster
+
+        cluster = Cluster(given.address, given.cpus_per_run or 1.0, given.gpus_per_run or 0.0, say)
+        return functools.partial(run_specs, cluster=cluster), given.jobs or 0  # type: ignore[call-arg]
+    if (given.address, given.cpus_per_run, given.gpus_per_run) != (None, None, None):
+        raise UsageError("--address, --cpus-per-run and --gpus-per-run are for --executor ray: give it too.")
+    workers = given.jobs or (1 if name == "inprocess" else budget.usable_jobs())
+    if name == "inprocess" and workers > 1:
+        raise UsageError(f"the executor inprocess has one job, got --jobs {workers}: give --executor process.")
+    return run_specs, workers
 
 
 def make_choices(given: Flags, grid: Grid) -> Choices:
     """Return what the flags, the grid and the budget say together, in this order."""
-    from study.grid import Choices, parse_seeds
+    from study.grid import Choices, check_share, parse_seeds
     from study.protocols.budgets import read_budget
     from study.training.backend import chosen_backend
     from study.training.precision import resolve_precision
 
     budget = read_budget(given.budget or grid.budget or "full")
     seeds = parse_seeds(given.seeds) if given.seeds else grid.seeds or parse_seeds(budget.seeds)
+    if given.train_share is not None:
+        check_share("--train-share", given.train_share)
+
+    def axis(name: str, otherwise: Any) -> tuple[Any, ...]:
+        return grid.axes.get(name, () if otherwise is None else (otherwise,))
+
     return Choices(
         budget=budget,
         seeds=seeds,
         weights=given.weights,
-        side_px=given.side,
+        sides_px=(given.side,) if given.side else axis("side", grid.side_px),
+        train_shares=(given.train_share,) if given.train_share else axis("train_share", grid.train_share),
         epochs=given.epochs or grid.epochs,
         precision=resolve_precision(given.precision),
         backend=chosen_backend(),
@@ -246,6 +292,7 @@ def execute_plan(
     image_set: ImageSet,
     claims: Claims,
     run_specs: Callable[..., Generator[Record, None, None]],
+    trackers: Sequence[Tracker] = (),
 ) -> None:
     """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
 
@@ -255,6 +302,7 @@ def execute_plan(
         image_set: The dataset.
         claims: This driver's claims.
         run_specs: An executor's, with all but its jobs, the image set and ``on_event`` given.
+        trackers: Log every record that is stored.
 
     Raises:
         WriteError: the store cannot be written any more.
@@ -274,6 +322,7 @@ def execute_plan(
             with contextlib.closing(run_specs(work, image_set, on_event=work.on_event)) as records:
                 for record in records:
                     work.keep(record)
+                    log_record(store, record.spec, trackers)
     except (KeyboardInterrupt, WriteError):
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise
@@ -303,8 +352,17 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
     store.keep_dataset(arrays)
 
 
-def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record]) -> None:
-    """Write the report and print the ranked table, what failed and where the report is."""
+def log_record(store: Store, spec: Spec, trackers: Sequence[Tracker]) -> None:
+    """Log what is stored of a run; where another driver has taken it over that is nothing yet."""
+    if trackers and (record := store.find(spec)) is not None:
+        for tracker in trackers:
+            tracker.log(record)
+
+
+def finish(
+    given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker] = ()
+) -> None:
+    """Write the report, log what is not logged yet, and print the ranked table, what failed and where the report is."""
     from study.display import run_name
     from study.report.local import write_local_pictures
     from study.report.page import write_report
@@ -319,6 +377,11 @@ def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record
         say(f"{len(failed)} of {len(records)} runs failed; the same command tries them again:")
     for record in failed:
         say(f"  {run_name(record.spec)}: {record.reason}")
+    for tracker in trackers:
+        for record in records:
+            tracker.log(record)
+        tracker.log_report(page.parent)
+        say(f"Logged: {tracker.look}")
     say(f"Report: {page}")
 
 
@@ -341,10 +404,6 @@ def say(line: str) -> None:
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, handled like Ctrl-C."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 SPLITS = ("train", "selection", "test")
@@ -30,6 +30,10 @@ def derive_seed(seed: int, *names: object) -> int:
     """
     text = "/".join([str(seed), *map(str, names)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") & 0x7FFFFFFF
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,25 @@ class Spec:
     @functools.cached_property
     def hash(self) -> str:
         """First ten hex digits of the sha256 of the spec's JSON."""
-        return content_hash(self.to_json())[:10]
+        before, after = self._json_around_seed()
+        return _short_hash(f"{before}{self.seed}{after}")
+
+    def with_seeds(self, seeds: Iterable[int]) -> list[Spec]:
+        """Return the same run with each of the seeds; the specs share what does not differ, so that many are cheap."""
+        before, after = self._json_around_seed()
+        specs = []
+        for seed in seeds:
+            spec = replace(self, seed=seed)
+            spec.__dict__["hash"] = _short_hash(f"{before}{seed}{after}")
+            specs.append(spec)
+        return specs
+
+    def _json_around_seed(self) -> tuple[str, str]:
+        """Return what precedes and what follows the seed in ``canonical_json(self.to_json())``."""
+        names = sorted(self.__dataclass_fields__)
+        place = names.index("seed")
+        parts = [f'"{name}":{canonical_json(getattr(self, name))}' for name in names]
+        return f'{{{",".join(parts[:place])},"seed":', f",{','.join(parts[place + 1 :])}}}"
 
     @property
     def recipe(self) -> tuple[str, str]:

@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ class Store:
         self.results = Path(results)
         self.study = study
         self.folder = self.results / study
+        self._fitting: set[str] = set()  # datasets whose records go here; looked up once, not at every write
 
     def record_path(self, spec: Spec) -> Path:
         """Return where a spec's record is kept (the path follows from the spec alone)."""
@@ -98,7 +100,9 @@ class Store:
             StoreError: the record belongs to another dataset or lacks predictions.
             WriteError: it cannot be written.
         """
-        self.refuse_other_dataset(record.spec.dataset, self._sound())
+        if record.spec.dataset["fingerprint"] not in self._fitting:
+            self.refuse_other_dataset(record.spec.dataset, self._sound())
+            self._fitting.add(record.spec.dataset["fingerprint"])
         path = self.record_path(record.spec)
         if record.status == "done":
             missing = [name for name in record.predictions if name not in record.arrays]
@@ -164,6 +168,18 @@ class Store:
             return self._read(path) if path.is_file() else None
         except DamagedError:
             return None
+
+    def find_all(self, specs: Sequence[Spec]) -> list[Record | None]:
+        """Return what ``find`` does for each spec; folders are listed once instead of asked for every file."""
+        there: dict[tuple[str, str], frozenset[str]] = {}
+        found: list[Record | None] = []
+        for spec in specs:
+            if spec.recipe not in there:
+                folder = self.record_path(spec).parent
+                there[spec.recipe] = frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
+            name = f"seed_{spec.seed}-{spec.hash}.json"
+            found.append(self.find(spec) if name in there[spec.recipe] else None)
+        return found
 
     def check_weights(self, record: Record) -> None:
         """Check the weights beside a record against the hash in it; without either there is nothing to check.

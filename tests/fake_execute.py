@@ -69,6 +69,12 @@ def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, 
     return Record(**{**{name: getattr(record, name) for name in record.__dataclass_fields__}, "cost": facts})
 
 
+def sleep_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
+    """Take a tenth of a second for every thousand of the seed, without a processor."""
+    time.sleep(job.spec.seed // 1000 / 10)
+    return done_record(job.spec, image_set)
+
+
 class FakeExecute:
     """Stands in for `study.execute.execute`; the names in `failing` fail."""
 

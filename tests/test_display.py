@@ -50,6 +50,18 @@ def test_events_print_nothing_into_a_log(runs: list[PlannedRun]) -> None:
     assert out.getvalue() == ""
 
 
+def test_runs_in_flight_and_their_nodes_are_counted(faces: ImageSet, runs: list[PlannedRun]) -> None:
+    out = io.StringIO()
+    with PlainDisplay(runs, out) as display:
+        display.on_event(runs[0].spec, {"kind": "start", "node": "a"})
+        display.on_event(runs[1].spec, {"kind": "start", "node": "b"})
+        assert display.in_flight == "2 running on 2 nodes"
+        display.on_event(runs[1].spec, {"kind": "start", "node": "a"})  # its node was lost
+        assert display.in_flight == "2 running on 1 node"
+        display.on_record(done_record(runs[0].spec, faces))
+    assert out.getvalue().endswith("to go, 1 running on 1 node\n")
+
+
 def test_the_time_left_starts_with_the_plan_and_follows_the_pace(runs: list[PlannedRun]) -> None:
     left = Remaining(runs, now=0.0)
     assert left.seconds(0.0) == 200

@@ -10,11 +10,14 @@ import pytest
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.errors import UsageError
+from study.flags import Flags
 from study.grid import Choices, grid_names, parse_seeds, read_grid, resolve_specs, select_pairs, vary
+from study.models import weights
 from study.models.entry import MODELS
 from study.protocols import PROTOCOLS
 from study.protocols.budgets import Budget, budget_names, read_budget, read_speeds
 from study.registry import load_plugin
+from study.run import make_choices
 
 SHARED = ["baseline", "oversample", "augment", "oversample+augment"]
 EXAMPLE = Path(__file__).parent.parent / "experiments" / "plugin_example.py"
@@ -23,6 +26,12 @@ EXAMPLE = Path(__file__).parent.parent / "experiments" / "plugin_example.py"
 @pytest.fixture(scope="module")
 def faces() -> ImageSet:
     return load("synthetic:images=200")
+
+
+@pytest.fixture
+def reachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let plans start from ImageNet's weights: nothing is downloaded before a run starts."""
+    monkeypatch.setattr(weights, "can_download", lambda: True)
 
 
 def write(folder: Path, text: str) -> str:
@@ -61,11 +70,51 @@ def test_every_grid_opens_with_its_command_cost_and_expected_result(name: str) -
 
 
 @pytest.mark.parametrize("name", grid_names())
-def test_every_grid_resolves_under_every_budget(name: str, faces: ImageSet) -> None:
+def test_every_grid_resolves_under_every_budget(name: str, faces: ImageSet, reachable: None) -> None:
     grid = read_grid(name)
+    start = "imagenet" if name == "transfer" else "none"
     for budget in budget_names():
-        planned = resolve_specs(select_pairs(grid), Choices(read_budget(budget), weights="none"), faces)
+        planned = resolve_specs(select_pairs(grid), Choices(read_budget(budget), weights=start), faces)
         assert len({one.spec.key for one in planned}) == len(planned) > 0
+
+
+def test_a_frozen_body_without_weights_is_refused_before_any_run(faces: ImageSet) -> None:
+    with pytest.raises(UsageError, match="transfer/frozen.* nothing to keep"):
+        resolve_specs(select_pairs(read_grid("transfer")), Choices(read_budget("full"), weights="none"), faces)
+
+
+def test_sides_and_shares_are_axes_of_a_grid(tmp_path: Path, faces: ImageSet) -> None:
+    path = tmp_path / "mine.toml"
+    text = 'models = ["cnn2"]\nprotocols = ["baseline"]\n[axes]\nside = [32, 48]\ntrain_share = [0.5, 1.0]\n'
+    path.write_text(text, encoding="utf-8")
+    grid = read_grid(str(path))
+    choices = make_choices(Flags(grid=str(path), budget="full"), grid)
+    specs = [one.spec for one in resolve_specs(select_pairs(grid), choices, faces)]
+    assert {(spec.side_px, spec.protocol.get("train_share", 1)) for spec in specs} == {
+        (side, share) for side in (32, 48) for share in (0.5, 1)
+    }
+    assert {spec.recipe for spec in specs} == {("cnn2", "baseline")}, "the report tells them apart by itself"
+    given = make_choices(Flags(grid=str(path), budget="full", side=40, train_share=0.25), grid)
+    assert (given.sides_px, given.train_shares) == ((40,), (0.25,))
+    path.write_text(text.replace("0.5", "1.5"), encoding="utf-8")
+    with pytest.raises(UsageError, match="train_share must lie above 0"):
+        read_grid(str(path))
+
+
+def test_epochs_of_all_phases_together_keep_the_protocol_s_proportions(faces: ImageSet, reachable: None) -> None:
+    def epochs(count: int) -> dict[str, list[int]]:
+        pairs = select_pairs(read_grid("transfer"))
+        choices = Choices(read_budget("full"), weights="imagenet", epochs=count)
+        specs = [one.spec for one in resolve_specs(pairs, choices, faces)]
+        return {
+            spec.protocol["name"]: [phase["updates"] // phase["updates_per_epoch"] for phase in spec.protocol["phases"]]
+            for spec in specs
+        }
+
+    assert epochs(8)["transfer/staged"] == [2, 2, 4] and epochs(8)["transfer/frozen"] == [8]
+    assert {sum(lengths) for lengths in epochs(9).values()} == {9}
+    with pytest.raises(UsageError, match="at least 3 epochs"):
+        epochs(2)
 
 
 def test_a_plugin_joins_grids_that_say_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +220,7 @@ def test_the_budget_caps_updates_and_gives_the_side(faces: ImageSet) -> None:
 def test_a_side_below_the_minimum_is_refused(faces: ImageSet) -> None:
     pairs = select_pairs(read_grid("all"), ("vgg16",), ("baseline",))
     with pytest.raises(UsageError, match="vgg16 takes sides from 32 px, got 16"):
-        resolve_specs(pairs, Choices(read_budget("demo"), weights="none", side_px=16), faces)
+        resolve_specs(pairs, Choices(read_budget("demo"), weights="none", sides_px=(16,)), faces)
 
 
 def test_varying_the_rate_keeps_the_proportion_of_later_phases() -> None:

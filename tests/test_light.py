@@ -17,8 +17,8 @@ from tests.serving.runs import add_onnx, keep
 BACKENDS = ("tensorflow", "keras", "keras_cv", "keras_core", "jax", "torch")
 #: Slow to import, and of no use to a command that only prints.
 SLOW = ("pandas", "matplotlib", "scipy", "sklearn", "imblearn", "seaborn", "cv2", "statsmodels")
-#: The only rooms that import a backend when they are imported.
-HEAVY_ROOMS = ("study.training",)
+#: The only rooms that import a backend, or Streamlit, when they are imported.
+HEAVY_ROOMS = ("study.training", "study.web.views")
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 import study
@@ -71,6 +71,12 @@ def test_the_list_names_every_core_entry_and_protocol(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     names = ("cnn2", "cnn3", "cnn5", "vgg16", "resnet50", "baseline", "oversample", "augment", "oversample+augment")
     assert [name for name in names if name not in done.out] == []
+
+
+def test_weights_are_listed_and_verified_without_a_backend(tmp_path: Path) -> None:
+    done = study("weights", "list", folder=tmp_path, hide=BACKENDS + SLOW)
+    assert done.code == 0 and "resnet50" in done.out, done.err
+    assert study("weights", "verify", folder=tmp_path, hide=BACKENDS + SLOW).code == 0
 
 
 def test_a_dry_run_plans_without_a_backend(tmp_path: Path) -> None:

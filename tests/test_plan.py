@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,3 +108,15 @@ def test_a_record_that_was_lost_is_trained_again(faces: ImageSet, tmp_path: Path
     store, planned = Store(tmp_path, "s"), pair_of(faces, ORACLE, TWIN)
     store.keep(done_record(planned[0].spec, faces))
     assert [run.spec for run in plan(faces, store, planned).open] == [planned[1].spec]
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_runs_are_planned_in_seconds(faces: ImageSet, tmp_path: Path) -> None:
+    """The aim is ten seconds for `study run --dry-run` on a busy machine; processor time does not depend on that."""
+    before = time.process_time()
+    pairs = select_pairs(read_grid("all"))
+    choices = Choices(read_budget("full"), seeds=tuple(range(5000)), weights="none")
+    made = plan(faces, Store(tmp_path, "s"), resolve_specs(pairs, choices, faces))
+    lines = made.lines(1)
+    assert len(made.runs) == 100_000 and "100000 missing" in lines[0]
+    assert time.process_time() - before < 10

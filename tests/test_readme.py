@@ -19,7 +19,15 @@ from study.verbs import VERBS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "experiments/README.md", "results/README.md", "reports/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "experiments/README.md",
+    "experiments/ray.md",
+    "results/README.md",
+    "reports/README.md",
+    "reports/bench/README.md",
+)
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -94,9 +102,9 @@ def test_the_settings_of_the_built_in_faces_are_taken() -> None:
     assert len(load(settings.replace("images=4000", "images=200"))) == 200
 
 
-def test_the_example_is_the_tested_file() -> None:
-    (example,) = blocks("python")
-    assert example == (ROOT / "experiments" / "plugin_example.py").read_text(encoding="utf-8")
+def test_the_examples_are_the_tested_files() -> None:
+    files = ("plugin_body.py", "plugin_example.py")
+    assert blocks("python") == [(ROOT / "experiments" / name).read_text(encoding="utf-8") for name in files]
 
 
 def test_every_core_entry_is_in_the_table_of_models() -> None:
@@ -114,3 +122,26 @@ def test_relative_links_lead_somewhere(document: str) -> None:
 def test_the_changelog_opens_with_what_is_unreleased() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(r"^## \[(.+?)\]", changelog, re.MULTILINE).group(1) == "Unreleased"
+
+
+def test_the_badges_are_true() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert "badge/python-3.11%20to%203.13" in README and project["requires-python"] == ">=3.11,<3.14"
+    assert "badge/licence-MIT" in README and project["license"] == "MIT"
+    keras, tensorflow = re.search(r"badge/keras-([\d.]+)%20on%20TensorFlow%20([\d.]+)-", README).groups()
+    assert f"\nkeras=={keras}." in pins and f"\ntensorflow=={tensorflow}." in pins
+
+
+def test_the_citation_names_this_version() -> None:
+    from study import __version__
+
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in citation and "\nlicense: MIT\n" in citation
+
+
+def test_a_report_of_real_data_is_on_the_first_screen() -> None:
+    picture = re.search(r"!\[[^\]]+\]\((reports/[^)]+)\)", "\n".join(README.splitlines()[:16]))
+    assert picture and (ROOT / picture[1]).is_file()

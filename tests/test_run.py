@@ -155,6 +155,8 @@ def test_flags_decide_what_a_spec_holds(given: Flags, execute: FakeExecute) -> N
     [
         ({"jobs": 2}, "--executor process"),
         ({"executor": "proces"}, "process"),
+        ({"address": "auto"}, "--executor ray"),
+        ({"executor": "process", "gpus_per_run": 0.5}, "--executor ray"),
         ({"budget": "dem"}, "demo"),
         ({"precision": "float16"}, "float32"),
         ({"seeds": "x"}, "seeds are"),
@@ -258,6 +260,31 @@ def test_one_training_of_two_protocols_leaves_both_records(given: Flags, monkeyp
     before = store.record_path(records[0].spec).stat().st_mtime_ns
     assert driver.run(pair) == 0 and trained == [twin, oracle]
     assert store.record_path(records[0].spec).stat().st_mtime_ns == before, "a record that is there stays"
+
+
+def test_every_run_is_logged_once_where_that_is_asked(
+    given: Flags, execute: FakeExecute, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Log:
+        def __init__(self, store: Store, folder: Path) -> None:
+            self.look = f"look into {folder.name}"
+
+        def log(self, record: Record) -> None:
+            logged.append(record.key)
+
+        def log_report(self, folder: Path) -> None:
+            logged.append(f"report of {folder.name}")
+
+    logged: list[str] = []
+    monkeypatch.setattr("study.trackers.TRACKERS", {"own": ("tests.test_run", "pytest")})
+    monkeypatch.setattr(sys.modules[__name__], "Log", Log, raising=False)
+    monkeypatch.setitem(sys.modules, "tests.test_run", sys.modules[__name__])
+    driver.run(replace(given, track=("own",)))
+    keys = [record.key for record in Store(given.results, "synthetic-200").records()]
+    assert logged == [*keys, *keys, "report of synthetic-200"], "as it is stored, and at the end what was done before"
+    assert "Logged: look into tracking" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="own"):
+        driver.run(replace(given, track=("other",)))
 
 
 def test_ferplus_labels_are_checked_before_anything_is_trained(given: Flags, execute: FakeExecute) -> None:

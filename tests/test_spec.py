@@ -56,3 +56,16 @@ def test_derived_seeds_are_stable_and_apart():
     assert derive_seed(0, "order", 1) == derive_seed(0, "order", 1)
     seeds = {derive_seed(run, name, epoch) for run in range(5) for name in ("order", "dropout") for epoch in range(20)}
     assert len(seeds) == 200 and all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_the_hash_is_that_of_the_json_and_specs_of_many_seeds_are_those_made_one_by_one() -> None:
+    one = Spec(
+        dataset={"name": "fer\u00e9", "fingerprint": "0"},
+        model={"version": 1, "name": "cnn2", "family": "custom"},
+        protocol={"name": "baseline", "phases": [{"rate": 1e-3, "rates": [0.5, 1e-7], "plateau": None}], "mix": True},
+        budget="demo", side_px=48, weights={"source": "none", "sha256": ""}, precision="float32", backend="jax", seed=3,
+    )  # fmt: skip
+    assert one.hash == content_hash(one.to_json())[:10]
+    for spec in one.with_seeds([0, 7, 2**62]):
+        alone = Spec.from_json(spec.to_json())
+        assert (spec, spec.hash) == (alone, content_hash(alone.to_json())[:10])

@@ -21,6 +21,10 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
     BOTH: (OVERSAMPLING, AUGMENTATION),
 }
 TRANSFER, RANDOM_BODY = "transfer", "random body"
+#: The ways to transfer a body, and the one that starts it from nothing.
+WAYS, RANDOM_START = "transfer/", "transfer/random-start"
+#: What ends the name of a way's effect.
+AGAINST_RANDOM = " vs random start"
 #: What else the four names of the shared protocols stand for is left out of a cell: names are words, not treatment.
 _NOT_TREATMENT = ("name", "source", "sampling", "augmentation", "watch_test", "same_training_as")
 
@@ -47,7 +51,8 @@ def factor_contrasts(specs: Mapping[Recipe, Spec]) -> list[FactorContrast]:
     Effects of oversampling, augmentation and their interaction come from recipes that are alike in all else. Transfer
     is the mean over transfer networks less the mean over custom ones under the same protocol and budget, averaged over
     the protocols that both families ran: the families differ in size and cost too. Bodies that started from random
-    weights are a family of their own, as they say nothing on transfer.
+    weights are a family of their own, as they say nothing on transfer. What a way to transfer is worth is told against
+    the same body from a random start, with the same updates on the same images.
 
     Args:
         specs: A spec of each recipe that may take part (without leaky ones), in table order.
@@ -72,6 +77,14 @@ def factor_contrasts(specs: Mapping[Recipe, Spec]) -> list[FactorContrast]:
         for factor, switches in SWITCHES.items():
             effects = {model: _switched(by_model[model], switches) for model in models}
             overall += _contrast(f"{factor} × {family}", None, _between_effects(effects, cells, families, family))
+    ways = {recipe: spec for recipe, spec in specs.items() if spec.protocol["name"].startswith(WAYS)}
+    bodies = list(dict.fromkeys(spec.model["name"] for spec in ways.values()))
+    for way in dict.fromkeys(spec.protocol["name"] for spec in ways.values()):
+        title = way.removeprefix(WAYS) + AGAINST_RANDOM
+        overall += _contrast(title, None, _against_random_start(ways, way))
+        for body in bodies if len(bodies) > 1 else []:
+            chosen = {recipe: spec for recipe, spec in ways.items() if spec.model["name"] == body}
+            single += _contrast(title, body, _against_random_start(chosen, way))
     shared = {one.factor: one.weights for one in overall}
     return overall + [one for one in single if one.weights != shared.get(one.factor)]
 
@@ -119,6 +132,22 @@ def _between_families(specs: Mapping[Recipe, Spec], families: Mapping[Recipe, st
     for stratum in complete:
         for members, sign in ((stratum[family], 1.0), (stratum["custom"], -1.0)):
             weights.update({recipe: sign / len(members) / len(complete) for recipe in members})
+    return weights
+
+
+def _against_random_start(specs: Mapping[Recipe, Spec], way: str) -> dict[Recipe, float]:
+    """Return one way to transfer less the random start, averaged over the bodies, sides and shares that ran both."""
+    strata: dict[str, dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
+    for recipe, spec in specs.items():
+        protocol = spec.protocol
+        updates = sum(phase["updates"] for phase in protocol["phases"])
+        alike = [spec.model, spec.side_px, spec.precision, protocol.get("train_share"), updates]
+        strata[content_hash(alike)][protocol["name"]].append(recipe)
+    complete = [] if way == RANDOM_START else [one for one in strata.values() if one[way] and one[RANDOM_START]]
+    weights = {}
+    for stratum in complete:
+        for name, sign in ((way, 1.0), (RANDOM_START, -1.0)):
+            weights.update({recipe: sign / len(stratum[name]) / len(complete) for recipe in stratum[name]})
     return weights
 
 

@@ -80,8 +80,6 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
     Raises:
         ValueError: shapes do not match, or there are no images.
     """
-    from sklearn.metrics import precision_recall_fscore_support
-
     if len(labels) == 0 or len(labels) != len(probabilities):
         raise ValueError(f"scores need one row of probabilities a label, got {len(labels)} and {len(probabilities)}.")
     classes = np.arange(probabilities.shape[1])
@@ -89,11 +87,11 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
     confusion = np.bincount(labels * len(classes) + answers, minlength=len(classes) ** 2).reshape(len(classes), -1)
     support = confusion.sum(axis=1)
     present = support > 0
-    # One weighted pair of classes in place of all its images: the same numbers in a fifth of the time.
-    true, answered = (grid.ravel() for grid in np.meshgrid(classes, classes, indexing="ij"))
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        true, answered, labels=classes, sample_weight=confusion.ravel(), zero_division=0.0
-    )
+    # By hand: scikit-learn's function gives the same numbers, but takes seconds to import and for a hundred runs.
+    hits, answered = confusion.diagonal(), confusion.sum(axis=0)
+    precision = hits / np.maximum(1, answered)
+    recall = hits / np.maximum(1, support)
+    f1 = 2.0 * hits / np.maximum(1, support + answered)
     return Scores(
         accuracy=float(np.mean(answers == labels)),
         balanced_accuracy=float(recall[present].mean()),

@@ -19,8 +19,10 @@ class Recipe:
     """What a study compares: a model and a protocol, as they are shown.
 
     Attributes:
-        model: Model name, with ``(random weights)`` where a transfer network started from none.
-        protocol: Protocol name; says ``leaky`` where it saw or chose on the test split.
+        model: Model name, with ``(random weights)`` where a transfer network started from none, and where a file came
+            from.
+        protocol: Protocol name, with the share of the training split where it is not the whole; it says ``leaky`` where
+            it saw or chose on the test split.
     """
 
     model: str
@@ -71,8 +73,10 @@ def name_records(records: Iterable[Record]) -> Naming:
         twins[(_model_name(record), _protocol_name(record))].append(record)
     recipes = {}
     for (model, protocol), group in twins.items():
+        specs = [record.spec for record in group]
+        alike = len({content_hash(_without_seed(spec)) for spec in specs}) == 1
         for record in group:
-            recipes[record.key] = Recipe(model, protocol + _difference(record.spec, [other.spec for other in group]))
+            recipes[record.key] = Recipe(model, protocol + ("" if alike else _difference(record.spec, specs)))
     model_keys = {recipes[record.key].model: _model_order(record) for record in records}
     protocol_keys = {recipes[record.key].protocol: _protocol_order(record) for record in records}
     return Naming(
@@ -83,12 +87,15 @@ def name_records(records: Iterable[Record]) -> Naming:
 
 
 def _model_name(record: Record) -> str:
-    mark = {"none": " (random weights)", "file": " (weights file)"}.get(record.spec.weights.get("source", ""), "")
+    file = f" (from {record.upstream['dataset']})" if record.upstream else " (weights file)"
+    mark = {"none": " (random weights)", "file": file}.get(record.spec.weights.get("source", ""), "")
     return str(record.spec.model["name"]) + (mark if record.spec.model.get("family") == "transfer" else "")
 
 
 def _protocol_name(record: Record) -> str:
     name = record.spec.protocol["name"]
+    share = record.spec.protocol.get("train_share", 1)
+    name += f" ({100 * share:g} % of train)" if share < 1 else ""
     return f"{name} (leaky)" if is_leaky(record) and not name.startswith("leaky") else str(name)
 
 
@@ -99,9 +106,7 @@ def _without_seed(spec: Spec) -> dict[str, Any]:
 
 
 def _difference(spec: Spec, others: list[Spec]) -> str:
-    """Return, in brackets, what tells a spec apart from others of its names; empty where only seeds differ."""
-    if len({content_hash(_without_seed(other)) for other in others}) == 1:
-        return ""
+    """Return, in brackets, what tells a spec apart from others of its names; some of them differ in more than seeds."""
     aspects = {
         "budget": lambda one: f"{one.budget} budget",
         "side": lambda one: f"{one.side_px} px",

@@ -10,7 +10,7 @@ from typing import Any
 from study.bench.summary import Ratio, best_of, epoch_s, geometric_mean, ratio, share_of_peak
 from study.files import write_atomically
 
-TITLE = "# Speed"
+TITLE = "# Bench"
 PEERS = {"torch": "PyTorch, its faster precision", "keras": "Keras as users write it"}
 #: Share of the cores below which a measurement was disturbed.
 LEAST_BUSY = 0.75

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.datasets.image_set import ImageSet
+from study.errors import UsageError
 from study.protocols.protocol import BEFORE_SPLIT
 from study.protocols.sampling import training_pool
 from study.spec import SPLITS, derive_seed
 
 Samples = NDArray[np.int64]
+#: Decides which images a share of the training split holds.
+SHARE_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,13 @@ class Division:
 def divide(data: ImageSet, protocol: Mapping[str, Any]) -> Division:
     """Return the division that a resolved protocol asks for; a pure function of both.
 
-    Without ``resplit`` it is the image set's own split. With it all images are split at random. A leak before the
-    split multiplies first: the images themselves fall as in the clean twin, the copies are then split at random in the
-    same shares, which is how a random split of the multiplied pool falls too.
+    Without ``resplit`` it is the image set's own split, of whose training part ``train_share`` takes a share. With it
+    all images are split at random. A leak before the split multiplies first: the images themselves fall as in the clean
+    twin, the copies are then split at random in the same shares, which is how a random split of the multiplied pool
+    falls too.
+
+    Raises:
+        UsageError: a share is asked for of a training split that is not the image set's own.
     """
     leak, resplit, copies = protocol["leak"], protocol.get("resplit") or {}, protocol.get("copies") or {}
     n = len(data)
@@ -103,7 +110,50 @@ def divide(data: ImageSet, protocol: Mapping[str, Any]) -> Division:
         selection = test
         source = f"{source} The test split is validation data too."
     chosen_on = np.concatenate([selection, test]) if leak == "checkpoint-on-test" else selection
+    if "train_share" in protocol:
+        train, source = _shared_out(data, protocol, train), f"{source} {share_words(protocol['train_share'])}"
     return Division(n, train, selection, test, scored, chosen_on, source)
+
+
+def share_of(labels: NDArray[np.int64], samples: Samples, share: float) -> Samples:
+    """Return a share of some samples, ascending: the same part of every class, rounded, at least one of each.
+
+    The draw has a seed of its own, so that all runs train on the same images, and a larger share holds a smaller one.
+
+    Args:
+        labels: int64, the class of each sample.
+        samples: int64, as many.
+        share: Above 0, at most 1.
+    """
+    random = np.random.default_rng(derive_seed(SHARE_SEED, "train share"))
+    kept = []
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        kept.append(members[: max(1, round(share * len(members)))])
+    chosen: Samples = samples[np.sort(np.concatenate(kept))]
+    return chosen
+
+
+def share_words(share: float) -> str:
+    """Return the sentence that says of a run that it trains on a part of the training split."""
+    return (
+        f"Training takes {100 * share:g} % of the training split, stratified by class, drawn with seed {SHARE_SEED}; "
+        "the other splits are whole."
+    )
+
+
+def _shared_out(data: ImageSet, protocol: Mapping[str, Any], train: Samples) -> Samples:
+    """Return the share of the training split that a protocol trains on.
+
+    Raises:
+        UsageError: the protocol splits anew or copies images, which would mix the two draws.
+    """
+    if protocol.get("resplit") or protocol.get("copies"):
+        raise UsageError(
+            f"protocol {protocol['name']!r} makes its own training split: it takes no share of one, leave out "
+            "--train-share."
+        )
+    return share_of(data.labels[train], train, protocol["train_share"])
 
 
 def _random_codes(count: int, resplit: Mapping[str, Any], seed: int) -> NDArray[np.uint8]:

@@ -14,10 +14,14 @@ from study.record import Record
 from study.spec import Spec
 
 #: Name of an executor -> module with ``run_specs``; imported only when chosen.
-MODULES = {"inprocess": "study.executors.inprocess", "process": "study.executors.process"}
+MODULES = {
+    "inprocess": "study.executors.inprocess",
+    "process": "study.executors.process",
+    "ray": "study.executors.ray",
+}
 
 #: What an executor reports while runs are going on: the run's spec and one event of ``study.execute.execute``
-#: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``).
+#: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``; with ``node`` where there are several).
 OnEvent = Callable[[Spec, Mapping[str, Any]], None]
 
 
@@ -47,7 +51,7 @@ class Job:
 
 
 class RunSpecs(Protocol):
-    """The signature that every executor keeps."""
+    """The signature that every executor keeps; what one takes besides has a default."""
 
     def __call__(
         self,

@@ -81,9 +81,13 @@ def run_on_processes(
     plugins: Sequence[str],
     on_event: OnEvent,
     limit_s: float | None = None,
+    threads: int | None = None,
 ) -> Generator[Record, None, None]:
-    """Execute jobs with any function that a worker can import; ``run_specs`` does it with ``execute_job``."""
-    pool = _Pool(execute, iter(jobs), image_set, workers, plugins, limit_s)
+    """Execute jobs with any function that a worker can import; ``run_specs`` does it with ``execute_job``.
+
+    Every worker has ``threads``, by default its share of the cores.
+    """
+    pool = _Pool(execute, iter(jobs), image_set, workers, plugins, limit_s, threads)
     try:
         while pool.goes_on():
             for worker in pool.ready():
@@ -120,6 +124,7 @@ class _Pool:
         workers: The most workers.
         plugins: Files that they import.
         limit_s: Seconds that one job may take.
+        threads: Threads of each, or None for its share of the cores.
     """
 
     def __init__(
@@ -130,11 +135,13 @@ class _Pool:
         workers: int,
         plugins: Sequence[str],
         limit_s: float | None,
+        threads: int | None = None,
     ) -> None:
         self._jobs = jobs
         self._most = max(1, workers)
         self._limit_s = limit_s
-        self._start = lambda: _start_worker(execute, image_set, plugins, max(1, usable_cores() // self._most))
+        share = threads or max(1, usable_cores() // self._most)
+        self._start = lambda: _start_worker(execute, image_set, plugins, share)
         self._workers: list[_Worker] = []
         self._no_more = False
         self._ask_again = False

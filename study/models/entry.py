@@ -22,15 +22,23 @@ class PublishedWeights:
 
     Attributes:
         file: File name in Keras' cache folder ``models``.
-        md5: Hash that Keras checks on download, and that is checked here before the file is used.
+        digest: Hash (hex) that Keras checks on download, and that is checked here before the file is used: md5, or
+            sha256 by its length. Empty where Keras publishes none: such a file is known by its own sha256.
         megabytes: Size of the download.
         licence: Licence of the weights.
+        folder: Where it lies below ``KERAS_WEIGHTS_ADDRESS`` of ``study.models.weights``, ending in ``/``.
     """
 
     file: str
-    md5: str
+    digest: str
     megabytes: int
     licence: str
+    folder: str
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the digest's algorithm."""
+        return "md5" if len(self.digest) == 32 else "sha256"
 
 
 @dataclass(frozen=True)
@@ -43,14 +51,16 @@ class ModelEntry:
         family: ``custom`` (trained from random weights, builder returns class probabilities) or ``transfer`` (builder
             returns a body, to which pooling, dropout and softmax are added).
         builder: custom: ``(images, classes) -> probabilities`` on Keras tensors; transfer: ``(shape, weights) ->
-            keras.Model`` without top, where ``weights`` is None or ``"imagenet"``.
+            keras.Model`` without top, where ``weights`` is always None: files are loaded by the study, after a look at
+            their hash and form.
         body: One line on the architecture, for tables.
         head: One line on the classifier, for tables.
         source: Paper or project that the model comes from.
         preprocessing: One of ``PREPROCESSINGS``.
         side_px: Input side of custom networks; transfer bodies take theirs from the budget or ``--side``.
         minimum_side_px: Smallest side that the network can take.
-        stages: transfer: name prefixes of the body's blocks, from the top down, for staged unfreezing.
+        stages: transfer: the body's blocks from the top down, for staged unfreezing; each is a prefix of layer names
+            or several. A layer belongs to the first block that names it.
         published: transfer: published weights by source name (``imagenet``).
         groups: Grids name groups: ``core`` is what ``all`` runs; plugins are in ``plugin``.
     """
@@ -65,9 +75,13 @@ class ModelEntry:
     preprocessing: str = "unit"
     side_px: int = 48
     minimum_side_px: int = 8
-    stages: tuple[str, ...] = ()
+    stages: tuple[str | tuple[str, ...], ...] = ()
     published: Mapping[str, PublishedWeights] = field(default_factory=dict)
     groups: tuple[str, ...] = ("plugin",)
+
+    def block_of(self, layer: str) -> int:
+        """Return the place of a layer's block in ``stages``; what no block names belongs to the lowest."""
+        return next((place for place, block in enumerate(self.stages) if layer.startswith(block)), len(self.stages) - 1)
 
 
 MODELS: Registry[ModelEntry] = Registry("model", package="study.models.entries")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from study.errors import WeightsError
 from study.models.entry import ModelEntry, PublishedWeights
+from study.models.origin import origin_words, read_origin
+from study.models.weights_form import check_form
 
 #: Where Keras fetches the weights of keras.applications from; asked only whether it answers.
 KERAS_WEIGHTS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -22,15 +26,18 @@ class WeightsChoice:
 
     Attributes:
         source: ``none`` (random), ``imagenet`` or ``file``.
-        sha256: Identity of the file: sha256 for files, ``md5:...`` as published for Keras' own; empty for ``none``.
+        sha256: Identity of the file: sha256 for files, the published hash after ``md5:`` or ``sha256:`` for Keras' own;
+            empty for ``none``.
         path: The file, where it is known to be there.
         note: What the plan says: cached, to be downloaded, or why random.
+        origin: What a file of `study pretrain` says of its making, else empty.
     """
 
     source: str
     sha256: str = ""
     path: Path | None = None
     note: str = ""
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
@@ -42,7 +49,8 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
             Custom networks have no published weights and start at random for the first three.
 
     Raises:
-        WeightsError: the file is missing, or a cached file has another hash than Keras published.
+        WeightsError: the file is missing, damaged or another model's, or a cached file has another hash than Keras
+            published.
     """
     published = entry.published.get("imagenet")
     if choice == "none" or (choice in ("auto", "imagenet") and published is None):
@@ -51,17 +59,40 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
         path = Path(choice)
         if not path.is_file():
             raise WeightsError(f"--weights takes none, imagenet, auto or an existing file, got {choice!r}.")
-        return WeightsChoice("file", _hash_file(path, "sha256"), path, f"from {path.name}")
+        origin = file_origin(path, entry)
+        note = f"from {path.name}" + (f", {origin_words(origin)}" if origin else "")
+        return WeightsChoice("file", hash_file(path, "sha256"), path, note, origin)
     assert published is not None
-    identity = f"md5:{published.md5}"
     cached = cached_path(published)
     if cached is not None:
-        return WeightsChoice("imagenet", identity, cached, "ImageNet weights, cached")
-    if choice == "imagenet" or can_download():
-        return WeightsChoice(
-            "imagenet", identity, None, f"ImageNet weights, to be downloaded ({published.megabytes} MB)"
-        )
+        digest = published.digest or hash_file(cached, published.algorithm)
+        return WeightsChoice("imagenet", f"{published.algorithm}:{digest}", cached, "ImageNet weights, cached")
+    if published.digest and can_download():
+        note = f"ImageNet weights, to be downloaded ({published.megabytes} MB)"
+        return WeightsChoice("imagenet", f"{published.algorithm}:{published.digest}", None, note)
+    if choice == "imagenet":
+        raise out_of_reach(entry.name, published)
     return WeightsChoice("none", note="random weights: ImageNet's are not cached and cannot be reached")
+
+
+def file_origin(path: Path, entry: ModelEntry) -> dict[str, Any]:
+    """Return what a weights file says of its making; empty where it says nothing.
+
+    Raises:
+        WeightsError: the file cannot be read, it was made for another model or another version of it, or it bears the
+            name of a published file and is another.
+    """
+    check_form(path)
+    origin = read_origin(path)
+    published = next((one for one in entry.published.values() if one.file == path.name), None)
+    if published is not None:
+        check_digest(path, published)
+    if origin and (origin["model"], origin["version"]) != (entry.name, entry.version):
+        raise WeightsError(
+            f"{path.name} was pretrained for {origin['model']} (version {origin['version']}), {entry.name} (version "
+            f"{entry.version}) cannot start from it: study pretrain --model {entry.name} --data DIR --out FILE."
+        )
+    return origin
 
 
 def keras_cache() -> Path:
@@ -78,12 +109,38 @@ def cached_path(published: PublishedWeights) -> Path | None:
     path = keras_cache() / published.file
     if not path.is_file():
         return None
-    found = _hash_file(path, "md5")
-    if found != published.md5:
-        raise WeightsError(
-            f"{path} must have md5 {published.md5} as Keras published it, found {found}: remove it to get it again."
-        )
+    check_digest(path, published)
     return path
+
+
+def check_digest(path: Path, published: PublishedWeights) -> None:
+    """Refuse a file that bears the name of a published one and is another; where no hash is published, take it.
+
+    Raises:
+        WeightsError: the hash differs: the file is damaged, truncated or foreign.
+    """
+    if not published.digest:
+        return
+    found = hash_file(path, published.algorithm)
+    if found != published.digest:
+        raise WeightsError(
+            f"{path} must have {published.algorithm} {published.digest} as Keras published it, found {found}: remove "
+            f"it to get it again, or put the right {published.megabytes} MB there."
+        )
+
+
+def address(published: PublishedWeights) -> str:
+    """Return where Keras publishes a file."""
+    return f"{KERAS_WEIGHTS_ADDRESS}{published.folder}{published.file}"
+
+
+def out_of_reach(name: str, published: PublishedWeights) -> WeightsError:
+    """Return the error for a published file that is not cached and cannot be downloaded from here."""
+    proof = f"{published.algorithm} {published.digest}" if published.digest else "Keras publishes no hash of it"
+    return WeightsError(
+        f"ImageNet's weights of {name} are not cached and cannot be downloaded from here: get {address(published)} "
+        f"({published.megabytes} MB, {proof}), put it into {keras_cache()}, or start from something else (--weights)."
+    )
 
 
 @functools.cache
@@ -102,6 +159,7 @@ def can_download() -> bool:
 
 
 @functools.cache
-def _hash_file(path: Path, algorithm: str) -> str:
+def hash_file(path: Path, algorithm: str) -> str:
+    """Return the hash (hex) of a file, read once in a process."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()

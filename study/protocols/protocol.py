@@ -40,6 +40,8 @@ class PhasePlan:
         plateau: ``factor`` and ``patience`` of the learning rate's reduction on the selection loss, or None.
         schedule: ``constant``, ``cosine`` (to zero over the phase) or ``steps`` (``rates``, each for an equal share).
         rates: Learning rates of ``steps``.
+        block_decay: The head learns at the phase's rate, the body's top block at this share of it, each block below at
+            this share of the block above. 1: all at the same rate.
     """
 
     name: str
@@ -51,6 +53,7 @@ class PhasePlan:
     plateau: Mapping[str, Any] | None = None
     schedule: str = "constant"
     rates: tuple[float, ...] = ()
+    block_decay: float = 1.0
 
 
 def adam(rate: float) -> dict[str, Any]:
@@ -88,6 +91,9 @@ class Protocol:
             ``AUGMENTATIONS``. They join the training split, or, with the leak, the pool before it is split.
         watch_test: Whether the test split is predicted after every epoch, for curves; no honest choice looks at it.
         twin: The clean protocol that a leaky one is set beside.
+        start: ``none``: transfer bodies start from random weights, whatever the run says; empty: as the run says.
+        epochs_in_all: Whether epochs that replace the protocol's own are those of all phases together, in the
+            protocol's proportions, and not of every phase: so that protocols with few and with many phases compare.
         same_training_as: The protocol whose record comes out of the same training (the oracle and its twin).
         groups: Grids name groups: ``shared`` holds the four that every model is compared under.
         source: Paper or project.
@@ -107,6 +113,8 @@ class Protocol:
     watch_test: bool = False
     twin: str = ""
     same_training_as: str = ""
+    start: str = ""
+    epochs_in_all: bool = False
     groups: tuple[str, ...] = ()
     source: str = ""
 
@@ -115,6 +123,7 @@ class Protocol:
             ("sampling", self.sampling, SAMPLINGS),
             ("mix", self.mix, MIXES),
             ("leak", self.leak, LEAKS),
+            ("start", self.start, ("", "none")),
         ):
             if value not in possible:
                 raise UsageError(
@@ -128,6 +137,8 @@ class Protocol:
             )
         if self.batch < 1 or not 0 <= self.label_smoothing < 1:
             raise UsageError(f"protocol {self.name!r}: batch must be at least 1 and label_smoothing in [0, 1).")
+        if any(not 0 < plan.block_decay <= 1 for plan in (*self.custom, *self.transfer)):
+            raise UsageError(f"protocol {self.name!r}: block_decay must lie above 0 and be at most 1.")
         self._check_split()
 
     def _check_split(self) -> None:

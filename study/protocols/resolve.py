@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from study.errors import UsageError
 from study.protocols.protocol import PhasePlan, Protocol
 
 #: What most protocols do without: left out where it is empty, so that specs keep the hashes they had before it existed.
-_RARE = ("resplit", "copies", "watch_test", "twin", "same_training_as")
+_RARE = ("resplit", "copies", "watch_test", "twin", "same_training_as", "start", "epochs_in_all")
 
 
 def resolve(
@@ -20,6 +21,7 @@ def resolve(
     train_images: int,
     updates: Mapping[str, int] | None = None,
     epochs: int | None = None,
+    train_share: float = 1.0,
 ) -> dict[str, Any]:
     """Return the protocol as JSON data with every phase's length in updates.
 
@@ -32,17 +34,30 @@ def resolve(
         family: The model's family.
         weights_source: ``none``, ``imagenet`` or ``file``. With ``none`` a transfer body has no frozen phase and all
             of it is trained from the first update: freezing random features is a baseline of its own, not a default.
-        train_images: Images in the training split.
+        train_images: Images that are trained on.
         updates: The budget's cap on the updates of a phase, by kind (``custom``, ``head``, ``stage``).
-        epochs: Replaces the protocol's own epochs in every phase, before the cap.
+        epochs: Replaces the protocol's own epochs in every phase (where ``epochs_in_all``: of all phases together),
+            before the cap.
+        train_share: Share of the training split that ``train_images`` are, see ``study.datasets.division``.
+
+    Raises:
+        UsageError: nothing is left to train: a head alone, on a body of random weights.
     """
     per_epoch = math.ceil(train_images / protocol.batch)
+    random_body = family == "transfer" and weights_source == "none"
+    plans = [
+        plan
+        for plan in (protocol.custom if family == "custom" else protocol.transfer)
+        if not (random_body and plan.kind == "head")
+    ]
+    if not plans:
+        raise UsageError(
+            f"protocol {protocol.name!r} trains a head on a pretrained body, and with weights none there is nothing to "
+            "keep: give --weights imagenet or a file (study pretrain makes one)."
+        )
     phases = []
-    for plan in protocol.custom if family == "custom" else protocol.transfer:
-        random_body = family == "transfer" and weights_source == "none"
-        if random_body and plan.kind == "head":
-            continue
-        total = (epochs or plan.epochs) * per_epoch
+    for plan, length in zip(plans, _lengths(plans, epochs, protocol.epochs_in_all), strict=True):
+        total = length * per_epoch
         if updates is not None and plan.kind in updates:
             total = min(total, updates[plan.kind])
         phases.append(_phase(plan, "all" if random_body else plan.trainable, total, min(per_epoch, total)))
@@ -59,6 +74,7 @@ def resolve(
         "source": protocol.source,
         "phases": phases,
         **{name: dict(value) if isinstance(value, Mapping) else value for name, value in rare.items()},
+        **({"train_share": train_share} if train_share < 1 else {}),
     }
 
 
@@ -76,6 +92,18 @@ def companion(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
     return other | {"leak": "none"}
 
 
+def _lengths(plans: Sequence[PhasePlan], epochs: int | None, in_all: bool) -> list[int]:
+    """Return the epochs of each phase; a sum is shared out in the plans' proportions, at least one to each."""
+    if epochs is None or not in_all:
+        return [epochs or plan.epochs for plan in plans]
+    if epochs < len(plans):
+        raise UsageError(f"{len(plans)} phases need at least {len(plans)} epochs in all, got --epochs {epochs}.")
+    whole = sum(plan.epochs for plan in plans)
+    lengths = [1 + (epochs - len(plans)) * plan.epochs // whole for plan in plans]
+    lengths[-1] = epochs - sum(lengths[:-1])
+    return lengths
+
+
 def _phase(plan: PhasePlan, trainable: str, updates: int, updates_per_epoch: int) -> dict[str, Any]:
     return {
         "name": plan.name,
@@ -88,4 +116,5 @@ def _phase(plan: PhasePlan, trainable: str, updates: int, updates_per_epoch: int
         "plateau": dict(plan.plateau) if plan.plateau else None,
         "schedule": plan.schedule,
         "rates": list(plan.rates),
+        **({"block_decay": plan.block_decay} if plan.block_decay != 1 else {}),
     }

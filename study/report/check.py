@@ -7,6 +7,7 @@ from pathlib import Path
 
 from study.analysis.equivalence import MARGIN
 from study.report.figures.picture import stored_data_hash
+from study.report.forms import check_forms
 from study.report.page import build_report, generated_files, recorded_margin, report_folder
 from study.store import Store
 
@@ -35,6 +36,7 @@ def check_report(store: Store, reports: str | Path, margin: float | None = None)
             found.append(f"figures/{name} is missing.")
         elif stored_data_hash(path) != picture.data_hash:
             found.append(f"figures/{name} shows other data than the store holds.")
+    found += check_forms(report, folder)
     expected = {*texts, *(f"figures/{name}" for name in report.pictures)}
     return found + [
         f"{path.as_posix()} is left over." for path in generated_files(folder) if path.as_posix() not in expected

@@ -120,7 +120,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
     runs = [run for run in scored if run.record.on_own_test]
     standings = leaderboard(runs, naming)
     dataset = store.find_dataset()
-    copies = _copies(dataset, runs)
+    copies = copies_of_test(dataset, runs)
     return StudyData(
         study=store.study,
         card=records[0].dataset,
@@ -144,7 +144,7 @@ def _rescoring(
     return rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies)
 
 
-def _copies(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:
+def copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:
     """Return the content hash of every test image, in the order of the predictions; None where none were kept.
 
     Raises:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from study.analysis.equivalence import MARGIN
 from study.analysis.inference import CLASS_MEASURES, Inference
-from study.analysis.recipes import is_leaky
+from study.analysis.recipes import is_leaky, random_weights
 from study.files import write_atomically
 from study.report.claims import DATASET, read_claims
 from study.report.collect import StudyData, collect
@@ -25,6 +25,8 @@ from study.report.figures.pareto import pareto_picture
 from study.report.figures.picture import Picture
 from study.report.figures.ranking import ranking_picture
 from study.report.figures.reliability import reliability_picture
+from study.report.forms import write_forms
+from study.report.latex import latex_tables
 from study.report.markdown import render
 from study.report.reproduce import commands
 from study.report.tables import inference, leaks, results, runs, setup
@@ -43,11 +45,13 @@ class Report:
         markdown: The page.
         tables: CSV text by path below ``tables/``.
         pictures: Pictures by path below ``figures/``.
+        latex: LaTeX tables by file name.
     """
 
     markdown: str
     tables: Mapping[str, str]
     pictures: Mapping[str, Picture]
+    latex: Mapping[str, str] = field(default_factory=dict)
 
 
 def report_folder(store: Store, reports: str | Path) -> Path:
@@ -93,16 +97,18 @@ def build_report(store: Store, margin: float = MARGIN) -> Report:
         markdown=markdown,
         tables={f"{table.name}.csv": table.csv() for table in kept},
         pictures={f"{picture.name}.png": picture for picture in every},
+        latex=latex_tables(data, tables),
     )
 
 
-def write_report(store: Store, reports: str | Path, margin: float | None = None) -> Path:
+def write_report(store: Store, reports: str | Path, margin: float | None = None, forms: Collection[str] = ()) -> Path:
     """Write ``<reports>/<study>/README.md`` with figures and tables, and remove generated files that it no longer has.
 
     Args:
         store: The study's records.
         reports: Folder of all reports.
         margin: As for ``build_report``; None keeps that of the report that is there, or takes the default.
+        forms: Forms to write too (``study.report.forms``); those that are there are written anew in any case.
 
     Returns:
         The path of the README.
@@ -122,6 +128,7 @@ def write_report(store: Store, reports: str | Path, margin: float | None = None)
         kept = report.tables if path.parts[0] == "tables" else report.pictures
         if path.relative_to(path.parts[0]).as_posix() not in kept:
             (folder / path).unlink()
+    write_forms(report, folder, forms)
     page = folder / "README.md"
     write_atomically(page, report.markdown.encode())  # last, so that it never names what is not there
     return page
@@ -213,7 +220,11 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "statuses": ", ".join(f"{count} {status}" for status, count in statuses if count),
         "missing": len(runs.missing_cells(data)),
         "unconverged": sum(not run.converged for run in data.runs),
-        "random_weights": any("(random weights)" in name for name in data.naming.models),
+        "random_weights": any(random_weights(one.spec) and not one.spec.protocol.get("start") for one in data.trained),
+        "shares": sorted(
+            {one.spec.protocol["train_share"] for one in data.trained if "train_share" in one.spec.protocol}
+        ),
+        "all_shares": all("train_share" in one.spec.protocol for one in data.trained),
         "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
         "found": data.found,
         "few_seeds": [one for one in data.ranked if data.found and not data.found.evidence.has_seeds(one.recipe)],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from study.analysis.equivalence import MARGIN
 from study.record import Record
@@ -25,11 +26,13 @@ def blocks(records: Iterable[Record]) -> list[list[Record]]:
 
     Recipes with equal seeds and settings are joined: first the protocols of a model, then models with equal protocols.
     """
-    recipes: dict[tuple[str, str], list[Record]] = {}
+    recipes: dict[tuple[object, ...], list[Record]] = {}
     for record in records:
-        recipes.setdefault(record.spec.recipe, []).append(record)
+        spec = record.spec
+        flags = (spec.side_px, spec.protocol.get("train_share"), "" if _fixed(record) else spec.weights["sha256"])
+        recipes.setdefault((*spec.recipe, *flags), []).append(record)
     of_model: dict[tuple[object, ...], list[Record]] = {}
-    for (model, _), runs in recipes.items():
+    for (model, *_), runs in recipes.items():
         of_model.setdefault((model, _seeds(runs), tuple(_settings(runs))), []).extend(runs)
     joined: dict[tuple[object, ...], list[Record]] = {}
     for (_, seeds, settings), runs in of_model.items():
@@ -55,16 +58,28 @@ def _import(study: str, record: Record) -> list[str]:
 def _settings(records: Sequence[Record]) -> list[str]:
     """Return the flags whose value is one and the same in all records."""
     specs = [record.spec for record in records]
-    phases = [phase for spec in specs for phase in spec.protocol["phases"]]
     sources = {spec.weights["source"] for spec in specs if spec.model.get("family") == "transfer"}
+    sources = {"FILE" if source == "file" else source for source in sources if not all(map(_fixed, records))}
     values: dict[str, set[object]] = {
         "--budget": {spec.budget for spec in specs},
-        "--epochs": {-(-phase["updates"] // phase["updates_per_epoch"]) for phase in phases},
+        "--epochs": {epochs for spec in specs for epochs in _epochs(spec.protocol)},
         "--side": {spec.side_px for spec in specs},
+        "--train-share": {spec.protocol["train_share"] for spec in specs if "train_share" in spec.protocol},
         "--precision": {spec.precision for spec in specs},
-        "--weights": sources if sources <= {"none", "imagenet"} else set(),
+        "--weights": sources if sources <= {"none", "imagenet", "FILE"} else set(),
     }
     return [word for flag, found in values.items() if len(found) == 1 for word in (flag, str(*found))]
+
+
+def _epochs(protocol: Mapping[str, Any]) -> set[int]:
+    """Return the epochs of every phase, or of all together where the protocol's ``--epochs`` means that."""
+    lengths = [-(-phase["updates"] // phase["updates_per_epoch"]) for phase in protocol["phases"]]
+    return {sum(lengths)} if protocol.get("epochs_in_all") else set(lengths)
+
+
+def _fixed(record: Record) -> bool:
+    """Tell whether the protocol itself says what its runs start from."""
+    return bool(record.spec.protocol.get("start"))
 
 
 def _seeds(records: Sequence[Record]) -> tuple[int, ...]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import UsageError, WeightsError
-from study.models.entry import ModelEntry
-from study.training.weights_form import check_form
+from study.models.entry import ModelEntry, PublishedWeights
+from study.models.weights import address, cached_path, out_of_reach
+from study.models.weights_form import check_form, contents
 
 TRANSFER_DROPOUT = 0.3
 
@@ -46,10 +47,9 @@ class Network:
             count = int(what.removeprefix("blocks:"))
             if count > len(self.entry.stages):
                 raise UsageError(f"{self.entry.name} has {len(self.entry.stages)} blocks, the phase asks for {count}.")
-            free = self.entry.stages[:count]
             self.body.trainable = True
             for layer in self.body.layers:
-                layer.trainable = layer.name.startswith(free)
+                layer.trainable = self.entry.block_of(layer.name) < count
         else:
             raise UsageError(f"a phase trains all, head or blocks:N, got {what!r}.")
 
@@ -108,16 +108,9 @@ def build_network(
 def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Path | None) -> Any:
     from study.models.batch_normalization import fuse_batch_normalizations
 
-    try:
-        body = entry.builder((side_px, side_px, 3), "imagenet" if weights_source == "imagenet" else None)
-    except Exception as error:
-        if weights_source != "imagenet":
-            raise
-        published = entry.published["imagenet"]
-        raise WeightsError(
-            f"ImageNet weights of {entry.name} cannot be had ({type(error).__name__}: {error}). "
-            f"Get {published.file} (md5 {published.md5}) and put it into ~/.keras/models, or give --weights none."
-        ) from error
+    body = entry.builder((side_px, side_px, 3), None)
+    if weights_source == "imagenet":
+        load_weights(body, fetch(entry.name, entry.published["imagenet"]), entry.name)
     if weights_source == "file":
         load_weights(body, weights_path, entry.name)
     return fuse_batch_normalizations(body)
@@ -135,5 +128,35 @@ def load_weights(model: Any, path: Path | None, name: str) -> None:
     try:
         model.load_weights(path)
     except Exception as error:  # Keras and h5py raise what they please at files that do not fit
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path.name} does not fit {name}: {line}") from error
+        line = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsError(
+            f"{path.name} does not fit {name}, which takes {len(model.weights):,} arrays of {model.count_params():,} "
+            f"numbers; the file holds {contents(path)} ({line}). Give weights of this very network without its top, "
+            "for three channels."
+        ) from error
+
+
+def fetch(name: str, published: PublishedWeights) -> Path:
+    """Return a published file from Keras' cache, where Keras downloads it to if it is not there.
+
+    Args:
+        name: The entry's name, for messages.
+        published: What Keras publishes.
+
+    Raises:
+        WeightsError: it cannot be downloaded, or the cached file is not the published one.
+    """
+    import keras
+
+    cached = cached_path(published)
+    if cached is not None:
+        return cached
+    try:
+        origin = address(published)
+        keras.utils.get_file(published.file, origin, cache_subdir="models", file_hash=published.digest or None)
+    except Exception as error:  # Keras raises what it pleases
+        raise out_of_reach(name, published) from error
+    found = cached_path(published)
+    if found is None:
+        raise out_of_reach(name, published)
+    return found

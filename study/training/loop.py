@@ -18,6 +18,7 @@ from study.training.build import Network
 from study.training.checkpoint import Checkpoint
 from study.training.features import FeatureCache, fixed, head
 from study.training.feed import Feed
+from study.training.layerwise import block_factors, with_factors
 from study.training.predict import Predictor
 from study.training.steps import Steps
 from study.training.watch import Watch
@@ -116,7 +117,7 @@ class Training:
         self.best: list[NDArray[Any]] = []
         self.best_epoch = -1
         self.stopped: list[str] = []
-        self._compiled_for: str | None = None
+        self._compiled_for: tuple[str, float] | None = None
 
     def run(self) -> None:
         """Train every phase; afterwards the network holds the weights of the best epoch of the last phase that ran.
@@ -199,7 +200,8 @@ class Training:
         """Compile for a phase; where the same variables are trained again only the optimizer starts afresh."""
         from keras import losses
 
-        same = self._compiled_for == phase["trainable"]
+        decay = phase.get("block_decay", 1.0)
+        same = self._compiled_for == (phase["trainable"], decay)
         self.network.set_trainable(phase["trainable"])
         if same and phase["optimizer"]["name"] == self.subject.model.optimizer.name:
             for variable in self.subject.model.optimizer.variables:
@@ -207,15 +209,18 @@ class Training:
             return
         self.subject = self._head() if phase["trainable"] == "head" and self._features_stay() else self.whole
         model = self.subject.model
+        optimizer = make_optimizer(phase["optimizer"])
+        if decay != 1 and self.network.body is not None:
+            optimizer = with_factors(optimizer, block_factors(self.network, decay))
         model.compile(
-            optimizer=make_optimizer(phase["optimizer"]),
+            optimizer=optimizer,
             loss=losses.CategoricalCrossentropy(label_smoothing=self.protocol["label_smoothing"]),
             metrics=["accuracy"],
             jit_compile=False if on_tensorflow() else "auto",
         )
         model.optimizer.build(model.trainable_variables)
         self._steps = Steps(model)
-        self._compiled_for = phase["trainable"]
+        self._compiled_for = (phase["trainable"], decay)
 
     def _features_stay(self) -> bool:
         """Return whether the frozen body makes the same of every training image in every epoch."""

@@ -19,17 +19,23 @@ class _Buffer(io.BytesIO):
         return "buffer.weights.h5"
 
 
+def weights_content(model: Any) -> bytes:
+    """Return what a file of a model's weights holds.
+
+    It is put together in memory, because HDF5 takes the process down on a full disk.
+    """
+    buffer = _Buffer()
+    model.save_weights(buffer)
+    return buffer.getvalue()
+
+
 def save_weights(model: Any, path: Path) -> str:
     """Write a model's weights so that the file is either the old one or the whole new one; return its sha256 (hex).
-
-    They are put together in memory, because HDF5 takes the process down on a full disk.
 
     Raises:
         WriteError: the folder cannot be written or the disk is full.
     """
-    buffer = _Buffer()
-    model.save_weights(buffer)
-    data = buffer.getvalue()
+    data = weights_content(model)
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
 

@@ -13,8 +13,11 @@ VERBS = {
     "retrain": ("study.verbs.retrain", "Train a finished run again whose weights are not here."),
     "predict": ("study.verbs.predict", "Find the faces in pictures and say what emotion each shows."),
     "live": ("study.verbs.live", "Follow faces before a camera or in a video and say what each shows."),
+    "web": ("study.verbs.web", "Show a study in a browser on this machine, and try its network on a picture."),
     "export": ("study.verbs.export", "Write a trained run as self-contained files: Keras, ONNX, LiteRT, SavedModel."),
     "bench": ("study.verbs.bench", "Measure how fast networks train and predict here, beside peers."),
+    "pretrain": ("study.verbs.pretrain", "Train a body on other images and write weights that a study starts from."),
+    "weights": ("study.verbs.weights", "Tell which pretrained weights are here, and whether they are what they claim."),
     "check": ("study.verbs.check", "Run the contract suite on a model entry, for example your own."),
     "list": ("study.verbs.list", "List models, protocols, grids and budgets."),
 }

@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 @app.command(
     epilog=examples(
         "study report fer2013",
-        "study report fer2013 --ferplus fer2013new.csv",
+        "study report fer2013 --html --latex",
         "study report fer2013 --check  # in CI, for example",
     )
 )
@@ -44,6 +44,12 @@ def report(
             show_default=False,
         ),
     ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write report.html too: one file with all in it, to send and to print.")
+    ] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Write latex/*.tex too: leaderboard and per-class tables with booktabs.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")
     ] = False,
@@ -51,6 +57,7 @@ def report(
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
     from study.errors import UsageError, unknown_name
     from study.report.check import check_report
+    from study.report.forms import HTML, HTML_FILE, LATEX, LATEX_FOLDER
     from study.report.page import report_folder, write_report
     from study.store import Store, studies
 
@@ -58,6 +65,9 @@ def report(
         raise unknown_name("study", study, studies(results))
     store = Store(results, study)
     share = None if margin is None else margin / 100
+    asked = ({HTML: HTML_FILE} if html else {}) | ({LATEX: f"{LATEX_FOLDER}/"} if latex else {})
+    if check and asked:
+        raise UsageError("--check writes nothing, --html and --latex write: give one of them.")
     if ferplus is not None:
         if check:
             raise UsageError("--check writes nothing, --ferplus keeps labels with the study: give one of them.")
@@ -66,7 +76,8 @@ def report(
     for damage in damaged:
         typer.echo(f"study: left out: {damage.reason}", err=True)
     if not check:
-        typer.echo(f"The report is in {write_report(store, reports, share)}")
+        page = write_report(store, reports, share, asked)
+        typer.echo(f"The report is in {page}" + "".join(f", {name} beside it" for name in asked.values()))
         raise typer.Exit(1 if damaged else 0)
     differences = check_report(store, reports, share)
     for line in differences:

@@ -14,11 +14,24 @@ BENCHES: dict[str, Bench] = {}
 @pytest.fixture(scope="module", autouse=True)
 def tiny(registered_models):
     load_plugin("experiments/plugin_example.py")
+    load_plugin("experiments/plugin_body.py")
+
+
+#: Entries of an optional extra.
+NEEDS = {"resnet18": "keras_hub"}
+#: Bodies that no grid runs unless asked: minutes in all.
+HEAVY = [entry.name for entry in MODELS if entry.groups == ("transfer",)]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", [*MODELS.names(), "tiny"])
+@pytest.mark.parametrize(
+    "name",
+    [*(name for name in MODELS.names() if name not in HEAVY), "tiny", "my_body"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in HEAVY],
+)
 def test_every_entry_keeps_the_contract(name, check):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     check(BENCHES.setdefault(name, Bench(MODELS.get(name))))
 
 

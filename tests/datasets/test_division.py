@@ -7,7 +7,8 @@ import pytest
 
 from study.datasets import synthetic
 from study.datasets.contamination import SEEN_CONTENT, SEEN_ID, measure_run, seen_in_training
-from study.datasets.division import divide
+from study.datasets.division import divide, share_of
+from study.errors import UsageError
 from study.protocols import PROTOCOLS, resolve
 from study.spec import SPLITS
 
@@ -29,6 +30,33 @@ def test_most_protocols_use_the_set_s_own_split(faces):
     about = own.describe(faces)
     assert about["own_test"] and about["hashes"] == {split: faces.split_hash(split) for split in SPLITS}
     assert about["counts"] == faces.counts() and about["source"] == faces.split_source
+
+
+def test_a_share_has_the_same_part_of_every_class_and_larger_shares_hold_smaller_ones(faces):
+    labels = faces.labels[faces.indices("train")]
+    shares = {share: share_of(labels, faces.indices("train"), share) for share in (0.1, 0.25, 1.0)}
+    assert np.array_equal(shares[1.0], faces.indices("train"))
+    assert set(shares[0.1]) < set(shares[0.25]) < set(shares[1.0]) and np.all(np.diff(shares[0.25]) > 0)
+    counts = np.bincount(faces.labels[shares[0.25]])
+    assert counts.tolist() == [max(1, round(0.25 * count)) for count in faces.counts()["train"]]
+
+
+def test_a_share_says_so_and_leaves_the_other_splits_whole(faces):
+    whole = resolve(PROTOCOLS.get("baseline"), family="custom", weights_source="none", train_images=60)
+    part = divide(faces, whole | {"train_share": 0.25})
+    assert np.array_equal(part.selection, faces.indices("selection")) and np.array_equal(
+        part.scored, faces.indices("test")
+    )
+    about = part.describe(faces)
+    assert about["own_test"] and "25 % of the training split, stratified by class" in about["source"]
+    assert about["hashes"]["train"] != faces.split_hash("train")
+
+
+def test_a_protocol_that_splits_anew_takes_no_share(faces):
+    name = next(one.name for one in PROTOCOLS if one.resplit)
+    anew = resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=60)
+    with pytest.raises(UsageError, match="makes its own training split"):
+        divide(faces, anew | {"train_share": 0.25})
 
 
 @pytest.mark.parametrize("name", [one.name for one in PROTOCOLS if one.resplit])

@@ -28,6 +28,9 @@ from study.spec import Spec
 from study.training.banners import without_banners
 from tests.fake_execute import FakeExecute, done_record, execute_in_worker
 
+#: What needs no cluster; `test_ray.py` asks the same of the other one.
+HERE = ("inprocess", "process")
+
 
 @pytest.fixture(scope="module")
 def faces() -> ImageSet:
@@ -59,8 +62,11 @@ def test_an_unknown_executor_says_what_is_possible() -> None:
 def test_every_executor_has_the_signature(name: str) -> None:
     import inspect
 
+    shared = ["jobs", "image_set", "workers", "plugins", "on_event", "limit_s"]
     parameters = inspect.signature(get_executor(name)).parameters
-    assert list(parameters) == ["jobs", "image_set", "workers", "plugins", "on_event", "limit_s"]
+    assert list(parameters)[: len(shared)] == shared
+    own = list(parameters.values())[len(shared) :]
+    assert all(parameter.default is not parameter.empty for parameter in own)
 
 
 def test_in_process_runs_come_in_order_with_their_events(faces: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +142,7 @@ def test_a_full_disk_stops_everything(faces: ImageSet) -> None:
         next(found)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", HERE)
 def test_jobs_are_asked_for_again_where_there_is_none_now(
     name: str, faces: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +155,7 @@ def test_jobs_are_asked_for_again_where_there_is_none_now(
     assert sorted(record.spec.seed for record in found) == [10, 11]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", HERE)
 def test_a_run_can_be_abandoned_while_the_others_go_on(
     name: str, faces: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,13 +249,3 @@ def test_a_part_of_a_memory_map_travels_as_it_is(faces: ImageSet, tmp_path: Path
     np.save(tmp_path / "images.npy", faces.images)
     part = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r")[100:])
     assert np.array_equal(unpack(pack(part)).images, faces.images[100:])
-
-
-@pytest.mark.slow
-def test_both_executors_train_the_same_network(faces: ImageSet) -> None:
-    pairs = select_pairs(read_grid("all"), ("cnn2",), ("baseline",))
-    budget = read_budget("demo").with_updates({"custom": 2})
-    todo = [Job(one.spec) for one in resolve_specs(pairs, Choices(budget), faces)]
-    found = [next(iter(get_executor(name)(todo, faces, workers=1, plugins=(), on_event=Events()))) for name in MODULES]
-    assert [record.status for record in found] == ["done", "done"], [record.reason for record in found]
-    assert np.allclose(*(record.arrays["test_probabilities"] for record in found), atol=1e-4)

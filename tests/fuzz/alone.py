@@ -57,7 +57,7 @@ def _settings(path: Path) -> None:
 
 
 def _weights(path: Path) -> None:
-    from study.training.weights_form import check_form
+    from study.models.weights_form import check_form
 
     check_form(path, 1000)
 

@@ -74,7 +74,7 @@ def _mutate(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
 
 
 def _check(data: bytes, folder: Path) -> None:
-    from study.training.weights_form import check_form
+    from study.models.weights_form import check_form
 
     path = folder / "x.weights.h5"
     path.write_bytes(data)

@@ -1,5 +1,7 @@
 """Registering a model checks what it declares."""
 
+import sys
+
 import pytest
 
 from study.errors import UsageError
@@ -46,3 +48,16 @@ def test_custom_networks_have_exactly_the_designed_weights(name, weights):
 
     network = build_network(MODELS.get(name), image_shape=(48, 48, 1), classes=7, side_px=48)
     assert parameters(network.model) == weights
+
+
+def test_an_entry_of_an_extra_that_is_missing_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    monkeypatch.setitem(sys.modules, "keras_hub.models", None)
+    with pytest.raises(UsageError, match=r"resnet18 needs KerasHub .*\.\[hub\]"):
+        MODELS.get("resnet18").builder((32, 32, 3), None)
+
+
+def test_a_layer_belongs_to_the_first_block_that_names_it():
+    entry = MODELS.get("mobilenet_v3_small")
+    names = ("conv_1_bn", "expanded_conv_10_project", "expanded_conv_1_expand", "expanded_conv_project", "conv", "relu")
+    assert [entry.block_of(name) for name in names] == [0, 0, 2, 3, 3, 3]

@@ -15,12 +15,13 @@ from study.models.entry import PublishedWeights, model
     published={
         "imagenet": PublishedWeights(
             "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
-            md5="4d473c1dd8becc155b73f8504c6f6626",
+            "4d473c1dd8becc155b73f8504c6f6626",
             megabytes=95,
             licence="MIT (Microsoft Research's model, converted by Keras)",
+            folder="resnet/",
         )
     },
-    groups=("core",),
+    groups=("core", "transfer"),
 )
 def build(shape, weights):
     """ResNet50 without its classifier."""

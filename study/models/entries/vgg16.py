@@ -15,12 +15,13 @@ from study.models.entry import PublishedWeights, model
     published={
         "imagenet": PublishedWeights(
             "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-            md5="6d6bbae143d832006294945121d1f1fc",
+            "6d6bbae143d832006294945121d1f1fc",
             megabytes=59,
             licence="CC BY 4.0 (Visual Geometry Group)",
+            folder="vgg16/",
         )
     },
-    groups=("core",),
+    groups=("core", "transfer"),
 )
 def build(shape, weights):
     """VGG16 without its classifier."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from study.analysis.factors import WAYS
+from study.analysis.recipes import random_weights
 from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
@@ -30,6 +32,7 @@ def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
     """Return (model, protocol, seed) of the study's product that have no record.
 
     A protocol of a group (``as-published/...``) that one model alone follows was made for it: nothing else is missing.
+    Nor does a body from random weights lack the ways to transfer a pretrained one, nor this the random start.
     """
     found = {(data.recipe(one).model, data.recipe(one).protocol, one.spec.seed) for one in data.trained}
     users = defaultdict(set)
@@ -38,7 +41,13 @@ def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
     models, protocols = _trained(data)
     shared = [name for name in protocols if "/" not in name or len(users[name]) > 1]
     product = [(model, protocol, seed) for model in models for protocol in shared for seed in data.seeds]
-    return [cell for cell in product if cell not in found]
+    random = {data.recipe(one).model: random_weights(one.spec) for one in data.trained}
+    ways = {
+        data.recipe(one).protocol: bool(one.spec.protocol.get("start"))
+        for one in data.trained
+        if one.spec.protocol["name"].startswith(WAYS)
+    }
+    return [cell for cell in product if cell not in found and random[cell[0]] == ways.get(cell[1], random[cell[0]])]
 
 
 def unfinished_table(data: StudyData) -> Table:

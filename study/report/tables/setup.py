@@ -9,7 +9,7 @@ from typing import Any
 from study.record import Record
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
-from study.report.wording import NOTHING, large, listed, percent
+from study.report.wording import NOTHING, large, listed, percent, plural
 from study.spec import SPLITS, canonical_json
 
 
@@ -40,7 +40,7 @@ def models_table(data: StudyData) -> Table:
                 name,
                 spec.model.get("version") if not records[0].imported else None,
                 spec.model.get("family"),
-                weights_words(spec.weights),
+                weights_words(spec.weights, next((record.upstream for record in records if record.upstream), {})),
                 spec.weights.get("sha256", ""),
                 cost.get("parameters"),
                 cost.get("macs"),
@@ -127,14 +127,24 @@ def schedule_table(data: StudyData) -> Table:
     return Table("schedules", columns, rows)
 
 
-def weights_words(weights: Mapping[str, Any]) -> str:
-    """Return what a network starts from."""
+def weights_words(weights: Mapping[str, Any], upstream: Mapping[str, Any]) -> str:
+    """Return what a network starts from; ``upstream`` is what the file says of its making, or empty."""
     source = weights.get("source", "none")
     if source == "imported":
         return "not known"
     if source == "file":
-        return f"file {weights.get('sha256', '')[:10]}"
+        file = f"file {weights.get('sha256', '')[:10]}"
+        return f"{file}, {upstream_words(upstream)}" if upstream else file
     return {"none": "random weights", "imagenet": "ImageNet"}.get(source, source)
+
+
+def upstream_words(upstream: Mapping[str, Any]) -> str:
+    """Return what the weights that a run started from were trained on, for how long and how well."""
+    return (
+        f"pretrained on {upstream['dataset']}: {upstream['images']:,} images of {upstream['classes']} classes, "
+        f"{plural(upstream['epochs'], 'epoch')} at {upstream['side_px']} px, "
+        f"test accuracy {percent(upstream['test_accuracy'])} %"
+    )
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
@@ -211,6 +221,8 @@ def schedule_words(phase: Mapping[str, Any]) -> str:
     plateau = phase.get("plateau")
     if plateau:
         words.append(f"×{plateau['factor']:g} after {plateau['patience']} epochs without a better selection loss")
+    if phase.get("block_decay", 1) != 1:
+        words.append(f"each block of the body ×{phase['block_decay']:g} of the rate above it")
     return "; ".join(words) or "constant"
 
 

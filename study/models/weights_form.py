@@ -15,7 +15,7 @@ _TIMES = 4
 _FREE_BYTES = 64 << 20
 
 
-def check_form(path: Path, parameters: int) -> None:
+def check_form(path: Path, parameters: int | None = None) -> None:
     """Refuse a file that holds anything but arrays of numbers about as large as a network.
 
     Whole models are refused too: what they say of layers is never read, so that a network is only ever what its entry
@@ -23,7 +23,7 @@ def check_form(path: Path, parameters: int) -> None:
 
     Args:
         path: The file.
-        parameters: Numbers in the network that takes the weights.
+        parameters: Numbers in the network that takes the weights; None where it is not built yet, for any size.
 
     Raises:
         WeightsError: not such a file.
@@ -36,27 +36,35 @@ def check_form(path: Path, parameters: int) -> None:
         with h5py.File(path, "r") as file:
             if "model_config" in file.attrs:
                 raise _whole_model(path)
-            found = _bytes(file, h5py)
+            found, _ = _contents(file, h5py)
     except WeightsError:
         raise
     except Exception as error:  # h5py raises what it pleases on files that are damaged
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(f"{path.name} must be an HDF5 file of weights, it cannot be read ({reason}).") from error
-    allowed = _FREE_BYTES + _TIMES * 4 * parameters
-    if found > allowed:
+    if parameters is not None and found > (allowed := _FREE_BYTES + _TIMES * 4 * parameters):
         raise WeightsError(
             f"{path.name} must hold weights of a network of {parameters:,} parameters (at most {allowed >> 20} MiB), "
             f"it claims {found >> 20} MiB: give the weights of this network."
         )
 
 
-def _bytes(file: Any, h5py: Any) -> int:
-    """Return the bytes that all arrays of a file claim to take in memory.
+def contents(path: Path) -> str:
+    """Return how many arrays and numbers a file holds, in words; for messages on files that do not fit."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        found, arrays = _contents(file, h5py)
+    return f"{arrays:,} arrays of {found // 4:,} numbers"
+
+
+def _contents(file: Any, h5py: Any) -> tuple[int, int]:
+    """Return the bytes that all arrays of a file claim to take in memory, and how many arrays there are.
 
     Raises:
         ValueError: something else than groups and arrays of numbers.
     """
-    total, objects, waiting = 0, 0, [(file, 0)]
+    total, arrays, objects, waiting = 0, 0, 0, [(file, 0)]
     while waiting:
         group, depth = waiting.pop()
         for name in group:
@@ -74,7 +82,8 @@ def _bytes(file: Any, h5py: Any) -> int:
                 raise ValueError("its arrays lie in other files")
             else:
                 total += item.dtype.itemsize * int(item.size or 0)
-    return total
+                arrays += 1
+    return total, arrays
 
 
 def _whole_model(path: Path) -> WeightsError:

@@ -1,0 +1,152 @@
+"""What is logged of a run: a pure function of its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from study.analysis.runs import ScoredRun, score_run
+from study.record import Record
+from study.report.wording import escape, percent, without_paths
+
+CURVES = ("loss", "accuracy", "selection_loss", "selection_accuracy", "rate")
+_TIMINGS = ("train_s", "wall_s", "train_images_per_s")
+_COSTS = ("parameters", "macs", "latency_single_ms", "peak_memory_mb")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a curve.
+
+    Attributes:
+        epoch: 0-based, over all phases.
+        value: The value.
+        time_s: When, in seconds since 1970, as far as the record tells.
+    """
+
+    epoch: int
+    value: float
+    time_s: float
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is logged of one finished run.
+
+    Attributes:
+        key: Run key.
+        version: Changes when the run is done again: the hash of its predictions.
+        params: What was run, flat, in words.
+        metrics: Scores (shares, 0..1), timings and costs by name.
+        curves: By name of ``CURVES``.
+        report: The run in Markdown: scores, classes, what to know.
+        start_s: When it started, in seconds since 1970; 0 where the record does not say.
+        end_s: When it ended.
+    """
+
+    key: str
+    version: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    curves: Mapping[str, tuple[Point, ...]]
+    report: str
+    start_s: float
+    end_s: float
+
+
+def content_of(record: Record) -> Content:
+    """Return what is logged of a done record with its arrays.
+
+    Raises:
+        StoreError: its predictions do not fit its labels.
+    """
+    run = score_run(record)
+    start = _start(record)
+    return Content(
+        key=record.key,
+        version=record.predictions_sha256,
+        params=flat(record.spec.to_json()),
+        metrics=_metrics(run),
+        curves=_curves(record, start),
+        report=run_report(run),
+        start_s=start,
+        end_s=start + float(record.timing.get("wall_s") or 0.0),
+    )
+
+
+def flat(data: Mapping[str, Any], before: str = "") -> dict[str, str]:
+    """Return nested JSON data as one level of words: ``protocol.phases.0.updates``."""
+    found: dict[str, str] = {}
+    for name, value in data.items():
+        if isinstance(value, list):
+            value = {str(place): item for place, item in enumerate(value)} or ""
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = str(value)
+    return found
+
+
+def run_report(run: ScoredRun) -> str:
+    """Return a run in Markdown."""
+    record, classes = run.record, run.record.dataset["classes"]
+    lines = [f"# {escape(record.key)}", ""]
+    if record.dataset["drawn"]:
+        lines += ["**The faces are drawn, not photographed: these numbers say nothing about people.**", ""]
+    if record.leaky:
+        lines += ["**Leaky: it saw or chose on test images on purpose, and is never ranked.**", ""]
+    lines += [f"- {escape(without_paths(sentence))}" for sentence in record.outcome.get("sentences", ())]
+    lines += ["", "| split | accuracy | macro-F1 | balanced accuracy |", "|:--|--:|--:|--:|"]
+    for split, scores in (("selection", run.selection), ("test", run.test)):
+        shown = (scores.accuracy, scores.macro_f1, scores.balanced_accuracy)
+        lines.append(f"| {split} | {' | '.join(map(percent, shown))} |")
+    lines += [
+        "",
+        "Test split, in percent:",
+        "",
+        "| class | precision | recall | F1 | images |",
+        "|:--|--:|--:|--:|--:|",
+    ]
+    for place, name in enumerate(classes):
+        each = tuple(float(scores[place]) for scores in (run.test.precision, run.test.recall, run.test.f1))
+        lines.append(f"| {escape(name)} | {' | '.join(map(percent, each))} | {int(run.test.support[place])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _metrics(run: ScoredRun) -> dict[str, float]:
+    record, classes = run.record, run.record.dataset["classes"]
+    found: dict[str, Any] = {}
+    for split, scores in (("selection", run.selection), ("test", run.test)):
+        found |= {
+            f"{split}_{name}": getattr(scores, name)
+            for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+        }
+    found |= {f"test_recall_{place}_{name}": run.test.recall[place] for place, name in enumerate(classes)}
+    found |= {name: record.timing.get(name) for name in _TIMINGS} | {name: record.cost.get(name) for name in _COSTS}
+    found["best_epoch"] = record.outcome.get("best_epoch")
+    return {name: float(value) for name, value in found.items() if value is not None and value == value}
+
+
+def _curves(record: Record, start_s: float) -> dict[str, tuple[Point, ...]]:
+    times, now = [], start_s
+    for row in record.history:
+        now += float(row.get("train_s") or 0.0) + float(row.get("selection_s") or 0.0)
+        times.append(now)
+    curves = {
+        name: tuple(
+            Point(int(row["epoch"]), float(row[name]), time_s)
+            for row, time_s in zip(record.history, times, strict=True)
+            if row.get(name) is not None
+        )
+        for name in CURVES
+    }
+    return {name: points for name, points in curves.items() if points}
+
+
+def _start(record: Record) -> float:
+    try:
+        return datetime.fromisoformat(str(record.provenance["started"])).timestamp()
+    except (KeyError, ValueError):
+        return 0.0

@@ -1,0 +1,80 @@
+"""An uploaded picture: decoded whatever it is called, its faces found, the network asked, the answers drawn on it."""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.recipes import is_leaky
+from study.record import Record
+from study.serving.answers import Answer, answer
+from study.serving.artifacts import find_exports
+from study.serving.faces import Detector
+from study.serving.runtime import PACKAGES, Runtime
+from study.store import Store
+from study.web.overview import Overview
+
+MOST_MB = 10
+#: Detectors and networks answer one at a time, and Pillow's warnings are the whole process's.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is said about a picture.
+
+    Attributes:
+        marked: uint8 (height, width, 3) RGB with boxes, labels and bars.
+        answers: The faces from left to right.
+        whole: Whether the picture was taken as one face.
+    """
+
+    marked: NDArray[np.uint8]
+    answers: tuple[Answer, ...]
+    whole: bool
+
+
+def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
+    """Return what the network says about the faces of a picture.
+
+    Raises:
+        ValueError: not to be read as a picture, with a short reason.
+    """
+    from study.datasets.image_file import strict_pillow
+    from study.serving.annotation import annotate
+    from study.serving.crops import cut_faces, find_faces
+    from study.serving.pictures import read_picture
+
+    if len(data) > MOST_MB << 20:
+        raise ValueError(f"more than {MOST_MB} MB")
+    with _ONE_AT_A_TIME:
+        with strict_pillow():
+            picture = read_picture(io.BytesIO(data))
+        boxes, whole = find_faces(picture, detector)
+        said = runtime.probabilities(cut_faces(picture, boxes, runtime.image_shape)) if boxes else ()
+    answers = tuple(answer(box, one) for box, one in zip(boxes, said, strict=True))
+    marked = annotate(picture, answers, runtime.classes, runtime.notice, whole=whole)
+    return Asked(np.ascontiguousarray(marked[..., ::-1]), answers, whole)
+
+
+def usable_runs(store: Store, overview: Overview) -> list[tuple[Record, str]]:
+    """Return the runs whose network is here with what it would run on, the best on the selection split first.
+
+    Leaky runs and those on a split of their own come last.
+    """
+    found = []
+    for run in overview.runs:
+        record = run.record
+        kinds = find_exports(store, record).keys() if not record.imported else ()
+        kind = next((name for name, package in PACKAGES.items() if name in kinds and find_spec(package)), "")
+        if not kind and record.weights_file and store.weights_path(record.spec).is_file():
+            kind = "keras"
+        if kind:
+            apart = is_leaky(record) or not record.on_own_test
+            found.append(((apart, -run.selection.accuracy, run.selection.log_loss), record, kind))
+    return [(record, kind) for _, record, kind in sorted(found, key=lambda one: one[0])]

@@ -1,0 +1,79 @@
+"""What `study web` was told, handed to the page's script as one word of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from study.errors import UsageError
+
+#: Streamlit's own options: this machine only, nothing watched or sent, small uploads, no tracebacks on the page.
+SERVER: dict[str, Any] = {
+    "server.address": "127.0.0.1",
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "server.runOnSave": False,
+    "server.maxUploadSize": 10,
+    "server.enableXsrfProtection": True,
+    "server.enableStaticServing": False,
+    "server.enableAgentApi": False,
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.toolbarMode": "minimal",
+    "global.developmentMode": False,
+    "theme.light.primaryColor": "#0550ae",
+    "theme.dark.primaryColor": "#79b8ff",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the page shows.
+
+    Attributes:
+        results: Folder of records.
+        reports: Folder of reports, for audits.
+        study: The study that is shown first; empty for the first by name.
+        data: Where the dataset is, for pictures of disagreements; empty for built-in faces and ``data/``.
+        detector: YuNet's model file; empty for OpenCV's cascade.
+        plugins: Files that register models, for networks that only Keras can run.
+    """
+
+    results: str = "results"
+    reports: str = "reports"
+    study: str = ""
+    data: str = ""
+    detector: str = ""
+    plugins: tuple[str, ...] = ()
+
+    def to_words(self) -> list[str]:
+        """Return the settings as arguments of the script."""
+        return [json.dumps(asdict(self))]
+
+    @classmethod
+    def from_words(cls, words: Sequence[str]) -> Settings:
+        """Return what ``to_words`` was made from; without words the defaults.
+
+        Raises:
+            UsageError: other words.
+        """
+        if not words:
+            return cls()
+        try:
+            given = json.loads(words[0])
+            return cls(**{**given, "plugins": tuple(given.get("plugins", ()))})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UsageError(f"the page takes its settings from `study web`, got {words[0][:60]!r}.") from error
+
+    def first_of(self, studies: Sequence[str]) -> str:
+        """Return the study that is shown first: the one asked for, else the first."""
+        return self.study if self.study in studies else studies[0] if studies else ""
+
+    @property
+    def detector_file(self) -> Path | None:
+        """YuNet's model file, or None."""
+        return Path(self.detector) if self.detector else None

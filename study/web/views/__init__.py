@@ -1,0 +1,1 @@
+"""The pages: thin layers of Streamlit over the functions of ``study.web``."""

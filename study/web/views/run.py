@@ -1,0 +1,120 @@
+"""One run: what it scores, how it learned, what it confuses, what it cost and how it was made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from study.analysis.recipes import is_leaky
+from study.analysis.runs import ScoredRun
+from study.record import Record
+from study.report.wording import duration, escape, large, percent, plain, without_paths
+from study.store import Store
+from study.web.charts import curves_chart, matrix_chart
+from study.web.comparing import shares
+from study.web.overview import Overview
+from study.web.settings import Settings
+from study.web.views.shared import choose_run
+
+
+def show(settings: Settings, store: Store, overview: Overview) -> None:
+    """Draw the page."""
+    st.title("One run")
+    order = [run for one in overview.standings for run in one.runs]
+    unfinished = [record for record in overview.records if record.status != "done"]
+    if order:
+        _run(overview, choose_run("Run", order, overview, 0, "run"))
+    else:
+        st.info("No run has finished yet.")
+    if unfinished:
+        st.subheader("Runs without a result")
+        for record in unfinished:
+            st.markdown(f"- **{escape(overview.label(record))}**: {record.status}")
+            st.text(without_paths(record.reason))
+
+
+def _run(overview: Overview, run: ScoredRun) -> None:
+    record = run.record
+    _badges(record, run)
+    scores = {
+        "Selection accuracy": run.selection.accuracy,
+        "Test accuracy": run.test.accuracy,
+        "Macro-F1": run.test.macro_f1,
+        "Balanced accuracy": run.test.balanced_accuracy,
+    }
+    for column, (name, value) in zip(st.columns(len(scores)), scores.items(), strict=True):
+        column.metric(name, f"{percent(value)} %", border=True)
+    if record.history:
+        _curves(record)
+    matrix, classes = st.columns([3, 2], gap="large")
+    with matrix:
+        st.subheader("Confusion matrix")
+        st.caption("Test split, percent of each true class's images (rows).")
+        chart = matrix_chart(overview.classes, shares(run.test.confusion), difference=False)
+        st.vega_lite_chart(spec=chart, alt="Confusion matrix on the test split")
+    with classes:
+        st.subheader("Classes")
+        st.caption("Test split, in percent.")
+        _classes(overview, run)
+    st.subheader("How it was made")
+    rows = {name: value for name, value in _facts(record).items() if value}
+    facts = [{"what": name, "value": str(value)} for name, value in rows.items()]
+    st.table(facts, border="horizontal", hide_index=True, hide_header=True)
+
+
+def _badges(record: Record, run: ScoredRun) -> None:
+    words = []
+    if is_leaky(record):
+        words.append(":red-badge[:material/warning: leaky: saw or chose on test images]")
+    if record.imported:
+        words.append(":violet-badge[imported predictions]")
+    elif not run.converged:
+        words.append(":orange-badge[not converged: the best epoch is the last one]")
+    if not record.on_own_test:
+        words.append(":orange-badge[scored on a split of its own]")
+    if words:
+        st.markdown(" ".join(words))
+
+
+def _curves(record: Record) -> None:
+    st.subheader("Learning curves")
+    st.caption(
+        "Training batches as the network saw them, and the selection split. Dashed: the epoch whose weights are kept."
+    )
+    kept = record.outcome.get("best_epoch")
+    for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        column.vega_lite_chart(spec=curves_chart(record.history, measure, kept), alt=f"{measure} by epoch")
+
+
+def _classes(overview: Overview, run: ScoredRun) -> None:
+    rows = [
+        {
+            "class": name,
+            **{one: 100 * float(getattr(run.test, one)[place]) for one in ("precision", "recall", "f1")},
+            "images": int(run.test.support[place]),
+        }
+        for place, name in enumerate(overview.classes)
+    ]
+    columns = {name: st.column_config.NumberColumn(format="%.1f") for name in ("precision", "recall", "f1")}
+    st.dataframe(rows, column_config=columns, hide_index=True, alt="Scores of each class")
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    spec, cost, made = record.spec, record.cost, record.provenance
+    latency = cost.get("latency_single_ms")
+    return {
+        "Run key": record.key,
+        "Protocol": f"{spec.protocol['name']}: sampling {spec.protocol.get('sampling', 'none')}, "
+        f"augmentation {', '.join(spec.protocol.get('augmentation', {})) or 'none'}",
+        "Budget": spec.budget,
+        "Epochs": len(record.history) or "",
+        "Parameters": large(cost["parameters"]) if cost.get("parameters") else "",
+        "Training": duration(record.timing["train_s"]) if record.timing.get("train_s") else "",
+        "One image": f"{plain(latency, 1)} ms" if latency else "",
+        "Test images with an identical copy in training": str(record.contamination.get("test_copies_in_train", "")),
+        "Notes": " ".join(record.outcome.get("sentences", ())),
+        "Made": f"{made.get('started', '')[:10]} with study {made.get('study', '?')} on {made.get('processor', '?')}"
+        if made
+        else "",
+    }

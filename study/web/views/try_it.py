@@ -1,0 +1,86 @@
+"""Try a trained network on an uploaded picture or on what the camera sees."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from study.registry import load_plugin
+from study.report.wording import escape
+from study.serving.faces import Detector, open_detector
+from study.serving.runtime import Runtime, open_runtime
+from study.store import Store
+from study.web.asking import MOST_MB, Asked, ask, usable_runs
+from study.web.charts import probabilities_chart
+from study.web.overview import Overview
+from study.web.settings import Settings
+
+PICTURE, CAMERA = "A picture", "The camera"
+ENGINES = {"onnx": "ONNX Runtime", "litert": "LiteRT", "keras": "Keras"}
+
+
+def show(settings: Settings, store: Store, overview: Overview) -> None:
+    """Draw the page."""
+    st.title("Try it")
+    usable = usable_runs(store, overview)
+    if not usable:
+        st.info("No network of this study is here: weights and exports stay out of git. Train one again and export it:")
+        st.code(f"study retrain --study {store.study} --data PATH\nstudy export --study {store.study}", language="sh")
+        return
+    kinds = {record.key: kind for record, kind in usable}
+    records = {record.key: record for record, _ in usable}
+
+    def named(key: str) -> str:
+        return f"{overview.label(records[key])} ({ENGINES[kinds[key]]})"
+
+    key = st.selectbox(
+        "Network, best on the selection split first", list(kinds), format_func=named, key=f"network-{store.study}"
+    )
+    source = st.segmented_control("From", [PICTURE, CAMERA], default=PICTURE, key="source") or PICTURE
+    given = (
+        st.file_uploader(
+            f"A picture: JPEG, PNG, BMP or WebP, up to {MOST_MB} MB", max_upload_size=MOST_MB, key="picture"
+        )
+        if source == PICTURE
+        else st.camera_input("What the camera sees; the picture stays on this machine", key="camera")
+    )
+    if given is None:
+        return
+    with st.spinner("Starting Keras, which takes some seconds" if kinds[key] == "keras" else "Looking"):
+        runtime = _runtime(settings, store.study, key, records[key].predictions_sha256)
+        try:
+            asked = ask(given.getvalue(), runtime, _detector(settings.detector))
+        except ValueError as error:
+            st.error(f"This cannot be read as a picture: {escape(error)}.")
+            return
+    _answers(asked, runtime)
+
+
+def _answers(asked: Asked, runtime: Runtime) -> None:
+    if runtime.notice:
+        st.warning(runtime.notice)
+    left, right = st.columns([3, 2], gap="large")
+    left.image(asked.marked, width="stretch")
+    with right:
+        if not asked.answers:
+            st.info("No face was found. Frontal faces that are not too small are found best.")
+        for number, one in enumerate(asked.answers, 1):
+            label = escape(runtime.classes[one.label])
+            st.subheader(label if asked.whole else f"Face {number}: {label}", anchor=False)
+            st.vega_lite_chart(
+                spec=probabilities_chart(runtime.classes, one.probabilities.tolist()),
+                alt=f"Probabilities of face {number}",
+            )
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _runtime(settings: Settings, study: str, key: str, predictions: str) -> Runtime:
+    for file in settings.plugins:
+        load_plugin(file)
+    store = Store(settings.results, study)
+    record = next(record for record in store.records() if record.key == key)
+    return open_runtime(store, record)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _detector(model: str) -> Detector:
+    return open_detector(Settings(detector=model).detector_file)

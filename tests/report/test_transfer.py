@@ -1,0 +1,109 @@
+"""A study of transfer: its report says what runs started from, on which share they trained and what that was worth."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from pathlib import Path
+
+import pytest
+
+from study.analysis.factors import factor_contrasts
+from study.analysis.recipes import name_records
+from study.record import Record
+from study.report.collect import collect
+from study.report.page import write_report
+from study.report.reproduce import commands
+from study.report.tables.runs import missing_cells
+from study.store import Store
+from tests.factories import make_card, make_record
+
+UPSTREAM = {
+    "model": "resnet50",
+    "dataset": "cifar10",
+    "images": 45000,
+    "classes": 10,
+    "epochs": 5,
+    "side_px": 48,
+    "test_accuracy": 0.6912,
+}
+
+
+def make(model: str, way: str, seed: int, share: float = 0.25) -> Record:
+    """Return a record of ``transfer/WAY`` with as many updates as every other."""
+    random = way == "random-start"
+    skill = {"random-start": 1.0, "frozen": 1.3, "staged": 1.9}[way]
+    weights = "none" if random else "file"
+    record = make_record(model, f"transfer/{way}", seed, card=make_card(), weights=weights, skill=skill, epochs=8)
+    phase = {**record.spec.protocol["phases"][-1], "updates": 64, "updates_per_epoch": 8}
+    protocol = {**record.spec.protocol, "phases": [phase], "epochs_in_all": True, "train_share": share}
+    if random:
+        protocol["start"] = "none"
+    spec = dataclasses.replace(record.spec, protocol=protocol)
+    return dataclasses.replace(record, spec=spec, upstream={} if random else UPSTREAM)
+
+
+RUNS = [(way, seed) for seed in (0, 1) for way in ("random-start", "frozen", "staged")]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("results"), "faces-transfer")
+    for way, seed in RUNS:
+        store.keep(make("resnet50", way, seed))
+    return store
+
+
+def test_recipes_say_what_they_start_from_and_on_which_share_they_trained(store: Store) -> None:
+    names = {str(recipe) for recipe in name_records(store.records()).recipes.values()}
+    assert names == {
+        "resnet50 (random weights) / transfer/random-start (25 % of train)",
+        "resnet50 (from cifar10) / transfer/frozen (25 % of train)",
+        "resnet50 (from cifar10) / transfer/staged (25 % of train)",
+    }
+
+
+def test_each_way_is_set_against_the_random_start_of_its_own_body() -> None:
+    records = [make(model, way, 0) for model in ("resnet50", "vgg16") for way in ("random-start", "staged")]
+    naming = name_records(records)
+    found = factor_contrasts({naming.of(record): record.spec for record in records})
+    ((shared,), others) = (
+        [one for one in found if one.factor == "staged vs random start" and (one.model is None) == overall]
+        for overall in (True, False)
+    )
+    assert {
+        (str(recipe).split()[0], recipe.protocol.split()[0]): weight for recipe, weight in shared.weights.items()
+    } == {
+        (model, f"transfer/{way}"): sign / 2
+        for model in ("resnet50", "vgg16")
+        for way, sign in (("staged", 1.0), ("random-start", -1.0))
+    }
+    assert [one.model for one in others] == ["resnet50", "vgg16"]
+
+
+def test_ways_with_other_images_or_updates_are_not_compared() -> None:
+    records = [make("resnet50", "random-start", 0), make("resnet50", "staged", 0, share=0.5)]
+    naming = name_records(records)
+    assert not factor_contrasts({naming.of(record): record.spec for record in records})
+
+
+def test_the_report_says_what_transfer_was_worth_and_from_what(store: Store, tmp_path: Path) -> None:
+    page = write_report(store, tmp_path).read_text(encoding="utf-8")
+    assert "pretrained on cifar10: 45,000 images of 10 classes, 5 epochs at 48 px, test accuracy 69.1 %" in page
+    assert "All runs trained on a part of the training split alone (25 %)" in page
+    assert "a pretrained body, staged (against a random start, equal updates and images)" in page
+    assert "no pretrained weights were at hand" not in page, "the random start was chosen"
+
+
+def test_nothing_is_missing_where_every_way_was_run(store: Store) -> None:
+    assert missing_cells(collect(store)) == []
+
+
+def test_the_commands_give_the_same_runs(store: Store) -> None:
+    lines = [shlex.split(line) for line in commands(collect(store)) if line.startswith("study run")]
+    given = [dict(zip(words[2::2], words[3::2], strict=True)) for words in lines]
+    assert all(one["--train-share"] == "0.25" and one["--epochs"] == "8" for one in given)
+    assert {(one["--protocols"], one.get("--weights")) for one in given} == {
+        ("transfer/random-start", None),
+        ("transfer/frozen,transfer/staged", "FILE"),
+    }

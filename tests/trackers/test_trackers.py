@@ -1,0 +1,146 @@
+"""What is logged of a run is read back with the tracker's own library and equals the record."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from study.analysis.runs import score_run
+from study.errors import UsageError
+from study.store import Store
+from study.trackers import TRACKERS, check_tracker, open_tracker, tracking_folder
+from study.trackers.content import content_of, flat
+from tests.factories import make_record
+from tests.hidden import run_hidden
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "results", "s")
+    store.keep(make_record("cnn3", "augment", 1))
+    store.keep(make_record("cnn2", status="failed"))
+    return store
+
+
+@pytest.fixture
+def record(store):
+    return next(store.load_arrays(one) for one in store.records() if one.status == "done")
+
+
+@pytest.fixture
+def report(tmp_path):
+    folder = tmp_path / "reports" / "s"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "README.md").write_text("# Study s\n", encoding="utf-8")
+    (folder / "figures" / "a.png").write_bytes(b"png")
+    return folder
+
+
+def logged(name, store, report):
+    tracker = open_tracker(name, store)
+    for _ in range(2):  # the second time changes nothing
+        for record in store.records():
+            tracker.log(record)
+        tracker.log_report(report)
+    return tracker
+
+
+def test_content_follows_from_the_record(record):
+    content = content_of(record)
+    assert content == content_of(record)
+    assert content.metrics["test_accuracy"] == score_run(record).test.accuracy
+    assert [point.value for point in content.curves["loss"]] == [row["loss"] for row in record.history]
+    assert content.params["model.name"] == "cnn3" and content.params["seed"] == "1"
+    times = [point.time_s for point in content.curves["loss"]]
+    assert times == sorted(times) and times[0] > content.start_s
+    assert f"{100 * score_run(record).test.accuracy:.1f}" in content.report
+
+
+def test_nested_settings_are_flat_words():
+    assert flat({"a": {"b": [1, {"c": None}]}, "d": []}) == {"a.b.0": "1", "a.b.1.c": "None", "d": ""}
+
+
+def test_tensorboard_reads_what_was_logged(store, record, report):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    logged("tensorboard", store, report)
+    folder = tracking_folder(store) / "tensorboard" / "s"
+    assert sorted(path.name for path in folder.iterdir()) == sorted([record.key, "report"])
+    found = accumulator.EventAccumulator(str(folder / record.key)).Reload()
+    content = content_of(record)
+    assert len(list((folder / record.key).iterdir())) == 1
+    for name, points in content.curves.items():
+        read = found.Scalars(f"curves/{name}")
+        assert [one.step for one in read] == [point.epoch for point in points]
+        assert [one.value for one in read] == pytest.approx([point.value for point in points], rel=1e-6)
+    (accuracy,) = found.Scalars("metrics/test_accuracy")
+    assert accuracy.value == pytest.approx(content.metrics["test_accuracy"])
+    words = {tag: found.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in ("parameters", "report")}
+    assert words["report"] == content.report
+    assert all(f"| {name} | {value} |" in words["parameters"] for name, value in content.params.items())
+    assert "_hparams_/session_start_info" in found.PluginTagToContent("hparams")
+    study = accumulator.EventAccumulator(str(folder / "report")).Reload()
+    assert study.Tensors("report")[0].tensor_proto.string_val[0].decode() == "# Study s\n"
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_logging_needs_no_backend(name, store, report, tmp_path):
+    pytest.importorskip(name)
+    code = """
+import sys
+from pathlib import Path
+from study.store import Store
+from study.trackers import open_tracker
+store = Store(sys.argv[2], "s")
+tracker = open_tracker(sys.argv[1], store)
+for record in store.records():
+    tracker.log(record)
+tracker.log_report(Path(sys.argv[3]))
+"""
+    hide = ("tensorflow", "keras", "keras_cv", "jax", "torch")
+    done = run_hidden(["-c", code, name, store.results, report], tmp_path, hide)
+    assert done.code == 0, done.err
+    assert not done.imported & set(hide)
+
+
+def test_a_run_done_again_replaces_what_was_logged(store, record, report):
+    pytest.importorskip("tensorboard")
+    logged("tensorboard", store, report)
+    store.keep(replace(record, arrays={**record.arrays, "test_flipped": record.arrays["test_probabilities"]}))
+    logged("tensorboard", store, report)
+    folder = tracking_folder(store) / "tensorboard" / "s" / record.key
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_mlflow_reads_what_was_logged(store, record, report, monkeypatch):
+    tracking = pytest.importorskip("mlflow.tracking")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    tracker = logged("mlflow", store, report)
+    place = re.search(r"sqlite:///\S+", tracker.look)[0]
+    client = tracking.MlflowClient(place)
+    runs = {run.info.run_name: run for run in client.search_runs([client.get_experiment_by_name("s").experiment_id])}
+    assert set(runs) == {record.key, "report"}
+    run, content = runs[record.key], content_of(record)
+    assert run.data.params == content.params
+    assert run.info.status == "FINISHED" and run.info.start_time == round(1000 * content.start_s)
+    assert {name: run.data.metrics[name] for name in content.metrics} == pytest.approx(dict(content.metrics))
+    for name, points in content.curves.items():
+        history = sorted(client.get_metric_history(run.info.run_id, f"curve_{name}"), key=lambda one: one.step)
+        assert [one.value for one in history] == pytest.approx([point.value for point in points])
+    assert [one.path for one in client.list_artifacts(run.info.run_id)] == ["report.md"]
+    path = client.download_artifacts(run.info.run_id, "report.md")
+    assert Path(path).read_text(encoding="utf-8") == content.report
+    assert {one.path for one in client.list_artifacts(runs["report"].info.run_id)} == {"README.md", "figures"}
+
+
+def test_an_unknown_tracker_is_one_line():
+    with pytest.raises(UsageError, match="tensorboard"):
+        check_tracker("tensorbord")
+
+
+def test_the_flag_is_refused_before_anything_is_planned(tmp_path):
+    from study.run import app
+
+    found = CliRunner().invoke(app, ["--track", "wandb", "--results", str(tmp_path / "results")])
+    assert isinstance(found.exception, UsageError) and not (tmp_path / "results").exists()
