@@ -70,9 +70,9 @@ def test_whole_models_are_loaded_only_to_check_ones_own_exports() -> None:
 def test_whole_models_are_no_runtime() -> None:
     from study.serving.runtime import PACKAGES
 
-    assert set(PACKAGES) == {"onnx", "litert", "keras"}  # "keras" is the entry built anew with its weights
+    assert set(PACKAGES) == {"onnx", "litert"}
     runtime = (ROOT / "serving" / "runtime.py").read_text(encoding="utf-8")
-    assert 'if kind == "keras":' in runtime and "restored_call" in runtime
+    assert 'return _runtime("keras", record, restored_call(store, record))' in runtime  # built anew, with its weights
 
 
 def test_no_shell_is_called() -> None:
@@ -89,18 +89,26 @@ def test_archives_are_never_unpacked_by_name() -> None:
     ] == []
 
 
-#: Ray's executor knocks at a cluster's address and has Ray listen; it listens to nothing itself.
-ON_RAY = {"executors/ray_cluster.py": {"socket", "ray"}, "executors/ray_node.py": {"ray"}}
+#: Ray's executor knocks at a cluster's address and has Ray listen; the page's launcher asks
+#: whether its port is free.
+NETWORKED = {
+    "executors/ray_cluster.py": {"socket", "ray"},
+    "executors/ray_node.py": {"ray"},
+    "web/launch.py": {"socket"},
+}
 
 
-def test_nothing_listens_on_the_network() -> None:
-    assert not [name for name, what, _ in calls() if what.rpartition(".")[2] in ("bind", "listen", "create_server")]
+def test_nothing_but_the_page_listens_and_that_on_this_machine_alone() -> None:
+    from study.web.settings import SERVER
+
+    binding = [name for name, what, _ in calls() if what.rpartition(".")[2] in ("bind", "listen", "create_server")]
+    assert binding == ["web/launch.py"] and SERVER["server.address"] == "127.0.0.1"
     for name, tree in trees():
         for node in ast.walk(tree):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             servers = {"socket", "socketserver", "http.server", "ray", "flask", "fastapi", "uvicorn", "gradio"}
-            assert not servers & set(names) - ON_RAY.get(name, set()), name
+            assert not servers & set(names) - NETWORKED.get(name, set()), name
 
 
 def test_images_are_opened_through_the_one_checked_place() -> None:

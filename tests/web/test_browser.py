@@ -167,7 +167,7 @@ def test_what_is_no_picture_is_refused_in_one_line(page, folder, checked):
     assert "Traceback" not in page.driver.page_source
     checked("text called .png is refused in one line")
     upload(page, folder / "large.png")
-    page.shows("10")
+    page.shows("File must be 10.0MB or smaller")
     assert not page.all("[data-testid='stImage']")
     checked("11 MB are refused")
 
