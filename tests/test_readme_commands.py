@@ -25,8 +25,12 @@ from tests.test_readme import README, ROOT, blocks
 
 SECTION = README[README.index("## Use the winner") : README.index("## What leakage is worth")]
 #: What changes the machine, needs a network, serves until it is stopped (tests/web does so) or is this test itself;
-#: `make` and `pip` have tests in test_readme.py.
-LEFT_OUT = ("study web", "make ", "apt-get ", "python3 -m venv ", "pip install ", "-m pytest", "kaggle:")
+#: `make` and `pip` have tests in test_readme.py. `study bench` and the environment without TensorFlow take long:
+#: tests/bench and test_jax.py run them.
+LEFT_OUT = (
+    *("study web", "make ", "apt-get ", "python3 -m venv ", "pip install ", "-m pytest", "kaggle:"),
+    *("study bench", "-jax/"),
+)
 #: There is no camera where tests run: one line says so.
 CAMERA = re.compile(r"study live(?!.*--video)")
 #: Trainings of minutes or a night: their plans are made.
@@ -80,7 +84,7 @@ def write_people(place: Path) -> None:
 
 def test_every_line_is_left_out_for_a_reason_or_run() -> None:
     lines = [line for block in blocks("sh") for line in block.splitlines() if line.partition("#")[0].strip()]
-    assert len(commands(README)) >= len(lines) - 12
+    assert len(commands(README)) >= len(lines) - 18
     verbs = {line.split("study ", 1)[1].split()[0] for line in commands(README) if "study " in line}
     assert verbs >= {"run", "data", "report", "import", "check"}
     assert {line.split("study ", 1)[1].split()[0] for line in commands(SECTION)} == {
