@@ -10,6 +10,11 @@ from typing import Annotated
 from typer import Option
 
 from study.datasets.archive_limits import DEFAULT_GIB
+from study.errors import UsageError
+
+#: ``Flags.jobs`` for ``--jobs auto``.
+AUTO_JOBS = 0
+MOST_DIGITS = 4
 
 Names = list[str] | None
 
@@ -47,9 +52,10 @@ GpusPerRunFlag = Annotated[
     float | None, Option(min=0.0, metavar="N", help="GPUs of a run on Ray; by fractions several share one. Default: 0.")
 ]
 JobsFlag = Annotated[
-    int | None,
+    str | None,
     Option(
-        min=1, metavar="N", help="Runs at a time; they share the cores. Default: the budget's; on Ray all that fit."
+        metavar="N|auto",
+        help="Runs at a time; they share the cores. auto measures. Default: the budget's; on Ray all that fit.",
     ),
 ]
 RunLimitFlag = Annotated[
@@ -101,7 +107,8 @@ class Flags:
         address: Ray's cluster; None for ``RAY_ADDRESS`` or one of this machine alone.
         cpus_per_run: Processors of a run on Ray; None for one.
         gpus_per_run: GPUs of a run on Ray; None for none.
-        jobs: Runs at the same time; None for the budget's, or for what Ray's nodes hold.
+        jobs: Runs at the same time; 0 for as many as a measurement says; None for the budget's, or for what Ray's
+            nodes hold.
         run_limit: Minutes that a run may take; None for the budget's.
         weights: Start of transfer networks.
         side: Input side in pixels.
@@ -144,3 +151,16 @@ class Flags:
 def split_names(values: Names) -> tuple[str, ...]:
     """Return names that were given separated by commas, repeated, or both."""
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
+
+
+def parse_jobs(value: str | None) -> int | None:
+    """Return the number of ``--jobs``; 0 for ``auto``.
+
+    Raises:
+        UsageError: neither.
+    """
+    if value is None or value == "auto":
+        return None if value is None else AUTO_JOBS
+    if not value.isascii() or not value.isdigit() or len(value) > MOST_DIGITS or int(value) < 1:
+        raise UsageError(f"--jobs takes a number from 1 up, or auto, got {value!r}.")
+    return int(value)

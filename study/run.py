@@ -92,7 +92,7 @@ def main(
         address=address,
         cpus_per_run=cpus_per_run,
         gpus_per_run=gpus_per_run,
-        jobs=jobs,
+        jobs=flags.parse_jobs(jobs),
         run_limit=run_limit,
         weights=weights,
         side=side,
@@ -162,6 +162,8 @@ def run(given: Flags) -> int:
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
+        if given.jobs == flags.AUTO_JOBS and executor == "process":
+            workers = share_cores(given, plan, image_set)
         for line in plan.lines(workers, apart=executor == "ray"):
             say(line)
         if given.dry_run:
@@ -263,6 +265,20 @@ def plan_runs(
         planned = resolve_specs(pairs, replace(choices, budget=choices.budget.with_updates(night.updates)), image_set)
         measured = night.speeds
     return make_plan(planned, store, image_set, speeds, measured)
+
+
+def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
+    """Return how many runs go on at once with ``--jobs auto`` and say why."""
+    from study.datasets.cache import default_dir
+    from study.provenance import usable_cores
+    from study.sharing import choose_jobs, free_memory_mb, measure_sharing
+
+    measure = functools.partial(
+        measure_sharing, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
+    )
+    found = choose_jobs(plan.open, usable_cores(), None if given.dry_run else measure, default_dir(), free_memory_mb())
+    say(found.line)
+    return found.jobs
 
 
 def waits_for_speeds(owner: str) -> None:

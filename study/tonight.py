@@ -162,7 +162,7 @@ def _measure_one(spec: Spec, image_shape: tuple[int, int, int], classes: int, pl
         batch=spec.protocol["batch"],
         precision=spec.precision,
         backend=spec.backend,
-    )
+    ).train_images_per_s
 
 
 def _speed(spec: Spec, recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> Speed:

@@ -23,6 +23,8 @@ os.environ.update(NO_COLOR="1", TERM="dumb", COLUMNS="120")
 _caches = tempfile.TemporaryDirectory(prefix="study-tests-")
 os.environ.update(STUDY_CACHE=f"{_caches.name}/study", KERAS_HOME=f"{_caches.name}/keras")
 
+#: The environment as it was, for the few tests that need the package index.
+_ONLINE = dict(os.environ)
 # A proxy that refuses makes every machine an offline one, for child processes too.
 for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
     os.environ[name] = "http://127.0.0.1:9"
@@ -41,3 +43,9 @@ def registered_models() -> Iterator[None]:
     for name in set(sys.modules) - modules:
         if name.startswith("study_plugin_"):
             del sys.modules[name]
+
+
+@pytest.fixture
+def online() -> dict[str, str]:
+    """Return the environment for a child process that may use the network."""
+    return dict(_ONLINE)

@@ -179,7 +179,9 @@ def test_a_truncated_file_is_refused_in_one_line(made, entry, tmp_path):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("change", [{"epochs": "3"}, {"format": 2}, {"more": 1}, {"test_accuracy": None}])
+@pytest.mark.parametrize(
+    "change", [{"epochs": "3"}, {"format": 2}, {"more": 1}, {"test_accuracy": None}, {"images": -1}]
+)
 def test_an_origin_of_another_form_is_refused(made, entry, tmp_path, change):
     path = tmp_path / "changed.weights.h5"
     path.write_bytes(room.with_origin(made[0].read_bytes(), {**read_origin(made[0]), **change}))

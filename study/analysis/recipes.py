@@ -68,9 +68,11 @@ def random_weights(spec: Spec) -> bool:
 def name_records(records: Iterable[Record]) -> Naming:
     """Name every record so that two runs share a recipe only where they differ in nothing but the seed."""
     records = list(records)
+    # A failed run may not have come to read what its file says: others that started from the same file tell.
+    origins = {record.spec.weights["sha256"]: str(record.upstream["dataset"]) for record in records if record.upstream}
     twins: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
-        twins[(_model_name(record), _protocol_name(record))].append(record)
+        twins[(_model_name(record, origins), _protocol_name(record))].append(record)
     recipes = {}
     for (model, protocol), group in twins.items():
         specs = [record.spec for record in group]
@@ -86,8 +88,9 @@ def name_records(records: Iterable[Record]) -> Naming:
     )
 
 
-def _model_name(record: Record) -> str:
-    file = f" (from {record.upstream['dataset']})" if record.upstream else " (weights file)"
+def _model_name(record: Record, origins: Mapping[str, str]) -> str:
+    origin = origins.get(record.spec.weights.get("sha256", ""))
+    file = f" (from {origin})" if origin else " (weights file)"
     mark = {"none": " (random weights)", "file": file}.get(record.spec.weights.get("source", ""), "")
     return str(record.spec.model["name"]) + (mark if record.spec.model.get("family") == "transfer" else "")
 
@@ -112,6 +115,7 @@ def _difference(spec: Spec, others: list[Spec]) -> str:
         "side": lambda one: f"{one.side_px} px",
         "precision": lambda one: one.precision,
         "backend": lambda one: one.backend,
+        "weights": lambda one: f"weights {one.weights.get('sha256', '')[:8]}",
         "version": lambda one: f"version {one.model.get('version')}",
         "updates": lambda one: f"{sum(phase['updates'] for phase in one.protocol['phases'])} updates",
     }

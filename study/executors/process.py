@@ -25,6 +25,7 @@ from study.executors.outcome import failed_record, how_it_ended, too_long
 from study.provenance import usable_cores
 from study.record import Record
 from study.registry import load_plugin
+from study.training.environment import children_get, process_environment
 
 #: How much of what a dead worker printed goes into its record.
 OUTPUT_TAIL = 4000
@@ -32,14 +33,6 @@ OUTPUT_TAIL = 4000
 GRACE_S = 5.0
 #: Linux' number for "send me a signal when my parent ends" (prctl).
 PR_SET_PDEATHSIG = 1
-#: Read by numerical libraries when they are imported, so they are set before a worker starts.
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
 
 
 def run_specs(
@@ -269,7 +262,7 @@ def _start_worker(execute: Execute, image_set: ImageSet, plugins: Sequence[str],
         ours, theirs = context.Pipe()
         arguments = (execute, theirs, pack(image_set), list(plugins), threads, output.name)
         process = context.Process(target=_work, args=arguments, daemon=True)
-        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads)) | {"TF_CPP_MIN_LOG_LEVEL": "2"}):
+        with children_get(process_environment(threads)):
             process.start()
     except OSError as error:
         raise StudyError(f"no worker process can be started ({error.strerror}): free memory or disk space.") from error
@@ -328,18 +321,3 @@ def _end_with_the_driver() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="driver", daemon=True).start()
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for children that start inside the block."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -64,7 +64,8 @@ def read_origin(path: Path) -> dict[str, Any]:
         with h5py.File(path, "r") as file:
             if ATTRIBUTE not in file.attrs:
                 return {}
-            text = file.attrs[ATTRIBUTE]
+            size = file.attrs.get_id(ATTRIBUTE).get_storage_size()
+            text = file.attrs[ATTRIBUTE] if size <= MOST_BYTES else None
     except Exception as error:  # h5py raises what it pleases on files that are damaged
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(
@@ -91,6 +92,13 @@ def origin_words(origin: Mapping[str, Any]) -> str:
 
 
 def _fits(origin: Mapping[str, Any]) -> bool:
-    """Tell whether every field is there and of its type, and no other."""
-    typed = all(type(origin[name]) in kinds for name, kinds in FIELDS.items() if name in origin)
-    return set(origin) == set(FIELDS) and typed and origin["format"] == FORMAT
+    """Tell whether every field is there, of its type and possible, and no other."""
+    if set(origin) != set(FIELDS) or any(type(origin[name]) not in kinds for name, kinds in FIELDS.items()):
+        return False
+    counts = (origin[name] for name, kinds in FIELDS.items() if kinds == _WHOLE)
+    shares = (origin["selection_accuracy"], origin["test_accuracy"])
+    return (
+        origin["format"] == FORMAT
+        and all(0 <= count < 1 << 63 for count in counts)
+        and all(0 <= x <= 1 for x in shares)
+    )

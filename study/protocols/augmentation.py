@@ -28,7 +28,12 @@ class Augmentation:
     def __init__(self, settings: Mapping[str, Any], mix: str, cutout: str) -> None:
         self.layers = _layers(settings, cutout)
         self.mixer = _mixer(mix)
-        self._resets = [_reset_of(layer) for layer in [*self.layers, *([self.mixer] if self.mixer else [])]]
+        changing = [*self.layers, *([self.mixer] if self.mixer else [])]
+        self._resets = [_reset_of(layer) for layer in changing]
+        #: States of Keras' own generators, for backends whose compiled functions take and return them.
+        self.states = [
+            generator.state for layer in changing for generator in _generators(layer) if _is_kerass(generator)
+        ]
 
     def reseed(self, seed: int, epoch: int) -> None:
         """Set every layer's generator from the run's seed and the epoch."""
@@ -145,13 +150,11 @@ class _Mixer:
 def _reset_of(layer: Any) -> Callable[[int], None]:
     """Return what reseeds a layer: KerasCV's use TensorFlow's generator, Keras' their own, wrappers hold both."""
     resets = []
-    for part in (layer, getattr(layer, "layer", None)):
-        for name in ("_random_generator", "seed_generator", "generator"):
-            generator: Any = getattr(part, name, None)
-            if hasattr(generator, "reset_from_seed"):
-                resets.append(generator.reset_from_seed)
-            elif hasattr(generator, "state"):
-                resets.append(lambda seed, state=generator.state: state.assign([seed, 0]))
+    for generator in _generators(layer):
+        if _is_kerass(generator):
+            resets.append(lambda seed, state=generator.state: state.assign([seed, 0]))
+        elif hasattr(generator, "reset_from_seed"):
+            resets.append(generator.reset_from_seed)
     if not resets:
         raise TypeError(
             f"{type(layer).__name__} has no generator that can be reseeded: this KerasCV version is not known."
@@ -162,3 +165,14 @@ def _reset_of(layer: Any) -> Callable[[int], None]:
             one(derive_seed(seed, number))
 
     return reset
+
+
+def _generators(layer: Any) -> list[Any]:
+    """Return what a layer, and the one inside it, draw from, in a fixed order."""
+    names = ("_random_generator", "seed_generator", "generator")
+    found = [getattr(part, name, None) for part in (layer, getattr(layer, "layer", None)) for name in names]
+    return [generator for generator in found if generator is not None]
+
+
+def _is_kerass(generator: Any) -> bool:
+    return hasattr(generator, "state") and not hasattr(generator, "reset_from_seed")

@@ -75,7 +75,7 @@ class Feed:
         order = epoch_order(self.pool, first_update * self.batch, updates * self.batch, self.seed).reshape(
             updates, self.batch
         )
-        return self._tensorflow_epoch(order) if on_tensorflow() else self._numpy_epoch(order)
+        return self._tensorflow_epoch(order) if on_tensorflow() else self._device_epoch(order)
 
     def _tensorflow_epoch(self, order: NDArray[np.int64]) -> Any:
         """One tf.data pipeline serves every epoch: only the order changes, so that nothing is traced again."""
@@ -99,9 +99,33 @@ class Feed:
         self._order.assign(order)
         return self._dataset.take(len(order)).prefetch(4)
 
-    def _numpy_epoch(self, order: NDArray[np.int64]) -> Iterator[tuple[Any, Any, Any]]:
+    def _device_epoch(self, order: NDArray[np.int64]) -> Iterator[tuple[Any, Any, Any]]:
+        """JAX: the training set lies on the device; one compiled function gathers and changes a batch there."""
+        import jax
+
+        if self._dataset is None:
+            self._dataset = jax.device_put((self.images, self.one_hot, self.weights)), self._compiled_batch()
+        data, make = self._dataset
+        states = self.augmentation.states if self.augmentation is not None else []
+        values = [state.value for state in states]
         for rows in order:
-            images, labels = self.images[rows], self.one_hot[rows]
-            if self.augmentation is not None:
-                images, labels = self.augmentation(images, labels)
-            yield images, labels, self.weights[rows]
+            batch, values = make(data, rows, values)
+            yield batch
+
+    def _compiled_batch(self) -> Any:
+        """Return a compiled function: (data, rows, generator states) -> (batch, the states after it)."""
+        import jax
+        import keras
+
+        change = self.augmentation
+        states = change.states if change is not None else []
+
+        def make(data: Any, rows: Any, values: Any) -> tuple[Any, Any]:
+            images, labels, weights = (array[rows] for array in data)
+            if change is None:
+                return (images, labels, weights), values
+            with keras.StatelessScope(list(zip(states, values, strict=True))) as scope:
+                images, labels = change(images, labels)
+            return (images, labels, weights), [scope.get_current_value(state) for state in states]
+
+        return jax.jit(make)

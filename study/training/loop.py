@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from study.errors import StudyError
 from study.protocols.schedules import Plateau, Stopping, restore, scheduled_rate, state
+from study.training.adam import adam
 from study.training.backend import on_tensorflow, reseed_layers
 from study.training.build import Network
 from study.training.checkpoint import Checkpoint
@@ -39,7 +40,7 @@ def make_optimizer(settings: Mapping[str, Any]) -> Any:
     """
     from keras import optimizers
 
-    known = {"adam": optimizers.Adam, "adamw": optimizers.AdamW, "sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
+    known = {"adam": adam, "adamw": optimizers.AdamW, "sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
     settings = dict(settings)
     name, rate = settings.pop("name"), settings.pop("rate")
     if name not in known:

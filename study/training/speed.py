@@ -1,15 +1,34 @@
-"""Speed: a short measurement of training images per second, for plans that must fit into a time."""
+"""Speed: a short measurement of how fast a model starts and trains, for plans that must fit into a time."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from study.models.entry import MODELS
-from study.training.backend import prepare_backend
+from study.provenance import peak_memory_mb
+from study.training.adam import adam
+from study.training.backend import on_tensorflow, prepare_backend
 
 UPDATES = 4
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast one process was.
+
+    Attributes:
+        start_s: Seconds from a started backend to the end of the first update: building and tracing.
+        train_images_per_s: Training images per second after that.
+        memory_mb: Peak memory of the process in MiB.
+    """
+
+    start_s: float
+    train_images_per_s: float
+    memory_mb: float
 
 
 def measure_speed(
@@ -21,23 +40,38 @@ def measure_speed(
     batch: int,
     precision: str,
     backend: str,
-) -> float:
-    """Return training images per second of a model from random weights, all of it trained, after one warm-up epoch.
+    ready: Callable[[], object] = lambda: None,
+) -> Pace:
+    """Train a model from random weights, all of it, for a few updates by the steps that a run makes.
 
-    Run it in a child process: it starts the backend.
+    Run it in a child process: it starts the backend. ``ready`` is called before the updates that are timed, so that
+    several processes can wait for each other.
     """
     prepare_backend(backend)
     import keras
+    from keras import losses
 
+    from study.protocols import PROTOCOLS, resolve
     from study.training.build import build_network
+    from study.training.feed import Feed
+    from study.training.steps import Steps
 
-    keras.config.set_dtype_policy(precision)
-    network = build_network(MODELS.get(model), image_shape=image_shape, classes=classes, side_px=side_px)
-    network.model.compile("adam", "categorical_crossentropy", jit_compile=False)
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (UPDATES * batch, *image_shape), dtype=np.uint8)
-    labels = np.eye(classes, dtype=np.float32)[random.integers(0, classes, len(images))]
-    network.model.fit(images[:batch], labels[:batch], batch_size=batch, verbose=0)
     start = time.perf_counter()
-    network.model.fit(images, labels, batch_size=batch, verbose=0)
-    return len(images) / (time.perf_counter() - start)
+    keras.config.set_dtype_policy(precision)
+    entry, count = MODELS.get(model), UPDATES * batch
+    network = build_network(entry, image_shape=image_shape, classes=classes, side_px=side_px).model
+    jit = False if on_tensorflow() else "auto"
+    network.compile(adam(), losses.CategoricalCrossentropy(), metrics=["accuracy"], jit_compile=jit)
+    network.optimizer.build(network.trainable_variables)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (count, *image_shape), dtype=np.uint8)
+    labels = random.integers(0, classes, count)
+    protocol = resolve(PROTOCOLS.get("baseline"), family=entry.family, weights_source="none", train_images=count)
+    feed = Feed(images, labels, np.arange(count), classes, {**protocol, "batch": batch}, 0)
+    steps = Steps(network)
+    steps.run(feed.epoch(0, 0, 1), 1)
+    start_s = time.perf_counter() - start
+    ready()
+    start = time.perf_counter()
+    steps.run(feed.epoch(1, 1, UPDATES), UPDATES)
+    return Pace(start_s, count / (time.perf_counter() - start), peak_memory_mb())

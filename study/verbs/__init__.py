@@ -15,6 +15,7 @@ VERBS = {
     "live": ("study.verbs.live", "Follow faces before a camera or in a video and say what each shows."),
     "web": ("study.verbs.web", "Show a study in a browser on this machine, and try its network on a picture."),
     "export": ("study.verbs.export", "Write a trained run as self-contained files: Keras, ONNX, LiteRT, SavedModel."),
+    "bench": ("study.verbs.bench", "Measure how fast networks train and predict here, beside peers."),
     "pretrain": ("study.verbs.pretrain", "Train a body on other images and write weights that a study starts from."),
     "weights": ("study.verbs.weights", "Tell which pretrained weights are here, and whether they are what they claim."),
     "check": ("study.verbs.check", "Run the contract suite on a model entry, for example your own."),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 from pathlib import Path
 
 import numpy as np
 
-from tests.fuzz.mutations import Seeds, mutate_bytes
+from tests.fuzz.mutations import Seeds, mutate_bytes, mutate_json
 from tests.fuzz.target import Target
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -81,6 +82,45 @@ def _check(data: bytes, folder: Path) -> None:
     check_form(path, 28)
 
 
+def _origin() -> dict[str, object]:
+    """Return what `study pretrain` writes into a file of its making."""
+    from study.models.origin import FIELDS, FORMAT
+
+    values = {name: "cifar10" if kinds == (str,) else 3 for name, kinds in FIELDS.items()}
+    return {**values, "format": FORMAT, "selection_accuracy": 0.7, "test_accuracy": 0.69}
+
+
+def _origin_seeds(folder: Path) -> Seeds:
+    from study.models.origin import with_origin
+
+    return [with_origin(_file("", random.Random(0)), _origin())]
+
+
+def _mutate_origin(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
+    """Change what a file says of its origin, or how it says it, or bytes anywhere."""
+    import h5py
+
+    from study.models.origin import ATTRIBUTE
+
+    if rng.random() < 0.3:
+        return mutate_bytes(data, seeds, rng)
+    buffer = io.BytesIO(_file("", rng))
+    with h5py.File(buffer, "w") as file:
+        kinds = ("{", "[" * 5000, b"\xff", 5, [1, 2], np.zeros(7000, "u1"), h5py.Empty("f"), "x" * 60_000, "\u202e")
+        changed = json.dumps(mutate_json(_origin(), rng))
+        file.attrs[ATTRIBUTE] = changed if rng.random() < 0.6 else rng.choice(kinds)
+    return buffer.getvalue()
+
+
+def _read_origin(data: bytes, folder: Path) -> None:
+    from study.models.origin import origin_words, read_origin
+
+    path = folder / "x.weights.h5"
+    path.write_bytes(data)
+    if found := read_origin(path):
+        origin_words(found)
+
+
 def _load(data: bytes, folder: Path) -> None:
     from study.training.build import load_weights
 
@@ -94,5 +134,8 @@ def _load(data: bytes, folder: Path) -> None:
     load_weights(_load.model, path, "a network")  # type: ignore[attr-defined]
 
 
-TARGETS = (Target("weights-form", _seeds, lambda data: data.startswith(_MAGIC), _check, _mutate, 150),)
+TARGETS = (
+    Target("weights-form", _seeds, lambda data: data.startswith(_MAGIC), _check, _mutate, 150),
+    Target("weights-origin", _origin_seeds, lambda data: data.startswith(_MAGIC), _read_origin, _mutate_origin, 60),
+)
 SLOW = (Target("weights-keras", _seeds, lambda data: data.startswith(_MAGIC), _load, _mutate, 200, seeds_work=False),)

@@ -63,6 +63,19 @@ def test_recipes_say_what_they_start_from_and_on_which_share_they_trained(store:
     }
 
 
+def test_a_failed_run_is_named_after_what_others_know_of_its_file() -> None:
+    good = make("resnet50", "staged", 0)
+    failed = dataclasses.replace(make("resnet50", "staged", 1), status="failed", reason="killed", upstream={})
+    assert len(set(name_records([good, failed]).recipes.values())) == 1
+
+
+def test_files_from_one_dataset_are_told_apart() -> None:
+    one = make("resnet50", "staged", 0)
+    spec = dataclasses.replace(one.spec, weights={"source": "file", "sha256": "f" * 64})
+    names = {recipe.protocol for recipe in name_records([one, dataclasses.replace(one, spec=spec)]).recipes.values()}
+    assert len(names) == 2 and any("weights ffffffff" in name for name in names)
+
+
 def test_each_way_is_set_against_the_random_start_of_its_own_body() -> None:
     records = [make(model, way, 0) for model in ("resnet50", "vgg16") for way in ("random-start", "staged")]
     naming = name_records(records)

@@ -1,0 +1,139 @@
+"""The contest: contestants in child processes take turns, round after round, and only one works at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from study.bench.task import Task
+from study.errors import StudyError
+
+#: Seconds that a child gets to end.
+GRACE_S = 10.0
+
+
+class ContestError(StudyError):
+    """A contestant cannot take part; the message says why."""
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """Who takes part.
+
+    Attributes:
+        name: What tables call it.
+        file: Its Python file (``study.bench.serve``).
+        task: What it does.
+        environment: Environment variables beside the driver's own.
+    """
+
+    name: str
+    file: Path
+    task: Task
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Child:
+    """A contestant's process.
+
+    Args:
+        entrant: Who.
+
+    Raises:
+        ContestError: it ended before it was ready.
+    """
+
+    def __init__(self, entrant: Entrant) -> None:
+        self.entrant = entrant
+        self._said: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        call = [sys.executable, "-m", "study.bench.serve", str(entrant.file), json.dumps(asdict(entrant.task))]
+        environment = {**os.environ, **entrant.environment}
+        self._process = subprocess.Popen(
+            call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, env=environment
+        )
+        self.greeting = self._answer()
+
+    def ask(self, **what: Any) -> dict[str, Any]:
+        """Return the answer to a line of JSON.
+
+        Raises:
+            ContestError: the process has ended.
+        """
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # an ended process has no answer, which says more
+            print(json.dumps(what), file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self.end()
+            raise ContestError(f"{self.entrant.name} ended with code {self._process.returncode}: {self._last_words()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _last_words(self) -> str:
+        self._said.seek(0)
+        lines = [line.strip() for line in self._said if line.strip()]
+        return lines[-1] if lines else "it said nothing"
+
+    def end(self) -> None:
+        """End the process."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(OSError):
+                pipe.close()
+        try:
+            self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextlib.contextmanager
+def children(entrants: Sequence[Entrant], failed: Callable[[str], None]) -> Iterator[list[Child]]:
+    """Start a process for every entrant, one after the other, and end them all; who cannot start is left out."""
+    found: list[Child] = []
+    try:
+        for entrant in entrants:
+            try:
+                found.append(Child(entrant))
+            except ContestError as error:
+                failed(str(error))
+        yield found
+    finally:
+        for child in found:
+            child.end()
+
+
+def take_turns(
+    contestants: list[Child], measure: str, rounds: int, seconds: float, failed: Callable[[str], None]
+) -> dict[str, list[dict[str, Any]]]:
+    """Let the contestants measure in turns, A B A B, and return their answers by name, one a round.
+
+    Args:
+        contestants: Their processes; one that ends is taken out of the list.
+        measure: What to measure.
+        rounds: How many; each contestant has warmed up before its first turn.
+        seconds: About how long a turn takes.
+        failed: Told why one was taken out.
+    """
+    found: dict[str, list[dict[str, Any]]] = {child.entrant.name: [] for child in contestants}
+    for _ in range(rounds):
+        for child in list(contestants):
+            try:
+                found[child.entrant.name].append(child.ask(measure=measure, seconds=seconds))
+            except ContestError as error:
+                failed(str(error))
+                contestants.remove(child)
+                del found[child.entrant.name]
+    return found

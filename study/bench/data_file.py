@@ -1,0 +1,73 @@
+"""The data file of the bench: what was measured, part by part, each with what it was measured on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from study.bench.task import Task
+from study.errors import StoreError
+from study.files import write_atomically
+from study.provenance import provenance, usable_cores
+
+FILE = "measured.json"
+FORMAT = 1
+#: Digits that are kept of a number.
+DIGITS = 5
+
+
+def stamp(rounds: int, seconds: float) -> dict[str, Any]:
+    """Return what a part says of where and how it was measured."""
+    about = provenance(usable_cores())
+    kept = ("commit", "python", "versions", "system", "processor", "threads", "started")
+    return {name: about[name] for name in kept} | {"rounds": rounds, "seconds": seconds}
+
+
+def model_part(task: Task, backend: str) -> str:
+    """Return the name of the part on a model."""
+    return f"models/{task.model}-{task.side_px}px-{backend}"
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return the parts in a folder of reports, by name; none where nothing was measured yet.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_bytes())
+        if content["format"] != FORMAT or not isinstance(content["parts"], dict):
+            raise ValueError(f"format {content['format']!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{path}: no measurements of the bench ({error}). Remove it and measure again.") from error
+    parts: dict[str, Any] = content["parts"]
+    return parts
+
+
+def add(folder: Path, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Put parts in place of those with their names, write the file and return all of them.
+
+    Raises:
+        StoreError: the file that is there cannot be read.
+        WriteError: the folder cannot be written.
+    """
+    kept = read(folder) | json.loads(json.dumps(_rounded(parts)))
+    text = json.dumps({"format": FORMAT, "parts": kept}, sort_keys=True, indent=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / FILE, text.encode() + b"\n")
+    return read(folder)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, Mapping):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(one) for one in value]
+    return value

@@ -1,0 +1,80 @@
+"""Measure: the parts of the bench, each returning the JSON data that the report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from study.bench.contest import Child, children, take_turns
+from study.bench.entrants import ours, peers, without, yardstick
+from study.bench.task import Task
+from study.bench.tricks import TRICKS
+from study.training.precision import PRECISIONS
+
+Say = Callable[[str], None]
+
+
+def measure_peak(rounds: int, seconds: float, threads: int, say: Say) -> dict[str, Any]:
+    """Return floating-point operations per second of a large convolution, by precision, one number a round."""
+    entrants = [yardstick(precision, threads) for precision in PRECISIONS]
+    with children(entrants, say) as contestants:
+        turns = take_turns(contestants, "convolve", rounds, seconds, say)
+    return {name: [_rate(answer) for answer in answers] for name, answers in turns.items()}
+
+
+def measure_model(
+    task: Task, precisions: Sequence[str], with_peers: bool, rounds: int, seconds: float, say: Say
+) -> dict[str, Any]:
+    """Return what one model's contestants did, by name: rates a round, losses, memory, size.
+
+    Args:
+        task: The task; its precision is replaced by each of ``precisions``.
+        precisions: Precisions of our own contestants.
+        with_peers: Whether peers take part.
+        rounds: Rounds that count.
+        seconds: Seconds of a turn, about.
+        say: Told what goes on.
+    """
+    entrants = [ours(replace(task, precision=precision)) for precision in precisions]
+    entrants += peers(task) if with_peers else []
+    found: dict[str, dict[str, Any]] = {}
+    with children(entrants, say) as contestants:
+        for child in contestants:
+            found[child.entrant.name] = {**child.greeting, "precision": child.entrant.task.precision}
+        for measure in ("train", "predict", "train_augmented"):
+            say(
+                f"  {task.model}: {measure.replace('_', ' ')}, {', '.join(child.entrant.name for child in contestants)}"
+            )
+            turns = take_turns(contestants, measure, rounds, seconds, say)
+            for name, answers in turns.items():
+                found[name][measure] = [_rate(answer) for answer in answers]
+                found[name][f"{measure}_busy_cores"] = [answer["cpu_s"] / answer["seconds"] for answer in answers]
+                if measure == "predict":  # what a plain run needs: augmentation comes after it
+                    found[name]["memory_mb"] = answers[-1]["memory_mb"]
+    return {name: facts for name, facts in found.items() if "memory_mb" in facts}
+
+
+def measure_tricks(task: Task, rounds: int, seconds: float, say: Say) -> list[dict[str, Any]]:
+    """Return for each trick that is measured on the task's model the rates with and without it, a round each."""
+    found = []
+    chosen = [trick for trick in TRICKS if task.model in trick.models]
+    with children([ours(task), *(without(trick, task) for trick in chosen)], say) as contestants:
+        for measure in sorted({trick.measure for trick in chosen}):
+            here = [trick for trick in chosen if trick.measure == measure]
+            names = {f"without {trick.name}": trick for trick in here}
+            taking: list[Child] = [c for c in contestants if c.entrant.name in names or not c.entrant.task.without]
+            say(f"  {task.model}: {measure.replace('_', ' ')}, with and {', '.join(names)}")
+            turns = take_turns(taking, measure, rounds, seconds, say)
+            rates = {name: [_rate(answer) for answer in answers] for name, answers in turns.items()}
+            whole = rates.pop(f"study {task.precision}", None)
+            for name, rate in rates.items():
+                if whole:
+                    trick = names[name]
+                    about = {"trick": trick.name, "model": task.model, "measure": measure}
+                    found.append({**about, "with": whole, "without": rate})
+    return found
+
+
+def _rate(answer: dict[str, Any]) -> float:
+    return float(answer["images"]) / float(answer["seconds"])

@@ -1,0 +1,97 @@
+"""The task: what every contestant of a measurement trains, and the images that it trains on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Side of the images as they are stored, FER-2013's.
+STORED_SIDE_PX = 48
+#: Grey levels that hide a class's pattern, which is as coarse as this many pixels.
+NOISE, CELL = 40, 12
+
+
+@dataclass(frozen=True)
+class Task:
+    """One network to train.
+
+    Attributes:
+        model: Name of the model entry.
+        precision: Keras' dtype policy, or its like in another library.
+        side_px: Input side of the network; stored images have 48 pixels and are resized in the network.
+        batch: Images an update.
+        images: Training images, as many as FER-2013 has unless a test wants fewer.
+        classes: Number of classes.
+        threads: Threads of the backend.
+        without: Name of the trick to leave out (``study.bench.tricks``), or empty.
+    """
+
+    model: str
+    precision: str = "float32"
+    side_px: int = STORED_SIDE_PX
+    batch: int = 64
+    images: int = 28709
+    classes: int = 7
+    threads: int = 1
+    without: str = ""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a contestant did when asked.
+
+    Attributes:
+        images: Images trained on or predicted.
+        seconds: How long they took.
+        loss: Mean training loss; nan for predictions.
+    """
+
+    images: int
+    seconds: float
+    loss: float = float("nan")
+
+
+class Contestant(Protocol):
+    """What a contestant's file returns from ``make(task, images, labels)``; every method continues where it stopped.
+
+    Attributes:
+        parameters: Weights of the network, trainable or not.
+        macs: Multiply-accumulates of one image; 0 where it does not tell.
+    """
+
+    parameters: int
+    macs: int
+
+    def train(self, updates: int) -> Turn:
+        """Make updates on images as they are."""
+        ...
+
+    def train_augmented(self, updates: int) -> Turn:
+        """Make updates under the protocol ``augment``, or what comes nearest."""
+        ...
+
+    def predict(self, batches: int) -> Turn:
+        """Predict batches of ``PREDICT_BATCH`` images."""
+        ...
+
+
+#: Images that are predicted at once.
+PREDICT_BATCH = 256
+
+
+def make_arrays(task: Task) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return images, uint8 (n, 48, 48, 1), and labels, int64 (n,), that a network can learn; always the same.
+
+    Every class has a coarse pattern under noise: speed does not depend on what is seen, but losses can be compared.
+    """
+    random = np.random.default_rng(0)
+    cells = STORED_SIDE_PX // CELL
+    patterns = random.integers(0, 256 - NOISE, (task.classes, cells, cells, 1), dtype=np.uint8)
+    patterns = patterns.repeat(CELL, axis=1).repeat(CELL, axis=2)
+    labels = random.integers(0, task.classes, task.images)
+    images = random.integers(0, NOISE, (task.images, STORED_SIDE_PX, STORED_SIDE_PX, 1), dtype=np.uint8)
+    images += patterns[labels]
+    return images, labels

@@ -1,0 +1,94 @@
+"""The tricks: what makes training here faster than plain Keras, each with how to leave it out, to measure its worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from study.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Trick:
+    """One trick.
+
+    Attributes:
+        name: What ``Task.without`` calls it.
+        what: One line for the report.
+        models: Models that it is measured on.
+        measure: What it changes: a method of ``study.bench.task.Contestant``.
+        leave_out: Called before the network is built.
+        environment: Variables of the process without it.
+    """
+
+    name: str
+    what: str
+    models: tuple[str, ...]
+    measure: str = "train"
+    leave_out: Callable[[], None] = lambda: None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def _standard_normalisation() -> None:
+    import keras
+
+    from study.models import batch_normalization
+
+    # The layer class is cached: what asks for it again gets Keras' own.
+    batch_normalization.fused_class = lambda: keras.layers.BatchNormalization  # type: ignore[assignment]
+
+
+def _keras_loop() -> None:
+    from study.training import steps
+
+    steps.on_tensorflow = lambda: False
+
+
+def _keras_adam() -> None:
+    from keras import optimizers
+
+    from study.training import loop
+
+    loop.adam = optimizers.Adam
+
+
+TRICKS = (
+    Trick(
+        "fused-normalisation",
+        "batch normalisation by TensorFlow's fused kernel instead of a dozen operations",
+        ("cnn5", "resnet50"),
+        leave_out=_standard_normalisation,
+    ),
+    Trick(
+        "fused-adam",
+        "Adam's update by TensorFlow's own kernel: one pass over each weight instead of a dozen",
+        ("cnn3", "cnn5", "resnet50"),
+        leave_out=_keras_adam,
+    ),
+    Trick(
+        "traced-loop",
+        "the loop over updates inside one graph instead of Keras' `fit`: no Python between two updates",
+        ("cnn3",),
+        leave_out=_keras_loop,
+    ),
+    Trick(
+        "operations-side-by-side",
+        "gradients of a convolution's filter and of its input computed at the same time instead of in turn",
+        ("cnn3", "vgg16"),
+        environment={"TF_NUM_INTEROP_THREADS": "1"},
+    ),
+)
+
+
+def leave_out(name: str) -> None:
+    """Switch a trick off in this process; nothing for the empty name.
+
+    Raises:
+        UsageError: no such trick.
+    """
+    if not name:
+        return
+    found = {trick.name: trick for trick in TRICKS}
+    if name not in found:
+        raise unknown_name("trick", name, found)
+    found[name].leave_out()

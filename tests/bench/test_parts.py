@@ -1,0 +1,63 @@
+"""What is measured: refused before any process starts where it cannot be; peers are the same networks."""
+
+from __future__ import annotations
+
+import pytest
+
+from study.bench.contest import Child
+from study.bench.entrants import PEER_MODELS, ours, peers, without
+from study.bench.parts import Bounds, measure_parts
+from study.bench.task import Task
+from study.bench.tricks import TRICKS, leave_out
+from study.errors import UsageError
+
+UPDATES = 60
+
+
+@pytest.mark.parametrize(
+    ("parts", "bounds", "said"),
+    [
+        (("modles",), Bounds(("cnn3",)), "models"),
+        (("models",), Bounds(("cnn33",)), "cnn3"),
+        (("models",), Bounds(("vgg16",), side_px=16), "--side"),
+        (("models",), Bounds(("cnn3",), precision="half"), "--precision"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_at_once(parts: tuple[str, ...], bounds: Bounds, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        measure_parts(parts, bounds, lambda line: pytest.fail(line))
+
+
+def test_tricks_have_names_of_their_own_and_unknown_ones_are_refused() -> None:
+    assert len({trick.name for trick in TRICKS}) == len(TRICKS)
+    with pytest.raises(UsageError, match=TRICKS[0].name):
+        leave_out(TRICKS[0].name[:-1])
+
+
+def test_every_process_has_the_threads_of_its_task() -> None:
+    task = Task("cnn3", threads=3)
+    entrants = [ours(task), without(TRICKS[0], task), *(one for one in peers(task) if one.name.startswith("torch"))]
+    assert {one.environment["OMP_NUM_THREADS"] for one in entrants} == {"3"}
+    assert peers(Task("tiny")) == [], "only architectures that the peers have"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("model", PEER_MODELS)
+def test_peers_train_the_same_network(model: str) -> None:
+    task = Task(model, images=2048, threads=2)
+    large = model in ("vgg16", "resnet50")
+    losses: dict[str, list[float]] = {}
+    sizes = {}
+    for one in [ours(task), *peers(task)]:
+        child = Child(one)
+        sizes[one.name] = child.greeting["parameters"]
+        turns = [child.ask(measure="train", batches=2 if large else UPDATES) for _ in range(1 if large else 2)]
+        losses[one.name] = [turn["loss"] for turn in turns]
+        assert child.ask(measure="train_augmented", batches=2)["loss"] < 50
+        assert child.ask(measure="predict", batches=1)["images"] == 256
+        child.end()
+    assert len(set(sizes.values())) == 1, sizes
+    if not large:  # a few updates of a large network from random weights say nothing yet
+        last = [found[-1] for found in losses.values()]
+        assert max(last) - min(last) < 0.25, losses
