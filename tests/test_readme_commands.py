@@ -23,7 +23,7 @@ from tests.serving.people import background, put_face
 from tests.serving.runs import contents, real_run
 from tests.test_readme import README, ROOT, blocks
 
-SECTION = README[README.index("## Use the winner") : README.index("## What leakage is worth")]
+SECTION = README[README.index("## Use the winner") : README.index("## What transfer is worth")]
 #: What changes the machine, needs a network, serves until it is stopped (tests/web does so) or is this test itself;
 #: `make` and `pip` have tests in test_readme.py. `study bench` and the environment without TensorFlow take long:
 #: tests/bench and test_jax.py run them.
