@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False)
     epilog=examples(
         "study bench",
         "study bench --peers --rounds 5",
-        "study bench --models cnn3 --parts models --rounds 1 --seconds 1  # a quick look",
+        "study bench --models cnn3 --parts models --rounds 1 --seconds 1",
     )
 )
 def bench(

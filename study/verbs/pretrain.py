@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False)
 @app.command(
     epilog=examples(
         "study pretrain --model resnet50 --data cifar10 --out cifar10.weights.h5",
-        "study run --grid transfer --data fer2013.csv --weights cifar10.weights.h5",
+        "study pretrain --model vgg16 --data faces --out faces.weights.h5 --side 64",
     )
 )
 def pretrain(

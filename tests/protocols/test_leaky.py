@@ -54,7 +54,10 @@ def test_a_twin_is_varied_with_its_leaky_protocol():
     assert one.twin == vary(PROTOCOLS.get("clean-twin/oversample-after-split"), rate=3e-4).name
 
 
-@pytest.mark.parametrize("name", [one.name for one in PROTOCOLS if not {"leaky", "clean-twins"} & set(one.groups)])
+OTHERS = [one.name for one in PROTOCOLS if not {"leaky", "clean-twins", "transfer"} & set(one.groups)]
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_other_protocols_resolve_to_the_fields_that_they_always_had(name):
     assert set(resolved(PROTOCOLS.get(name))) == {
         "name", "sampling", "augmentation", "mix", "loss", "label_smoothing", "batch", "leak", "source", "phases",

@@ -22,7 +22,7 @@ def build(images, classes):
 def test_the_example_plugin_passes():
     result = CliRunner().invoke(app, ["tiny", "--plugin", "experiments/plugin_example.py"])
     assert result.exit_code == 0, result.output
-    assert result.output.count("ok   tiny:") == 7 and result.output.endswith("All 7 checks passed.\n")
+    assert result.output.count("ok   tiny:") == 9 and result.output.endswith("All 9 checks passed.\n")
 
 
 def test_a_broken_entry_fails_with_its_promise(tmp_path):
