@@ -1,4 +1,4 @@
-"""A long grid needs no more memory at its end than after its first runs."""
+"""A long grid needs no more memory at its end than after its first runs, but for what TensorFlow keeps in a process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ ROOT = Path(__file__).parent.parent
 RUNS = 30
 #: MiB that a process may grow by from its fifth to its last run: what caches fill in and allocators keep.
 GROWTH_MIB = 60
+#: MiB that TensorFlow keeps of each network trained in one process: workers are replaced for it, the driver cannot be.
+KEPT_MIB = 5
 
 #: Three small networks, and a line in a log with the memory of each process at the end of each run.
 PLUGIN = '''
@@ -83,6 +85,8 @@ def test_memory_stays_flat_over_thirty_runs(tmp_path: Path, executor: str) -> No
     for part in ("training", "storing"):
         lines = [line.split() for line in (tmp_path / "log").read_text().splitlines() if line.startswith(part)]
         sizes = [int(words[3]) for words in lines]
-        assert len({words[2] for words in lines}) == 1 and len(sizes) == RUNS
+        replaced = part == "training" and executor == "process"
+        assert len({words[2] for words in lines}) == 1 + replaced and len(sizes) == RUNS
         print(f"{executor}, {part}: {sizes[4]} MiB after run 5, {sizes[-1]} after run {RUNS}: {sizes}")
-        assert median(sizes[-5:]) - median(sizes[3:6]) < GROWTH_MIB
+        kept = KEPT_MIB * RUNS if executor == "inprocess" else 0
+        assert median(sizes[-5:]) - median(sizes[3:6]) < max(GROWTH_MIB, kept)

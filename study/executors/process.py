@@ -27,6 +27,9 @@ from study.record import Record
 from study.registry import load_plugin
 from study.training.environment import children_get, process_environment
 
+#: Runs after which a worker makes room for a new one: TensorFlow keeps about 4 MB of every small network that it has
+#: trained, and gives it back only when the process ends.
+RUNS_OF_A_WORKER = 20
 #: How much of what a dead worker printed goes into its record.
 OUTPUT_TAIL = 4000
 #: Seconds that a worker gets to end when asked before it is killed.
@@ -164,6 +167,8 @@ class _Pool:
             if job is None:
                 self._ask_again = True
                 return
+            if idle and idle[-1].used_up:
+                self.drop(idle.pop())
             if not idle:
                 idle.append(self._start())
                 self._workers.append(idle[0])
@@ -210,6 +215,7 @@ class _Worker:
         job: What it is doing.
         ends: When (``time.monotonic``) it will have taken too long; None for never.
         silent: True once the pipe is closed from the other side, because the process ends or has ended.
+        given: How many jobs it was given.
     """
 
     process: SpawnProcess
@@ -218,14 +224,21 @@ class _Worker:
     job: Job | None = None
     ends: float | None = None
     silent: bool = False
+    given: int = 0
 
     @property
     def running(self) -> Job:
         assert self.job is not None
         return self.job
 
+    @property
+    def used_up(self) -> bool:
+        """Whether a new worker should take its place; one that has died by itself is noticed by the next receive."""
+        return self.given >= RUNS_OF_A_WORKER and self.process.is_alive()
+
     def give(self, job: Job, limit_s: float | None) -> None:
         self.job = job
+        self.given += 1
         self.ends = None if limit_s is None else time.monotonic() + limit_s
         with contextlib.suppress(OSError):
             self.output.truncate(0)  # so that the end of what it prints is about this job

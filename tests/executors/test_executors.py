@@ -18,7 +18,7 @@ import pytest
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.errors import UsageError, WriteError
-from study.executors import MODULES, Abandoned, Job, get_executor
+from study.executors import MODULES, Abandoned, Job, get_executor, process
 from study.executors.image_transfer import pack, unpack
 from study.executors.process import run_on_processes
 from study.grid import Choices, read_grid, resolve_specs, select_pairs
@@ -93,6 +93,15 @@ def test_workers_persist_and_share_the_cores(faces: ImageSet) -> None:
     assert len(pids) == 2 and os.getpid() not in pids
     assert all(record.cost["omp"] == str(record.cost["threads"]) for record in found.values())
     assert sorted(events) == sorted((seed, kind) for seed in found for kind in ("start", "phase"))
+
+
+def test_a_worker_is_replaced_before_what_its_backend_keeps_adds_up(
+    faces: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "RUNS_OF_A_WORKER", 2)
+    found, _ = on_processes(faces, jobs(faces, 10, 11, 12, 13, 14), workers=1)
+    assert sorted(found) == [10, 11, 12, 13, 14] and all(record.status == "done" for record in found.values())
+    assert len({record.cost["pid"] for record in found.values()}) == 3
 
 
 def test_a_worker_that_dies_is_a_failed_record_and_the_others_go_on(faces: ImageSet) -> None:
