@@ -217,11 +217,12 @@ class _Flight:
                 continue
             spec = going.job.spec
             try:
-                if event["kind"] == "start":
-                    self._starts[key] += 1
-                    if self._starts[key] > 1:
-                        self._on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
-                self._on_event(spec, event)
+                if event["kind"] != "taken":
+                    self._on_event(spec, event)
+                    continue
+                self._starts[key] += 1
+                if self._starts[key] > 1:
+                    self._on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
             except Abandoned:
                 self._drop(key)
                 continue

@@ -166,6 +166,8 @@ def run_task(
         if job.keep_weights and not shared:
             make_folder(scratch)
             here = replace(here, keep_weights=scratch / job.keep_weights.name)
+        # From here: the child's own events may be lost with this process, and a lost node must be counted.
+        report(job.spec, {"kind": "taken"})
         record = _standing_child(execute, terms, places).run(here, report)
         return "record", record, _read(here.keep_weights) if here.keep_weights != job.keep_weights else None
     except MissingGoods as error:
