@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from study.errors import DamagedError, StoreError
 from study.record import Record
 from study.spec import Spec, content_hash
+from study.store import Damage, Store
 
 #: The four that differ in sampling and augmentation only come first, in this order.
 SHARED_PROTOCOLS = ("baseline", "oversample", "augment", "oversample+augment")
@@ -63,6 +65,22 @@ def is_leaky(record: Record) -> bool:
 def random_weights(spec: Spec) -> bool:
     """Tell whether a transfer network was trained from random weights."""
     return spec.model.get("family") == "transfer" and spec.weights.get("source") == "none"
+
+
+def read_records(store: Store) -> tuple[list[Record], Naming, list[Damage]]:
+    """Read a study's records, in the order in which every table shows them, their names, and what cannot be read.
+
+    Raises:
+        StoreError: the study has no records, or none that can be read.
+    """
+    records, damaged = store.examine()
+    if not records and damaged:
+        raise DamagedError(damaged[0].reason)
+    if not records:
+        raise StoreError(f"study {store.study!r} has no records in {store.results}: run it first or give --results.")
+    naming = name_records(records)
+    records.sort(key=lambda record: (naming.order(naming.of(record)), record.spec.seed, record.spec.hash))
+    return records, naming, damaged
 
 
 def name_records(records: Iterable[Record]) -> Naming:

@@ -13,10 +13,10 @@ from study.analysis.equivalence import MARGIN
 from study.analysis.inference import Inference, infer
 from study.analysis.leaderboard import Standing, leaderboard
 from study.analysis.leaks import Leak, measure_leaks
-from study.analysis.recipes import Naming, Recipe, name_records
+from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
-from study.errors import DamagedError, StoreError
+from study.errors import StoreError
 from study.record import Record
 from study.spec import SPLITS
 from study.store import Store
@@ -109,13 +109,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
     Raises:
         StoreError: the study has no records, or none that can be read.
     """
-    records, damaged = store.examine()
-    if not records and damaged:
-        raise DamagedError(damaged[0].reason)
-    if not records:
-        raise StoreError(f"study {store.study!r} has no records in {store.results}: run it first or give --results.")
-    naming = name_records(records)
-    records.sort(key=lambda record: (naming.order(naming.of(record)), record.spec.seed, record.spec.hash))
+    records, naming, damaged = read_records(store)
     scored = scored_runs(store, records)
     runs = [run for run in scored if run.record.on_own_test]
     standings = leaderboard(runs, naming)

@@ -10,9 +10,8 @@ from typing import Any
 
 from study.analysis.evidence import Evidence, Statement
 from study.analysis.leaderboard import Standing, leaderboard
-from study.analysis.recipes import Naming, Recipe, name_records
+from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.runs import ScoredRun, scored_runs
-from study.errors import DamagedError, StoreError
 from study.record import Record
 from study.report.collect import copies_of_test
 from study.store import Damage, Store
@@ -74,13 +73,7 @@ def read_overview(store: Store) -> Overview:
     Raises:
         StoreError: it has no records, or none that can be read.
     """
-    records, damaged = store.examine()
-    if not records and damaged:
-        raise DamagedError(damaged[0].reason)
-    if not records:
-        raise StoreError(f"study {store.study!r} has no records in {store.results}: run it first.")
-    naming = name_records(records)
-    records.sort(key=lambda record: (naming.order(naming.of(record)), record.spec.seed, record.spec.hash))
+    records, naming, damaged = read_records(store)
     runs = scored_runs(store, records)
     own = [run for run in runs if run.record.on_own_test]
     copies = copies_of_test(store.find_dataset(), own)
