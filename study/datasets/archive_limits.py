@@ -41,7 +41,7 @@ class Limits:
     @classmethod
     def of(cls, gib: float = DEFAULT_GIB) -> Limits:
         """Return the limits for archives that unpack to at most some GiB."""
-        return cls(int(gib * _GIB), int(gib * _GIB / 4), int(gib * 15_000), gib * 50)
+        return cls(int(gib * _GIB), int(gib * _GIB / 4), int(gib * 20_000), gib * 50)
 
 
 class Counter:
