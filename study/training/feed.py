@@ -95,7 +95,12 @@ class Feed:
                 return tf.ensure_shape(x, (self.batch, *self.images.shape[1:])), y, weight
 
             # Not parallel: generators would otherwise be read in any order and a seed would not decide the run.
-            self._dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(gather).map(change)
+            dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(gather).map(change)
+            # Nothing here is to be tuned, yet the thread for it can hold an epoch's end up: it sleeps for longer and
+            # longer, at most a minute (TensorFlow's model.h), and now and then misses that it is told to stop.
+            options = tf.data.Options()
+            options.autotune.enabled = False
+            self._dataset = dataset.with_options(options)
         self._order.assign(order)
         return self._dataset.take(len(order)).prefetch(4)
 

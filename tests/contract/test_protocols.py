@@ -67,3 +67,8 @@ def test_oversampling_balances_the_classes_with_the_same_number_of_updates(name,
     assert len(one.pool) == 180 and len(one.images) == N, "indices grow, images do not"
     counts = sum(y.sum(axis=0) for _, y, _ in batches(one, 0, 0, 20))
     assert counts.tolist() == [60, 60, 60]
+
+
+def test_no_thread_tunes_the_pipeline(arrays):
+    """Such a thread sleeps up to a minute at a time, and the end of an epoch can have to wait for it."""
+    assert feed("baseline", arrays).epoch(0, 0, 3).options().autotune.enabled is False
