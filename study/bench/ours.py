@@ -14,6 +14,8 @@ from study.training.backend import chosen_backend, prepare_backend
 
 #: Updates of an epoch at most: orders of endless epochs would take memory.
 EPOCH = 450
+#: Images that a head is trained on: enough to make updates, few enough to run a body on before the first one.
+HEAD_IMAGES = 1024
 
 
 class Ours:
@@ -21,30 +23,20 @@ class Ours:
 
     def __init__(self, task: Task, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         import keras
-        from keras import losses
 
         from study.models.entry import MODELS
-        from study.training.build import build_network
         from study.training.cost import macs, parameters
-        from study.training.loop import make_optimizer
         from study.training.predict import Predictor
-        from study.training.steps import Steps
 
         keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy(task.precision)
-        entry = MODELS.get(task.model)
-        network = build_network(entry, image_shape=images.shape[1:], classes=task.classes, side_px=task.side_px)
-        self._task, self._family, self._images, self._labels = task, entry.family, images, labels
+        self._entry = MODELS.get(task.model)
+        self._task, self._images, self._labels = task, images, labels
         self._feeds: dict[str, Any] = {}
+        network = self._network()
         self.parameters, self.macs = parameters(network.model), macs(network.model)
-        network.model.compile(
-            make_optimizer({"name": "adam", "rate": 1e-3}),
-            losses.CategoricalCrossentropy(),
-            metrics=["accuracy"],
-            jit_compile=False if chosen_backend() == "tensorflow" else "auto",
-        )
-        network.model.optimizer.build(network.model.trainable_variables)
-        self._steps: Any = Steps(network.model)
+        self._steps = _steps(network.model)
+        self._head: tuple[Any, Any] | None = None
         self._predictor = Predictor(network.model)
         self._epochs = self._updates = 0
 
@@ -56,24 +48,48 @@ class Ours:
         """Train under the protocol ``augment``."""
         return self._train("augment", updates)
 
+    def train_head(self, updates: int) -> Turn:
+        """Train the head of a transfer network while its body is frozen; not asked of peers."""
+        self._head = self._head or self._frozen()
+        return self._make_updates(*self._head, updates)
+
     def _train(self, protocol: str, updates: int) -> Turn:
         if protocol not in self._feeds:
-            self._feeds[protocol] = self._feed(protocol)
-        feed, loss, start = self._feeds[protocol], 0.0, time.perf_counter()
+            self._feeds[protocol] = self._feed(protocol, len(self._images))
+        return self._make_updates(self._steps, self._feeds[protocol], updates)
+
+    def _make_updates(self, steps: Any, feed: Any, updates: int) -> Turn:
+        loss, start = 0.0, time.perf_counter()
         for first in range(0, updates, EPOCH):
             count = min(EPOCH, updates - first)
-            logs = self._steps.run(feed.epoch(self._epochs, self._updates, count), count)
+            logs = steps.run(feed.epoch(self._epochs, self._updates, count), count)
             loss += logs["loss"] * count
             self._epochs += 1
             self._updates += count
         return Turn(updates * self._task.batch, time.perf_counter() - start, loss / updates)
 
-    def _feed(self, name: str) -> Any:
+    def _network(self) -> Any:
+        from study.training.build import build_network
+
+        task, shape = self._task, self._images.shape[1:]
+        return build_network(self._entry, image_shape=shape, classes=task.classes, side_px=task.side_px)
+
+    def _frozen(self) -> tuple[Any, Any]:
+        """Return the steps and the feed of a network of its own with a frozen body."""
+        from study.training import features
+
+        network, feed = self._network(), self._feed("baseline", min(HEAD_IMAGES, len(self._images)))
+        network.set_trainable("head")
+        if not features.fixed(network):
+            return _steps(network.model), feed
+        return _steps(features.head(network)), feed.over(features.FeatureCache().features(network, feed.images))
+
+    def _feed(self, name: str, count: int) -> Any:
         from study.protocols import PROTOCOLS, resolve
         from study.training.feed import Feed
 
-        task, count = self._task, len(self._images)
-        protocol = resolve(PROTOCOLS.get(name), family=self._family, weights_source="none", train_images=count)
+        task, family = self._task, self._entry.family
+        protocol = resolve(PROTOCOLS.get(name), family=family, weights_source="none", train_images=count)
         protocol = {**protocol, "batch": task.batch}
         return Feed(self._images, self._labels, np.arange(count), task.classes, protocol, 0)
 
@@ -83,6 +99,23 @@ class Ours:
         for first in range(0, count, len(self._images)):
             self._predictor(self._images[: count - first], batch=PREDICT_BATCH)
         return Turn(count, time.perf_counter() - start)
+
+
+def _steps(model: Any) -> Any:
+    """Return the steps of a network that is compiled as a run compiles it."""
+    from keras import losses
+
+    from study.training.loop import make_optimizer
+    from study.training.steps import Steps
+
+    model.compile(
+        make_optimizer({"name": "adam", "rate": 1e-3}),
+        losses.CategoricalCrossentropy(),
+        metrics=["accuracy"],
+        jit_compile=False if chosen_backend() == "tensorflow" else "auto",
+    )
+    model.optimizer.build(model.trainable_variables)
+    return Steps(model)
 
 
 def make(task: Task, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Ours:

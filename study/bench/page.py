@@ -20,7 +20,12 @@ NATIVE = (
 NOT_NATIVE = (
     "The processor has no bfloat16 instructions: `--precision auto` is float32, and ratios are those of float32."
 )
-MEASURES = {"train": "training", "predict": "prediction", "train_augmented": "training, augmented"}
+MEASURES = {
+    "train": "training",
+    "predict": "prediction",
+    "train_augmented": "training, augmented",
+    "train_head": "training of the head",
+}
 
 Groups = Mapping[str, Mapping[str, Any]]
 

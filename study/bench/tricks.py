@@ -16,7 +16,7 @@ class Trick:
         name: What ``Task.without`` calls it.
         what: One line for the report.
         models: Models that it is measured on.
-        measure: What it changes: a method of ``study.bench.task.Contestant``.
+        measure: What it changes: a method of ``study.bench.ours.Ours``.
         leave_out: Called before the network is built.
         environment: Variables of the process without it.
     """
@@ -42,6 +42,12 @@ def _keras_loop() -> None:
     from study.training import steps
 
     steps.on_tensorflow = lambda: False
+
+
+def _body_every_time() -> None:
+    from study.training import features
+
+    features.fixed = lambda network: False
 
 
 def _keras_adam() -> None:
@@ -70,6 +76,13 @@ TRICKS = (
         "the loop over updates inside one graph instead of Keras' `fit`: no Python between two updates",
         ("cnn3",),
         leave_out=_keras_loop,
+    ),
+    Trick(
+        "cached-features",
+        "what a frozen body makes of the images computed once, instead of in every epoch",
+        ("resnet50",),
+        measure="train_head",
+        leave_out=_body_every_time,
     ),
     Trick(
         "operations-side-by-side",

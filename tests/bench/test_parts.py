@@ -6,10 +6,12 @@ import pytest
 
 from study.bench.contest import Child
 from study.bench.entrants import PEER_MODELS, ours, peers, without
+from study.bench.ours import Ours
 from study.bench.parts import Bounds, measure_parts
-from study.bench.task import Task
+from study.bench.task import Task, make_arrays
 from study.bench.tricks import TRICKS, leave_out
 from study.errors import UsageError
+from study.registry import load_plugin
 
 #: Enough for the losses to fall; the larger the network, the fewer.
 UPDATES = {"cnn3": 60, "cnn5": 20, "vgg16": 2, "resnet50": 2}
@@ -40,6 +42,17 @@ def test_every_process_has_the_threads_of_its_task() -> None:
     entrants = [ours(task), without(TRICKS[0], task), *(one for one in peers(task) if one.name.startswith("torch"))]
     assert {one.environment["OMP_NUM_THREADS"] for one in entrants} == {"3"}
     assert peers(Task("tiny")) == [], "only architectures that the peers have"
+
+
+def test_a_head_learns_on_cached_features_what_it_learns_behind_its_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_plugin("experiments/plugin_body.py")
+    task = Task("my_body", images=256)
+    cached = Ours(task, *make_arrays(task))
+    first = cached.train_head(12)
+    monkeypatch.setattr("study.training.features.extractor", lambda network: pytest.fail("features were computed"))
+    assert cached.train_head(12).loss < first.loss, "it goes on, and its features are there already"
+    monkeypatch.setattr("study.training.features.fixed", lambda network: False)
+    assert Ours(task, *make_arrays(task)).train_head(12).loss == pytest.approx(first.loss, rel=1e-4)
 
 
 @pytest.mark.slow
