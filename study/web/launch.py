@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import socket
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from study.errors import StudyError, UsageError
@@ -17,12 +17,13 @@ from study.web.settings import SERVER, Settings
 SCRIPT = Path(__file__).parent / "views" / "main.py"
 
 
-def serve(settings: Settings, port: int) -> None:
+def serve(settings: Settings, port: int, ready: Callable[[], None] = lambda: None) -> None:
     """Show the page until Ctrl-C.
 
     Args:
         settings: What it shows.
         port: Of 127.0.0.1.
+        ready: Called when the first look at the page will be a quick one.
 
     Raises:
         UsageError: Streamlit is not installed, or the port is taken.
@@ -42,14 +43,15 @@ def serve(settings: Settings, port: int) -> None:
             ) from None
     from streamlit.web import bootstrap
 
-    threading.Thread(target=warm, args=(settings,), daemon=True).start()
+    warm(settings)
     options = {name.replace(".", "_"): value for name, value in SERVER.items()} | {"server_port": port}
     bootstrap.load_config_options(options)
+    ready()
     bootstrap.run(str(SCRIPT), False, settings.to_words(), options)
 
 
 def warm(settings: Settings) -> None:
-    """Read the first study and import what pages need while the server starts, so that the first look is quick."""
+    """Read the first study and import what pages need before anybody looks."""
     with contextlib.suppress(StudyError, OSError):  # the page will say what is wrong
         current_overview(settings.results, settings.first_of(studies(settings.results)))
     for package in ("pandas", "pyarrow", "scipy.stats"):
