@@ -192,10 +192,14 @@ def test_a_hundred_runs_open_soon(tmp_path, checked):
     assert spent < 3
     checked(f"100 runs of FER-2013's size are read and ranked in {spent:.1f} s of processor time")
     with served(tmp_path) as (address, _), browser(tmp_path / "profile") as driver:
-        page, start = Page(driver, address), time.monotonic()
-        driver.get(address)
-        wait(lambda: page.all("[data-testid='stDataFrame'] table tbody tr"), "the table")
-        checked(f"their leaderboard is shown {time.monotonic() - start:.1f} s after the address was entered")
+        page = Page(driver, address)
+        for state in ("new", "back"):  # a new one has to fetch and compile Streamlit's own scripts first
+            driver.get("about:blank")
+            start = time.monotonic()
+            driver.get(address)
+            wait(lambda: page.all("[data-testid='stDataFrame'] table tbody tr"), "the table")
+            spent = time.monotonic() - start
+            checked(f"their leaderboard is shown {spent:.1f} s after the address was entered, browser {state}")
 
 
 def test_the_html_report_works_alone(tmp_path, checked):
