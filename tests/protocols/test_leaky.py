@@ -73,13 +73,15 @@ def test_committed_runs_keep_their_specs():
         assert spec.key == data["key"]
         if "golden" in path.parts:
             continue  # made by hand, not by a protocol
-        phases = spec.protocol["phases"]
+        protocol, share = PROTOCOLS.get(spec.protocol["name"]), spec.protocol.get("train_share", 1.0)
+        epochs = [phase["updates"] // phase["updates_per_epoch"] for phase in spec.protocol["phases"]]
         now = resolve(
-            PROTOCOLS.get(spec.protocol["name"]),
+            protocol,
             family=spec.model["family"],
             weights_source=spec.weights["source"],
-            train_images=sum(data["dataset"]["counts"]["train"]),
-            epochs=phases[0]["updates"] // phases[0]["updates_per_epoch"],
+            train_images=round(share * sum(data["dataset"]["counts"]["train"])),
+            epochs=sum(epochs) if protocol.epochs_in_all else epochs[0],
+            train_share=share,
         )
         assert replace(spec, protocol=now).hash == spec.hash
         seen += 1
