@@ -217,12 +217,12 @@ class _Flight:
                 continue
             spec = going.job.spec
             try:
-                if event["kind"] != "taken":
+                if event["kind"] == "taken":
+                    self._starts[key] += 1
+                    if self._starts[key] > 1:
+                        self._on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
+                else:
                     self._on_event(spec, event)
-                    continue
-                self._starts[key] += 1
-                if self._starts[key] > 1:
-                    self._on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
             except Abandoned:
                 self._drop(key)
                 continue

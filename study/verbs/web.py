@@ -45,8 +45,4 @@ def web(
     if not found:
         raise UsageError(f"there is no study in {results}/: train one with `make study`, or give --results FOLDER.")
     words = (str(results), str(reports), study or "", data or "", str(detector or ""), tuple(plugin or ()))
-
-    def ready() -> None:
-        print(f"Open http://127.0.0.1:{port} in a browser; Ctrl-C ends the page.", flush=True)
-
-    serve(Settings(*words), port, ready)
+    serve(Settings(*words), port)

@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import importlib.util
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 from study.errors import StudyError, UsageError
@@ -17,13 +16,12 @@ from study.web.settings import SERVER, Settings
 SCRIPT = Path(__file__).parent / "views" / "main.py"
 
 
-def serve(settings: Settings, port: int, ready: Callable[[], None] = lambda: None) -> None:
-    """Show the page until Ctrl-C.
+def serve(settings: Settings, port: int) -> None:
+    """Show the page until Ctrl-C; its address is printed when the first look will be a quick one.
 
     Args:
         settings: What it shows.
         port: Of 127.0.0.1.
-        ready: Called when the first look at the page will be a quick one.
 
     Raises:
         UsageError: Streamlit is not installed, or the port is taken.
@@ -46,7 +44,7 @@ def serve(settings: Settings, port: int, ready: Callable[[], None] = lambda: Non
     warm(settings)
     options = {name.replace(".", "_"): value for name, value in SERVER.items()} | {"server_port": port}
     bootstrap.load_config_options(options)
-    ready()
+    print(f"Open http://127.0.0.1:{port} in a browser; Ctrl-C ends the page.", flush=True)
     bootstrap.run(str(SCRIPT), False, settings.to_words(), options)
 
 
