@@ -103,19 +103,9 @@ class Ours:
 
 def _steps(model: Any) -> Any:
     """Return the steps of a network that is compiled as a run compiles it."""
-    from keras import losses
+    from study.training.loop import compiled_steps, make_optimizer
 
-    from study.training.loop import make_optimizer
-    from study.training.steps import Steps
-
-    model.compile(
-        make_optimizer({"name": "adam", "rate": 1e-3}),
-        losses.CategoricalCrossentropy(),
-        metrics=["accuracy"],
-        jit_compile=False if chosen_backend() == "tensorflow" else "auto",
-    )
-    model.optimizer.build(model.trainable_variables)
-    return Steps(model)
+    return compiled_steps(model, make_optimizer({"name": "adam", "rate": 1e-3}))
 
 
 def make(task: Task, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Ours:

@@ -48,6 +48,20 @@ def make_optimizer(settings: Mapping[str, Any]) -> Any:
     return known[name](learning_rate=rate, **settings)
 
 
+def compiled_steps(model: Any, optimizer: Any, label_smoothing: float = 0.0) -> Steps:
+    """Compile a model with its optimizer's variables made, and return the steps that train it."""
+    from keras import losses
+
+    model.compile(
+        optimizer=optimizer,
+        loss=losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False if on_tensorflow() else "auto",
+    )
+    model.optimizer.build(model.trainable_variables)
+    return Steps(model)
+
+
 def mean_loss(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Return the mean cross-entropy of probabilities (n, classes) against labels (n,)."""
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
@@ -198,8 +212,6 @@ class Training:
 
     def _compile(self, phase: Mapping[str, Any]) -> None:
         """Compile for a phase; where the same variables are trained again only the optimizer starts afresh."""
-        from keras import losses
-
         decay = phase.get("block_decay", 1.0)
         same = self._compiled_for == (phase["trainable"], decay)
         self.network.set_trainable(phase["trainable"])
@@ -212,14 +224,7 @@ class Training:
         optimizer = make_optimizer(phase["optimizer"])
         if decay != 1 and self.network.body is not None:
             optimizer = with_factors(optimizer, block_factors(self.network, decay))
-        model.compile(
-            optimizer=optimizer,
-            loss=losses.CategoricalCrossentropy(label_smoothing=self.protocol["label_smoothing"]),
-            metrics=["accuracy"],
-            jit_compile=False if on_tensorflow() else "auto",
-        )
-        model.optimizer.build(model.trainable_variables)
-        self._steps = Steps(model)
+        self._steps = compiled_steps(model, optimizer, self.protocol["label_smoothing"])
         self._compiled_for = (phase["trainable"], decay)
 
     def _features_stay(self) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from study.models.entry import MODELS
 from study.provenance import peak_memory_mb
 from study.training.adam import adam
-from study.training.backend import on_tensorflow, prepare_backend
+from study.training.backend import prepare_backend
 
 UPDATES = 4
 
@@ -49,26 +49,22 @@ def measure_speed(
     """
     prepare_backend(backend)
     import keras
-    from keras import losses
 
     from study.protocols import PROTOCOLS, resolve
     from study.training.build import build_network
     from study.training.feed import Feed
-    from study.training.steps import Steps
+    from study.training.loop import compiled_steps
 
     start = time.perf_counter()
     keras.config.set_dtype_policy(precision)
     entry, count = MODELS.get(model), UPDATES * batch
     network = build_network(entry, image_shape=image_shape, classes=classes, side_px=side_px).model
-    jit = False if on_tensorflow() else "auto"
-    network.compile(adam(), losses.CategoricalCrossentropy(), metrics=["accuracy"], jit_compile=jit)
-    network.optimizer.build(network.trainable_variables)
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count, *image_shape), dtype=np.uint8)
     labels = random.integers(0, classes, count)
     protocol = resolve(PROTOCOLS.get("baseline"), family=entry.family, weights_source="none", train_images=count)
     feed = Feed(images, labels, np.arange(count), classes, {**protocol, "batch": batch}, 0)
-    steps = Steps(network)
+    steps = compiled_steps(network, adam())
     steps.run(feed.epoch(0, 0, 1), 1)
     start_s = time.perf_counter() - start
     ready()
