@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,11 @@ from tests.executors.test_ray import comparable, needs_ray
 
 ROOT = Path(__file__).parents[2]
 RUNS = 12
+STEPS_A_RUN = 4
 #: Ray's settings by which it notices within seconds that a node is gone.
 QUICKLY = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
-#: A plugin that replaces training: four steps of half a second, each kept in a checkpoint, and a log of what happens.
+#: A plugin that replaces training: four steps of half a second, each kept in a checkpoint, and a log of what happens,
+#: in which Ray's node is told by the process that Ray has on it.
 STEPS = """
 import os, time
 import study.execute, study.report.local, study.report.page, study.store
@@ -37,10 +40,10 @@ def note(*words):
 def execute(spec, image_set, *, checkpoint_folder, progress, **more):
     checkpoint = Checkpoint(checkpoint_folder, spec.key)
     found = checkpoint.load()
-    for step in range(found[0]["step"] if found else 0, 4):
+    for step in range(found[0]["step"] if found else 0, {steps}):
         time.sleep(0.5 * {pace})
         checkpoint.save({{"step": step + 1}}, {{}})
-        note("step", spec.key, step)
+        note("step", spec.key, step, os.environ.get("RAY_RAYLET_PID", "none"))
     return done_record(spec, image_set)
 
 def keep(store, record, keep=study.store.Store.keep):
@@ -63,7 +66,7 @@ class Study:
         self.log = folder / "log"
         folder.mkdir()
         self.log.touch()
-        (folder / "steps.py").write_text(STEPS.format(log=str(self.log), pace=pace))
+        (folder / "steps.py").write_text(STEPS.format(log=str(self.log), pace=pace, steps=STEPS_A_RUN))
         self.store = Store(folder / "results", "synthetic-200")
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
@@ -80,6 +83,12 @@ class Study:
     def lines(self, word: str) -> list[list[str]]:
         """Return the log's lines of one kind."""
         return [words for line in self.log.read_text().splitlines() if (words := line.split())[0] == word]
+
+    def is_amid_a_run_on(self, node: Any) -> bool:
+        """Return whether the newest run on a node of Ray's has made a step, but not its last."""
+        process = str(node.all_processes["raylet"][0].process.pid)
+        steps = [words for words in self.lines("step") if words[3] == process]
+        return bool(steps) and int(steps[-1][2]) < STEPS_A_RUN - 1
 
     def output(self) -> str:
         return (self.folder / "output").read_text()
@@ -105,7 +114,7 @@ def test_a_study_that_loses_a_node_and_its_driver_ends_as_one_in_a_single_proces
         third = add_node(cluster)
         words = ("--executor", "ray", "--address", cluster.address)
         with hurt.start(*words) as driver:
-            wait_for(lambda: len(hurt.lines("kept")) >= 2, driver, hurt)
+            wait_for(lambda: len(hurt.lines("kept")) >= 2 and hurt.is_amid_a_run_on(third), driver, hurt)
             cluster.remove_node(third, allow_graceful=False)
             wait_for(lambda: "its node was lost, it goes on elsewhere" in hurt.output(), driver, hurt)
             before = len(hurt.lines("kept"))
