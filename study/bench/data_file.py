@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.bench.task import Task
+from study.bench.task import LEAST_UPDATES, Task
 from study.errors import StoreError
 from study.files import write_atomically
 from study.provenance import provenance, usable_cores
@@ -22,7 +22,7 @@ def stamp(rounds: int, seconds: float) -> dict[str, Any]:
     """Return what a part says of where and how it was measured."""
     about = provenance(usable_cores())
     kept = ("commit", "python", "versions", "system", "processor", "threads", "started")
-    return {name: about[name] for name in kept} | {"rounds": rounds, "seconds": seconds}
+    return {name: about[name] for name in kept} | {"rounds": rounds, "seconds": seconds, "least_updates": LEAST_UPDATES}
 
 
 def model_part(task: Task, backend: str) -> str:

@@ -83,12 +83,16 @@ def _machine(parts: Iterable[Mapping[str, Any]]) -> list[str]:
         versions |= part.get("peer_versions", {})
         libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
         line = f"{made['processor']}, {made['threads']} cores; {libraries}; {made['rounds']} rounds of about "
-        line += f"{made['seconds']:g} s; batch {part['batch']}. "
+        line += f"{made['seconds']:g} s{_least(made)}; batch {part['batch']}. "
         native = part["auto_precision"] != "float32"
         line += NATIVE if native else NOT_NATIVE
         if line not in lines:
             lines.append(line)
     return lines
+
+
+def _least(made: Mapping[str, Any]) -> str:
+    return f", {made['least_updates']} updates at least" if "least_updates" in made else ""
 
 
 def _rates(models: Groups, parts: Mapping[str, Any]) -> list[str]:

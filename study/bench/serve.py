@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.bench.task import Task, make_arrays
+from study.bench.task import LEAST_UPDATES, Task, make_arrays
 from study.provenance import peak_memory_mb
 
 #: Before the first turn one batch is traced and a second one tells the pace; where that took less than so many
@@ -44,8 +44,8 @@ class Server:
         """Take a turn.
 
         Args:
-            ask: ``measure`` (a method of the contestant) and ``seconds`` that it may take about, or exactly how many
-                ``batches``.
+            ask: ``measure`` (a method of the contestant) and ``seconds`` that it may take about (longer where that is
+                less than ``LEAST_UPDATES``), or exactly how many ``batches``.
         """
         measure = ask["measure"]
         work = getattr(self.contestant, measure)
@@ -54,7 +54,8 @@ class Server:
         else:
             if measure not in self._seconds_a_batch:
                 self._seconds_a_batch[measure] = _warm_up(work)
-            batches = max(1, round(ask["seconds"] / self._seconds_a_batch[measure]))
+            least = LEAST_UPDATES if measure.startswith("train") else 1
+            batches = max(least, round(ask["seconds"] / self._seconds_a_batch[measure]))
         processor = time.process_time()
         turn = work(batches)
         self._seconds_a_batch[measure] = turn.seconds / batches

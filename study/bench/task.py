@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 #: Side of the images as they are stored, FER-2013's.
 STORED_SIDE_PX = 48
+#: Updates of a turn at least, however long they take: what starts with an epoch must count for little, as in an epoch,
+#: and an update or two say little.
+LEAST_UPDATES = 8
 #: Grey levels that hide a class's pattern, which is as coarse as this many pixels.
 NOISE, CELL = 40, 12
 

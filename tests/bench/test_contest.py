@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.bench.contest import ContestError, Entrant, children, take_turns
-from study.bench.task import Task, Turn, make_arrays
+from study.bench.task import LEAST_UPDATES, Task, Turn, make_arrays
 
 TOY = """
 import os, time
@@ -60,6 +60,11 @@ def test_contestants_take_turns_and_each_round_that_counts_has_an_answer(toy: Pa
         assert len(answers) == 3
         assert all(answer["images"] / answer["seconds"] == pytest.approx(64_000) for answer in answers)
         assert all(answer["loss"] == 1.5 and answer["memory_mb"] > 0 for answer in answers)
+
+
+def test_a_turn_of_a_slow_network_has_updates_enough_for_the_start_of_an_epoch_to_count_little(toy: Path) -> None:
+    with children([entrant(toy, "a")], pytest.fail) as contestants:
+        assert contestants[0].ask(measure="train", seconds=0.001)["images"] == LEAST_UPDATES * 64
 
 
 def test_a_turn_can_be_asked_for_in_batches(toy: Path) -> None:

@@ -15,7 +15,8 @@ from study.errors import StoreError
 from study.verbs.bench import app
 
 MADE = {
-    "processor": "a processor", "threads": 2, "versions": {"tensorflow": "2", "numpy": "2"}, "rounds": 3, "seconds": 1.0
+    "processor": "a processor", "threads": 2, "versions": {"tensorflow": "2", "numpy": "2"}, "rounds": 3, "seconds": 1.0,
+    "least_updates": 8,
 }  # fmt: skip
 
 
@@ -76,6 +77,7 @@ def test_the_page_shows_the_ratio_to_the_best_variant_of_each_peer_and_the_mean(
     assert "cnn3 95%" in page and "200 GFLOP/s in float32" in page
     assert "| loop | a loop | cnn3 | training | 1.75 (1.50 to 2.00) |" in page
     assert "1.55 (1.50 to 1.60) times as fast. 2 at a time." in page
+    assert "3 rounds of about 1 s, 8 updates at least; batch 64." in page
 
 
 def test_the_page_says_where_networks_differ_and_where_the_machine_was_busy() -> None:
