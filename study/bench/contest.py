@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -116,22 +117,26 @@ def children(entrants: Sequence[Entrant], failed: Callable[[str], None]) -> Iter
 
 
 def take_turns(
-    contestants: list[Child], measure: str, rounds: int, seconds: float, failed: Callable[[str], None]
-) -> dict[str, list[dict[str, Any]]]:
-    """Let the contestants measure in turns, A B A B, and return their answers by name, one a round.
+    contestants: list[Child], measures: Sequence[str], rounds: int, seconds: float, failed: Callable[[str], None]
+) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Let the contestants measure in turns, A B A B, and return their answers by name and measure, one a round.
+
+    Each round has a turn of every measure, so that a machine which becomes slower or faster is no difference between
+    measures either.
 
     Args:
-        contestants: Their processes; one that ends is taken out of the list.
-        measure: What to measure.
+        contestants: Their processes; one that ends is taken out of the list, and out of what is returned.
+        measures: What to measure.
         rounds: How many; each contestant has warmed up before its first turn.
         seconds: About how long a turn takes.
         failed: Told why one was taken out.
     """
-    found: dict[str, list[dict[str, Any]]] = {child.entrant.name: [] for child in contestants}
-    for _ in range(rounds):
+    found: dict[str, dict[str, list[dict[str, Any]]]]
+    found = {child.entrant.name: {measure: [] for measure in measures} for child in contestants}
+    for _, measure in itertools.product(range(rounds), measures):
         for child in list(contestants):
             try:
-                found[child.entrant.name].append(child.ask(measure=measure, seconds=seconds))
+                found[child.entrant.name][measure].append(child.ask(measure=measure, seconds=seconds))
             except ContestError as error:
                 failed(str(error))
                 contestants.remove(child)

@@ -13,14 +13,16 @@ from study.bench.tricks import TRICKS
 from study.training.precision import PRECISIONS
 
 Say = Callable[[str], None]
+#: What every contestant of a model does in each round, in this order.
+MEASURES = ("train", "predict", "train_augmented")
 
 
 def measure_peak(rounds: int, seconds: float, threads: int, say: Say) -> dict[str, Any]:
     """Return floating-point operations per second of a large convolution, by precision, one number a round."""
     entrants = [yardstick(precision, threads) for precision in PRECISIONS]
     with children(entrants, say) as contestants:
-        turns = take_turns(contestants, "convolve", rounds, seconds, say)
-    return {name: [_rate(answer) for answer in answers] for name, answers in turns.items()}
+        turns = take_turns(contestants, ["convolve"], rounds, seconds, say)
+    return {name: [_rate(answer) for answer in answers["convolve"]] for name, answers in turns.items()}
 
 
 def measure_model(
@@ -38,21 +40,20 @@ def measure_model(
     """
     entrants = [ours(replace(task, precision=precision)) for precision in precisions]
     entrants += peers(task) if with_peers else []
-    found: dict[str, dict[str, Any]] = {}
     with children(entrants, say) as contestants:
-        for child in contestants:
-            found[child.entrant.name] = {**child.greeting, "precision": child.entrant.task.precision}
-        for measure in ("train", "predict", "train_augmented"):
-            say(
-                f"  {task.model}: {measure.replace('_', ' ')}, {', '.join(child.entrant.name for child in contestants)}"
-            )
-            turns = take_turns(contestants, measure, rounds, seconds, say)
-            for name, answers in turns.items():
-                found[name][measure] = [_rate(answer) for answer in answers]
-                found[name][f"{measure}_busy_cores"] = [answer["cpu_s"] / answer["seconds"] for answer in answers]
-                if measure == "predict":  # what a plain run needs: augmentation comes after it
-                    found[name]["memory_mb"] = answers[-1]["memory_mb"]
-    return {name: facts for name, facts in found.items() if "memory_mb" in facts}
+        about = {
+            child.entrant.name: {**child.greeting, "precision": child.entrant.task.precision} for child in contestants
+        }
+        say(f"  {task.model}: {', '.join(about)}")
+        turns = take_turns(contestants, MEASURES, rounds, seconds, say)
+    found: dict[str, dict[str, Any]] = {}
+    for name, answers in turns.items():
+        # What a plain run needs: in the first round nothing was augmented before.
+        found[name] = {**about[name], "memory_mb": answers["predict"][0]["memory_mb"]}
+        for measure in MEASURES:
+            found[name][measure] = [_rate(answer) for answer in answers[measure]]
+            found[name][f"{measure}_busy_cores"] = [one["cpu_s"] / one["seconds"] for one in answers[measure]]
+    return found
 
 
 def measure_tricks(task: Task, rounds: int, seconds: float, say: Say) -> list[dict[str, Any]]:
@@ -65,8 +66,8 @@ def measure_tricks(task: Task, rounds: int, seconds: float, say: Say) -> list[di
             names = {f"without {trick.name}": trick for trick in here}
             taking: list[Child] = [c for c in contestants if c.entrant.name in names or not c.entrant.task.without]
             say(f"  {task.model}: {measure.replace('_', ' ')}, with and {', '.join(names)}")
-            turns = take_turns(taking, measure, rounds, seconds, say)
-            rates = {name: [_rate(answer) for answer in answers] for name, answers in turns.items()}
+            turns = take_turns(taking, [measure], rounds, seconds, say)
+            rates = {name: [_rate(answer) for answer in answers[measure]] for name, answers in turns.items()}
             whole = rates.pop(f"study {task.precision}", None)
             for name, rate in rates.items():
                 if whole:

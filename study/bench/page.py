@@ -117,7 +117,7 @@ def _rates(models: Groups, parts: Mapping[str, Any]) -> list[str]:
             row = [
                 model,
                 name,
-                *(_middle(facts.get(measure)) for measure in ("train", "train_augmented", "predict")),
+                *(_number(median(facts[measure])) for measure in ("train", "train_augmented", "predict")),
             ]
             row += [_number(epoch_s(facts, part["batch"])), f"{facts['memory_mb']:.0f}"]
             row.append(f"{share_of_peak(median(facts['train']), macs, peak):.0%}" if peak and macs else "")
@@ -170,11 +170,11 @@ def _augmented(models: Groups) -> list[str]:
     lost = {}
     for model, part in models.items():
         facts = part["contestants"].get(f"study {part['auto_precision']}")
-        if facts and facts.get("train_augmented"):
-            lost[model] = median(facts["train_augmented"]) / median(facts["train"])
+        if facts:
+            lost[model] = ratio(facts["train_augmented"], facts["train"])
     if not lost:
         return []
-    shown = ", ".join(f"{model} {share:.0%}" for model, share in lost.items())
+    shown = ", ".join(f"{model} {one.middle:.0%} ({one.low:.0%} to {one.high:.0%})" for model, one in lost.items())
     return ["", f"Augmented training, of the speed of unaugmented: {shown}."]
 
 
@@ -223,11 +223,6 @@ def _grid(parts: Mapping[str, Any]) -> list[str]:
 
 def _shown(found: Ratio | None) -> str:
     return f"{found.middle:.2f} ({found.low:.2f} to {found.high:.2f})" if found else ""
-
-
-def _middle(rates: Sequence[float] | None) -> str:
-    """Return the median rate; nothing for a contestant that failed on the way."""
-    return _number(median(rates)) if rates else ""
 
 
 def _number(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,11 @@ class Toy:
         time.sleep(batches * 0.001)
         return Turn(batches * self.task.batch, batches * 0.001, 1.5)
 
+    def predict(self, batches):
+        with Path(os.environ["TOY_LOG"]).open("a") as log:
+            print("predict", batches, file=log)
+        return Turn(batches * 256, batches * 0.001)
+
 def make(task, images, labels):
     print("what a library prints is no answer")
     assert images.shape == (task.images, 48, 48, 1) and len(labels) == task.images
@@ -49,17 +55,25 @@ def entrant(toy: Path, name: str, **more: str) -> Entrant:
 
 def test_contestants_take_turns_and_each_round_that_counts_has_an_answer(toy: Path) -> None:
     with children([entrant(toy, "a"), entrant(toy, "b")], pytest.fail) as contestants:
-        found = take_turns(contestants, "train", 3, 0.02, pytest.fail)
+        found = take_turns(contestants, ["train"], 3, 0.02, pytest.fail)
         assert [child.greeting for child in contestants] == [{"parameters": 7, "macs": 11}] * 2
     lines = [line.split() for line in toy.with_name("log.txt").read_text().splitlines()]
     # Three short ones to warm up before the first turn, then a turn a round.
     assert [name for name, _ in lines] == [*"aaaa", *"bbbb", *"abab"]
     assert [int(batches) for _, batches in lines[:3]] == [1, 1, 4]
     assert {int(batches) for _, batches in lines[-4:]} == {20}, "turns take about the time that was asked for"
-    for answers in found.values():
+    for answers in (found[name]["train"] for name in "ab"):
         assert len(answers) == 3
         assert all(answer["images"] / answer["seconds"] == pytest.approx(64_000) for answer in answers)
         assert all(answer["loss"] == 1.5 and answer["memory_mb"] > 0 for answer in answers)
+
+
+def test_every_round_has_a_turn_of_every_measure(toy: Path) -> None:
+    with children([entrant(toy, "train")], pytest.fail) as contestants:
+        found = take_turns(contestants, ["train", "predict"], 3, 0.02, pytest.fail)
+    done = [line.split()[0] for line in toy.with_name("log.txt").read_text().splitlines()]
+    assert [one for one, _ in itertools.groupby(done)] == ["train", "predict"] * 3
+    assert [len(answers) for answers in found["train"].values()] == [3, 3]
 
 
 def test_a_turn_of_a_slow_network_has_updates_enough_for_the_start_of_an_epoch_to_count_little(toy: Path) -> None:
@@ -75,9 +89,9 @@ def test_a_turn_can_be_asked_for_in_batches(toy: Path) -> None:
 def test_a_contestant_that_fails_is_left_out_and_the_others_go_on(toy: Path) -> None:
     said: list[str] = []
     with children([entrant(toy, "a", TOY_FAILS="1"), entrant(toy, "b")], said.append) as contestants:
-        found = take_turns(contestants, "train", 2, 0.01, said.append)
+        found = take_turns(contestants, ["train"], 2, 0.01, said.append)
         assert [child.entrant.name for child in contestants] == ["b"]
-    assert list(found) == ["b"] and len(found["b"]) == 2
+    assert list(found) == ["b"] and len(found["b"]["train"]) == 2
     assert len(said) == 1 and "a ended with code 1" in said[0] and "broken on purpose" in said[0]
 
 

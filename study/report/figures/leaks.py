@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from study.analysis.evidence import Statement
 from study.analysis.leaks import REWEIGHTED, Leak
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
+from study.report.wording import points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,8 +81,7 @@ def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
         if row["clean"]:
             ends = [100 * row["clean"][0], 100 * row["leaky"][0]]
             axes.plot(ends, [place, place], color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1)
-            worth = f"{100 * row['worth'][0]:+.1f}".replace("-", "−")
-            axes.annotate(worth, (sum(ends) / 2, place - 0.14), ha="center", va="bottom", fontsize=9)
+            axes.annotate(points(row["worth"][0]), (sum(ends) / 2, place - 0.14), ha="center", va="bottom", fontsize=9)
         # Intervals lie beside each other, so that none hides another; the marks stand on the line.
         for shift, (what, colour, marker) in zip((0.2, 0.28, 0.36), _MARKS, strict=True):
             if row[what]:
