@@ -38,6 +38,12 @@ def _standard_normalisation() -> None:
     batch_normalization.fused_class = lambda: keras.layers.BatchNormalization  # type: ignore[assignment]
 
 
+def _ordinary_convolutions() -> None:
+    from study.models import small_convolutions
+
+    small_convolutions.quicken_convolutions = lambda model: None
+
+
 def _keras_loop() -> None:
     from study.training import steps
 
@@ -64,6 +70,12 @@ TRICKS = (
         "batch normalisation by TensorFlow's fused kernel instead of a dozen operations",
         ("cnn5", "resnet50"),
         leave_out=_standard_normalisation,
+    ),
+    Trick(
+        "small-convolutions",
+        "convolutions of a few pixels with hundreds of channels as matrix products, without rearranging their kernels",
+        ("cnn5", "resnet50", "vgg16"),
+        leave_out=_ordinary_convolutions,
     ),
     Trick(
         "fused-adam",

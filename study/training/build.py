@@ -81,6 +81,7 @@ def build_network(
     import keras
 
     from study.models.layers import classifier, preprocess
+    from study.models.small_convolutions import quicken_convolutions
 
     if side_px < entry.minimum_side_px:
         raise UsageError(
@@ -94,15 +95,18 @@ def build_network(
                 f"the builder of {entry.name} must return probabilities of shape (n, {classes}), "
                 f"got {tuple(outputs.shape)}."
             )
-        network = Network(entry, keras.Model(images, outputs, name=entry.name.replace("-", "_")), None)
+        model = keras.Model(images, outputs, name=entry.name.replace("-", "_"))
+        quicken_convolutions(model)
         if weights_source == "file":
-            load_weights(network.model, weights_path, entry.name)
-        return network
+            load_weights(model, weights_path, entry.name)
+        return Network(entry, model, None)
     body = _body(entry, side_px, weights_source, weights_path)
     x = body(preprocess(images, entry.preprocessing, side_px, 3))
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(TRANSFER_DROPOUT, name="dropout")(x)
-    return Network(entry, keras.Model(images, classifier(x, classes), name=entry.name.replace("-", "_")), body)
+    model = keras.Model(images, classifier(x, classes), name=entry.name.replace("-", "_"))
+    quicken_convolutions(model)
+    return Network(entry, model, body)
 
 
 def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Path | None) -> Any:
