@@ -65,14 +65,18 @@ def convolve(images: Any, kernel: Any) -> Any:
     height, width = images.shape[1:3]
     rows, columns, channels, filters = kernel.shape
     places = list(_places(height, width, rows, columns))
+    whole = (0, height, 0, width)
 
     def cut(pixels: Any, box: _Box) -> Any:
         top, bottom, left, right = box
-        return tf.reshape(pixels[:, top:bottom, left:right], (-1, pixels.shape[-1]))
+        part = pixels if box == whole else pixels[:, top:bottom, left:right]
+        return tf.reshape(part, (-1, pixels.shape[-1]))
 
     def put(products: Any, box: _Box) -> Any:
         top, bottom, left, right = box
         pixels = tf.reshape(products, (-1, bottom - top, right - left, products.shape[-1]))
+        if box == whole:
+            return pixels
         return tf.pad(pixels, [[0, 0], [top, height - bottom], [left, width - right], [0, 0]])
 
     @tf.custom_gradient
@@ -146,6 +150,6 @@ def _quicken(layer: Any) -> None:
         weights = tf.convert_to_tensor(kernel)
         if images.dtype != tf.float32 or weights.dtype != tf.float32 or not pays(*used, tuple(weights.shape)):
             return ordinary(images, kernel)
-        return convolve(images[:, ::down, ::right], weights)
+        return convolve(images[:, ::down, ::right] if down * right > 1 else images, weights)
 
     layer.convolution_op = convolution_op
