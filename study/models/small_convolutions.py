@@ -35,6 +35,12 @@ def quicken_convolutions(model: Any) -> None:
             _quicken(layer)
 
 
+def ordinary_convolutions(model: Any) -> None:
+    """Take ``quicken_convolutions`` back, for converters: others have convolutions of their own."""
+    for layer in _layers(model):
+        vars(layer).pop("convolution_op", None)
+
+
 def pays(height: int | None, width: int | None, kernel: tuple[int, ...]) -> bool:
     """Tell whether matrix products are faster for images of that size in pixels.
 

@@ -48,6 +48,7 @@ class Exporter:
     """
 
     def __init__(self, store: Store, record: Record, folder: Path, sample: Sample) -> None:
+        from study.models.small_convolutions import ordinary_convolutions
         from study.serving.restore import restore_network
         from study.training.predict import Predictor
 
@@ -59,6 +60,7 @@ class Exporter:
         self.sample = sample
         # Converters know float32 alone; in mixed precision the weights are float32 anyway.
         self.model = restore_network(store, record, "float32").model
+        ordinary_convolutions(self.model)
         self.weights_sha256 = file_sha256(store.weights_path(record.spec))
         self._own: Call = Predictor(self.model)
         self._answers = self._own(sample.images)

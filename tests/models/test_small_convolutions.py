@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from study.models import small_convolutions
 from study.models.entry import MODELS
-from study.models.small_convolutions import convolve, pays, quicken_convolutions
+from study.models.small_convolutions import convolve, ordinary_convolutions, pays, quicken_convolutions
 from study.training.build import build_network
 
 
@@ -89,4 +89,6 @@ def test_networks_use_them_inside_bodies_and_save_ordinary_layers(counted, tmp_p
     network.model.save(tmp_path / "vgg16.keras")
     ordinary = keras.models.load_model(tmp_path / "vgg16.keras")
     assert np.allclose(ordinary(images), expected, rtol=1e-4, atol=1e-5)
+    ordinary_convolutions(network.model)
+    assert np.allclose(network.model(images), expected, rtol=1e-4, atol=1e-5)
     assert not counted
