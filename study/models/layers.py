@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 #: Means of ImageNet in BGR order, as keras.applications' "caffe" mode subtracts them.
@@ -51,6 +52,15 @@ def preprocess(images: Any, family: str, side_px: int, channels: int) -> Any:
         offset = [-mean / deviation for mean, deviation in zip(TORCH_MEANS, TORCH_DEVIATIONS, strict=True)]
         return layers.Rescaling(scale, offset=offset, dtype="float32", name="rescale")(x)
     return x
+
+
+def leaves(model: Any) -> Iterator[Any]:
+    """Yield the layers of a model and of the models in it, in their order."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from leaves(layer)
+        else:
+            yield layer
 
 
 def classifier(x: Any, classes: int) -> Any:

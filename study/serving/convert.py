@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import warnings
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import UsageError
+from study.models.layers import leaves
 from study.training.backend import on_tensorflow
 
 
@@ -23,7 +23,7 @@ def write_keras(model: Any, path: Path) -> None:
         UsageError: the model has layers of its own, whose code a file cannot carry.
     """
     plain = without_own_layers(model)
-    foreign = sorted({type(layer).__name__ for layer in _layers(plain) if not _is_kerass(layer)})
+    foreign = sorted({type(layer).__name__ for layer in leaves(plain) if not _is_kerass(layer)})
     if foreign:
         raise UsageError(f"its own layers ({', '.join(foreign)}) need their code: choose onnx, litert or savedmodel.")
     log = logging.getLogger("absl")
@@ -118,12 +118,6 @@ def without_own_layers(model: Any) -> Any:
     plain = keras.models.clone_model(model, clone_function=clone, recursive=True)
     plain.set_weights(model.get_weights())
     return plain
-
-
-def _layers(model: Any) -> list[Any]:
-    """Return the layers of a model and of the models in it."""
-    inner = [_layers(layer) if hasattr(layer, "layers") else [layer] for layer in model.layers]
-    return functools.reduce(list.__add__, inner, [])
 
 
 def _is_kerass(layer: Any) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import UsageError
+from study.models.layers import leaves
 from study.training.backend import on_tensorflow
 
 #: Images at a time.
@@ -131,7 +132,7 @@ def last_convolution(model: Any) -> Any:
     convolutions = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
     followers = (layers.BatchNormalization, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.Add)
     found = None
-    for layer in _flat(model):
+    for layer in leaves(model):
         if isinstance(layer, convolutions):
             found = layer
             shape = tuple(layer.output.shape[1:3])
@@ -140,15 +141,6 @@ def last_convolution(model: Any) -> Any:
     if found is None:
         raise UsageError(f"Grad-CAM needs a network with convolutions, {model.name} has none.")
     return found
-
-
-def _flat(model: Any) -> Iterator[Any]:
-    """Yield the layers of a model and of the models in it, in the order of their graph."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from _flat(layer)
-        else:
-            yield layer
 
 
 def _softmax_layer(model: Any) -> Any | None:

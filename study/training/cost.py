@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from study.models.layers import leaves
 from study.training.predict import Predictor
 
 LATENCY_BATCH = 64
@@ -25,7 +26,7 @@ def macs(model: Any) -> int:
     from keras import layers
 
     total = 0
-    for layer in _leaves(model):
+    for layer in leaves(model):
         if isinstance(layer, layers.Dense):
             total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
         elif isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)):
@@ -33,14 +34,6 @@ def macs(model: Any) -> int:
             kernels = [weight for weight in layer.weights if len(weight.shape) == 4]
             total += height * width * sum(math.prod(kernel.shape) for kernel in kernels)
     return int(total)
-
-
-def _leaves(model: Any) -> Any:
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from _leaves(layer)
-        else:
-            yield layer
 
 
 def latency(predictor: Predictor, image_shape: tuple[int, int, int]) -> dict[str, float]:
