@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from study.datasets.image_set import ImageSet
 from study.errors import StudyError, UsageError, WriteError
 from study.executors import POLL_S, Abandoned, Job, OnEvent, process
 from study.executors.outcome import failed_record
-from study.executors.process import GRACE_S, OUTPUT_TAIL, Execute
+from study.executors.process import OUTPUT_TAIL, Execute
 from study.executors.ray_cluster import Cluster, connected
 from study.executors.ray_node import Mailbox, run_task
 from study.executors.ray_supplies import Supplied, Supplies
@@ -166,14 +165,13 @@ class _Flight:
             yield from self._outcome(ref, going)
 
     def end(self) -> None:
-        """Cancel what is in flight and remove everything that was put into the cluster or into folders."""
-        refs = list(self._going)
-        with contextlib.suppress(self._ray.exceptions.RayError):
-            for ref in refs:
-                self._ray.cancel(ref, force=True)
-            if refs:
-                self._ray.wait(refs, num_returns=len(refs), timeout=GRACE_S, fetch_local=False)
-            self._ray.kill(self._mailbox)
+        """Remove what was put into folders; what is in flight ends as the driver disconnects.
+
+        Ray ends a driver's tasks and actors when it leaves. Cancelling them before is no use and does harm: where a task
+        ends at the moment in which it is cancelled, as all do on Ctrl-C in a cluster of the driver's own, Ray aborts the
+        driver ("Tried to complete task that was not pending"; the race is told in
+        https://github.com/ray-project/ray/pull/54738).
+        """
         self._supplies.clear()
 
     def _fill(self, ending: int = 0) -> None:
