@@ -167,9 +167,9 @@ class _Flight:
     def end(self) -> None:
         """Remove what was put into folders; what is in flight ends as the driver disconnects.
 
-        Ray ends a driver's tasks and actors when it leaves. Cancelling them before is no use and does harm: where a task
-        ends at the moment in which it is cancelled, as all do on Ctrl-C in a cluster of the driver's own, Ray aborts the
-        driver ("Tried to complete task that was not pending"; the race is told in
+        Ray ends a driver's tasks and actors when it leaves. Cancelling them before is no use and does harm: where a
+        task ends at the moment in which it is cancelled, as all do on Ctrl-C in a cluster of the driver's own, Ray
+        aborts the driver ("Tried to complete task that was not pending"; the race is told in
         https://github.com/ray-project/ray/pull/54738).
         """
         self._supplies.clear()
