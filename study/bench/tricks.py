@@ -44,6 +44,12 @@ def _ordinary_convolutions() -> None:
     small_convolutions.quicken_convolutions = lambda model: None
 
 
+def _keras_dropout() -> None:
+    from study.models import byte_dropout
+
+    byte_dropout.quicken_dropouts = lambda model: None
+
+
 def _keras_loop() -> None:
     from study.training import steps
 
@@ -76,6 +82,12 @@ TRICKS = (
         "convolutions of a few pixels with hundreds of channels as matrix products, without rearranging their kernels",
         ("cnn5", "resnet50", "vgg16"),
         leave_out=_ordinary_convolutions,
+    ),
+    Trick(
+        "byte-dropout",
+        "dropout decided by 8 random bits a value instead of a float of 32",
+        ("cnn3", "cnn5"),
+        leave_out=_keras_dropout,
     ),
     Trick(
         "fused-adam",

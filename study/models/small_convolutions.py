@@ -20,18 +20,12 @@ LEAST_PAIRS = 256 * 256
 
 
 def quicken_convolutions(model: Any) -> None:
-    """Have a model's convolutions use matrix products wherever that pays: on TensorFlow's CPU, in float32.
+    """Have a model's convolutions use matrix products wherever that pays, in float32; Keras must run on TensorFlow.
 
     Weights, configuration and what is saved stay those of ``keras.layers.Conv2D``.
     """
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU"):
-        return
     for layer in leaves(model):
         if type(layer) is keras.layers.Conv2D and _is_plain(layer):
             _quicken(layer)
