@@ -189,7 +189,8 @@ def _peak(parts: Mapping[str, Any]) -> list[str]:
     if not part:
         return []
     shown = ", ".join(f"{median(rates) / 1e9:.0f} GFLOP/s in {name}" for name, rates in part["rates"].items())
-    return ["", "## Measured peak", "", f"A 3x3 convolution of 64 images, 24x24 pixels, 64 channels to 128: {shown}."]
+    what = f"A 3x3 convolution of 64 images, 24x24 pixels, 64 channels to 128: {shown}."
+    return ["", "## Measured peak", "", f"{what} One form stands for all: others can be faster, or another library's."]
 
 
 def _tricks(parts: Mapping[str, Any]) -> list[str]:
