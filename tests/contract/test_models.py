@@ -6,7 +6,7 @@ import pytest
 
 from study.models.entry import MODELS
 from study.registry import load_plugin
-from study.training.contract import CHECKS, Bench, ContractError
+from study.training.contract import CHECKS, Bench, ContractError, overfits_one_batch
 
 BENCHES: dict[str, Bench] = {}
 
@@ -21,14 +21,18 @@ def tiny(registered_models):
 NEEDS = {"resnet18": "keras_hub"}
 #: Bodies that no grid runs unless asked: minutes in all.
 HEAVY = [entry.name for entry in MODELS if entry.groups == ("transfer",)]
+#: Networks that take ten seconds and more to learn a batch by heart.
+LONG = {"resnet50", "published-cnn3", "published-cnn5", "published-folder"}
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize(
-    "name",
-    [*(name for name in MODELS.names() if name not in HEAVY), "tiny", "my_body"]
-    + [pytest.param(name, marks=pytest.mark.slow) for name in HEAVY],
-)
+def cases():
+    for name in [*MODELS.names(), "tiny", "my_body"]:
+        for check in CHECKS:
+            slow = name in HEAVY or (name in LONG and check is overfits_one_batch)
+            yield pytest.param(name, check, marks=[pytest.mark.slow] * slow, id=f"{name}-{check.__name__}")
+
+
+@pytest.mark.parametrize(("name", "check"), list(cases()))
 def test_every_entry_keeps_the_contract(name, check):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
