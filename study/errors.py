@@ -34,6 +34,10 @@ class WeightsError(StudyError):
     """Weights that are missing, damaged or made for another architecture."""
 
 
+class TrainingError(StudyError):
+    """Training cannot go on, for example because the loss became NaN or infinite."""
+
+
 def unknown_name(kind: str, name: str, possible: Iterable[str]) -> UsageError:
     """Build the error for a name that is not registered, with close names first.
 

@@ -253,6 +253,8 @@ def select_models(names: Iterable[str]) -> list[ModelEntry]:
 def select_protocols(names: Iterable[str]) -> list[Protocol]:
     """Return protocols by name, group or ``all`` (but ``NEVER_IN_ALL``); members of a group come by name.
 
+    A name may be followed by what is varied, as ``vary`` names it: ``baseline@rate=0.0003``.
+
     Raises:
         UsageError: neither a name nor a group.
     """
@@ -263,10 +265,33 @@ def select_protocols(names: Iterable[str]) -> list[Protocol]:
             for protocol in PROTOCOLS
             if name in protocol.groups or (name == "all" and not set(protocol.groups) & set(NEVER_IN_ALL))
         ]
-        named = name in PROTOCOLS.names()
-        for protocol in [PROTOCOLS.get(name)] if named else _members("protocol", PROTOCOLS, name, members):
-            found[protocol.name] = protocol
+        if "@" in name:
+            chosen = [_varied(name)]
+        elif name in PROTOCOLS.names():
+            chosen = [PROTOCOLS.get(name)]
+        else:
+            chosen = _members("protocol", PROTOCOLS, name, members)
+        found.update((protocol.name, protocol) for protocol in chosen)
     return list(found.values())
+
+
+def _varied(name: str) -> Protocol:
+    """Return the protocol of a name with ``@rate=X``, ``@batch=N`` or both with a comma (in flags: a plus sign)."""
+    base, _, text = name.partition("@")
+    values: dict[str, float] = {}
+    for part in text.replace("+", ",").split(","):
+        axis, _, value = part.partition("=")
+        try:
+            values[axis] = float(value)
+        except ValueError:
+            values[axis] = -1.0
+    if not set(values) <= set(PROTOCOL_AXES) or not all(0 < value < 1e9 for value in values.values()):
+        raise UsageError(
+            f"after '@' a protocol takes rate=X, batch=N or both with '+', X and N above 0, got {name!r}: such as "
+            f"{base}@rate=0.0003."
+        )
+    batch = values.get("batch")
+    return vary(PROTOCOLS.get(base), rate=values.get("rate"), batch=None if batch is None else int(batch))
 
 
 def vary(protocol: Protocol, *, rate: float | None = None, batch: int | None = None) -> Protocol:

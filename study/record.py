@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,8 @@ class Record:
             (False where it gave labels alone; the arrays then hold ones and zeros), ``splits`` that it covers. Empty
             in records of runs.
         upstream: What the file that it started from says of its making (``study.models.origin``): model, dataset,
-            fingerprint, accuracy, epochs, side. Empty where it started from none, or from a file that says nothing.
+            fingerprint, accuracy, epochs, side; of a file that was made elsewhere what was declared: dataset, images,
+            licence, source. Empty where it started from none, or from a file that says nothing.
         provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
         weights_file: Name of the weights file beside the record, empty where none was kept.
         weights_sha256: sha256 of that file; empty without, and in records from before it was kept.
@@ -87,6 +89,16 @@ class Record:
     def key(self) -> str:
         """The run key."""
         return self.spec.key
+
+    @property
+    def superseded(self) -> str:
+        """Why this record does not show what its spec says, or empty: a fault of the version that made it."""
+        protocol = self.spec.protocol
+        trained = [str(phase.get("trainable", "all")) for phase in protocol["phases"]]
+        staged = any(one.startswith("blocks:") and after == "all" for one, after in itertools.pairwise(trained))
+        if staged and protocol.get("transfer_version", 1) < 2:
+            return "after a phase that trained some blocks, its phase that should train all trained these blocks alone"
+        return ""
 
     @property
     def leaky(self) -> bool:

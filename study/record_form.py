@@ -31,6 +31,7 @@ _PHASE: dict[str, Any] = {
     "name": _TEXT,
     "kind?": _TEXT,
     "trainable?": _TEXT,
+    "monitor?": _TEXT,
     "optimizer?": {"name?": _TEXT, "rate?": _NUMBER, "*": _ANY},
     "updates": _WHOLE,
     "updates_per_epoch": _WHOLE,
@@ -50,6 +51,7 @@ _SPEC: dict[str, Any] = {
         "same_training_as?": _TEXT,
         "batch?": _WHOLE,
         "label_smoothing?": _NUMBER,
+        "transfer_version?": _WHOLE,
         "phases": [_PHASE],
         "*": _ANY,
     },
@@ -77,10 +79,12 @@ _RECORD: dict[str, Any] = {
     "upstream?": {
         "dataset": _TEXT,
         "images": _WHOLE,
-        "classes": _WHOLE,
-        "epochs": _WHOLE,
-        "side_px": _WHOLE,
-        "test_accuracy": (int, float),
+        "classes?": _WHOLE,
+        "epochs?": _WHOLE,
+        "side_px?": _WHOLE,
+        "test_accuracy?": (int, float),
+        "licence?": _TEXT,
+        "source?": _TEXT,
         "*": _SCALAR,
     },
     "provenance": {"versions?": {"*": _SCALAR}, "*": _SCALAR},
@@ -124,7 +128,10 @@ def misfit_arrays(arrays: Mapping[str, NDArray[Any]], classes: int) -> str:
 
 def _contradiction(data: Mapping[str, Any]) -> str:
     """Return what is of the right form and yet cannot be."""
-    best, card = data["outcome"].get("best_epoch"), data["dataset"]
+    best, card, upstream = data["outcome"].get("best_epoch"), data["dataset"], data.get("upstream")
+    wanted = {"licence", "source"}, {"classes", "epochs", "side_px", "test_accuracy"}
+    if upstream and not any(names <= set(upstream) for names in wanted):
+        return "upstream is neither what was measured nor what was declared of a weights file"
     if best is not None and data["history"] and not 0 <= best < len(data["history"]):
         return f"best_epoch is {best} of {len(data['history'])} epochs"
     if len(card["image_shape"]) != 3 or min(card["image_shape"]) < 1:

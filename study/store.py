@@ -297,6 +297,8 @@ class Store:
             raise StoreError(
                 f"{path}: the record belongs at {self.record_path(record.spec)}. Move it there or remove it."
             )
+        if record.superseded:
+            raise DamagedError(f"{path}: made by a faulty version of this program ({record.superseded}). {AGAIN}")
         return record
 
     def refuse_other_dataset(self, dataset: Mapping[str, Any], records: Iterable[Record]) -> None:

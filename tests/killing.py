@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+import numpy as np
+
 from study.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +26,7 @@ STUDY = f"synthetic-{IMAGES}"
 GONE_S = 10.0
 
 #: Three networks that train in no time, of both families, and a line in a log for every epoch and every stored record.
+#: ``splash`` starts from a weights file and goes through every kind of phase: head, top block, all.
 PLUGIN = '''
 """Small networks, and a log of what happens to them."""
 import os
@@ -52,7 +56,7 @@ def spot(images, classes):
 
 @model("splash", family="transfer", source="a test", minimum_side_px=16, stages=("block2", "block1"))
 def splash(shape, weights):
-    """A body of one convolution, trained in two stages."""
+    """A body of one convolution in two blocks."""
     import keras
     inputs = keras.Input(shape)
     x = keras.layers.Conv2D(4, 3, strides=4, name="block1_conv")(inputs)
@@ -108,6 +112,22 @@ class Grid:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "small.py").write_text(PLUGIN.format(log=str(self.log)))
         self.log.touch()
+        self._write_weights()
+
+    @property
+    def weights(self) -> Path:
+        """The file that ``splash`` starts from, the same in every grid."""
+        return self.folder / "splash.weights.h5"
+
+    def _write_weights(self) -> None:
+        """Write what ``model.save_weights`` writes of such a body."""
+        draw = np.random.default_rng(0)
+        names = {"conv2d": [(3, 3, 3, 4), (4,)], "batch_normalization": [(4,)] * 4}
+        with h5py.File(self.weights, "w") as file:
+            for layer, shapes in names.items():
+                for number, shape in enumerate(shapes):
+                    file[f"layers/{layer}/vars/{number}"] = draw.uniform(0.1, 0.2, shape).astype(np.float32)
+            file.create_group("layers/input_layer/vars")
 
     @property
     def log(self) -> Path:
@@ -125,6 +145,7 @@ class Grid:
         call = [sys.executable, "-m", "study.run", "--data", f"synthetic:images={IMAGES}", "--budget", "full"]
         call += ["--models", "speck,spot,splash", "--protocols", self.protocols, "--epochs", "12"]
         call += ["--seeds", str(self.seeds), "--side", "48", "--plugin", str(self.folder / "small.py")]
+        call += ["--weights", f"splash={self.weights}"]
         call += ["--results", str(self.folder / "results"), "--reports", str(self.folder / "reports"), *self.words]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with (self.folder / "output").open("ab") as output:

@@ -16,7 +16,7 @@ from study.record import PREDICTIONS
 from study.registry import load_plugin
 from study.spec import Spec
 from study.training.checkpoint import Checkpoint, checkpoints
-from study.training.loop import mean_loss
+from study.training.monitor import mean_loss
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -167,7 +167,7 @@ def test_a_checkpoint_of_another_network_is_not_used(done, faces, tmp_path):
     """A plugin that was changed without a new version has the same run key."""
     state, arrays = Checkpoint(done[2] / "c", spec_for(faces).key).load()
     arrays["weights"] = [np.zeros((2, 2), np.float32)]
-    Checkpoint(tmp_path, spec_for(faces).key).save(state, arrays)
+    Checkpoint(tmp_path, spec_for(faces).key).save(0, state, arrays)
     seen = []
     record = execute(spec_for(faces), faces, checkpoint_folder=tmp_path, progress=seen.append)
     assert record.status == "done" and "does not fit" in seen[0]["text"]

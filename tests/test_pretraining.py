@@ -185,7 +185,7 @@ def test_a_truncated_file_is_refused_in_one_line(made, entry, tmp_path):
 def test_an_origin_of_another_form_is_refused(made, entry, tmp_path, change):
     path = tmp_path / "changed.weights.h5"
     path.write_bytes(room.with_origin(made[0].read_bytes(), {**read_origin(made[0]), **change}))
-    with pytest.raises(WeightsError, match="of its origin"):
+    with pytest.raises(WeightsError, match="origin that is not in the form"):
         resolve_weights(entry, str(path))
 
 

@@ -152,7 +152,7 @@ def test_the_checkpoint_goes_when_the_record_is_stored_and_stays_with_a_failed_o
     driver = drivers[0]
     for record, left in ((done_record, 0), (failed_record, 1)):
         job = driver.next()
-        Checkpoint(job.checkpoints, job.spec.key).save({}, {})
+        Checkpoint(job.checkpoints, job.spec.key).save(0, {}, {})
         driver.work.keep(record(job.spec, faces))
         assert len(checkpoints(job.checkpoints)) == left
 
@@ -164,7 +164,7 @@ def test_what_cannot_be_stored_keeps_its_checkpoint(
         raise WriteError("cannot write x (No space left on device). Free space.")
 
     job = drivers[0].next()
-    Checkpoint(job.checkpoints, job.spec.key).save({}, {})
+    Checkpoint(job.checkpoints, job.spec.key).save(0, {}, {})
     monkeypatch.setattr("study.store.write_atomically", full)
     with pytest.raises(WriteError):
         drivers[0].work.keep(done_record(job.spec, faces))

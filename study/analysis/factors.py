@@ -45,17 +45,24 @@ class FactorContrast:
     weights: Mapping[Recipe, float]
 
 
-def factor_contrasts(specs: Mapping[Recipe, Spec]) -> list[FactorContrast]:
+def is_random_start(protocol: str) -> bool:
+    """Tell whether a protocol is the random start that ways to transfer are set against, at whatever rate."""
+    return protocol.partition("@")[0] == RANDOM_START
+
+
+def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, float]) -> list[FactorContrast]:
     """Return every effect that the recipes can tell, overall first, then model by model.
 
     Effects of oversampling, augmentation and their interaction come from recipes that are alike in all else. Transfer
     is the mean over transfer networks less the mean over custom ones under the same protocol and budget, averaged over
     the protocols that both families ran: the families differ in size and cost too. Bodies that started from random
     weights are a family of their own, as they say nothing on transfer. What a way to transfer is worth is told against
-    the same body from a random start, with the same updates on the same images.
+    the same body from a random start, with the same updates on the same images; where that was tried at several rates,
+    against the one with the best validation accuracy, so that the comparison is with a start that learns.
 
     Args:
         specs: A spec of each recipe that may take part (without leaky ones), in table order.
+        validation: Accuracy of each recipe on the split that choices are made on.
     """
     cells = _cells(specs)
     models = list(dict.fromkeys(recipe.model for recipe in specs))
@@ -80,11 +87,13 @@ def factor_contrasts(specs: Mapping[Recipe, Spec]) -> list[FactorContrast]:
     ways = {recipe: spec for recipe, spec in specs.items() if spec.protocol["name"].startswith(WAYS)}
     bodies = list(dict.fromkeys(spec.model["name"] for spec in ways.values()))
     for way in dict.fromkeys(spec.protocol["name"] for spec in ways.values()):
+        if is_random_start(way):
+            continue
         title = way.removeprefix(WAYS) + AGAINST_RANDOM
-        overall += _contrast(title, None, _against_random_start(ways, way))
+        overall += _contrast(title, None, _against_random_start(ways, way, validation))
         for body in bodies if len(bodies) > 1 else []:
             chosen = {recipe: spec for recipe, spec in ways.items() if spec.model["name"] == body}
-            single += _contrast(title, body, _against_random_start(chosen, way))
+            single += _contrast(title, body, _against_random_start(chosen, way, validation))
     shared = {one.factor: one.weights for one in overall}
     return overall + [one for one in single if one.weights != shared.get(one.factor)]
 
@@ -135,19 +144,22 @@ def _between_families(specs: Mapping[Recipe, Spec], families: Mapping[Recipe, st
     return weights
 
 
-def _against_random_start(specs: Mapping[Recipe, Spec], way: str) -> dict[Recipe, float]:
+def _against_random_start(
+    specs: Mapping[Recipe, Spec], way: str, validation: Mapping[Recipe, float]
+) -> dict[Recipe, float]:
     """Return one way to transfer less the random start, averaged over the bodies, sides and shares that ran both."""
     strata: dict[str, dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
     for recipe, spec in specs.items():
         protocol = spec.protocol
         updates = sum(phase["updates"] for phase in protocol["phases"])
         alike = [spec.model, spec.side_px, spec.precision, protocol.get("train_share"), updates]
-        strata[content_hash(alike)][protocol["name"]].append(recipe)
-    complete = [] if way == RANDOM_START else [one for one in strata.values() if one[way] and one[RANDOM_START]]
-    weights = {}
+        name = RANDOM_START if is_random_start(protocol["name"]) else protocol["name"]
+        strata[content_hash(alike)][name].append(recipe)
+    complete = [one for one in strata.values() if one[way] and one[RANDOM_START]]
+    weights: dict[Recipe, float] = {}
     for stratum in complete:
-        for name, sign in ((way, 1.0), (RANDOM_START, -1.0)):
-            weights.update({recipe: sign / len(stratum[name]) / len(complete) for recipe in stratum[name]})
+        weights.update({recipe: 1 / len(stratum[way]) / len(complete) for recipe in stratum[way]})
+        weights[max(stratum[RANDOM_START], key=lambda recipe: validation[recipe])] = -1 / len(complete)
     return weights
 
 

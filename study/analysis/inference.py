@@ -95,12 +95,14 @@ def infer(standings: Sequence[Standing], groups: ArrayLike | None = None, margin
         if one.rank is not None and not one.runs[0].record.imported  # how these were made is not known
     }
     networks = compare_networks(evidence, ranked)
-    contrasts = factor_contrasts({recipe: spec for recipe, spec in specs.items() if evidence.has_seeds(recipe)})
+    validation = {one.recipe: one.measures["selection_accuracy"].mean or 0.0 for one in standings}
+    seeded = {recipe: spec for recipe, spec in specs.items() if evidence.has_seeds(recipe)}
+    contrasts = factor_contrasts(seeded, validation)
     if contrasts:
         effects = _effects(evidence, contrasts, RECIPE, None, None)
     else:
         of_seed = networks_of_seed(evidence, ranked, networks.seed)
-        contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs})
+        contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs}, validation)
         effects = _effects(evidence, contrasts, NETWORK, networks.seed, of_seed)
     return Inference(
         evidence=evidence,

@@ -81,7 +81,8 @@ class ModelEntry:
 
     def block_of(self, layer: str) -> int:
         """Return the place of a layer's block in ``stages``; what no block names belongs to the lowest."""
-        return next((place for place, block in enumerate(self.stages) if layer.startswith(block)), len(self.stages) - 1)
+        lowest = max(0, len(self.stages) - 1)
+        return next((place for place, block in enumerate(self.stages) if layer.startswith(block)), lowest)
 
 
 MODELS: Registry[ModelEntry] = Registry("model", package="study.models.entries")

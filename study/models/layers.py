@@ -54,13 +54,13 @@ def preprocess(images: Any, family: str, side_px: int, channels: int) -> Any:
     return x
 
 
-def leaves(model: Any) -> Iterator[Any]:
-    """Yield the layers of a model and of the models in it, in their order."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from leaves(layer)
-        else:
-            yield layer
+def leaves(layer: Any) -> Iterator[Any]:
+    """Yield the layers of a model and of the models in it, in their order; a plain layer yields itself."""
+    if not hasattr(layer, "layers"):
+        yield layer
+        return
+    for inner in layer.layers:
+        yield from leaves(inner)
 
 
 def classifier(x: Any, classes: int) -> Any:

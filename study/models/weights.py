@@ -30,7 +30,7 @@ class WeightsChoice:
             empty for ``none``.
         path: The file, where it is known to be there.
         note: What the plan says: cached, to be downloaded, or why random.
-        origin: What a file of `study pretrain` says of its making, else empty.
+        origin: What a file says of its making (``study.models.origin``), or empty.
     """
 
     source: str
@@ -87,7 +87,7 @@ def file_origin(path: Path, entry: ModelEntry) -> dict[str, Any]:
     published = next((one for one in entry.published.values() if one.file == path.name), None)
     if published is not None:
         check_digest(path, published)
-    if origin and (origin["model"], origin["version"]) != (entry.name, entry.version):
+    if "model" in origin and (origin["model"], origin["version"]) != (entry.name, entry.version):
         raise WeightsError(
             f"{path.name} was pretrained for {origin['model']} (version {origin['version']}), {entry.name} (version "
             f"{entry.version}) cannot start from it: study pretrain --model {entry.name} --data DIR --out FILE."

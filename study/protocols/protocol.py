@@ -15,6 +15,8 @@ MIXES = ("none", "mixup", "cutmix")
 LEAKS = ("none", "oversample-before-split", "augment-before-split", "checkpoint-on-test", "test-as-validation")
 #: Leaks that multiply the images and split afterwards, so that copies of one image lie on both sides.
 BEFORE_SPLIT = ("oversample-before-split", "augment-before-split")
+#: What a phase can watch on the selection split, and the column of the history that holds it.
+MONITORS = {"loss": "selection_loss", "brier": "selection_brier"}
 #: Settings of an augmentation and what they mean; see ``study.protocols.augmentation``.
 AUGMENTATIONS = (
     "flip",
@@ -36,12 +38,15 @@ class PhasePlan:
         trainable: ``all``, ``head`` (the body is frozen) or ``blocks:N`` (the top N blocks of the body).
         optimizer: ``name`` and its settings; ``rate`` is the learning rate.
         epochs: Length at the full budget.
-        patience: Epochs without a better selection loss after which the phase ends; None: never.
-        plateau: ``factor`` and ``patience`` of the learning rate's reduction on the selection loss, or None.
+        patience: Epochs without a better value of ``monitor`` after which the phase ends; None: never.
+        plateau: ``factor`` and ``patience`` of the learning rate's reduction on ``monitor``, or None.
         schedule: ``constant``, ``cosine`` (to zero over the phase) or ``steps`` (``rates``, each for an equal share).
         rates: Learning rates of ``steps``.
         block_decay: The head learns at the phase's rate, the body's top block at this share of it, each block below at
             this share of the block above. 1: all at the same rate.
+        monitor: What the phase watches on the selection split, lower being better: the epoch that is kept, early
+            stopping and the plateau all follow it. ``loss``: mean cross-entropy. ``brier``: mean Brier score, see
+            ``study.training.monitor``.
     """
 
     name: str
@@ -54,6 +59,7 @@ class PhasePlan:
     schedule: str = "constant"
     rates: tuple[float, ...] = ()
     block_decay: float = 1.0
+    monitor: str = "loss"
 
 
 def adam(rate: float) -> dict[str, Any]:
@@ -64,9 +70,9 @@ def adam(rate: float) -> dict[str, Any]:
 PLATEAU: Mapping[str, Any] = {"factor": 0.5, "patience": 3}
 CUSTOM = (PhasePlan("all", "custom", "all", adam(1e-3), epochs=60, patience=8, plateau=PLATEAU),)
 TRANSFER = (
-    PhasePlan("head", "head", "head", adam(1e-3), epochs=8, patience=3, plateau=PLATEAU),
-    PhasePlan("stage-1", "stage", "blocks:1", adam(1e-4), epochs=20, patience=5, plateau=PLATEAU),
-    PhasePlan("stage-2", "stage", "all", adam(1e-5), epochs=20, patience=5, plateau=PLATEAU),
+    PhasePlan("head", "head", "head", adam(1e-3), epochs=8, patience=3, plateau=PLATEAU, monitor="brier"),
+    PhasePlan("stage-1", "stage", "blocks:1", adam(1e-4), epochs=20, patience=5, plateau=PLATEAU, monitor="brier"),
+    PhasePlan("stage-2", "stage", "all", adam(1e-5), epochs=20, patience=5, plateau=PLATEAU, monitor="brier"),
 )
 
 
@@ -139,6 +145,11 @@ class Protocol:
             raise UsageError(f"protocol {self.name!r}: batch must be at least 1 and label_smoothing in [0, 1).")
         if any(not 0 < plan.block_decay <= 1 for plan in (*self.custom, *self.transfer)):
             raise UsageError(f"protocol {self.name!r}: block_decay must lie above 0 and be at most 1.")
+        unknown = sorted({plan.monitor for plan in (*self.custom, *self.transfer)} - set(MONITORS))
+        if unknown:
+            raise UsageError(
+                f"protocol {self.name!r}: monitor must be one of {', '.join(MONITORS)}, got {', '.join(unknown)}."
+            )
         self._check_split()
 
     def _check_split(self) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 from study.errors import UsageError
 from study.protocols.protocol import PhasePlan, Protocol
 
+#: Version of how transfer networks are trained, part of their specs. 1: once a block had been unfrozen, "all" reached
+#: no other block. 2: "all" is all, and phases that say so keep the epoch with the best Brier score.
+TRANSFER_VERSION = 2
 #: What most protocols do without: left out where it is empty, so that specs keep the hashes they had before it existed.
 _RARE = ("resplit", "copies", "watch_test", "twin", "same_training_as", "start", "epochs_in_all")
 
@@ -75,6 +78,7 @@ def resolve(
         "phases": phases,
         **{name: dict(value) if isinstance(value, Mapping) else value for name, value in rare.items()},
         **({"train_share": train_share} if train_share < 1 else {}),
+        **({"transfer_version": TRANSFER_VERSION} if family == "transfer" else {}),
     }
 
 
@@ -117,4 +121,5 @@ def _phase(plan: PhasePlan, trainable: str, updates: int, updates_per_epoch: int
         "schedule": plan.schedule,
         "rates": list(plan.rates),
         **({"block_decay": plan.block_decay} if plan.block_decay != 1 else {}),
+        **({"monitor": plan.monitor} if plan.monitor != "loss" else {}),
     }

@@ -11,7 +11,15 @@ from study.analysis.committees import OVER_SEEDS
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.components import MINIMUM_SEEDS
 from study.analysis.evidence import CALIBRATED, RECIPE, Measure, Statement
-from study.analysis.factors import AGAINST_RANDOM, AUGMENTATION, BOTH, OVERSAMPLING, RANDOM_BODY, TRANSFER
+from study.analysis.factors import (
+    AGAINST_RANDOM,
+    AUGMENTATION,
+    BOTH,
+    OVERSAMPLING,
+    RANDOM_BODY,
+    TRANSFER,
+    is_random_start,
+)
 from study.analysis.inference import Inference
 from study.analysis.leaderboard import Standing
 from study.analysis.leaks import REWEIGHTED
@@ -191,10 +199,12 @@ def _factors(data: StudyData, found: Inference) -> list[str]:
         f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size and cost too)",
         f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
     }
+    starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol["name"])})
+    start = f"the best of {starts} random starts by selection accuracy" if starts > 1 else "a random start"
     for factor in (one.contrast.factor for one in effects.overall["accuracy"]):
         if factor.endswith(AGAINST_RANDOM):
             way = factor.removesuffix(AGAINST_RANDOM)
-            subjects[factor] = f"a pretrained body, {way} (against a random start, equal updates and images)"
+            subjects[factor] = f"a pretrained body, {way} (against {start}, equal updates and images)"
     mains = [one for one in effects.overall["accuracy"] if one.contrast.factor in subjects]
     words = [
         f"{subjects[one.contrast.factor]} {_effect_words(one)}, balanced accuracy by "

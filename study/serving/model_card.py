@@ -10,7 +10,14 @@ from study.files import write_atomically
 from study.models.entry import MODELS
 from study.record import Record
 from study.report.markdown import render
-from study.report.tables.setup import augmentation_words, loss_words, optimizer_words, schedule_words, weights_words
+from study.report.tables.setup import (
+    augmentation_words,
+    loss_words,
+    monitor_words,
+    optimizer_words,
+    schedule_words,
+    weights_words,
+)
 from study.report.tables.table import Column, Table
 from study.report.wording import code, large, listed, percent, plain, points, with_interval_inline
 from study.serving.formats import FORMATS
@@ -75,6 +82,7 @@ def build_card(store: Store, record: Record, exports: Mapping[str, Mapping[str, 
         weights_licence=published.licence if published else "",
         augmentation=augmentation_words(spec.protocol.get("augmentation") or {}),
         loss=loss_words(spec.protocol),
+        watched=monitor_words(spec.protocol["phases"][-1]),
         parameters=large(record.cost.get("parameters")),
         macs=large(record.cost.get("macs")),
         selection=percent(scores.run.selection.accuracy),

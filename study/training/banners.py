@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 BANNER = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog|I0000 |W0000 |E0000 .*register"
-    rb"|INFO: Created TensorFlow Lite|fully_quantize: )"
+    rb"|INFO: Created TensorFlow Lite|fully_quantize: |To enable the following instructions|E0000 .*cu(Init|da))"
 )
 
 

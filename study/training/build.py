@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
-from study.errors import UsageError, WeightsError
+from study.errors import TrainingError, UsageError, WeightsError
 from study.models.entry import ModelEntry, PublishedWeights
+from study.models.layers import leaves
 from study.models.weights import address, cached_path, out_of_reach
 from study.models.weights_form import check_form, contents
 from study.training.backend import on_tensorflow
@@ -27,32 +29,79 @@ class Network:
         self.entry = entry
         self.model = model
         self.body = body
+        self._layers = [] if body is None else _layers_by_block(entry, body)
+        self._in_body = {id(weight) for weight in body.weights} if body is not None else set()
 
     def set_trainable(self, what: str) -> None:
-        """Freeze or free the body: ``all``, ``head`` or ``blocks:N`` (the top N blocks). Compile again afterwards.
+        """Freeze or unfreeze the body: ``all``, ``head`` or ``blocks:N`` (the top N blocks). Compile again afterwards.
 
-        Frozen BatchNormalization runs in inference mode in Keras, so statistics of frozen blocks never move.
+        Every layer is set by itself. A model's own ``trainable`` is left alone: on TensorFlow, attribute tracking
+        ignores an assignment of the value that is already there, so that ``body.trainable = True`` does nothing
+        while some of its layers are frozen.
+
+        A frozen BatchNormalization runs in inference mode in Keras, so its moving statistics do not change either.
+
+        Args:
+            what: ``all``, ``head`` or ``blocks:N``.
 
         Raises:
             UsageError: a custom network is asked for anything but ``all``, or the body has fewer blocks.
         """
-        if self.body is None:
-            if what != "all":
-                raise UsageError(f"{self.entry.name} has no body to freeze, the phase asks for {what!r}.")
-            return
-        if what == "all":
-            self.body.trainable = True
-        elif what == "head":
-            self.body.trainable = False
-        elif what.startswith("blocks:"):
-            count = int(what.removeprefix("blocks:"))
-            if count > len(self.entry.stages):
-                raise UsageError(f"{self.entry.name} has {len(self.entry.stages)} blocks, the phase asks for {count}.")
-            self.body.trainable = True
-            for layer in self.body.layers:
-                layer.trainable = self.entry.block_of(layer.name) < count
-        else:
+        count = self._unfrozen_blocks(what)
+        for block, layer, _ in self._layers:
+            layer.trainable = block < count
+
+    def check_trainable(self, what: str, model: Any) -> None:
+        """Raise unless a model made of this network's layers trains exactly what a phase asks for.
+
+        Args:
+            what: ``all``, ``head`` or ``blocks:N``.
+            model: The network's model, or its head alone.
+
+        Raises:
+            TrainingError: a variable is trained that should be frozen, or frozen that should be trained.
+        """
+        count = self._unfrozen_blocks(what)
+        wanted = {id(one): one.path for block, _, variables in self._layers if block < count for one in variables}
+        head = (one for one in self.model.trainable_variables if id(one) not in self._in_body)
+        wanted |= {id(one): one.path for one in head}
+        found = {id(one): one.path for one in model.trainable_variables}
+        wrong = [layer.name for block, layer, _ in self._layers if layer.trainable != (block < count)]
+        if wanted.keys() != found.keys() or wrong:
+            frozen = [path for key, path in wanted.items() if key not in found]
+            extra = [path for key, path in found.items() if key not in wanted]
+            raise TrainingError(
+                f"a phase that trains {what} of {self.entry.name} must train {len(wanted)} variables, found "
+                f"{len(found)}: frozen but should train {frozen[:3]}, trained but should be frozen {extra[:3]}, "
+                f"layers in the wrong state {wrong[:3]}. Please report this with the model's file."
+            )
+
+    def _unfrozen_blocks(self, what: str) -> int:
+        """Return how many blocks of the body a phase trains, counted from the top."""
+        blocks = len(self.entry.stages)
+        if self.body is None and what != "all":
+            raise UsageError(f"{self.entry.name} has no body to freeze, the phase asks for {what!r}.")
+        if what in ("all", "head"):
+            return blocks + 1 if what == "all" else 0
+        count = what.removeprefix("blocks:")
+        if count == what or not count.isdecimal():
             raise UsageError(f"a phase trains all, head or blocks:N, got {what!r}.")
+        if int(count) > blocks:
+            raise UsageError(f"{self.entry.name} has {blocks} blocks, the phase asks for {count}.")
+        return int(count)
+
+
+def _layers_by_block(entry: ModelEntry, body: Any) -> list[tuple[int, Any, list[Any]]]:
+    """Unfreeze a whole body, and return each of its layers with its block's place and its trainable variables."""
+    found = []
+    body.trainable = False  # so that setting True is a change, see ``Network.set_trainable``
+    body.trainable = True
+    for part in body.layers:
+        for layer in leaves(part):
+            layer.trainable = False
+            layer.trainable = True
+            found.append((entry.block_of(part.name), layer, list(layer.trainable_variables)))
+    return found
 
 
 def build_network(
@@ -144,7 +193,11 @@ def load_weights(model: Any, path: Path | None, name: str) -> None:
         raise WeightsError(f"the weights file of {name} is missing: {path}.")
     check_form(path, model.count_params())
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            # Keras looks for layers in a private list of its own too, warns of each that is not in the file, and then
+            # finds them where they are; layers that are in neither place raise.
+            warnings.filterwarnings("ignore", "Skipping nested container")
+            model.load_weights(path)
     except Exception as error:  # Keras and h5py raise what they please at files that do not fit
         line = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from study.provenance import code_hash, versions
 from study.spec import content_hash
 
 SUFFIX = ".checkpoint"
-#: The newest and the one before it, for when the newest cannot be read.
+#: The newest and the one before it, for when the newest cannot be read. The last one of the phase before is kept too:
+#: where a phase's own checkpoints do not fit, that phase starts again and not the run.
 KEPT = 2
+#: Earlier versions left the phase out.
+_NAME = re.compile(rf"\d+(-\d+)?{re.escape(SUFFIX)}")
 #: Length of a file's first line: 64 hex digits and its end.
 DIGEST = 65
 
@@ -27,10 +31,10 @@ Arrays = Mapping[str, list[NDArray[Any]]]
 
 
 class Checkpoint:
-    """Weights, optimizer, best weights and schedule states of one run; each save is one file, the last two are kept.
+    """Weights, optimizer, best weights and schedule states of one run; each save is one file (see ``KEPT``).
 
-    A file is one line with the sha256 of the rest, one line of JSON (run key, what code made it, state, the arrays'
-    names, types and shapes), then the arrays' bytes.
+    A file's name holds its number and its phase: ``000012-1.checkpoint``. It has one line with the sha256 of the rest,
+    one line of JSON (run key, what code made it, state, the arrays' names, types and shapes), then the arrays' bytes.
 
     Args:
         folder: Where to keep them, a folder of this run alone; None keeps nothing.
@@ -45,8 +49,13 @@ class Checkpoint:
         self.key = key
         self.notes: list[str] = []
 
-    def save(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        """Write the state (JSON data) and the named lists of arrays as a new file; then drop all but the last two.
+    def save(self, phase: int, state: Mapping[str, Any], arrays: Arrays) -> None:
+        """Write the state (JSON data) and the named lists of arrays as a new file; then drop those not needed any more.
+
+        Args:
+            phase: Number of the phase, from 0.
+            state: JSON data.
+            arrays: Lists of arrays by name.
 
         Raises:
             WriteError: the folder cannot be written or the disk is full; earlier checkpoints stay.
@@ -68,12 +77,14 @@ class Checkpoint:
             digest.update(part)
         earlier = checkpoints(self.folder)
         number = _number(earlier[-1]) + 1 if earlier else 0
-        with replacing(self.folder / f"{number:06d}{SUFFIX}") as temporary, temporary.open("xb") as file:
+        with replacing(self.folder / f"{number:06d}-{phase}{SUFFIX}") as temporary, temporary.open("xb") as file:
             file.write(digest.hexdigest().encode() + b"\n")
             for part in parts:
                 file.write(part)
+        before = [path for path in earlier if _phase(path) < phase]
         for path in earlier[: 1 - KEPT]:
-            path.unlink(missing_ok=True)
+            if path not in before[-1:]:
+                path.unlink(missing_ok=True)
 
     def load(self) -> tuple[dict[str, Any], dict[str, list[NDArray[Any]]]] | None:
         """Return state and arrays of the newest checkpoint that is whole, or None; damaged ones are set aside.
@@ -104,7 +115,7 @@ class Checkpoint:
 
 def checkpoints(folder: Path | None) -> list[Path]:
     """Return the checkpoints in a run's folder, oldest first."""
-    return sorted(folder.glob(f"[0-9]*{SUFFIX}")) if folder else []
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)) if folder else []
 
 
 def discard(folder: Path) -> None:
@@ -116,7 +127,11 @@ def discard(folder: Path) -> None:
 
 
 def _number(path: Path) -> int:
-    return int(path.name.removesuffix(SUFFIX))
+    return int(path.name.partition("-")[0].partition(".")[0])
+
+
+def _phase(path: Path) -> int:
+    return int(path.name.removesuffix(SUFFIX).partition("-")[2] or 0)
 
 
 def _made_by() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from study.errors import StudyError
 from study.models.entry import ModelEntry
-from study.protocols import PROTOCOLS, resolve
+from study.protocols import PROTOCOLS, PhasePlan, Protocol, resolve
+from study.protocols.protocol import adam
 from study.spec import Spec
 
 CLASSES = 7
@@ -51,14 +52,21 @@ class Bench:
         self.images: NDArray[np.uint8] = noisy.clip(0, 255).astype(np.uint8)
         self._network: Any = None
 
-    def build(self) -> Any:
-        """Return a fresh network on grey 48x48 images."""
+    def build(self, weights: Path | None = None) -> Any:
+        """Return a fresh network on grey 48x48 images; a body starts from a file of weights where one is given."""
         import keras
 
         from study.training.build import build_network
 
         keras.utils.set_random_seed(0)
-        return build_network(self.entry, image_shape=(48, 48, 1), classes=CLASSES, side_px=self.side_px)
+        return build_network(
+            self.entry,
+            image_shape=(48, 48, 1),
+            classes=CLASSES,
+            side_px=self.side_px,
+            weights_source="file" if weights else "none",
+            weights_path=weights,
+        )
 
     @property
     def network(self) -> Any:
@@ -207,8 +215,8 @@ def saves_and_loads(bench: Bench) -> None:
     require(same, "a network with loaded weights must give the same outputs.")
 
 
-def freezes_what_it_says(bench: Bench) -> None:
-    """Transfer: training leaves frozen blocks alone, statistics of normalisation too; stages free them from the top."""
+def names_its_blocks(bench: Bench) -> None:
+    """Transfer: ``stages`` name layers of the body, and ``blocks:1`` unfreezes the top block alone."""
     if bench.entry.family != "transfer":
         return
     network = bench.network
@@ -218,24 +226,102 @@ def freezes_what_it_says(bench: Bench) -> None:
         require(named, f"stages name {prefix!r}, but no layer of the body starts with it.")
     network.set_trainable("blocks:1")
     free = {layer.name for layer in network.body.layers if layer.trainable and layer.trainable_weights}
+    network.set_trainable("all")
     require(
         bool(free) and all(name.startswith(bench.entry.stages[0]) for name in free),
-        f"blocks:1 must free the top block alone, frees {sorted(free)}.",
+        f"blocks:1 must unfreeze the top block alone, unfreezes {sorted(free)}.",
     )
-    top = {id(weight) for layer in network.body.layers if layer.trainable for weight in layer.weights}
-    for what, may_move in (("head", set()), ("blocks:1", top)):
-        network.set_trainable(what)
-        network.model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
-        before = [np.asarray(weight).copy() for weight in network.body.weights]
-        network.model.fit(bench.images, bench.labels, batch_size=IMAGES, verbose=0)
-        moved = [
-            weight
-            for weight, old in zip(network.body.weights, before, strict=True)
-            if not np.array_equal(np.asarray(weight), old) and not weight.path.endswith("seed_generator_state")
-        ]
-        wrong = [weight.path for weight in moved if id(weight) not in may_move]
-        require(not wrong, f"training {what} must leave the rest of the body alone, these changed: {wrong[:3]}.")
-        require(bool(moved) == bool(may_move), f"training {what} must change the blocks that it frees.")
+
+
+#: Every kind of phase that a transfer network is trained in, one after the other in one run.
+EVERY_PHASE = tuple(
+    PhasePlan(f"phase {what}", "head" if what == "head" else "stage", what, adam(1e-2), epochs=1, patience=None)
+    for what in ("head", "blocks:1", "all")
+)
+
+
+def trains_what_each_phase_says(bench: Bench) -> None:
+    """Transfer: in each phase every layer that should train changes, and every frozen one stays equal bit for bit."""
+    if bench.entry.family == "transfer":
+        check_phases(bench, Protocol("contract", transfer=EVERY_PHASE, batch=IMAGES // 2))
+
+
+def check_phases(bench: Bench, protocol: Protocol) -> None:
+    """Train a transfer network from a weights file, one epoch a phase, and compare its weights after each phase.
+
+    Args:
+        bench: The entry with images.
+        protocol: What to train under; each of its phases gets one epoch.
+
+    Raises:
+        ContractError: a layer that a phase trains did not change, or a frozen one did, statistics of normalisation
+            included.
+    """
+    from study.training.checkpoint import Checkpoint
+    from study.training.features import FeatureCache
+    from study.training.feed import Feed
+    from study.training.loop import Training
+    from study.training.predict import Predictor
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pretrained.weights.h5"
+        bench.entry.builder((bench.side_px, bench.side_px, 3), None).save_weights(path)
+        network = bench.build(path)
+    source = "none" if protocol.start == "none" else "file"
+    resolved = resolve(
+        protocol,
+        family="transfer",
+        weights_source=source,
+        train_images=IMAGES,
+        epochs=len(protocol.transfer) if protocol.epochs_in_all else 1,
+    )
+    trainable = {phase["name"]: phase["trainable"] for phase in resolved["phases"]}
+    before = weights_by_path(network)
+
+    def compare(event: dict[str, Any]) -> None:
+        nonlocal before
+        if event["kind"] == "epoch":
+            after = weights_by_path(network)
+            compare_weights(network, trainable[event["phase"]], before, after)
+            before = after
+
+    everything = np.arange(IMAGES)
+    feed = Feed(bench.images, bench.labels, everything, CLASSES, resolved, seed=0)
+    predictor, nothing = Predictor(network.model), Checkpoint(None, "contract")
+    Training(network, feed, bench.images, bench.labels, resolved, 0, predictor, nothing, compare, FeatureCache()).run()
+
+
+def weights_by_path(network: Any) -> dict[str, NDArray[Any]]:
+    """Return copies of all weights of a network by their path; generator states, which are no weights, are left out."""
+    weights = {weight.path: np.asarray(weight).copy() for weight in network.model.weights}
+    return {path: value for path, value in weights.items() if not path.endswith("seed_generator_state")}
+
+
+def compare_weights(
+    network: Any, trainable: str, before: Mapping[str, NDArray[Any]], after: Mapping[str, NDArray[Any]]
+) -> None:
+    """Require that a phase changed every weight that it trains and no other.
+
+    Args:
+        network: A transfer network.
+        trainable: What the phase trains: ``all``, ``head`` or ``blocks:N``.
+        before: ``weights_by_path`` before the phase.
+        after: And after it.
+
+    Raises:
+        ContractError: it did not.
+    """
+    stages = network.entry.stages
+    most = {"all": len(stages), "head": 0}.get(trainable) if ":" not in trainable else int(trainable.split(":")[1])
+    frozen = {
+        weight.path for layer in network.body.layers if network.entry.block_of(layer.name) >= most
+        for weight in layer.weights
+    }  # fmt: skip
+    moved = {path for path, old in before.items() if not np.array_equal(old, after[path])}
+    still = sorted(before.keys() - moved - frozen)
+    require(not still, f"a phase that trains {trainable} must change all that it trains, these did not: {still[:3]}.")
+    wrong = sorted(moved & frozen)
+    require(not wrong, f"a phase that trains {trainable} must leave frozen layers alone, these changed: {wrong[:3]}.")
 
 
 def spec_round_trips(bench: Bench) -> None:
@@ -258,6 +344,7 @@ CHECKS: tuple[Callable[[Bench], None], ...] = (
     caches_what_the_body_gives,
     overfits_one_batch,
     saves_and_loads,
-    freezes_what_it_says,
+    names_its_blocks,
+    trains_what_each_phase_says,
     spec_round_trips,
 )

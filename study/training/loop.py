@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import StudyError
+from study.errors import TrainingError
+from study.protocols.protocol import MONITORS
 from study.protocols.schedules import Plateau, Stopping, restore, scheduled_rate, state
 from study.training.adam import adam
 from study.training.backend import on_tensorflow, reseed_layers
@@ -19,17 +20,12 @@ from study.training.checkpoint import Checkpoint
 from study.training.features import FeatureCache, fixed, head
 from study.training.feed import Feed
 from study.training.layerwise import block_factors, with_factors
+from study.training.monitor import brier_score, mean_loss
 from study.training.predict import Predictor
 from study.training.steps import Steps
 from study.training.watch import Watch
 
-#: Probabilities are kept this far from zero in the selection loss, as in Keras.
-EPSILON = 1e-7
 Progress = Callable[[dict[str, Any]], None]
-
-
-class TrainingError(StudyError):
-    """Training cannot go on, for example because the loss is no number."""
 
 
 def make_optimizer(settings: Mapping[str, Any]) -> Any:
@@ -60,12 +56,6 @@ def compiled_steps(model: Any, optimizer: Any, label_smoothing: float = 0.0) -> 
     )
     model.optimizer.build(model.trainable_variables)
     return Steps(model)
-
-
-def mean_loss(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return the mean cross-entropy of probabilities (n, classes) against labels (n,)."""
-    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.clip(chosen, EPSILON, 1.0)).mean())
 
 
 @dataclass(frozen=True)
@@ -131,7 +121,7 @@ class Training:
         self.best: list[NDArray[Any]] = []
         self.best_epoch = -1
         self.stopped: list[str] = []
-        self._compiled_for: tuple[str, float] | None = None
+        self._compiled_for: tuple[str, float, dict[str, Any]] | None = None
 
     def run(self) -> None:
         """Train every phase; afterwards the network holds the weights of the best epoch of the last phase that ran.
@@ -150,12 +140,12 @@ class Training:
         plateau = Plateau(**phase["plateau"]) if phase["plateau"] else None
         stopping = Stopping(phase["patience"])
         done = 0
-        self._compile(phase)
         if resumed:
             done = resumed["updates"]
             stopping = restore(Stopping, resumed["stopping"])
             plateau = restore(Plateau, resumed["plateau"]) if plateau else None
-            self._set_optimizer(resumed["optimizer"])
+        else:
+            self._compile(phase)
         self.progress({"kind": "phase", "phase": phase["name"], "epochs": self.most_epochs()})
         while done < phase["updates"] and not stopping.stop:
             count = min(phase["updates_per_epoch"], phase["updates"] - done)
@@ -164,10 +154,11 @@ class Training:
             if self.watch:
                 self.watch.look(row["epoch"], self._weights)
             done += count
-            if stopping.update(row["epoch"], row["selection_loss"]):
+            watched = row[MONITORS[phase.get("monitor", "loss")]]
+            if stopping.update(row["epoch"], watched):
                 self.best, self.best_epoch = self._weights(), row["epoch"]
             if plateau:
-                plateau.update(row["selection_loss"])
+                plateau.update(watched)
             self.progress(
                 {
                     "kind": "epoch",
@@ -199,6 +190,7 @@ class Training:
             "loss": logs["loss"],
             "accuracy": logs["accuracy"],
             "selection_loss": mean_loss(probabilities, self.selection_labels),
+            "selection_brier": brier_score(probabilities, self.selection_labels),
             "selection_accuracy": float((probabilities.argmax(axis=1) == self.selection_labels).mean()),
             "train_s": middle - start,
             "selection_s": time.perf_counter() - middle,
@@ -213,19 +205,21 @@ class Training:
     def _compile(self, phase: Mapping[str, Any]) -> None:
         """Compile for a phase; where the same variables are trained again only the optimizer starts afresh."""
         decay = phase.get("block_decay", 1.0)
-        same = self._compiled_for == (phase["trainable"], decay)
-        self.network.set_trainable(phase["trainable"])
-        if same and phase["optimizer"]["name"] == self.subject.model.optimizer.name:
+        settings = {name: value for name, value in phase["optimizer"].items() if name != "rate"}  # set every epoch
+        wanted = (phase["trainable"], decay, settings)
+        if wanted == self._compiled_for:
             for variable in self.subject.model.optimizer.variables:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
             return
+        self.network.set_trainable(phase["trainable"])
         self.subject = self._head() if phase["trainable"] == "head" and self._features_stay() else self.whole
         model = self.subject.model
         optimizer = make_optimizer(phase["optimizer"])
         if decay != 1 and self.network.body is not None:
             optimizer = with_factors(optimizer, block_factors(self.network, decay))
+        self.network.check_trainable(phase["trainable"], model)
         self._steps = compiled_steps(model, optimizer, self.protocol["label_smoothing"])
-        self._compiled_for = (phase["trainable"], decay)
+        self._compiled_for = wanted
 
     def _features_stay(self) -> bool:
         """Return whether the frozen body makes the same of every training image in every epoch."""
@@ -255,12 +249,9 @@ class Training:
     def _set_weights(self, weights: list[NDArray[Any]]) -> None:
         self.network.model.set_weights(weights)
 
-    def _set_optimizer(self, values: list[NDArray[Any]]) -> None:
-        for variable, value in zip(self.subject.model.optimizer.variables, values, strict=True):
-            variable.assign(value)
-
     def _save(self, phase: int, done: int, stopping: Stopping, plateau: Plateau | None) -> None:
         self.checkpoint.save(
+            phase,
             {
                 "phase": phase,
                 "updates": done,
@@ -280,18 +271,46 @@ class Training:
         )
 
     def _resume(self) -> tuple[int, dict[str, Any] | None]:
+        """Return the phase to go on with and the newest checkpoint that fits, or 0 and None.
+
+        A checkpoint whose weights or optimizer do not fit is of a network that was changed, such as a plugin's: it is
+        refused, and the one before it is tried. The last one of an earlier phase is among these, so that at best the
+        phase starts again, at worst the run.
+        """
+        initial = self._weights()
         found = self.checkpoint.load()
-        while found is not None and [a.shape for a in found[1]["weights"]] != [a.shape for a in self._weights()]:
-            self.checkpoint.refuse()  # a plugin's network that was changed
+        while found is not None and not self._restore(*found, initial):
+            self.checkpoint.refuse()
             found = self.checkpoint.load()
         for note in self.checkpoint.notes:
             self.progress({"kind": "note", "text": note})
         if found is None:
+            self._set_weights(initial)
+            self._compiled_for = None
             return 0, None
         saved, arrays = found
         self.history, self.best_epoch, self.stopped = saved["history"], saved["best_epoch"], saved["stopped"]
         self.best = arrays["best"]
-        self._set_weights(arrays["weights"])
         if self.watch:
             self.watch.restore(saved["watch"], arrays)
-        return saved["phase"], {**saved, "optimizer": arrays["optimizer"]}
+        return saved["phase"], saved
+
+    def _restore(
+        self, saved: Mapping[str, Any], arrays: Mapping[str, list[NDArray[Any]]], initial: list[NDArray[Any]]
+    ) -> bool:
+        """Set weights and optimizer from a checkpoint, or return False where they do not fit."""
+        if not 0 <= saved["phase"] < len(self.phases) or _shapes(arrays["weights"]) != _shapes(initial):
+            return False
+        self._set_weights(arrays["weights"])
+        self._compiled_for = None  # features of a frozen body that an earlier checkpoint brought would be stale
+        self._compile(self.phases[saved["phase"]])
+        variables = self.subject.model.optimizer.variables
+        if _shapes(arrays["optimizer"]) != _shapes(variables):
+            return False
+        for variable, value in zip(variables, arrays["optimizer"], strict=True):
+            variable.assign(value)
+        return True
+
+
+def _shapes(arrays: Sequence[Any]) -> list[tuple[int, ...]]:
+    return [tuple(array.shape) for array in arrays]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from study.errors import WeightsError
+from study.errors import UsageError, WeightsError
 from study.files import file_sha256, write_atomically
+from study.models.entry import ModelEntry
 
 
 class _Buffer(io.BytesIO):
@@ -38,6 +39,38 @@ def save_weights(model: Any, path: Path) -> str:
     data = weights_content(model)
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def fitting_entries(path: Path, entries: Iterable[ModelEntry]) -> list[str]:
+    """Return the names of the entries that a file of weights fits, by loading it into each.
+
+    Args:
+        path: A file of weights, whose form has been checked.
+        entries: Transfer entries, whose bodies take it, and custom ones, whose whole networks do.
+    """
+    import keras
+
+    from study.training.build import load_weights
+
+    found = []
+    for entry in entries:
+        keras.backend.clear_session()
+        try:
+            load_weights(_takes_weights(entry), path, entry.name)
+        except (WeightsError, UsageError):  # it does not fit, or the entry needs a package that is not installed
+            continue
+        found.append(entry.name)
+    return found
+
+
+def _takes_weights(entry: ModelEntry) -> Any:
+    """Return the model that a weights file of an entry is loaded into."""
+    from study.training.build import build_network
+
+    if entry.family == "transfer":
+        side_px = entry.minimum_side_px
+        return entry.builder((side_px, side_px, 3), None)
+    return build_network(entry, image_shape=(48, 48, 1), classes=7, side_px=entry.side_px).model
 
 
 def check_start(weights: Mapping[str, Any], path: Path | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.command import examples, run_app
+from study.errors import UsageError, WeightsError
 from study.flags import PluginFlag
 
 if TYPE_CHECKING:
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 LIST = "study weights list"
 PATH = "study weights path resnet50"
 VERIFY = "study weights verify cifar10.weights.h5"
+DECLARE = (
+    "study weights declare vgg16.h5 --dataset ImageNet --images 1281167 --licence MIT --source 'PyPI: some-package'"
+)
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     help="Tell which pretrained weights are here, where they belong, and whether they are what they claim to be.",
-    epilog=examples(LIST, PATH, VERIFY),
+    epilog=examples(LIST, PATH, VERIFY, DECLARE),
 )
 
 
@@ -50,7 +54,6 @@ def path(
     plugin: PluginFlag = None,
 ) -> None:
     """Print where a model's published weights belong; then, on standard error, where they come from and their hash."""
-    from study.errors import UsageError
     from study.models.weights import address, keras_cache
 
     entry = one_entry(model, plugin)
@@ -67,14 +70,17 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Models or files; all cached weights if none.")] = None,
     plugin: PluginFlag = None,
 ) -> None:
-    """Read weights byte by byte: published ones against their hash, files for their form and their origin."""
-    from study.errors import WeightsError
+    """Read weights byte by byte: published ones against their hash; files for their form, origin and what they fit.
 
+    Which entries a file fits is tried by loading it into each of them, which takes some seconds and needs Keras.
+    """
     entries = {entry.name: entry for entry in transfer_entries(plugin)}
     wrong = checked = 0
     for name in names or entries:
         try:
-            for line in verified(entries[name], bool(names)) if name in entries else [verified_file(Path(name))]:
+            for line in (
+                verified(entries[name], bool(names)) if name in entries else [verified_file(Path(name), plugin)]
+            ):
                 checked += 1
                 print(f"ok    {line}")
         except WeightsError as error:
@@ -111,18 +117,52 @@ def verified(entry: ModelEntry, named: bool) -> list[str]:
     return lines
 
 
-def verified_file(path: Path) -> str:
-    """Return a line on a file of weights: its hash and what it says of its origin.
+@app.command(epilog=examples(DECLARE))
+def declare(
+    file: Annotated[Path, typer.Argument(help="A weights file that was made elsewhere; it is rewritten in place.")],
+    dataset: Annotated[str, typer.Option(help="What the weights were trained on.")],
+    images: Annotated[int, typer.Option(help="How many images that is.")],
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
+    source: Annotated[str, typer.Option(help="Where the file comes from: a package, a paper, an address.")],
+) -> None:
+    """Write into a weights file what it was trained on, so that records and reports can say so.
+
+    The file's sha256 changes with it: declare before the first run, since runs are known by that hash.
+    """
+    from study.files import file_sha256, write_atomically
+    from study.models.origin import declared_origin, is_declared, origin_words, read_origin, with_origin
+    from study.models.weights_form import check_form
+
+    origin = declared_origin(dataset, images, licence, source)
+    if not file.is_file():
+        raise WeightsError(f"a weights file is declared, got {str(file)!r}, which is no file.")
+    check_form(file)
+    found = read_origin(file)
+    if found and not is_declared(found):
+        raise UsageError(f"{file.name} already says where it comes from: {origin_words(found)}.")
+    if any(one.file == file.name for entry in transfer_entries(None) for one in entry.published.values()):
+        raise UsageError(
+            f"{file.name} is the name of a published file, which is checked against its published hash: rename it."
+        )
+    write_atomically(file, with_origin(file.read_bytes(), origin))
+    print(f"{file.name}: {origin_words(origin)}, sha256 {file_sha256(file)}")
+
+
+def verified_file(path: Path, plugins: list[str] | None = None) -> str:
+    """Return a line on a file of weights: its hash, its origin and the entries that it fits.
 
     Raises:
-        WeightsError: it is missing, damaged, no file of weights, or not what its published name says.
+        WeightsError: it is missing, damaged, no file of weights, not what its published name says, or fits no entry.
     """
-    from study.errors import WeightsError
     from study.models.entry import MODELS
     from study.models.origin import origin_words, read_origin
     from study.models.weights import check_digest, hash_file
     from study.models.weights_form import check_form, contents
+    from study.registry import load_plugin
+    from study.training.banners import without_banners
 
+    for file in plugins or ():
+        load_plugin(file)
     if not path.is_file():
         raise WeightsError(f"a transfer entry or an existing file is verified, got {str(path)!r}.")
     check_form(path)
@@ -133,7 +173,17 @@ def verified_file(path: Path) -> str:
                 check_digest(path, published)
                 return f"{about}, as published for {entry.name}"
     origin = read_origin(path)
-    return f"{about}, {origin['model']} {origin_words(origin)}" if origin else f"{about}, of unknown origin"
+    words = origin_words(origin) if origin else "origin not declared (study weights declare)"
+    with without_banners():
+        from study.training.weights_file import fitting_entries
+
+        fits = fitting_entries(path, sorted(MODELS, key=lambda entry: entry.family == "custom"))
+    if not fits:
+        raise WeightsError(
+            f"{about}, {words}: it fits no entry. Give the weights of one of them without its top (`study list`), "
+            "or add the network as a plugin."
+        )
+    return f"{about}, {words}; fits {', '.join(fits)}"
 
 
 def transfer_entries(plugins: list[str] | None) -> list[ModelEntry]:

@@ -12,7 +12,7 @@ def contrasts_of(*cells, **more):
     for model, protocol in cells:
         weights = "none" if model == "resnet50" else "imagenet"
         specs[Recipe(model, protocol)] = make_spec(model, protocol, weights=weights, **more)
-    return {(one.factor, one.model): one.weights for one in factor_contrasts(specs)}
+    return {(one.factor, one.model): one.weights for one in factor_contrasts(specs, {})}
 
 
 def grid(*models):
@@ -73,8 +73,8 @@ def test_recipes_of_other_budgets_are_no_stratum():
         Recipe("cnn3", "baseline"): make_spec("cnn3", "baseline", budget="demo"),
         Recipe("cnn3", "augment"): make_spec("cnn3", "augment", budget="full"),
     }
-    assert factor_contrasts(specs) == []
+    assert factor_contrasts(specs, {}) == []
 
 
 def test_no_recipes_have_no_effects():
-    assert factor_contrasts({}) == []
+    assert factor_contrasts({}, {}) == []

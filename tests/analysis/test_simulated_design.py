@@ -1,7 +1,6 @@
 """The simulated studies are like the real one: accuracy, seed spread and discordance of cnn3 in study ``fer2013``."""
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,14 +8,17 @@ import pytest
 from study.store import Store
 from tests.analysis.simulated_studies import CLASS_COUNTS, Design
 from tests.analysis.test_simulations import DESIGNS, OTHER
-
-RESULTS = Path(__file__).parents[2] / "results"
+from tests.committed import copy_committed
 
 
 @pytest.fixture(scope="module")
-def answers() -> dict[str, np.ndarray]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(copy_committed(tmp_path_factory.mktemp("committed"), "results/fer2013") / "results", "fer2013")
+
+
+@pytest.fixture(scope="module")
+def answers(store: Store) -> dict[str, np.ndarray]:
     """Right or wrong, bool (seeds, images), of every protocol of cnn3 on PrivateTest."""
-    store = Store(RESULTS, "fer2013")
     rows: dict[str, list[np.ndarray]] = {}
     for record in store.records():
         if record.spec.model["name"] == "cnn3":
@@ -30,9 +32,9 @@ def unlike(runs: np.ndarray) -> float:
     return float(np.mean([np.mean(one != other) for one, other in combinations(runs, 2)]))
 
 
-def test_the_split_and_its_classes_are_those_of_the_study(answers):
+def test_the_split_and_its_classes_are_those_of_the_study(answers, store):
     assert Design().images == sum(CLASS_COUNTS) == answers["baseline"].shape[1]
-    counts = Store(RESULTS, "fer2013").records()[0].dataset["counts"]["test"]
+    counts = store.records()[0].dataset["counts"]["test"]
     assert tuple(counts) == CLASS_COUNTS
 
 

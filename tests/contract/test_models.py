@@ -4,9 +4,19 @@ import dataclasses
 
 import pytest
 
+from study.errors import TrainingError
 from study.models.entry import MODELS
+from study.protocols import PROTOCOLS
 from study.registry import load_plugin
-from study.training.contract import CHECKS, Bench, ContractError, overfits_one_batch
+from study.training.build import Network
+from study.training.contract import (
+    CHECKS,
+    Bench,
+    ContractError,
+    check_phases,
+    overfits_one_batch,
+    trains_what_each_phase_says,
+)
 
 BENCHES: dict[str, Bench] = {}
 
@@ -21,14 +31,15 @@ def tiny(registered_models):
 NEEDS = {"resnet18": "keras_hub"}
 #: Bodies that no grid runs unless asked: minutes in all.
 HEAVY = [entry.name for entry in MODELS if entry.groups == ("transfer",)]
-#: Networks that take ten seconds and more to learn a batch by heart.
+#: Networks that take ten seconds and more to train.
 LONG = {"resnet50", "published-cnn3", "published-cnn5", "published-folder"}
+TRAINING = (overfits_one_batch, trains_what_each_phase_says)
 
 
 def cases():
     for name in [*MODELS.names(), "tiny", "my_body"]:
         for check in CHECKS:
-            slow = name in HEAVY or (name in LONG and check is overfits_one_batch)
+            slow = name in HEAVY or (name in LONG and check in TRAINING)
             yield pytest.param(name, check, marks=[pytest.mark.slow] * slow, id=f"{name}-{check.__name__}")
 
 
@@ -81,4 +92,48 @@ def test_a_fixed_number_of_classes_is_caught():
 def test_stages_that_name_no_layer_are_caught():
     entry = dataclasses.replace(MODELS.get("vgg16"), stages=("block9",))
     with pytest.raises(ContractError, match="block9"):
-        by_name("freezes_what_it_says")(Bench(entry))
+        by_name("names_its_blocks")(Bench(entry))
+
+
+TRANSFER = [one.name for one in PROTOCOLS if {"transfer", "shared"} & set(one.groups)]
+
+
+@pytest.mark.parametrize("name", TRANSFER)
+def test_every_phase_of_a_protocol_trains_what_it_says(name):
+    check_phases(Bench(MODELS.get("my_body")), PROTOCOLS.get(name))
+
+
+def set_the_body_as_a_whole(network, what):
+    """Set trainability as version 1 did: on TensorFlow, assigning True to what is True already does nothing."""
+    if what in ("all", "head"):
+        network.body.trainable = what == "all"
+        return
+    network.body.trainable = True
+    for layer in network.body.layers:
+        layer.trainable = network.entry.block_of(layer.name) < int(what.removeprefix("blocks:"))
+
+
+def test_a_phase_that_does_not_reach_the_whole_body_is_caught(monkeypatch):
+    monkeypatch.setattr(Network, "set_trainable", set_the_body_as_a_whole)
+    with pytest.raises(TrainingError, match="trains all of my_body must train 8 variables, found 5"):
+        trains_what_each_phase_says(Bench(MODELS.get("my_body")))
+    monkeypatch.setattr(Network, "check_trainable", lambda *_: None)
+    with pytest.raises(ContractError, match="must change all that it trains, these did not: ..*block1"):
+        trains_what_each_phase_says(Bench(MODELS.get("my_body")))
+
+
+def test_statistics_that_move_while_frozen_are_caught(monkeypatch):
+    """The variables are right, but the layer still runs in training mode."""
+
+    def without_inference_mode(network, what):
+        for block, layer, variables in network._layers:
+            layer.trainable = True
+            for variable in variables:
+                variable.trainable = block < network._unfrozen_blocks(what)
+
+    monkeypatch.setattr(Network, "set_trainable", without_inference_mode)
+    with pytest.raises(TrainingError, match="layers in the wrong state"):
+        trains_what_each_phase_says(Bench(MODELS.get("my_body")))
+    monkeypatch.setattr(Network, "check_trainable", lambda *_: None)
+    with pytest.raises(ContractError, match="must leave frozen layers alone, these changed: ..*moving"):
+        trains_what_each_phase_says(Bench(MODELS.get("my_body")))

@@ -42,7 +42,7 @@ def execute(spec, image_set, *, checkpoint_folder, progress, **more):
     found = checkpoint.load()
     for step in range(found[0]["step"] if found else 0, {steps}):
         time.sleep(0.5 * {pace})
-        checkpoint.save({{"step": step + 1}}, {{}})
+        checkpoint.save(0, {{"step": step + 1}}, {{}})
         note("step", spec.key, step, os.environ.get("RAY_RAYLET_PID", "none"))
     return done_record(spec, image_set)
 

@@ -79,7 +79,9 @@ def test_files_from_one_dataset_are_told_apart() -> None:
 def test_each_way_is_set_against_the_random_start_of_its_own_body() -> None:
     records = [make(model, way, 0) for model in ("resnet50", "vgg16") for way in ("random-start", "staged")]
     naming = name_records(records)
-    found = factor_contrasts({naming.of(record): record.spec for record in records})
+    found = factor_contrasts(
+        {naming.of(record): record.spec for record in records}, dict.fromkeys(naming.recipes.values(), 0.5)
+    )
     ((shared,), others) = (
         [one for one in found if one.factor == "staged vs random start" and (one.model is None) == overall]
         for overall in (True, False)
@@ -94,10 +96,23 @@ def test_each_way_is_set_against_the_random_start_of_its_own_body() -> None:
     assert [one.model for one in others] == ["resnet50", "vgg16"]
 
 
+def test_of_several_random_starts_the_one_that_learns_best_is_set_against() -> None:
+    records = [make("resnet50", "random-start", 0), make("resnet50", "staged", 0)]
+    protocol = {**records[0].spec.protocol, "name": "transfer/random-start@rate=0.0003"}
+    records.append(dataclasses.replace(records[0], spec=dataclasses.replace(records[0].spec, protocol=protocol)))
+    naming = name_records(records)
+    recipes = [naming.of(record) for record in records]
+    for better in (0, 2):
+        validation = {recipe: float(place == better) for place, recipe in enumerate(recipes)}
+        (found,) = factor_contrasts({naming.of(record): record.spec for record in records}, validation)
+        assert found.factor == "staged vs random start"
+        assert found.weights == {recipes[1]: 1.0, recipes[better]: -1.0}
+
+
 def test_ways_with_other_images_or_updates_are_not_compared() -> None:
     records = [make("resnet50", "random-start", 0), make("resnet50", "staged", 0, share=0.5)]
     naming = name_records(records)
-    assert not factor_contrasts({naming.of(record): record.spec for record in records})
+    assert not factor_contrasts({naming.of(record): record.spec for record in records}, {})
 
 
 def test_the_report_says_what_transfer_was_worth_and_from_what(store: Store, tmp_path: Path) -> None:

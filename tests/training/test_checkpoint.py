@@ -46,7 +46,7 @@ def saved(tmp_path: Path) -> Path:
     """Return a folder with checkpoints 0 to 3 saved one after the other."""
     folder = tmp_path / KEY
     for number in range(4):
-        Checkpoint(folder, KEY).save(state(number), arrays(number))
+        Checkpoint(folder, KEY).save(0, state(number), arrays(number))
     return folder
 
 
@@ -74,7 +74,7 @@ DAMAGES = [truncate, flip_a_bit, empty, become_a_folder]
 
 def test_the_newest_comes_back_bit_by_bit_and_the_one_before_it_is_kept(saved: Path) -> None:
     assert same(Checkpoint(saved, KEY).load(), 3)
-    assert [path.name for path in checkpoints(saved)] == ["000002.checkpoint", "000003.checkpoint"]
+    assert [path.name for path in checkpoints(saved)] == ["000002-0.checkpoint", "000003-0.checkpoint"]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -84,8 +84,8 @@ def test_a_damaged_newest_is_set_aside_and_the_one_before_it_used(saved: Path, d
     assert same(found.load(), 2)
     (note,) = found.notes
     assert note.startswith("checkpoint 3 is damaged") and note.endswith("the one before it is tried")
-    assert (saved / "000003.checkpoint.damaged").exists()
-    found.save(state(5), arrays(5))
+    assert (saved / "000003-0.checkpoint.damaged").exists()
+    found.save(0, state(5), arrays(5))
     assert same(Checkpoint(saved, KEY).load(), 5)
 
 
@@ -96,8 +96,18 @@ def test_with_both_damaged_training_starts_over(saved: Path, damage: Callable[[P
     found = Checkpoint(saved, KEY)
     assert found.load() is None
     assert len(found.notes) == 2 and found.notes[-1].endswith("training starts over")
-    found.save(state(0), arrays(0))
+    found.save(0, state(0), arrays(0))
     assert same(Checkpoint(saved, KEY).load(), 0)
+
+
+def test_the_last_one_of_the_phase_before_is_kept(tmp_path: Path) -> None:
+    saves = [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1), (5, 2)]
+    for number, phase in saves:
+        Checkpoint(tmp_path, KEY).save(phase, state(number), arrays(number))
+    assert [path.name for path in checkpoints(tmp_path)] == [f"00000{n}-{phase}.checkpoint" for n, phase in saves[4:]]
+    Checkpoint(tmp_path, KEY).save(2, state(6), arrays(6))
+    Checkpoint(tmp_path, KEY).save(2, state(7), arrays(7))
+    assert [path.name[:8] for path in checkpoints(tmp_path)] == ["000004-1", "000006-2", "000007-2"]
 
 
 def test_every_single_byte_counts(saved: Path) -> None:
@@ -126,7 +136,7 @@ def test_wherever_saving_is_killed_a_whole_checkpoint_is_there(saved: Path, tmp_
     for call in range(100):
         folder = tmp_path / str(call)
         shutil.copytree(saved, folder)
-        code = die_at(call, lambda folder=folder: Checkpoint(folder, KEY).save(state(4), arrays(4)))  # type: ignore[misc]
+        code = die_at(call, lambda folder=folder: Checkpoint(folder, KEY).save(0, state(4), arrays(4)))  # type: ignore[misc]
         clear_left(folder)
         found = Checkpoint(folder, KEY)
         loaded = found.load()
@@ -144,7 +154,7 @@ def test_what_cannot_be_written_leaves_the_earlier_ones(saved: Path, monkeypatch
 
     with monkeypatch.context() as patch, pytest.raises(WriteError, match="No space left"):
         patch.setattr("os.fsync", full)
-        Checkpoint(saved, KEY).save(state(4), arrays(4))
+        Checkpoint(saved, KEY).save(0, state(4), arrays(4))
     assert same(Checkpoint(saved, KEY).load(), 3)
 
 
@@ -152,14 +162,14 @@ def test_discarding_removes_the_folder_and_keeps_what_was_set_aside(saved: Path,
     discard(saved)
     discard(saved)
     assert not saved.exists()
-    Checkpoint(saved, KEY).save(state(0), arrays(0))
+    Checkpoint(saved, KEY).save(0, state(0), arrays(0))
     truncate(checkpoints(saved)[-1])
     Checkpoint(saved, KEY).load()
     discard(saved)
-    assert [path.name for path in saved.iterdir()] == ["000000.checkpoint.damaged"]
+    assert [path.name for path in saved.iterdir()] == ["000000-0.checkpoint.damaged"]
 
 
 def test_without_a_folder_nothing_is_kept() -> None:
     kept = Checkpoint(None, KEY)
-    kept.save(state(0), arrays(0))
+    kept.save(0, state(0), arrays(0))
     assert kept.load() is None

@@ -6,12 +6,15 @@ import hashlib
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from study.errors import UsageError, WeightsError
 from study.models import weights as room
 from study.models.entry import MODELS
+from study.models.origin import with_origin
+from study.registry import load_plugin
 from study.verbs.weights import app, verified_file
 
 ENTRY = MODELS.get("mobilenet_v2")  # Keras publishes no hash of its file: any content will do
@@ -73,9 +76,28 @@ def test_a_named_entry_without_a_file_is_wrong(home: Path) -> None:
     assert "get https://" in out and isinstance(error, WeightsError)
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave three small entries, so that trying them all takes no time."""
+    load_plugin("experiments/plugin_body.py")
+    load_plugin("experiments/plugin_example.py")
+    names = ("my_body", "tiny", "mobilenet_v2")
+    monkeypatch.setattr(MODELS, "_entries", {name: MODELS.get(name) for name in names})
+
+
+@pytest.fixture
+def file(home: Path) -> Path:
+    """Return weights of my_body that say nothing of where they come from."""
+    load_plugin("experiments/plugin_body.py")
+    path = home / "mine.weights.h5"
+    MODELS.get("my_body").builder((32, 32, 3), None).save_weights(path)
+    return path
+
+
+DECLARED = ("--dataset", "ImageNet", "--images", "1281167", "--licence", "MIT", "--source", "a package")
+
+
 def test_a_file_is_verified_by_its_form_and_its_published_name(home: Path) -> None:
-    about = verified_file(write(home / "mine.weights.h5"))
-    assert "of unknown origin" in about and "1 arrays" in about
     with pytest.raises(WeightsError, match="must have md5"):
         verified_file(write(home / MODELS.get("vgg16").published["imagenet"].file))
     (home / "torn.weights.h5").write_bytes(b"torn")
@@ -83,3 +105,37 @@ def test_a_file_is_verified_by_its_form_and_its_published_name(home: Path) -> No
         verified_file(home / "torn.weights.h5")
     with pytest.raises(WeightsError, match="existing file"):
         verified_file(home / "absent.weights.h5")
+
+
+def test_a_file_is_verified_by_the_entries_that_it_fits(few: None, file: Path) -> None:
+    assert verified_file(file).endswith("origin not declared (study weights declare); fits my_body")
+
+
+def test_a_file_that_fits_no_entry_is_wrong(few: None, home: Path) -> None:
+    out, error = said("verify", str(write(home / "mine.weights.h5")))
+    assert "WRONG mine.weights.h5: 1 arrays" in out and "fits no entry" in out and isinstance(error, WeightsError)
+
+
+def test_where_a_file_comes_from_can_be_declared_and_corrected(few: None, file: Path) -> None:
+    before = MODELS.get("my_body").builder((32, 32, 3), None)
+    before.load_weights(file)
+    said("declare", str(file), *DECLARED)
+    out, error = said("declare", str(file), *DECLARED[:-1], "PyPI: some-package 2.0")
+    assert error is None and hashlib.sha256(file.read_bytes()).hexdigest() in out
+    words = "declared as pretrained on ImageNet (1,281,167 images; licence MIT; source PyPI: some-package 2.0)"
+    assert verified_file(file).endswith(f"{words}; fits my_body")
+    after = MODELS.get("my_body").builder((32, 32, 3), None)
+    after.load_weights(file)
+    assert all(map(np.array_equal, before.get_weights(), after.get_weights()))
+    choice = room.resolve_weights(MODELS.get("my_body"), str(file))
+    assert words in choice.note and choice.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_what_cannot_be_declared_is_refused(home: Path, file: Path) -> None:
+    assert "no file" in str(said("declare", "absent.h5", *DECLARED)[1])
+    assert "takes one line" in str(said("declare", str(file), *DECLARED[:-1], "two\nlines")[1])
+    assert "above 0" in str(said("declare", str(file), "--images", "0", *DECLARED[:2], *DECLARED[4:])[1])
+    published = write(home / MODELS.get("vgg16").published["imagenet"].file)
+    assert "rename it" in str(said("declare", str(published), *DECLARED)[1])
+    file.write_bytes(with_origin(file.read_bytes(), {"format": 2, "dataset": "x", "images": 3}))
+    assert "not in the form of" in str(said("declare", str(file), *DECLARED)[1])

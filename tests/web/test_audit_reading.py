@@ -1,11 +1,9 @@
 """An audit's page is shown as it was written, folds and all, and only for the dataset it was made of."""
 
 import time
-from pathlib import Path
 
 from study.web.audit_reading import cut, find_audit
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.committed import copy_committed
 
 PAGE = """# Audit of faces
 
@@ -60,8 +58,9 @@ def test_an_audit_of_other_images_does_not_count(tmp_path):
     assert find_audit(tmp_path, "others", "0123456789abcdef") is None
 
 
-def test_the_committed_audit_is_read_whole():
-    text = (ROOT / "reports" / "fer2013-audit" / "README.md").read_text(encoding="utf-8")
+def test_the_committed_audit_is_read_whole(tmp_path):
+    page = "reports/fer2013-audit/README.md"
+    text = (copy_committed(tmp_path, page) / page).read_text(encoding="utf-8")
     parts = cut(text)
     assert sum(bool(part.summary) for part in parts) == text.count("<details")
     assert not any("<details" in part.text or "</details" in part.text for part in parts)

@@ -4,18 +4,29 @@ from study.protocols.protocol import PhasePlan, Protocol, adam, register
 
 #: Epochs at the full budget, of all phases together; `--epochs` replaces the sum and keeps the proportions.
 EPOCHS = 24
-FROZEN = (PhasePlan("head", "head", "head", adam(1e-3), EPOCHS, patience=None, schedule="cosine"),)
-STAGED = (
-    PhasePlan("head", "head", "head", adam(1e-3), EPOCHS // 4, patience=None),
-    PhasePlan("top-block", "stage", "blocks:1", adam(5e-4), EPOCHS // 4, patience=None),
-    PhasePlan("all", "stage", "all", adam(2e-4), EPOCHS // 2, patience=None, schedule="cosine"),
-)
-FULL = (PhasePlan("all", "stage", "all", adam(2e-4), EPOCHS, patience=None, schedule="cosine"),)
 #: A block has this share of the rate of the block above it.
 DECAY = 0.5
-LAYERWISE = (PhasePlan("all", "stage", "all", adam(1e-3), EPOCHS, patience=None, schedule="cosine", block_decay=DECAY),)
-#: A body without knowledge takes the rate of a custom network.
-RANDOM = (PhasePlan("all", "stage", "all", adam(1e-3), EPOCHS, patience=None, schedule="cosine"),)
+
+
+def phase(trainable: str, rate: float, epochs: int, schedule: str = "cosine", block_decay: float = 1.0) -> PhasePlan:
+    """Return a phase of Adam without early stopping that keeps the epoch with the best Brier score."""
+    name = {"blocks:1": "top-block"}.get(trainable, trainable)
+    kind = "head" if trainable == "head" else "stage"
+    return PhasePlan(
+        name, kind, trainable, adam(rate), epochs, None, schedule=schedule, block_decay=block_decay, monitor="brier"
+    )
+
+
+FROZEN = (phase("head", 1e-3, EPOCHS),)
+STAGED = (
+    phase("head", 1e-3, EPOCHS // 4, "constant"),
+    phase("blocks:1", 5e-4, EPOCHS // 4, "constant"),
+    phase("all", 2e-4, EPOCHS // 2),
+)
+FULL = (phase("all", 2e-4, EPOCHS),)
+LAYERWISE = (phase("all", 1e-3, EPOCHS, block_decay=DECAY),)
+#: A body without knowledge takes the rate of a custom network; the grid tries lower ones beside it.
+RANDOM = (phase("all", 1e-3, EPOCHS),)
 
 for name, phases, start, source in (
     ("frozen", FROZEN, "", ""),

@@ -139,7 +139,12 @@ def weights_words(weights: Mapping[str, Any], upstream: Mapping[str, Any]) -> st
 
 
 def upstream_words(upstream: Mapping[str, Any]) -> str:
-    """Return what the weights that a run started from were trained on, for how long and how well."""
+    """Return what the weights that a run started from were trained on: how long and how well, or as declared."""
+    if "licence" in upstream:
+        return (
+            f"declared as pretrained on {upstream['dataset']}: {upstream['images']:,} images; "
+            f"licence {upstream['licence']}; source {upstream['source']}"
+        )
     return (
         f"pretrained on {upstream['dataset']}: {upstream['images']:,} images of {upstream['classes']} classes, "
         f"{plural(upstream['epochs'], 'epoch')} at {upstream['side_px']} px, "
@@ -220,10 +225,18 @@ def schedule_words(phase: Mapping[str, Any]) -> str:
         words.append("rates " + ", ".join(f"{rate:g}" for rate in phase["rates"]))
     plateau = phase.get("plateau")
     if plateau:
-        words.append(f"×{plateau['factor']:g} after {plateau['patience']} epochs without a better selection loss")
+        watched = monitor_words(phase)
+        words.append(f"×{plateau['factor']:g} after {plateau['patience']} epochs without a better {watched}")
+    if "monitor" in phase:
+        words.append(f"keeps the epoch with the best {monitor_words(phase)}")
     if phase.get("block_decay", 1) != 1:
         words.append(f"each block of the body ×{phase['block_decay']:g} of the rate above it")
     return "; ".join(words) or "constant"
+
+
+def monitor_words(phase: Mapping[str, Any]) -> str:
+    """Return what a phase watches: the kept epoch, early stopping and the plateau follow it."""
+    return {"brier": "selection Brier score"}.get(phase.get("monitor", "loss"), "selection loss")
 
 
 def _who(data: StudyData, records: list[Record]) -> str:
