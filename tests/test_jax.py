@@ -47,5 +47,7 @@ def test_everything_works_on_jax_without_tensorflow(tmp_path: Path, online: dict
     assert {record["spec"]["backend"] for record in records} == {"jax"}
     assert "matches the records" in call(python, tmp_path, "-m", "study", "report", "synthetic-200", "--check")
     assert "checks passed" in call(python, tmp_path, "-m", "study", "check", "cnn3")
+    body = ("--plugin", ROOT / "experiments" / "plugin_body.py")
+    assert "checks passed" in call(python, tmp_path, "-m", "study", "check", "my_body", *body)
     bench = ("bench", "--models", "cnn3", "--images", "256", "--rounds", "1", "--seconds", "0.2")
     assert "48 pixels on jax" in call(python, tmp_path, "-m", "study", *bench)
