@@ -10,8 +10,8 @@ import typer.core
 import typer.main
 
 from study import __version__
-from study.command import run_app
-from study.verbs import VERBS
+from study.cli import VERBS
+from study.cli.app import run_app
 
 
 class LazyGroup(typer.core.TyperGroup):

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.record import Record
-from study.spec import SPLITS, Spec, content_hash, derive_seed
-from study.store import Store
+from study.core.record import Record
+from study.core.spec import SPLITS, Spec, content_hash, derive_seed
+from study.core.store import Store
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SHARES = (0.139, 0.015, 0.143, 0.251, 0.168, 0.110, 0.174)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from study.store import Store
-from study.verbs import VERBS
+from study.cli import VERBS
+from study.core.store import Store
+from tests.faces.people import background, put_face
 from tests.factories import make_store
 from tests.hidden import Finished, run_hidden
-from tests.serving.people import background, put_face
-from tests.serving.runs import add_onnx, keep
+from tests.trained.runs import add_onnx, keep
 
 BACKENDS = ("tensorflow", "keras", "keras_cv", "keras_core", "jax", "torch")
 #: Slow to import, and of no use to a command that only prints.

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from study.cli import VERBS
 from study.datasets.load import load
-from study.grid import grid_names
 from study.models.entry import MODELS
+from study.planning.grid import grid_names
 from study.protocols.budgets import budget_names
-from study.verbs import VERBS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

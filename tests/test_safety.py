@@ -15,7 +15,7 @@ MODULES = {"pickle", "cPickle", "dill", "joblib", "cloudpickle", "marshal", "she
 CALLS = {"eval", "exec", "compile", "__import__"}
 #: Loads whole models: only what `study export` has just written itself, to check it.
 MODEL_LOADERS = {"load_model", "model_from_json", "model_from_config", "deserialize_keras_object"}
-CHECKS_OWN_EXPORTS = "serving/calls.py"
+CHECKS_OWN_EXPORTS = "trained/calls.py"
 
 
 def trees() -> Iterator[tuple[str, ast.AST]]:
@@ -68,7 +68,7 @@ def test_whole_models_are_loaded_only_to_check_ones_own_exports() -> None:
 
 
 def test_whole_models_are_no_runtime() -> None:
-    from study.serving.runtime import PACKAGES
+    from study.trained.runtime import PACKAGES
 
     assert set(PACKAGES) == {"onnx", "litert"}
     runtime = (ROOT / "serving" / "runtime.py").read_text(encoding="utf-8")
@@ -124,7 +124,7 @@ def test_images_are_opened_through_the_one_checked_place() -> None:
 
 
 def test_plugins_are_said_to_be_code() -> None:
-    for place in ("flags.py", "verbs/options.py", "verbs/check.py"):
+    for place in ("cli/run_options.py", "cli/options.py", "cli/check.py"):
         assert "code" in (ROOT / place).read_text(encoding="utf-8").lower(), place
     for place in ("README.md", "SECURITY.md"):
         assert "Plugins are code" in (ROOT.parent / place).read_text(encoding="utf-8"), place
@@ -132,6 +132,6 @@ def test_plugins_are_said_to_be_code() -> None:
 
 @pytest.mark.parametrize("message", ["a\x1b[31mb", "a\x9bb", "a\u202eb", "x" * 9000, "two\nlines\r\n"])
 def test_a_message_is_one_printable_line(message: str) -> None:
-    from study.command import MOST_SHOWN, one_line
+    from study.cli.app import MOST_SHOWN, one_line
 
     assert one_line(message).isprintable() and len(one_line(message)) <= 10 * MOST_SHOWN

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from study.analysis.clusters import Clusters
 from study.analysis.contrasts import LEVEL
 from study.analysis.influence import PROBABILITY_METRICS, Contributions, contributions, metric_of_sums
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 DRAWS = 2000
 #: Resampled differences of accuracies are often equal to zero; what rounding leaves of that must not take a side.

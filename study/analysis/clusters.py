@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 
 @dataclass(frozen=True)

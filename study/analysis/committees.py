@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.ensembles import select_members, soft_vote
-from study.analysis.evidence import Evidence
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
+from study.analysis.scores import Evidence
 
 OVER_SEEDS, OVER_MODELS, OVER_RECIPES = "seeds", "models", "recipes"
 

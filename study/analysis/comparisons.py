@@ -9,15 +9,15 @@ from itertools import combinations
 
 import numpy as np
 
+from study.analysis.compact_letters import compact_letters
 from study.analysis.equivalence import ALPHA, Equivalence, equivalence
-from study.analysis.evidence import ACCURACY, NETWORK, RECIPE, Evidence, Measure, Statement
 from study.analysis.exact import McNemar, mcnemar_exact
 from study.analysis.factors import FactorContrast
-from study.analysis.letters import compact_letters
 from study.analysis.multiplicity import holm
 from study.analysis.power import detectable_effect
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
+from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Evidence, Measure, Statement
 from study.analysis.superiority import Superiority, probability_of_superiority
 
 

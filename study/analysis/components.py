@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.clusters import Clusters
 from study.analysis.influence import Linearised
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 #: A spread over seeds is estimated from at least this many; with fewer only statements on single networks are made.
 MINIMUM_SEEDS = 3

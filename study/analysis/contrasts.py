@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from study.analysis.clusters import Clusters
 from study.analysis.components import interaction_variance, refuse_few_seeds, variance_of_mean
 from study.analysis.influence import Linearised
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 LEVEL = 0.95
 

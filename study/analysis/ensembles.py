@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.calibration import SMALLEST_PROBABILITY
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 
 def soft_vote(probabilities: NDArray[Any]) -> NDArray[np.float64]:

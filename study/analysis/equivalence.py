@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.analysis.contrasts import Estimate
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 #: Two points: the default of the flag, on the scale of shares.
 MARGIN = 0.02

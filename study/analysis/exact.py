@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.clusters import Clusters
 from study.analysis.contrasts import LEVEL
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 
 @dataclass(frozen=True)

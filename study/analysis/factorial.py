@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 
 def factorial_weights(cells: Sequence[Mapping[str, Hashable]], factors: Sequence[str]) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from study.analysis.factorial import factorial_weights
 from study.analysis.recipes import Recipe, random_weights
-from study.errors import UsageError
-from study.spec import Spec, content_hash
+from study.core.errors import UsageError
+from study.core.spec import Spec, content_hash
 
 OVERSAMPLING, AUGMENTATION = "oversampling", "augmentation"
 BOTH = f"{OVERSAMPLING} × {AUGMENTATION}"

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.recipes import is_leaky
-from study.record import Record
-from study.spec import SPLITS
+from study.core.record import Record
+from study.core.spec import SPLITS
 
 _TEST = SPLITS.index("test")
 

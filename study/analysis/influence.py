@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.calibration import BINS, SMALLEST_PROBABILITY, confidence_bins
-from study.errors import UsageError, unknown_name
+from study.core.errors import UsageError, unknown_name
 
 #: Metrics over all classes, computed from the confusion matrix.
 CONFUSION_METRICS = ("accuracy", "balanced_accuracy", "macro_f1")

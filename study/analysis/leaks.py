@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.evidence import Statement
 from study.analysis.metrics import predicted
 from study.analysis.paired import Answers, PairedScores
 from study.analysis.recipes import Naming, Recipe, is_leaky
 from study.analysis.runs import ScoredRun
-from study.spec import SPLITS, Spec, content_hash
+from study.analysis.scores import Statement
+from study.core.spec import SPLITS, Spec, content_hash
 
 Dataset = Mapping[str, NDArray[Any]]
 #: Accuracy, and accuracy reweighted to equal classes, which is what a split of an oversampled pool measures.

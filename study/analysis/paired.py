@@ -11,8 +11,8 @@ from study.analysis.bootstrap import ResampledNetwork, Resamples, bootstrap_weig
 from study.analysis.clusters import Clusters
 from study.analysis.components import MINIMUM_SEEDS
 from study.analysis.contrasts import linear_contrast
-from study.analysis.evidence import NETWORK, RECIPE, Statement
 from study.analysis.influence import Linearised, linearise
+from study.analysis.scores import NETWORK, RECIPE, Statement
 
 Answers = NDArray[np.integer]
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from study.errors import DamagedError, StoreError
-from study.record import Record
-from study.spec import Spec, content_hash
-from study.store import Damage, Store
+from study.core.errors import DamagedError, StoreError
+from study.core.record import Record
+from study.core.spec import Spec, content_hash
+from study.core.store import Damage, Store
 
 #: The four that differ in sampling and augmentation only come first, in this order.
 SHARED_PROTOCOLS = ("baseline", "oversample", "augment", "oversample+augment")

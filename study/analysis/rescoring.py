@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.evidence import Statement
 from study.analysis.leaderboard import Standing
 from study.analysis.metrics import predicted
 from study.analysis.paired import PairedScores
 from study.analysis.recipes import Recipe
-from study.spec import SPLITS
+from study.analysis.scores import Statement
+from study.core.spec import SPLITS
 
 #: A subset of fewer images is not scored: its interval would say nothing.
 FEWEST = 20

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.metrics import Scores, accuracy, no_scores, predicted, score
-from study.errors import StoreError
-from study.record import Record
-from study.spec import Spec
-from study.store import Store
+from study.core.errors import StoreError
+from study.core.record import Record
+from study.core.spec import Spec
+from study.core.store import Store
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from study.bench.task import Task
-from study.errors import StudyError
+from study.core.errors import StudyError
 
 #: Seconds that a child gets to end.
 GRACE_S = 10.0

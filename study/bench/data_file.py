@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from study.bench.task import LEAST_UPDATES, Task
-from study.errors import StoreError
-from study.files import write_atomically
-from study.provenance import provenance, usable_cores
+from study.core.environment import provenance, usable_cores
+from study.core.errors import StoreError
+from study.core.files import write_atomically
 
 FILE = "measured.json"
 FORMAT = 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from study.bench.contest import Entrant
 from study.bench.task import Task
 from study.bench.tricks import Trick
-from study.settings import experiments_folder
+from study.core.toml import experiments_folder
 from study.training.backend import chosen_backend
 from study.training.environment import process_environment
 from study.training.precision import PRECISIONS

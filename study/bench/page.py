@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from study.bench.summary import Ratio, best_of, epoch_s, geometric_mean, ratio, share_of_peak
-from study.files import write_atomically
+from study.core.files import write_atomically
 
 TITLE = "# Bench"
 PEERS = {"torch": "PyTorch, its faster precision", "keras": "Keras as users write it"}

@@ -13,9 +13,9 @@ from study.bench.grid import measure_grid
 from study.bench.measure import measure_model, measure_peak, measure_tricks
 from study.bench.task import Task
 from study.bench.tricks import TRICKS
-from study.errors import UsageError, unknown_name
+from study.core.environment import usable_cores
+from study.core.errors import UsageError, unknown_name
 from study.models.entry import MODELS
-from study.provenance import usable_cores
 from study.training.backend import chosen_backend
 from study.training.precision import resolve_precision
 

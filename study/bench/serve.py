@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from study.bench.task import LEAST_UPDATES, Task, make_arrays
-from study.provenance import peak_memory_mb
+from study.core.environment import peak_memory_mb
 
 #: Before the first turn one batch is traced and a second one tells the pace; where that took less than so many
 #: seconds, so many more batches tell it better.

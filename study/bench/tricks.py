@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from study.errors import unknown_name
+from study.core.errors import unknown_name
 
 
 @dataclass(frozen=True)

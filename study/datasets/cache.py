@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.arrays import read_array
+from study.core.arrays import read_array
+from study.core.errors import WriteError
+from study.core.files import DAMAGED, clear_left, file_sha256, temporary_path, write_atomically
+from study.core.spec import SPLITS, canonical_json
 from study.datasets.image_set import ImageSet
-from study.datasets.layout import Layout, Place
-from study.datasets.raw_set import Allocate
-from study.errors import WriteError
-from study.files import DAMAGED, clear_left, file_sha256, temporary_path, write_atomically
-from study.spec import SPLITS, canonical_json
+from study.datasets.readers.layout import Layout, Place
+from study.datasets.readers.raw_set import Allocate
 
 VERSION = "2"
 """Part of every key: a change of what readers make of the same files must raise it."""

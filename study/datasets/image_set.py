@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import DataError
-from study.spec import SPLITS
+from study.core.errors import DataError
+from study.core.spec import SPLITS
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ImageSet:
         labels: int64 (n,), index into ``classes``.
         classes: Class names in label order.
         ids: str (n,), unique, the same on every reading of the same source.
-        splits: uint8 (n,), index into ``study.spec.SPLITS`` (train, selection, test).
+        splits: uint8 (n,), index into ``study.core.spec.SPLITS`` (train, selection, test).
         hashes: bytes (n,) of dtype S32: hex of a 128-bit hash of shape and pixels; equal images have equal hashes.
         fingerprint: sha256 (hex) of all of the above but ``name``.
         split_source: One sentence that says where the split comes from.

@@ -10,15 +10,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from study.core.errors import DataError, UsageError, unknown_name
+from study.core.spec import canonical_json
 from study.datasets import cache as caching
-from study.datasets import contamination, fer2013, fer2013_csv, folder, kaggle, layout, split
-from study.datasets.archive import Archive, archive_stem, is_archive
-from study.datasets.archive_limits import DEFAULT_GIB, Limits
+from study.datasets import contamination, split
 from study.datasets.image_set import ImageSet, hash_images, make_image_set
-from study.datasets.layout import Layout
-from study.datasets.raw_set import Allocate, Log, in_memory
-from study.errors import DataError, UsageError, unknown_name
-from study.spec import canonical_json
+from study.datasets.readers import fer2013, fer2013_csv, folder, kaggle, layout
+from study.datasets.readers.archives.archive import Archive, archive_stem, is_archive
+from study.datasets.readers.archives.limits import DEFAULT_GIB, Limits
+from study.datasets.readers.layout import Layout
+from study.datasets.readers.raw_set import Allocate, Log, in_memory
 
 SYNTHETIC = "synthetic"
 _EXAMPLES = {"images": 2000, "difficulty": 0.5, "label_noise": 0.1, "seed": 0}
@@ -107,7 +108,7 @@ def _drawing_hash(settings: Mapping[str, Any]) -> str:
     """Return the hash of all that decides the built-in faces: settings, the code that draws and what it draws with."""
     digest = hashlib.sha256(canonical_json(settings).encode())
     digest.update(f"{version('numpy')} {version('opencv-python')}".encode())
-    for path in sorted(Path(__file__).parent.glob("face_*.py")) + [Path(__file__).with_name("synthetic.py")]:
+    for path in sorted((Path(__file__).parent / "synthetic").glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

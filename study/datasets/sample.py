@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from study.core.errors import DataError
+from study.core.spec import derive_seed
 from study.datasets.image_set import ImageSet
-from study.errors import DataError
-from study.spec import derive_seed
 
 _TILE_INCHES = 0.75
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.raw_set import NO_SPLIT
-from study.errors import DataError
-from study.spec import SPLITS, derive_seed
+from study.core.errors import DataError
+from study.core.spec import SPLITS, derive_seed
+from study.datasets.readers.raw_set import NO_SPLIT
 
 TRAIN, SELECTION, TEST = range(3)
 SHARE = 0.1

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from study.errors import UsageError
-from study.registry import Registry
+from study.core.errors import UsageError
+from study.core.registry import Registry
 
 FAMILIES = ("custom", "transfer")
 #: Range and channel order that a builder's input is given in; see ``study.models.layers.preprocess``.

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from study.errors import WeightsError
+from study.core.errors import WeightsError
 from study.models.entry import ModelEntry, PublishedWeights
-from study.models.origin import origin_words, read_origin
+from study.models.pretraining_info import origin_words, read_origin
 from study.models.weights_form import check_form
 
 #: Where Keras fetches the weights of keras.applications from; asked only whether it answers.
@@ -30,7 +30,7 @@ class WeightsChoice:
             empty for ``none``.
         path: The file, where it is known to be there.
         note: What the plan says: cached, to be downloaded, or why random.
-        origin: What a file says of its making (``study.models.origin``), or empty.
+        origin: What a file says of its making (``study.models.pretraining_info``), or empty.
     """
 
     source: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from study.errors import WeightsError
+from study.core.errors import WeightsError
 
 #: Groups and arrays in one file; the largest networks of keras.applications have some thousands.
 MOST_OBJECTS = 100_000

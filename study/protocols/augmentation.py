@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from study.core.spec import derive_seed
 from study.protocols.affine import RandomAffine
-from study.spec import derive_seed
 
 #: Grey that cutout fills with: the middle of the range, so that a hole is no feature of its own.
 CUTOUT_GREY = 127.5

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from study.errors import UsageError, unknown_name
-from study.provenance import usable_cores
-from study.settings import check_table, experiments_folder, read_toml
+from study.core.environment import usable_cores
+from study.core.errors import UsageError, unknown_name
+from study.core.toml import check_table, experiments_folder, read_toml
 
 #: Kinds of phases: the one phase of a custom network, a transfer network's frozen head, one of its unfreezing stages.
 PHASE_KINDS = ("custom", "head", "stage")

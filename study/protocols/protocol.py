@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from study.errors import UsageError
-from study.registry import Registry
+from study.core.errors import UsageError
+from study.core.registry import Registry
 
 SAMPLINGS = ("none", "oversample", "class-weights", "oversample-before-split")
 MIXES = ("none", "mixup", "cutmix")

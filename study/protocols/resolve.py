@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 from study.protocols.protocol import PhasePlan, Protocol
 
 #: Version of how transfer networks are trained, part of their specs. 1: once a block had been unfrozen, "all" reached
@@ -41,7 +41,7 @@ def resolve(
         updates: The budget's cap on the updates of a phase, by kind (``custom``, ``head``, ``stage``).
         epochs: Replaces the protocol's own epochs in every phase (where ``epochs_in_all``: of all phases together),
             before the cap.
-        train_share: Share of the training split that ``train_images`` are, see ``study.datasets.division``.
+        train_share: Share of the training split that ``train_images`` are, see ``study.protocols.splits``.
 
     Raises:
         UsageError: nothing is left to train: a head alone, on a body of random weights.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.spec import derive_seed
+from study.core.spec import derive_seed
 
 
 def training_pool(train: NDArray[np.int64], labels: NDArray[np.int64], sampling: str, seed: int) -> NDArray[np.int64]:

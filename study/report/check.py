@@ -6,10 +6,11 @@ import difflib
 from pathlib import Path
 
 from study.analysis.equivalence import MARGIN
+from study.core.store import Store
+from study.report.build import build_report
 from study.report.figures.picture import stored_data_hash
 from study.report.forms import check_forms
-from study.report.page import build_report, generated_files, recorded_margin, report_folder
-from study.store import Store
+from study.report.write import generated_files, recorded_margin, report_folder
 
 
 def check_report(store: Store, reports: str | Path, margin: float | None = None) -> list[str]:

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.equivalence import MARGIN
-from study.analysis.inference import Inference, infer
 from study.analysis.leaderboard import Standing, leaderboard
 from study.analysis.leaks import Leak, measure_leaks
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
-from study.errors import StoreError
-from study.record import Record
-from study.spec import SPLITS
-from study.store import Store
+from study.analysis.statistics import Inference, infer
+from study.core.errors import StoreError
+from study.core.record import Record
+from study.core.spec import SPLITS
+from study.core.store import Store
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import numpy as np
 from study.analysis.committees import OVER_SEEDS
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.components import MINIMUM_SEEDS
-from study.analysis.evidence import CALIBRATED, RECIPE, Measure, Statement
 from study.analysis.factors import (
     AGAINST_RANDOM,
     AUGMENTATION,
@@ -20,14 +19,15 @@ from study.analysis.factors import (
     TRANSFER,
     is_random_start,
 )
-from study.analysis.inference import Inference
 from study.analysis.leaderboard import Standing
 from study.analysis.leaks import REWEIGHTED
 from study.analysis.recipes import is_leaky
 from study.analysis.runs import ScoredRun
+from study.analysis.scores import CALIBRATED, RECIPE, Measure, Statement
+from study.analysis.statistics import Inference
 from study.report.collect import StudyData
-from study.report.tables.inference import ensemble_accuracy
 from study.report.tables.runs import missing_cells
+from study.report.tables.statistics import ensemble_accuracy
 from study.report.wording import (
     FIXED_BLANK,
     escape,

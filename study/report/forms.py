@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.files import write_atomically
+from study.core.files import write_atomically
 from study.report.html import html_page, report_content, stored_content
 
 if TYPE_CHECKING:
-    from study.report.page import Report
+    from study.report.build import Report
 
 HTML, LATEX = "html", "latex"
 HTML_FILE = "report.html"

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from study.spec import content_hash
+from study.core.spec import content_hash
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-    from study.report.page import Report
+    from study.report.build import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
 CONTENT_MARK = "study-content"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from study.analysis.evidence import NETWORK, Statement
-from study.analysis.inference import CLASS_MEASURES
 from study.analysis.leaderboard import Spread
+from study.analysis.scores import NETWORK, Statement
+from study.analysis.statistics import CLASS_MEASURES
 from study.report.collect import StudyData
 from study.report.tables.results import UNCONVERGED
 from study.report.tables.table import Table

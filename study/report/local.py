@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from study.analysis.metrics import predicted
 from study.analysis.recipes import is_leaky
 from study.analysis.runs import ScoredRun
-from study.errors import DataError
-from study.files import write_atomically
+from study.core.errors import DataError
+from study.core.files import write_atomically
+from study.core.spec import derive_seed
+from study.core.store import Store
 from study.report.collect import StudyData, collect
 from study.report.figures.picture import file_name, new_figure
-from study.report.page import report_folder
-from study.spec import derive_seed
-from study.store import Store
+from study.report.write import report_folder
 
 if TYPE_CHECKING:
     from study.datasets.image_set import ImageSet

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from study.analysis.equivalence import MARGIN
-from study.record import Record
+from study.core.record import Record
 from study.report.collect import StudyData
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from study.analysis.evidence import Statement
 from study.analysis.leaderboard import Spread
+from study.analysis.scores import Statement
 
 NOTHING = "–"
 #: A blank at which no line of a narrow cell is broken.

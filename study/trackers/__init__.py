@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from study.errors import UsageError, unknown_name
-from study.record import Record
-from study.store import Store
+from study.core.errors import UsageError, unknown_name
+from study.core.record import Record
+from study.core.store import Store
 
 #: Name -> module with a class ``Log``, and the package that it needs, of the extra of that name.
 TRACKERS: Mapping[str, tuple[str, str]] = {

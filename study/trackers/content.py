@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from study.analysis.runs import ScoredRun, score_run
-from study.record import Record
+from study.core.record import Record
 from study.report.wording import escape, percent, without_paths
 
 CURVES = ("loss", "accuracy", "selection_loss", "selection_accuracy", "rate")

@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.files import write_atomically
-from study.record import Record
-from study.store import Store
+from study.core.files import write_atomically
+from study.core.record import Record
+from study.core.store import Store
 from study.trackers.content import Content, content_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 BACKENDS = ("tensorflow", "jax")
 
@@ -53,7 +53,7 @@ def on_tensorflow() -> bool:
 
 def reseed_layers(model: Any, seed: int, epoch: int) -> None:
     """Set the generator of every dropout layer from the run's seed and the epoch, so that no state need be saved."""
-    from study.spec import derive_seed
+    from study.core.spec import derive_seed
 
     states = [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]
     for number, state in enumerate(states):

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from study.errors import TrainingError, UsageError, WeightsError
+from study.core.errors import TrainingError, UsageError, WeightsError
 from study.models.entry import ModelEntry, PublishedWeights
 from study.models.layers import leaves
 from study.models.weights import address, cached_path, out_of_reach

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.files import replacing, set_aside
-from study.provenance import code_hash, versions
-from study.spec import content_hash
+from study.core.environment import code_hash, versions
+from study.core.files import replacing, set_aside
+from study.core.spec import content_hash
 
 SUFFIX = ".checkpoint"
 #: The newest and the one before it, for when the newest cannot be read. The last one of the phase before is kept too:

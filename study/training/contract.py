@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import StudyError
+from study.core.errors import StudyError
+from study.core.spec import Spec
 from study.models.entry import ModelEntry
 from study.protocols import PROTOCOLS, PhasePlan, Protocol, resolve
 from study.protocols.protocol import adam
-from study.spec import Spec
 
 CLASSES = 7
 IMAGES = 16

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.core.spec import derive_seed
 from study.protocols.augmentation import Augmentation
-from study.spec import derive_seed
 from study.training.backend import on_tensorflow
 
 BATCH = 512

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.arrays import read_array
-from study.errors import StoreError
-from study.files import write_atomically
+from study.core.arrays import read_array
+from study.core.errors import StoreError
+from study.core.files import write_atomically
 from study.training.build import Network
 from study.training.predict import Predictor
 

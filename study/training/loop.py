@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import TrainingError
+from study.core.errors import TrainingError
 from study.protocols.protocol import MONITORS
 from study.protocols.schedules import Plateau, Stopping, restore, scheduled_rate, state
 from study.training.adam import adam
@@ -23,7 +23,7 @@ from study.training.layerwise import block_factors, with_factors
 from study.training.monitor import brier_score, mean_loss
 from study.training.predict import Predictor
 from study.training.steps import Steps
-from study.training.watch import Watch
+from study.training.test_monitor import Watch
 
 Progress = Callable[[dict[str, Any]], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.contamination import seen_in_training
-from study.datasets.division import Division
 from study.datasets.image_set import ImageSet
+from study.protocols.contamination import seen_in_training
+from study.protocols.splits import Division
 from study.training.predict import Predictor
 
 
@@ -55,7 +55,7 @@ class Scoring:
         return 2 * (len(self.selection) + len(self.test)) + len(self._claimed)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Predict and return the record's arrays (see ``study.record.Record``)."""
+        """Predict and return the record's arrays (see ``study.core.record.Record``)."""
         found: dict[str, NDArray[Any]] = dict(self._fixed)
         for name, images in (("selection", self.selection), ("test", self.test)):
             found[f"{name}_labels"] = self._labels[name]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from study.core.environment import peak_memory_mb
 from study.models.entry import MODELS
-from study.provenance import peak_memory_mb
 from study.training.adam import adam
 from study.training.backend import prepare_backend
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.files import write_atomically
-from study.models.origin import with_origin
+from study.core.files import write_atomically
+from study.models.pretraining_info import with_origin
 from study.training.build import Network
 from study.training.weights_file import weights_content
 
@@ -18,7 +18,7 @@ def save_body(network: Network, path: Path, origin: Mapping[str, Any]) -> None:
     Args:
         network: A transfer network.
         path: Where to, ``.weights.h5``.
-        origin: What the file says of its making, see ``study.models.origin``.
+        origin: What the file says of its making, see ``study.models.pretraining_info``.
 
     Raises:
         WriteError: the place cannot be written.

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from study.errors import UsageError, WeightsError
-from study.files import file_sha256, write_atomically
+from study.core.errors import UsageError, WeightsError
+from study.core.files import file_sha256, write_atomically
 from study.models.entry import ModelEntry
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.recipes import is_leaky
-from study.record import Record
-from study.serving.answers import Answer, answer
-from study.serving.artifacts import find_exports
-from study.serving.faces import Detector
-from study.serving.runtime import PACKAGES, Runtime
-from study.store import Store
+from study.core.record import Record
+from study.core.store import Store
+from study.faces.answers import Answer, answer
+from study.faces.faces import Detector
+from study.trained.artifacts import find_exports
+from study.trained.runtime import PACKAGES, Runtime
 from study.web.overview import Overview
 
 MOST_MB = 10
@@ -45,10 +45,10 @@ def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
     Raises:
         ValueError: not to be read as a picture, with a short reason.
     """
-    from study.datasets.image_file import strict_pillow
-    from study.serving.annotation import annotate
-    from study.serving.crops import cut_faces, find_faces
-    from study.serving.pictures import read_picture
+    from study.datasets.readers.image_file import strict_pillow
+    from study.faces.annotation import annotate
+    from study.faces.crops import cut_faces, find_faces
+    from study.faces.pictures import read_picture
 
     if len(data) > MOST_MB << 20:
         raise ValueError(f"more than {MOST_MB} MB")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.report.audit_page import TITLE
+from study.report.audit.page import TITLE
 
 _FOLD, _SUMMARY, _SUMMARY_ENDS, _FOLD_ENDS = "<details", "<summary>", "</summary>", "</details>"
 _FILE_LINK = re.compile(r"\[([^\]]+)\]\((?!https?://|#)[^)]+\)")

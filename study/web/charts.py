@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.evidence import RECIPE, Statement
-from study.record import rounded
+from study.analysis.scores import RECIPE, Statement
+from study.core.record import rounded
 from study.report.wording import percent, points
 
 Spec = dict[str, Any]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.evidence import ACCURACY, Evidence, Measure, Statement
 from study.analysis.exact import McNemar, mcnemar_exact
-from study.analysis.inference import CLASS_MEASURES
 from study.analysis.metrics import predicted
 from study.analysis.runs import ScoredRun
-from study.errors import UsageError
+from study.analysis.scores import ACCURACY, Evidence, Measure, Statement
+from study.analysis.statistics import CLASS_MEASURES
+from study.core.errors import UsageError
 
 FIRST_RIGHT, SECOND_RIGHT, BOTH_WRONG = "only the first is right", "only the second is right", "both wrong, differently"
 

@@ -8,8 +8,8 @@ import importlib.util
 import socket
 from pathlib import Path
 
-from study.errors import StudyError, UsageError
-from study.store import studies
+from study.core.errors import StudyError, UsageError
+from study.core.store import studies
 from study.web.overview import current_overview
 from study.web.settings import SERVER, Settings
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from study.analysis.evidence import Evidence, Statement
 from study.analysis.leaderboard import Standing, leaderboard
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.runs import ScoredRun, scored_runs
-from study.record import Record
+from study.analysis.scores import Evidence, Statement
+from study.core.record import Record
+from study.core.store import Damage, Store
 from study.report.collect import copies_of_test
-from study.store import Damage, Store
 
 _ONE_AT_A_TIME = threading.Lock()
 

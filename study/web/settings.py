@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 #: Streamlit's own options: this machine only, nothing watched or sent, small uploads, no tracebacks on the page.
 SERVER: dict[str, Any] = {

@@ -13,7 +13,7 @@ from study.analysis.bootstrap import (
     network_contrast,
     network_gain,
 )
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 LABELS = np.repeat(np.arange(3), [150, 30, 120])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from study.analysis.clusters import Clusters
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 
 def test_sums_are_taken_over_each_group_wherever_its_images_lie() -> None:

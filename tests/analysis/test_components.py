@@ -5,7 +5,7 @@ import pytest
 
 from study.analysis.components import variance_components
 from study.analysis.influence import linearise_mean
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 SCORES = np.random.default_rng(2).normal(size=(4, 30)) + np.random.default_rng(3).normal(size=30)
 

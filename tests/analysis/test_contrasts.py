@@ -7,7 +7,7 @@ from scipy import stats
 from study.analysis.components import variance_components
 from study.analysis.contrasts import linear_contrast, recipe_difference, recipe_mean
 from study.analysis.influence import linearise, linearise_mean
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 GENERATOR = np.random.default_rng(8)
 DIFFICULTY = GENERATOR.normal(size=200)

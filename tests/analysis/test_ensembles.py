@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from study.analysis.ensembles import select_members, soft_vote
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 LABELS = np.array([0, 1, 0, 1])
 

@@ -7,7 +7,7 @@ from scipy import stats
 from study.analysis.contrasts import Estimate, recipe_difference
 from study.analysis.equivalence import equivalence
 from study.analysis.influence import linearise_mean
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 
 def estimate(value: float, error: float, degrees: float) -> Estimate:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from study.analysis.exact import mcnemar_exact, proportion_interval
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 
 def answers(both: int, only_first: int, only_second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from study.analysis.factorial import factorial_weights
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 CELLS = [
     {"model": model, "oversampling": oversampling, "augmentation": augmentation}

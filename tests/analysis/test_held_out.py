@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from study.analysis.held_out import held_out
-from study.record import Record
+from study.core.record import Record
 from tests.factories import make_card, make_counts, make_record
 
 COUNTS = make_counts(200, 40, 40)

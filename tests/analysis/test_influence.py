@@ -6,7 +6,7 @@ from sklearn import metrics as reference
 
 from study.analysis.calibration import reliability
 from study.analysis.influence import CLASS_METRICS, METRICS, linearise, linearise_mean
-from study.errors import UsageError
+from study.core.errors import UsageError
 
 CLASSES = 4
 LABELS = np.repeat(np.arange(CLASSES), [60, 12, 80, 48])

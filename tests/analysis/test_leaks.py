@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from study.analysis.evidence import NETWORK, RECIPE
 from study.analysis.leaks import ORACLE, PLAIN, REWEIGHTED, measure_leaks
 from study.analysis.recipes import name_records
 from study.analysis.runs import score_run
+from study.analysis.scores import NETWORK, RECIPE
 from tests.factories import make_card, make_counts, make_dataset, make_record
 
 CARD = make_card("fake", make_counts(640, 60, 120))

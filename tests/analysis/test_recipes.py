@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from study.analysis.recipes import name_records
-from study.spec import Spec
+from study.core.spec import Spec
 from tests.factories import make_record
 
 

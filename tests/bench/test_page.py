@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from study.bench.data_file import FILE, add, read
 from study.bench.page import build_page, further_sections, write_page
 from study.bench.summary import best_of, epoch_s, geometric_mean, ratio, share_of_peak
-from study.errors import StoreError
-from study.verbs.bench import app
+from study.cli.bench import app
+from study.core.errors import StoreError
 
 MADE = {
     "processor": "a processor", "threads": 2, "versions": {"tensorflow": "2", "numpy": "2"}, "rounds": 3,

@@ -10,8 +10,8 @@ from study.bench.ours import Ours
 from study.bench.parts import Bounds, measure_parts
 from study.bench.task import Task, make_arrays
 from study.bench.tricks import TRICKS, leave_out
-from study.errors import UsageError
-from study.registry import load_plugin
+from study.core.errors import UsageError
+from study.core.registry import load_plugin
 
 #: Enough for the losses to fall; the larger the network, the fewer.
 UPDATES = {"cnn3": 60, "cnn5": 20, "vgg16": 2, "resnet50": 2}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from study.datasets import fer2013
+from study.datasets.readers import fer2013
 
 HEADER = "emotion,pixels,Usage"
 

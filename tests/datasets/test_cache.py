@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.datasets import cache, fer2013_csv
+from study.core.errors import DataError
+from study.core.process_id import this_process
+from study.datasets import cache
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.errors import DataError
-from study.owner import this_process
+from study.datasets.readers import fer2013_csv
 from tests.datasets.sources import csv_row, csv_rows, pixels, write_classes, write_csv, write_image
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from study.datasets import fer2013
+from study.core.errors import DataError
 from study.datasets.contamination import guard, measure
 from study.datasets.image_set import ImageSet, make_image_set
-from study.errors import DataError
+from study.datasets.readers import fer2013
 
 
 def make(numbers: list[int], labels: list[int], splits: list[int]) -> ImageSet:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.core.errors import DataError, UsageError
 from study.datasets import synthetic
 from study.datasets.image_set import ImageSet, make_image_set
 from study.datasets.load import load
-from study.errors import DataError, UsageError
 from tests.datasets.sources import csv_rows, pixels, write_classes, write_csv, write_fer2013_folders, write_image
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from study.core.errors import DataError
 from study.datasets.load import load
 from study.datasets.sample import write_samples
-from study.errors import DataError
 from tests.datasets.sources import write_classes
 
 

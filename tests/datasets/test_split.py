@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study.datasets.raw_set import NO_SPLIT
+from study.core.errors import DataError
+from study.datasets.readers.raw_set import NO_SPLIT
 from study.datasets.split import SELECTION, TEST, TRAIN, settle
-from study.errors import DataError
 
 CLASSES = ("cat", "dog", "emu")
 

@@ -27,9 +27,9 @@ def _data(path: Path) -> None:
 
 
 def _picture(path: Path) -> None:
-    from study.datasets.image_file import strict_pillow
-    from study.errors import DataError
-    from study.serving.pictures import read_picture
+    from study.core.errors import DataError
+    from study.datasets.readers.image_file import strict_pillow
+    from study.faces.pictures import read_picture
 
     with strict_pillow():
         try:
@@ -39,19 +39,19 @@ def _picture(path: Path) -> None:
 
 
 def _arrays(path: Path) -> None:
-    from study.store import unpack_arrays
+    from study.core.store import unpack_arrays
 
     unpack_arrays(path.read_bytes(), path.name)
 
 
 def _records(path: Path) -> None:
-    from study.store import Store
+    from study.core.store import Store
 
     Store(path.parent, path.name).records()
 
 
 def _settings(path: Path) -> None:
-    from study.grid import read_grid
+    from study.planning.grid import read_grid
 
     read_grid(str(path))
 
@@ -87,8 +87,8 @@ def read_alone(reader: str, path: Path) -> str:
 
 def main(reader: str, path: str) -> None:
     """Read a path and print what became of it."""
-    from study.command import one_line
-    from study.errors import StudyError
+    from study.cli.app import one_line
+    from study.core.errors import StudyError
 
     with contextlib.suppress(StudyError, OSError):  # imports come before the limits
         READERS[reader](Path(path, "no", "such.csv"))

@@ -23,8 +23,8 @@ LIMIT_BYTES = 1 << 30
 
 def main(name: str, first: int, last: int, results: str) -> None:
     """Read the inputs FIRST..LAST-1 of a target."""
-    from study.errors import StudyError
-    from study.provenance import peak_memory_mb
+    from study.core.environment import peak_memory_mb
+    from study.core.errors import StudyError
     from tests.fuzz.targets import TARGETS
 
     target = TARGETS[name]

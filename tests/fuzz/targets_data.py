@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from study.datasets.image_file import strict_pillow
+from study.core.errors import DataError
 from study.datasets.load import load
-from study.errors import DataError
+from study.datasets.readers.image_file import strict_pillow
 from tests.datasets.sources import csv_rows, pixels, write_classes, write_csv, write_fer2013_folders
 from tests.fuzz.mutations import WORDS, Seeds, mutate_bytes, mutate_text
 from tests.fuzz.target import Target
@@ -69,8 +69,8 @@ def _ferplus_seeds(folder: Path) -> Seeds:
 
 
 def _read_ferplus(data: bytes, folder: Path) -> object:
-    from study.datasets import fer2013
-    from study.datasets.ferplus import read_ferplus
+    from study.datasets.readers import fer2013
+    from study.datasets.readers.ferplus import read_ferplus
 
     path = folder / "fer2013new.csv"
     path.write_bytes(data)
@@ -109,9 +109,9 @@ def _image_seeds(kind: str) -> Callable[[Path], Seeds]:
 
 def _read_image(data: bytes, folder: Path) -> object:
     """Read one file as a dataset's image and as a picture to predict on, which say the same of it."""
-    from study.datasets.image_stack import read_stack
-    from study.datasets.raw_set import in_memory
-    from study.serving.pictures import read_picture
+    from study.datasets.readers.image_stack import read_stack
+    from study.datasets.readers.raw_set import in_memory
+    from study.faces.pictures import read_picture
 
     path = folder / "image.png"
     path.write_bytes(data)

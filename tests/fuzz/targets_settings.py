@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from study.settings import experiments_folder
+from study.core.toml import experiments_folder
 from tests.fuzz.mutations import Seeds, mutate_text, mutate_toml
 from tests.fuzz.target import Target
 
@@ -24,7 +24,7 @@ def _predictions_seeds(folder: Path) -> Seeds:
 
 
 def _read_predictions(data: bytes, folder: Path) -> object:
-    from study.predictions_file import read_predictions
+    from study.execution.predictions_file import read_predictions
 
     path = folder / "predictions.csv"
     path.write_bytes(data)
@@ -61,8 +61,8 @@ def _is_toml(data: bytes) -> bool:
 
 
 def _read_grid(data: bytes, folder: Path) -> object:
-    from study.grid import Choices, read_grid, resolve_specs, select_pairs
-    from study.plan import total_updates
+    from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
+    from study.planning.plan import total_updates
     from study.protocols.budgets import Budget, read_budget
 
     path = folder / "grid.toml"
@@ -91,13 +91,13 @@ def _read_budgets(data: bytes, folder: Path) -> object:
 
 
 def _claims_seed() -> bytes:
-    from study.report.claims import FILE
+    from study.report.published_results import FILE
 
     return FILE.read_bytes()
 
 
 def _read_claims(data: bytes, folder: Path) -> object:
-    from study.report.claims import read_claims
+    from study.report.published_results import read_claims
 
     path = folder / "claims.toml"
     path.write_bytes(data)
@@ -105,7 +105,7 @@ def _read_claims(data: bytes, folder: Path) -> object:
 
 
 def _read_map(data: bytes, folder: Path, suffix: str) -> object:
-    from study.serving.class_map import map_classes, read_map
+    from study.trained.class_map import map_classes, read_map
 
     path = folder / f"classes{suffix}"
     path.write_bytes(data)

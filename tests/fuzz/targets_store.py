@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from study.errors import StoreError
-from study.spec import Spec, content_hash
-from study.store import CHECKSUM, DATASET_FILE, Store, pack_arrays
+from study.core.errors import StoreError
+from study.core.spec import Spec, content_hash
+from study.core.store import CHECKSUM, DATASET_FILE, Store, pack_arrays
 from tests.factories import make_card, make_counts, make_dataset, make_record
 from tests.fuzz.mutations import Seeds, mutate_bytes, mutate_json
 from tests.fuzz.target import Target
@@ -107,7 +107,7 @@ def _restore(target: Path) -> None:
 def _read_record(data: bytes, folder: Path) -> object:
     """Read a study with that record as `study run` and `study predict` do before they train or answer."""
     from study.analysis.runs import scored_runs
-    from study.serving.winner import choose_run
+    from study.trained.winner import choose_run
 
     store, target = _put_record(data, folder)
     try:
@@ -122,7 +122,7 @@ def _read_record(data: bytes, folder: Path) -> object:
 
 def _read_report(data: bytes, folder: Path) -> object:
     """Write the whole report of a study with that record, but its figures."""
-    from study.report.page import build_report
+    from study.report.build import build_report
 
     store, target = _put_record(data, folder)
     try:
@@ -231,7 +231,7 @@ def _predictions_seeds(folder: Path) -> Seeds:
 def _read_predictions(data: bytes, folder: Path) -> object:
     """Score predictions that a record vouches for: its sha256 is theirs."""
     from study.analysis.runs import score_run
-    from study.serving.winner import choose_run
+    from study.trained.winner import choose_run
 
     store = Store(folder / "results", "fake")
     record = replace(
@@ -254,7 +254,7 @@ def _dataset_seeds(folder: Path) -> Seeds:
 
 def _read_dataset(data: bytes, folder: Path) -> object:
     """Read what a study keeps of its images and resolve by it what is asked of one run."""
-    from study.serving.scores import stored_scores
+    from study.trained.scores import stored_scores
 
     store = _store(folder)
     (store.folder / DATASET_FILE).write_bytes(data)
@@ -284,7 +284,7 @@ def _checkpoint_seeds(folder: Path) -> Seeds:
         "schedule": {"wait": 1},
     }
     weights = [np.arange(12, dtype=np.float32).reshape(3, 4), np.zeros(4, np.float32)]
-    made.save(state, {"weights": weights, "best": weights, "optimizer": [np.array(3, np.int64)]})
+    made.save(0, state, {"weights": weights, "best": weights, "optimizer": [np.array(3, np.int64)]})
     return [checkpoints(folder / "seed")[0].read_bytes()]
 
 
@@ -403,7 +403,7 @@ def _mutate_array(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
 
 
 def _manifest_seeds(folder: Path) -> Seeds:
-    from study.serving.artifacts import export_folder, write_manifest
+    from study.trained.artifacts import export_folder, write_manifest
 
     store = _store(folder)
     record = store.records()[0]
@@ -430,7 +430,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def _read_manifest(data: bytes, folder: Path) -> object:
-    from study.serving.artifacts import MANIFEST, export_folder, find_exports
+    from study.trained.artifacts import MANIFEST, export_folder, find_exports
 
     store = _store(folder)
     record = store.records()[0]
@@ -439,7 +439,7 @@ def _read_manifest(data: bytes, folder: Path) -> object:
 
 
 def _read_night(data: bytes, folder: Path) -> object:
-    from study.tonight import _read
+    from study.planning.time_budget import _read
 
     path = folder / "tonight.json"
     path.write_bytes(data)
@@ -453,7 +453,7 @@ def _night_seeds(folder: Path) -> Seeds:
 
 def _read_claim(data: bytes, folder: Path) -> object:
     """Look at what another driver claims, and take it where that driver has ended."""
-    from study.claims import Claims
+    from study.execution.locks import Claims
 
     shutil.rmtree(folder / "claims", ignore_errors=True)
     (folder / "claims").mkdir()

@@ -84,14 +84,14 @@ def _check(data: bytes, folder: Path) -> None:
 
 def _origin() -> dict[str, object]:
     """Return what `study pretrain` writes into a file of its making."""
-    from study.models.origin import FIELDS, FORMAT
+    from study.models.pretraining_info import FIELDS, FORMAT
 
     values = {name: "cifar10" if kinds == (str,) else 3 for name, kinds in FIELDS.items()}
     return {**values, "format": FORMAT, "selection_accuracy": 0.7, "test_accuracy": 0.69}
 
 
 def _origin_seeds(folder: Path) -> Seeds:
-    from study.models.origin import with_origin
+    from study.models.pretraining_info import with_origin
 
     return [with_origin(_file("", random.Random(0)), _origin())]
 
@@ -100,7 +100,7 @@ def _mutate_origin(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
     """Change what a file says of its origin, or how it says it, or bytes anywhere."""
     import h5py
 
-    from study.models.origin import ATTRIBUTE
+    from study.models.pretraining_info import ATTRIBUTE
 
     if rng.random() < 0.3:
         return mutate_bytes(data, seeds, rng)
@@ -113,7 +113,7 @@ def _mutate_origin(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
 
 
 def _read_origin(data: bytes, folder: Path) -> None:
-    from study.models.origin import origin_words, read_origin
+    from study.models.pretraining_info import origin_words, read_origin
 
     path = folder / "x.weights.h5"
     path.write_bytes(data)

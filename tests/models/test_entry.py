@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 from study.models.entry import MODELS, model
 
 

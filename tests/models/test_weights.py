@@ -5,7 +5,7 @@ import hashlib
 import h5py
 import pytest
 
-from study.errors import WeightsError
+from study.core.errors import WeightsError
 from study.models import weights
 from study.models.entry import MODELS, PublishedWeights
 from study.models.weights import resolve_weights

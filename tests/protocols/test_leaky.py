@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from study.errors import UsageError
-from study.grid import select_protocols, vary
+from study.core.errors import UsageError
+from study.core.spec import Spec
+from study.planning.grid import select_protocols, vary
 from study.protocols import PROTOCOLS, Protocol, resolve
 from study.protocols.resolve import TRANSFER_VERSION, companion
-from study.spec import Spec
 from tests.committed import copy_committed
 
 LEAKY = [protocol for protocol in PROTOCOLS if "leaky" in protocol.groups]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 from study.protocols import PROTOCOLS, Protocol, resolve
 
 

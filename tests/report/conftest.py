@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.report.page import write_report
+from study.report.write import write_report
 from tests.factories import make_store
 
 

@@ -5,9 +5,9 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
+from study.cli.report import app
 from study.report.check import check_report
 from study.report.figures.picture import Picture, new_figure
-from study.verbs.report import app
 from tests.factories import make_record
 
 
@@ -67,7 +67,7 @@ def test_missing_damaged_and_left_over_files_are_found(copies):
 
 
 def test_the_verb_writes_then_checks_then_fails_after_a_new_record(tmp_path):
-    from study.store import Store
+    from study.core.store import Store
 
     store = Store(tmp_path / "results", "small")
     store.keep(make_record())
@@ -83,7 +83,7 @@ def test_the_verb_writes_then_checks_then_fails_after_a_new_record(tmp_path):
 
 
 def test_the_margin_is_kept_until_another_is_given(tmp_path):
-    from study.store import Store
+    from study.core.store import Store
 
     store = Store(tmp_path / "results", "small")
     store.keep(make_record())
@@ -98,7 +98,7 @@ def test_the_margin_is_kept_until_another_is_given(tmp_path):
 
 
 def test_an_unknown_study_names_close_ones(store):
-    from study.errors import UsageError
+    from study.core.errors import UsageError
 
     with pytest.raises(UsageError, match="Did you mean fake"):
         CliRunner().invoke(app, ["fakee", "--results", str(store.results)], catch_exceptions=False)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from study.report.page import build_report
-from study.store import Store
+from study.core.store import Store
+from study.report.build import build_report
 from tests.golden.make_golden import HERE, STUDY
 
 REMAKE = "if the change is wanted, run `python -m tests.golden.make_golden --report` and read the difference"

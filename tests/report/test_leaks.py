@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from study.report.claims import FILE, read_claims
-from study.report.page import build_report
-from study.store import Store
+from study.core.store import Store
+from study.report.build import build_report
+from study.report.published_results import FILE, read_claims
 from tests.factories import make_card, make_counts, make_dataset, make_record
 
 COUNTS = make_counts(640, 60, 120)

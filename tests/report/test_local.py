@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from study.core.errors import DataError
+from study.core.store import Store
 from study.datasets.image_set import make_image_set
-from study.errors import DataError
 from study.report.local import write_local_pictures
-from study.store import Store
 from tests.factories import CLASSES, make_record
 
 

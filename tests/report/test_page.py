@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from study.errors import StoreError
-from study.report.page import build_report, write_report
-from study.store import Store
+from study.core.errors import StoreError
+from study.core.store import Store
+from study.report.build import build_report
+from study.report.write import write_report
 from tests.factories import CLASSES, make_card, make_record, make_store
 
 
@@ -240,7 +241,7 @@ def test_the_report_is_written_where_tensorflow_is_not_installed(tmp_path):
     code = (
         "import sys\n"
         "for name in ('tensorflow', 'keras', 'keras_cv', 'jax'): sys.modules[name] = None\n"
-        "from study.store import Store\nfrom study.report.page import write_report\n"
+        "from study.core.store import Store\nfrom study.report.write import write_report\n"
         f"write_report(Store({str(store.results)!r}, {store.study!r}), {str(tmp_path / 'reports')!r})\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
@@ -250,7 +251,7 @@ def test_the_report_is_written_where_tensorflow_is_not_installed(tmp_path):
 def test_importing_the_report_is_light():
     heavy = ("pandas", "sklearn", "matplotlib", "seaborn", "scipy", "cv2", "jinja2", "tabulate", "PIL")
     code = (
-        "import sys, study.report.check, study.report.local, study.verbs.report\n"
+        "import sys, study.report.check, study.report.local, study.cli.report\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)

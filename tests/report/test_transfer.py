@@ -10,12 +10,12 @@ import pytest
 
 from study.analysis.factors import factor_contrasts
 from study.analysis.recipes import name_records
-from study.record import Record
+from study.core.record import Record
+from study.core.store import Store
 from study.report.collect import collect
-from study.report.page import write_report
 from study.report.reproduce import commands
 from study.report.tables.runs import missing_cells
-from study.store import Store
+from study.report.write import write_report
 from tests.factories import make_card, make_record
 
 UPSTREAM = {

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from study.analysis.runs import score_run
-from study.errors import UsageError
-from study.store import Store
+from study.core.errors import UsageError
+from study.core.store import Store
 from study.trackers import TRACKERS, check_tracker, open_tracker, tracking_folder
 from study.trackers.content import content_of, flat
 from tests.factories import make_record
@@ -90,7 +90,7 @@ def test_logging_needs_no_backend(name, store, report, tmp_path):
     code = """
 import sys
 from pathlib import Path
-from study.store import Store
+from study.core.store import Store
 from study.trackers import open_tracker
 store = Store(sys.argv[2], "s")
 tracker = open_tracker(sys.argv[1], store)

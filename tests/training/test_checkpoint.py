@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.errors import WriteError
-from study.files import clear_left
+from study.core.errors import WriteError
+from study.core.files import clear_left
 from study.training import checkpoint
 from study.training.checkpoint import Checkpoint, checkpoints, discard
 from tests.dying import die_at

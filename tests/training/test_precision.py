@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 from study.training.precision import has_native_bfloat16, resolve_precision
 
 

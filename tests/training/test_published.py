@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
-from study.errors import WeightsError
+from study.core.errors import WeightsError
 from study.models import weights as room
 from study.models.entry import MODELS
 from study.models.weights import resolve_weights

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import WeightsError, WriteError
-from study.files import file_sha256
+from study.core.errors import WeightsError, WriteError
+from study.core.files import file_sha256
 from study.training.weights_file import check_start, save_weights
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from study.serving.faces import open_detector
-from study.store import Store
+from study.core.store import Store
+from study.faces.faces import open_detector
 from study.web.asking import MOST_MB, ask, usable_runs
 from study.web.overview import read_overview
-from tests.serving.fakes import fake_runtime
-from tests.serving.people import background, put_face
-from tests.serving.runs import add_onnx, keep
+from tests.faces.people import background, put_face
+from tests.trained.fakes import fake_runtime
+from tests.trained.runs import add_onnx, keep
 
 
 def packed(picture, kind="PNG"):

@@ -9,14 +9,14 @@ import cv2
 import pytest
 from PIL import Image
 
+from study.core.store import Store
 from study.datasets.load import load
 from study.report.forms import HTML
-from study.report.page import write_report
-from study.store import Store
+from study.report.write import write_report
 from study.web.overview import read_overview
+from tests.faces.people import background, put_face
 from tests.factories import make_card, make_counts, make_store
-from tests.serving.people import background, put_face
-from tests.serving.runs import add_onnx, keep
+from tests.trained.runs import add_onnx, keep
 from tests.web.browser import Page, browser, missing, served, wait
 
 pytestmark = [

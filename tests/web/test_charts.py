@@ -7,7 +7,7 @@ import altair
 import numpy as np
 import pytest
 
-from study.analysis.evidence import NETWORK, Statement
+from study.analysis.scores import NETWORK, Statement
 from study.web.charts import class_differences_chart, curves_chart, matrix_chart, probabilities_chart, ranking_chart
 from study.web.rows import leaderboard_rows
 

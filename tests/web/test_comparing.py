@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 from study.web.comparing import BOTH_WRONG, FIRST_RIGHT, SECOND_RIGHT, answer_words, compare, most_certain, shares
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 from study.web.launch import SCRIPT, serve
 from study.web.settings import SERVER, Settings
 from tests.factories import make_card, make_store
@@ -61,7 +61,7 @@ def test_names_from_elsewhere_are_words_and_never_markup(tmp_path):
 
 
 def _dataset_page(results):
-    from study.store import Store
+    from study.core.store import Store
     from study.web.overview import read_overview
     from study.web.settings import Settings
     from study.web.views import audit

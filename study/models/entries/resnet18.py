@@ -1,6 +1,6 @@
 """resnet18: the body of ResNet18 from KerasHub, which keras.applications lacks; needs the extra `hub`."""
 
-from study.errors import UsageError
+from study.core.errors import UsageError
 from study.models.entry import model
 
 

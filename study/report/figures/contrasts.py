@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from study.analysis.comparisons import Comparisons
-from study.analysis.evidence import RECIPE
+from study.analysis.scores import RECIPE
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from study.analysis.comparisons import Effect
-from study.analysis.evidence import RECIPE
-from study.analysis.inference import Inference
+from study.analysis.scores import RECIPE
+from study.analysis.statistics import Inference
 from study.report.collect import StudyData
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from study.analysis.evidence import Statement
 from study.analysis.leaks import REWEIGHTED, Leak
+from study.analysis.scores import Statement
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
 from study.report.wording import points
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.analysis.inference import Inference
 from study.analysis.pareto import pareto_front
+from study.analysis.statistics import Inference
 from study.report.collect import StudyData
 from study.report.figures.picture import MARKERS, Picture, new_figure, protocol_colours
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.record import rounded
-from study.spec import content_hash
+from study.core.record import rounded
+from study.core.spec import content_hash
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

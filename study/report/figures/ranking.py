@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from study.analysis.evidence import NETWORK, RECIPE
-from study.analysis.inference import Inference
+from study.analysis.scores import NETWORK, RECIPE
+from study.analysis.statistics import Inference
 from study.report.collect import StudyData
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, protocol_colours
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.analysis.calibration import BINS, reliability
-from study.analysis.evidence import CALIBRATED, PLAIN
-from study.analysis.inference import Inference
+from study.analysis.scores import CALIBRATED, PLAIN
+from study.analysis.statistics import Inference
 from study.report.collect import StudyData
 from study.report.figures.picture import Picture, new_figure, protocol_colours
 

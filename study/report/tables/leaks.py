@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from study.analysis.evidence import Statement
 from study.analysis.leaks import PLAIN, REWEIGHTED
 from study.analysis.rescoring import ALL, FERPLUS, NO_COPIES, NO_NEAR_COPIES, Rescoring
-from study.report.claims import Claim, nearest
+from study.analysis.scores import Statement
 from study.report.collect import StudyData
+from study.report.published_results import Claim, nearest
 from study.report.tables.table import Column, Table
 from study.report.wording import NOTHING, escape, percent, points, with_interval
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.evidence import FLIPPED, Measure, Statement
-from study.analysis.inference import CLASS_MEASURES, Inference
 from study.analysis.leaderboard import Spread, Standing
+from study.analysis.scores import FLIPPED, Measure, Statement
+from study.analysis.statistics import CLASS_MEASURES, Inference
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import (

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from study.record import Record
+from study.core.record import Record
+from study.core.spec import SPLITS, canonical_json
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import NOTHING, large, listed, percent, plural
-from study.spec import SPLITS, canonical_json
 
 
 def counts_table(data: StudyData) -> Table:

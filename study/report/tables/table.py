@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from study.analysis.evidence import Statement
 from study.analysis.leaderboard import Spread
-from study.record import rounded
+from study.analysis.scores import Statement
+from study.core.record import rounded
 from study.report.wording import escape
 
 

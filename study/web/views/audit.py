@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from study.core.spec import SPLITS
+from study.core.store import Store
 from study.report.wording import escape
-from study.spec import SPLITS
-from study.store import Store
 from study.web.audit_reading import find_audit
 from study.web.overview import Overview
 from study.web.settings import Settings

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from study.analysis.evidence import Evidence
-from study.analysis.inference import CLASS_MEASURES
 from study.analysis.runs import ScoredRun
+from study.analysis.scores import Evidence
+from study.analysis.statistics import CLASS_MEASURES
+from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.report.wording import escape, p_sentence, percent, points
-from study.serving.study_images import study_images
-from study.store import Store
+from study.trained.study_images import study_images
 from study.web.charts import class_differences_chart, matrix_chart
 from study.web.comparing import BOTH_WRONG, FIRST_RIGHT, SECOND_RIGHT, Comparison, answer_words, compare, most_certain
 from study.web.overview import Overview

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from study.store import Store
+from study.core.store import Store
 from study.web.charts import ranking_chart
 from study.web.overview import Overview
 from study.web.rows import ORDERS, Filters, Row, filtered, leaderboard_rows, ordered

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from study.errors import StudyError
+from study.core.errors import StudyError
 from study.report.wording import escape
 from study.web.settings import Settings
 from study.web.views import audit, compare, leaderboard, run, shared, try_it

@@ -8,9 +8,9 @@ import streamlit as st
 
 from study.analysis.recipes import is_leaky
 from study.analysis.runs import ScoredRun
-from study.record import Record
+from study.core.record import Record
+from study.core.store import Store
 from study.report.wording import duration, escape, large, percent, plain, without_paths
-from study.store import Store
 from study.web.charts import curves_chart, matrix_chart
 from study.web.comparing import shares
 from study.web.overview import Overview

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from study.analysis.runs import ScoredRun
-from study.errors import UsageError
+from study.core.errors import UsageError
+from study.core.store import Store, studies
 from study.report.wording import escape
-from study.serving.runtime import DRAWN_NOTICE
-from study.store import Store, studies
+from study.trained.runtime import DRAWN_NOTICE
 from study.web.overview import Overview, current_overview
 from study.web.settings import Settings
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study.registry import load_plugin
+from study.core.registry import load_plugin
+from study.core.store import Store
+from study.faces.faces import Detector, open_detector
 from study.report.wording import escape
-from study.serving.faces import Detector, open_detector
-from study.serving.runtime import Runtime, open_runtime
-from study.store import Store
+from study.trained.runtime import Runtime, open_runtime
 from study.web.asking import MOST_MB, Asked, ask, usable_runs
 from study.web.charts import probabilities_chart
 from study.web.overview import Overview

@@ -1,0 +1,140 @@
+"""Everything that a study's predictions support, computed once: comparisons, effects, ensembles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from study.analysis.committees import Committee, committees
+from study.analysis.comparisons import (
+    Comparisons,
+    Effect,
+    compare_networks,
+    compare_recipes,
+    factor_effects,
+    networks_of_seed,
+)
+from study.analysis.equivalence import MARGIN
+from study.analysis.factors import FactorContrast, factor_contrasts
+from study.analysis.leaderboard import Standing
+from study.analysis.recipes import Recipe
+from study.analysis.runs import ScoredRun
+from study.analysis.scores import NETWORK, RECIPE, Evidence, Measure
+
+#: Over all classes; each is a family of its own under Holm's correction.
+EFFECT_MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
+CLASS_MEASURES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The factor effects of one question.
+
+    Attributes:
+        question: ``RECIPE``, or ``NETWORK`` where too few recipes have seeds enough.
+        seed: The seed of the networks; None for recipes.
+        overall: Effects over all models, for each of ``EFFECT_MEASURES``: one family for each measure.
+        by_model: The same model by model, families of their own.
+        by_class: Effects over all models on each class, by measure of ``CLASS_MEASURES``: a family for each measure.
+    """
+
+    question: str
+    seed: int | None
+    overall: dict[str, tuple[Effect, ...]]
+    by_model: dict[str, tuple[Effect, ...]]
+    by_class: dict[str, tuple[Effect, ...]]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any effect to show."""
+        return bool(self.overall["accuracy"])
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What can be said, question by question; leaky recipes take part in none of it but have scores.
+
+    Attributes:
+        evidence: Scores of every recipe on demand.
+        margin: Of equivalence, in shares.
+        copies_known: Whether copies among the test images are known and counted as one.
+        recipes: Comparisons over new seeds and new images.
+        networks: Comparisons of the trained networks of one seed.
+        effects: Factor effects: of recipes where they can be had, otherwise of networks.
+        committees: Ensembles.
+    """
+
+    evidence: Evidence
+    margin: float
+    copies_known: bool
+    recipes: Comparisons
+    networks: Comparisons
+    effects: Effects
+    committees: tuple[Committee, ...]
+
+    @property
+    def main(self) -> Comparisons:
+        """Comparisons of recipes where there are two or more with seeds enough, otherwise of networks."""
+        return self.recipes if len(self.recipes.compared) > 1 else self.networks
+
+
+def infer(standings: Sequence[Standing], groups: ArrayLike | None = None, margin: float = MARGIN) -> Inference:
+    """Draw every conclusion's numbers from at least one finished run.
+
+    Args:
+        standings: The leaderboard.
+        groups: (test images,) ids equal for images of equal content, or None where that is not known.
+        margin: Of equivalence, in shares of accuracy.
+    """
+    evidence = Evidence({one.recipe: one.runs for one in standings}, groups)
+    ranked = [one.recipe for one in standings if one.rank is not None]
+    specs = {
+        one.recipe: one.runs[0].spec
+        for one in standings
+        if one.rank is not None and not one.runs[0].record.imported  # how these were made is not known
+    }
+    networks = compare_networks(evidence, ranked)
+    validation = {one.recipe: one.measures["selection_accuracy"].mean or 0.0 for one in standings}
+    seeded = {recipe: spec for recipe, spec in specs.items() if evidence.has_seeds(recipe)}
+    contrasts = factor_contrasts(seeded, validation)
+    if contrasts:
+        effects = _effects(evidence, contrasts, RECIPE, None, None)
+    else:
+        of_seed = networks_of_seed(evidence, ranked, networks.seed)
+        contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs}, validation)
+        effects = _effects(evidence, contrasts, NETWORK, networks.seed, of_seed)
+    return Inference(
+        evidence=evidence,
+        margin=margin,
+        copies_known=groups is not None,
+        recipes=compare_recipes(evidence, ranked, margin),
+        networks=networks,
+        effects=effects,
+        committees=tuple(committees(evidence, ranked)),
+    )
+
+
+def _effects(
+    evidence: Evidence,
+    contrasts: Sequence[FactorContrast],
+    question: str,
+    seed: int | None,
+    networks: dict[Recipe, ScoredRun] | None,
+) -> Effects:
+    def family(chosen: Sequence[FactorContrast], measures: Sequence[Measure]) -> tuple[Effect, ...]:
+        return tuple(factor_effects(evidence, chosen, measures, networks))
+
+    overall = [one for one in contrasts if one.model is None]
+    single = [one for one in contrasts if one.model is not None]
+    classes = range(int(evidence.labels.max()) + 1)
+    return Effects(
+        question=question,
+        seed=seed,
+        overall={name: family(overall, [Measure(name)]) for name in EFFECT_MEASURES},
+        by_model={name: family(single, [Measure(name)]) for name in EFFECT_MEASURES},
+        by_class={
+            name: family([one for one in overall if "×" not in one.factor], [Measure(name, place) for place in classes])
+            for name in CLASS_MEASURES
+        },
+    )

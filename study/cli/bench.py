@@ -1,0 +1,77 @@
+"""The verb bench: how fast networks train and predict here, beside peers; a table, JSON and a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.bench import PARTS
+from study.cli.app import examples
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=examples(
+        "study bench",
+        "study bench --peers --rounds 5",
+        "study bench --models cnn3 --parts models --rounds 1 --seconds 1",
+    )
+)
+def bench(
+    models: Annotated[
+        str, typer.Option(metavar="NAMES", help="Model entries, with commas.")
+    ] = "cnn3,cnn5,vgg16,resnet50",
+    peers: Annotated[bool, typer.Option("--peers", help="Measure experiments/peers/ beside ourselves.")] = False,
+    parts: Annotated[
+        str, typer.Option(metavar="NAMES", help=f"What to measure, of {','.join(PARTS)}, with commas.")
+    ] = "peak,models",
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds; the median counts.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.05, metavar="S", help="About how long a measurement takes.")] = 3.0,
+    side: Annotated[int, typer.Option(min=8, metavar="PX", help="Input side in pixels.")] = 48,
+    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Images an update.")] = 64,
+    precision: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: float32, and the other where native."),
+    ] = "auto",
+    images: Annotated[int, typer.Option(min=256, metavar="N", help="Training images in memory.")] = 28709,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where measured.json and README.md go.")] = Path(
+        "reports/bench"
+    ),
+    json_: Annotated[bool, typer.Option("--json", help="Print what was measured as JSON instead of the page.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Measure nothing; write the page again from measured.json.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Measure nothing; exit 1 where the page no longer matches measured.json.")
+    ] = False,
+) -> None:
+    """Measure training and prediction in turns, each contestant in a process of its own, and write the page."""
+    import json
+
+    from study.bench.data_file import add, read
+    from study.bench.page import build_page, further_sections, write_page
+    from study.bench.parts import Bounds, measure_parts
+
+    page = out / "README.md"
+    if write:
+        typer.echo(f"The page is in {write_page(out, read(out))}")
+        raise typer.Exit
+    if check:
+        if page.is_file() and page.read_text("utf-8") == build_page(read(out), further_sections(out)):
+            typer.echo(f"{page} matches what was measured.")
+            raise typer.Exit
+        typer.echo(f"{page} no longer matches measured.json and the sections beside it: run `study bench --write`.")
+        raise typer.Exit(1)
+    bounds = Bounds(_names(models), peers, rounds, seconds, side, batch, precision, images)
+    measured = measure_parts(_names(parts), bounds, lambda line: typer.echo(line, err=True))
+    kept = add(out, measured)
+    write_page(out, kept)
+    typer.echo(json.dumps(measured, sort_keys=True, indent=1) if json_ else build_page(measured, {}))
+    typer.echo(f"The page is in {page}", err=True)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

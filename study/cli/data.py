@@ -1,0 +1,132 @@
+"""The verb data: read a dataset once, show what is in it, audit it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.cli.app import examples, run_app
+from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag
+
+if TYPE_CHECKING:
+    from study.datasets.image_set import ImageSet
+
+SHOW = "study data show fer2013.csv"
+PREPARE = "study data prepare fer2013.csv"
+AUDIT = "study data audit fer2013.csv"
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Read a dataset once, show what is in it, audit it.",
+    epilog=examples(SHOW, PREPARE, AUDIT),
+)
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH", help="fer2013.csv, <split>/<class>/*, <class>/*, an archive, kaggle:OWNER/NAME or synthetic."
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the split, where the data bring none.")]
+
+
+@app.command(epilog=examples(PREPARE, "study data prepare faces  # a folder with a folder of images for each class"))
+def prepare(path: Source, seed: Seed = 0, archive_gib: ArchiveGibFlag = DEFAULT_GIB) -> None:
+    """Read every byte of a dataset and keep it parsed in the cache, so that later starts open it at once."""
+    from study.datasets.load import load
+
+    data = load(path, seed=seed, log=print, recheck=True, archive_gib=archive_gib)
+    print(describe(data))
+    print(f"Ready: {data.name}, fingerprint {data.fingerprint[:12]}.")
+
+
+@app.command(epilog=examples(SHOW, "study data show synthetic:images=500 --out faces.png"))
+def show(
+    path: Source,
+    out: Annotated[
+        Path | None, typer.Option(help="PNG of samples; reports/<name>/local/samples.png if not given.")
+    ] = None,
+    seed: Seed = 0,
+    archive_gib: ArchiveGibFlag = DEFAULT_GIB,
+) -> None:
+    """Show counts, split, identical images and warnings, and write a picture with samples of every class."""
+    from study.datasets.load import load
+    from study.datasets.sample import write_samples
+
+    data = load(path, seed=seed, log=print, archive_gib=archive_gib)
+    print(describe(data))
+    print(f"Samples: {write_samples(data, out or Path('reports', data.name, 'local', 'samples.png'))}")
+
+
+@app.command(epilog=examples(AUDIT, "study data audit fer2013.csv --study fer2013  # suspicious labels too"))
+def audit(
+    path: Source,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; reports/<name>-audit if not given.")] = None,
+    study: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Study on these images whose networks rank suspicious labels.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder of records, for --study.")] = Path("results"),
+    seed: Seed = 0,
+    archive_gib: ArchiveGibFlag = DEFAULT_GIB,
+) -> None:
+    """Look for copies, conflicting labels, empty images and drift between splits; write a page, tables and pictures.
+
+    Warnings are printed. Pictures of dataset images go to the folder's local/, which git ignores.
+    """
+    from study.core.errors import unknown_name
+    from study.core.store import Store, studies
+    from study.datasets.audit import audit as examine
+    from study.datasets.load import load
+    from study.report.audit.label_errors import find_suspects
+    from study.report.audit.page import write_audit
+    from study.report.audit.pictures import write_audit_pictures
+
+    if study is not None and study not in studies(results):
+        raise unknown_name("study", study, studies(results))
+    data = load(path, seed=seed, log=print, archive_gib=archive_gib)
+    suspects = find_suspects(data, Store(results, study)) if study else None
+    found = examine(data)
+    folder = out or Path("reports", f"{data.name}-audit")
+    pictures = write_audit_pictures(found, folder / "local", suspects)
+    page = write_audit(found, folder, suspects)
+    for line in found.warnings:
+        print(f"Warning: {line}")
+    if not found.warnings:
+        print("No warnings.")
+    print(f"The audit is in {page}" + (f", pictures of what was found in {folder / 'local'}" if pictures else ""))
+
+
+def describe(data: ImageSet) -> str:
+    """Return what a set holds as text: size, counts per class and split, split source, identical images, notes."""
+    from tabulate import tabulate
+
+    from study.datasets.contamination import measure
+
+    height, width, channels = data.image_shape
+    kind = "grey" if channels == 1 else "colour"
+    counts = data.counts()
+    columns = list(zip(*counts.values(), strict=True))
+    rows = [[name, *column, sum(column)] for name, column in zip(data.classes, columns, strict=True)]
+    rows.append(["all", *(sum(column) for column in counts.values()), len(data)])
+    found = measure(data)
+    repeated = ", ".join(f"{count:,} in {split}" for split, count in found.repeated.items())
+    lines = [
+        f"{data.name}: {len(data):,} images, {width}x{height} {kind}, {len(data.classes)} classes",
+        "",
+        tabulate(rows, headers=["class", *counts, "all"], intfmt=","),
+        "",
+        data.split_source,
+        f"Different images: {found.distinct:,}. Groups of identical images: {found.groups:,}, "
+        f"{found.conflicting:,} of them with conflicting labels.",
+        f"Surplus copies within splits: {repeated}.",
+        *(["No image has an identical copy in another split."] if not any(found.images.values()) else []),
+        *(f"Note: {note}" for note in data.notes),
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run_app(app)

@@ -1,0 +1,95 @@
+"""``study export``: a stored run as self-contained files with a model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from study.cli.app import examples
+from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=examples(
+        "study export",
+        "study export --run cnn3-baseline-seed_0 --format onnx,litert --int8",
+        "study export --study fer2013 --data fer2013.csv --out deploy",
+    )
+)
+def export(
+    run: RunOption = None,
+    format_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="NAMES",
+            help="Of keras, h5, onnx, litert, savedmodel; with commas. Default: keras, onnx, litert.",
+        ),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also LiteRT in 8 bits, with its loss of accuracy on the selection split.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", file_okay=False, help="Default: beside the run's weights, where predict and live find it."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="The study's dataset, to check on. Default: what is in data/, or drawn faces."
+        ),
+    ] = None,
+    study: StudyOption = None,
+    results: ResultsOption = Path("results"),
+    plugin: PluginOption = None,
+) -> None:
+    """Write a run as files that need nothing of this project: uint8 faces in, probabilities out.
+
+    Each file is compared with the run on real images and only kept where no probability differs by more than 0.001.
+    """
+    from study.cli.run_options import split_names
+    from study.trained.artifacts import export_folder
+    from study.trained.formats import INSTALL, USUAL, missing_packages, select_formats
+    from study.trained.model_card import write_card
+    from study.trained.runtime import notice_of
+    from study.trained.study_images import check_sample
+    from study.trained.winner import weights_of
+
+    wanted = split_names(format_) or tuple(name for name in USUAL if not missing_packages(name))
+    kinds = select_formats(wanted, int8)
+    store, record = chosen_run(results, study, run, plugin)
+    weights_of(store, record)
+    typer.echo(f"Run: {record.key} of study {store.study}")
+    if notice := notice_of(record):
+        typer.echo(notice)
+    sample = check_sample(record, data, typer.echo)
+    from study.trained.export import Exporter, export_all
+
+    if not format_ and len(wanted) < len(USUAL):
+        typer.echo(f"Without {' and '.join(sorted(set(USUAL) - set(wanted)))}, whose packages come with `{INSTALL}`.")
+    folder = out or export_folder(store, record)
+    exporter = Exporter(store, record, folder, sample)
+    typer.echo(f"Into {folder}, each compared with the run on {sample.what}:")
+    try:
+        export_all(exporter, kinds, _say)
+    finally:
+        if exporter.entries:
+            typer.echo(f"Model card: {write_card(store, record, folder, exporter.entries)}")
+
+
+def _say(kind: str, entry: dict[str, Any]) -> None:
+    line = f"  {kind:<11}  {entry['file']:<17}  {entry['bytes'] / 1e6:6.1f} MB"
+    line += f"  largest difference {entry['largest_difference']:.1g}"
+    if "gain" in entry:
+        gain, low, high = (100 * value for value in entry["gain"])
+        line += (
+            f"; selection accuracy {100 * entry['selection_accuracy']:.2f} % "
+            f"({gain:+.2f} points, {low:+.2f} to {high:+.2f})"
+        )
+    typer.echo(line)

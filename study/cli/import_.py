@@ -1,0 +1,59 @@
+"""``study import FILE --name PEER --study S``: set somebody else's predictions beside a study's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.cli.app import examples, run_app
+
+IMPORT = "study import predictions.csv --name peer --study fer2013"
+app = typer.Typer(add_completion=False)
+
+
+@app.command("import", epilog=examples(IMPORT, "study import images.csv --study fer2013 --template  # which images"))
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="CSV", help="One row an image: image or row; label or probabilities.")
+    ],
+    study: Annotated[str, typer.Option(metavar="NAME", help="Study to set them beside, made from the same images.")],
+    name: Annotated[str, typer.Option(metavar="PEER", help="What they are called in the report.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Number of the training run behind them.")] = 0,
+    results: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of records.")] = Path("results"),
+    template: Annotated[
+        bool, typer.Option("--template", help="Write CSV instead: every image to predict, its label left open.")
+    ] = False,
+) -> None:
+    """Make a record of predictions that were made elsewhere: ranked and tested like any other, and marked as imported.
+
+    Test images have to be there, all of them. With the selection images too the record is ranked, without them shown.
+    """
+    from study.core.errors import UsageError, unknown_name
+    from study.core.store import Store, studies
+    from study.execution.import_predictions import import_predictions, write_template
+    from study.models.entry import MODELS
+
+    if study not in studies(results):
+        raise unknown_name("study", study, studies(results))
+    store = Store(results, study)
+    if template:
+        count = write_template(file, store)
+        typer.echo(f"{file} names {count:,} images. Fill in label, or put one column for each class in its place.")
+        return
+    if not name:
+        raise UsageError("imported predictions need a name: give --name PEER.")
+    if name in MODELS.names():
+        raise UsageError(f"{name!r} is the name of a model of this package: give another --name.")
+    record = import_predictions(file, name, store, seed)
+    kind = "probabilities" if record.has_probabilities else "labels, so that what needs probabilities stays blank"
+    images = sum(len(record.arrays[f"{split}_labels"]) for split in record.imported["splits"])
+    typer.echo(f"Imported {record.key}: {images:,} images, {kind}.")
+    if "selection" not in record.imported["splits"]:
+        typer.echo("Without predictions on the selection split it is shown but not ranked.")
+    typer.echo(f"See it beside the others: study report {study}")
+
+
+if __name__ == "__main__":
+    run_app(app)

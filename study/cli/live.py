@@ -1,0 +1,159 @@
+"""``study live``: the emotions of the faces before a camera or in a video."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.cli.app import examples
+from study.cli.options import DetectorOption, PluginOption, ResultsOption, RunOption, StudyOption, opened_runtime
+from study.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from study.faces.video import Watched
+    from study.faces.video_sinks import Sink, VideoFile, Window
+    from study.faces.video_sources import VideoSource
+    from study.trained.runtime import Runtime
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=examples(
+        "study live",
+        "study live --video party.mp4 --save marked.mp4 --jsonl faces.jsonl",
+        "study live --camera 1 --no-window --jsonl - | head",
+    )
+)
+def live(
+    camera: Annotated[int | None, typer.Option(min=0, metavar="N", help="Number of the camera. Default: 0.")] = None,
+    video: Annotated[Path | None, typer.Option(metavar="FILE", help="Video file instead of a camera.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the marked video: .mp4 or .avi.")] = None,
+    jsonl: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write a line of JSON a frame; - for standard output."),
+    ] = None,
+    no_window: Annotated[bool, typer.Option("--no-window", help="Show no window; say what changes instead.")] = False,
+    every: Annotated[int, typer.Option(min=1, metavar="K", help="Search for faces in every K-th frame.")] = 3,
+    smooth: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Average answers over about this time; 0 for not at all.")
+    ] = 0.5,
+    detector: DetectorOption = None,
+    run: RunOption = None,
+    study: StudyOption = None,
+    results: ResultsOption = Path("results"),
+    plugin: PluginOption = None,
+) -> None:
+    """Follow the faces before a camera or in a video and say what emotion each shows, by the best run of a study.
+
+    Stop with q or Escape in the window, or with Ctrl-C; what was written until then is whole.
+    """
+    if camera is not None and video is not None:
+        raise UsageError("one source at a time: give --camera or --video.")
+    for flag, path in (("--save", save), ("--jsonl", jsonl)):
+        if path and video and path.exists() and video.exists() and path.samefile(video):
+            raise UsageError(f"{flag} must not be the video that is read, got {path} for both.")
+    if jsonl and not jsonl.parent.is_dir():
+        raise UsageError(f"--jsonl takes a file in a folder that exists, got {jsonl}.")
+    from study.faces.faces import open_detector
+    from study.faces.video_sinks import VideoFile
+    from study.faces.video_sources import open_camera, open_video
+
+    finder = open_detector(detector, video=True)
+    with open_camera(camera or 0) if video is None else open_video(video) as source:
+        video_file = VideoFile(save, source.rate_hz) if save else None  # what it refuses is said before the wait
+        runtime = opened_runtime(results, study, run, plugin)
+        sinks, window = _open_sinks(source, runtime, video_file, jsonl, no_window)
+        from study.faces.smoothing import MARGIN, Smoother
+        from study.faces.video import watch
+
+        smoother = Smoother(smooth, MARGIN if smooth else 0.0)
+        watched = watch(source.frames(), runtime, finder, smoother, every)
+        if runtime.notice:
+            _say(runtime.notice)
+        count = Count()
+        _pass_on(watched, sinks, window, runtime, count, draw=window is not None or save is not None)
+    _say(count.line())
+    for path in (save, jsonl):
+        if path is not None and str(path) != "-":
+            _say(f"Written: {path}")
+    if source.problem:
+        _say(source.problem)
+        raise typer.Exit(1)
+
+
+class Count:
+    """What there was: frames, faces, real time."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.faces: set[int] = set()
+        self.start = time.perf_counter()
+
+    def add(self, watched: Watched) -> None:
+        """Count a frame."""
+        self.frames += 1
+        self.faces |= {answer.track or 0 for answer in watched.answers}
+
+    def line(self) -> str:
+        """Return it in words."""
+        passed = time.perf_counter() - self.start
+        faces = f"{len(self.faces)} face{'' if len(self.faces) == 1 else 's'}"
+        return f"{self.frames} frames in {passed:.1f} s ({self.frames / max(passed, 1e-9):.1f} a second), {faces}"
+
+
+def _open_sinks(
+    source: VideoSource, runtime: Runtime, video_file: VideoFile | None, jsonl: Path | None, no_window: bool
+) -> tuple[list[Sink], Window | None]:
+    from study.faces.background import InBackground
+    from study.faces.video_sinks import JsonLines, Terminal, Window, window_problem
+
+    sinks: list[Sink] = []
+    if video_file is not None:
+        sinks.append(InBackground(video_file))
+    if jsonl is not None:
+        sinks.append(JsonLines(jsonl, runtime.classes, runtime.notice))
+    problem = "" if no_window else window_problem()
+    if problem:
+        _say(f"No window: {problem}; going on without. --no-window says so from the start.")
+    if no_window or problem:
+        if str(jsonl) != "-":
+            sinks.append(Terminal(runtime.classes, lambda line: print(line, flush=True)))
+        return sinks, None
+    window = Window(paced=not source.camera)
+    return [*sinks, window], window
+
+
+def _pass_on(
+    watched: Iterable[Watched], sinks: list[Sink], window: Window | None, runtime: Runtime, count: Count, draw: bool
+) -> None:
+    """Hand every frame to every sink until the video ends, the window says stop, or a signal comes; close the sinks."""
+    from study.faces.annotation import annotate
+
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGTERM, previous)
+        for sink in sinks:
+            stack.callback(sink.close)
+        with contextlib.suppress(KeyboardInterrupt):
+            for one in watched:
+                picture = one.frame.image
+                if draw:
+                    rate = f"{one.rate_hz:.0f} fps" if one.rate_hz else ""
+                    picture = annotate(picture, one.answers, runtime.classes, runtime.notice, rate)
+                for sink in sinks:
+                    sink.write(one, picture)
+                count.add(one)
+                if window is not None and window.stopped:
+                    break
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,76 @@
+"""Options that the verbs on stored runs share, and the run that they mean."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+if TYPE_CHECKING:
+    from study.core.record import Record
+    from study.core.store import Store
+    from study.trained.runtime import Runtime
+
+RunOption = Annotated[
+    str | None,
+    Option("--run", metavar="KEY", help="Key of a run, or a part of one. Default: the best on the selection split."),
+]
+StudyOption = Annotated[
+    str | None, Option(metavar="NAME", help="Study of the run. Default: the only one that has a trained model.")
+]
+ResultsOption = Annotated[Path, Option(metavar="FOLDER", file_okay=False, help="Folder of records.")]
+ReportsOption = Annotated[Path, Option(metavar="FOLDER", file_okay=False, help="Folder of reports.")]
+PluginOption = Annotated[
+    list[str] | None, Option(metavar="FILE", help="File that registers the run's model, run as code; may be repeated.")
+]
+DetectorOption = Annotated[
+    Path | None, Option(metavar="FILE", help="YuNet's model (.onnx) to find faces. Default: OpenCV's Haar cascade.")
+]
+
+
+def chosen_run(results: Path, study: str | None, key: str | None, plugins: list[str] | None) -> tuple[Store, Record]:
+    """Load the plugins and return the store and the record that the options mean.
+
+    Raises:
+        UsageError: no run fits, or several do.
+    """
+    from study.core.registry import load_plugin
+    from study.trained.winner import open_run
+
+    for file in plugins or ():
+        load_plugin(file)
+    return open_run(results, study, key)
+
+
+def opened_runtime(results: Path, study: str | None, key: str | None, plugins: list[str] | None) -> Runtime:
+    """Return the network that the options mean, ready to answer; say so where that takes a while.
+
+    Raises:
+        UsageError: no run fits, or several do.
+        WeightsError: the run has neither exports nor weights here.
+    """
+    from study.trained.runtime import open_export, open_keras
+    from study.trained.winner import weights_of
+
+    store, record = chosen_run(results, study, key, plugins)
+    runtime = open_export(store, record)
+    if runtime is None:
+        weights_of(store, record)
+        print(
+            f"Starting Keras, which takes some seconds; not any more after {_quicker(store, record)}.", file=sys.stderr
+        )
+        runtime = open_keras(store, record)
+    return runtime
+
+
+def _quicker(store: Store, record: Record) -> str:
+    """Return the commands after which a run starts quickly: an export, and what it needs where that is missing."""
+    from study.trained.formats import INSTALL, missing_packages
+
+    words = ["study", "export", "--study", store.study, "--run", record.key]
+    words += ["--results", str(store.results)] if store.results != Path("results") else []
+    installed = any(not missing_packages(kind) for kind in ("onnx", "litert"))
+    return f"`{shlex.join(words)}`" if installed else f"`{INSTALL}` and `{shlex.join(words)}`"

@@ -1,0 +1,146 @@
+"""``study predict``: the emotion of every face in pictures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.cli.app import examples
+from study.cli.options import DetectorOption, PluginOption, ResultsOption, RunOption, StudyOption, opened_runtime
+from study.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from study.faces.prediction import Seen
+    from study.trained.runtime import Runtime
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=examples(
+        "study predict --image family.jpg",
+        "study predict --image holidays --csv --save marked > faces.csv",
+        "cat family.jpg | study predict --image - --json",
+    )
+)
+def predict(
+    more: Annotated[list[str] | None, typer.Argument(metavar="PATH", help="More pictures or folders.")] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Picture, folder of them, or - for standard input; may be repeated."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document: image, box, label, ...")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with one row a face.")] = False,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Classes to name for each face, in text.")] = 3,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", file_okay=False, help="Write each picture with its faces marked, as NAME-faces."
+        ),
+    ] = None,
+    crops: Annotated[
+        bool, typer.Option("--crops", help="Take each picture as one face. Small square ones are taken so anyway.")
+    ] = False,
+    detector: DetectorOption = None,
+    run: RunOption = None,
+    study: StudyOption = None,
+    results: ResultsOption = Path("results"),
+    plugin: PluginOption = None,
+) -> None:
+    """Find the faces in pictures and say what emotion each shows, by the best run of a study.
+
+    Exit code 2 where something named is no picture; the others are answered. In folders, other files are skipped.
+    """
+    if as_json and as_csv:
+        raise UsageError("one form of output at a time: give --json or --csv.")
+    words = [*(image or ()), *(more or ())]
+    if not words:
+        raise UsageError("which pictures? Give --image PATH: files, folders, or - for standard input.")
+    from study.faces.faces import open_detector
+    from study.faces.prediction import all_refused, gather, look
+
+    sources, skipped = gather(words)
+    _refuse(all_refused(sources))
+    finder = open_detector(detector)
+    runtime = opened_runtime(results, study, run, plugin)
+    tally = Tally(look(sources, runtime, finder, crops=crops, keep=save is not None), runtime, save)
+    if as_json or as_csv:
+        from study.faces.listing import write_csv, write_json
+
+        (write_json if as_json else write_csv)(tally, runtime, sys.stdout)
+    else:
+        _print_text(tally, runtime, top)
+    for line in tally.lines(skipped):
+        print(line, file=sys.stderr)
+    _refuse(tally.refused)
+
+
+class Tally:
+    """What passes by on its way to the output: counted, and drawn into pictures where that is wanted.
+
+    Args:
+        found: The pictures with their answers.
+        runtime: The network.
+        save: Folder of marked pictures, or None.
+    """
+
+    def __init__(self, found: Iterator[Seen], runtime: Runtime, save: Path | None) -> None:
+        self._found = found
+        self._runtime = runtime
+        self._save = save
+        self.pictures = 0
+        self.faces = 0
+        self.damaged = 0
+        self.refused: list[Seen] = []
+        self.saved: list[Path] = []
+
+    def __iter__(self) -> Iterator[Seen]:
+        for seen in self._found:
+            self.pictures += seen.readable
+            self.faces += len(seen.answers)
+            if not seen.readable and seen.source.named:
+                self.refused.append(seen)
+            elif not seen.readable:
+                self.damaged += 1
+            if self._save is not None and seen.picture is not None:
+                from study.faces.saving import save_marked
+
+                self.saved.append(save_marked(seen, self._runtime, self._save, self.saved))
+                seen.picture = None
+            yield seen
+
+    def lines(self, skipped: int) -> Iterator[str]:
+        """Yield what to say at the end."""
+        if self.pictures > 1 or skipped or self.damaged:
+            yield f"{_count(self.faces, 'face')} in {_count(self.pictures, 'picture')}"
+        if skipped:
+            yield f"{_count(skipped, 'other file')} skipped"
+        if self.damaged:
+            yield f"{_count(self.damaged, 'picture')} could not be read"
+        if self.saved:
+            yield f"{_count(len(self.saved), 'marked picture')} in {self._save}"
+
+
+def _refuse(refused: list[Seen]) -> None:
+    """Raise where something that was named is no picture."""
+    if refused:
+        what = "; ".join(f"{seen.source.name}: {seen.problem}" for seen in refused)
+        raise UsageError(f"--image takes pictures that can be read, got {what}.")
+
+
+def _print_text(found: Tally, runtime: Runtime, top: int) -> None:
+    from study.faces.listing import text_lines
+
+    if runtime.notice:
+        print(runtime.notice)
+    for seen in found:
+        for line in text_lines(seen, runtime.classes, top) if seen.readable or not seen.source.named else ():
+            print(line, flush=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,86 @@
+"""The verb pretrain: train a body on an upstream task and write weights that `study run --weights` transfers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Option
+
+from study.cli.app import examples
+from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag, PluginFlag, PrecisionFlag
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=examples(
+        "study pretrain --model resnet50 --data cifar10 --out cifar10.weights.h5",
+        "study pretrain --model vgg16 --data faces --out faces.weights.h5 --side 64",
+    )
+)
+def pretrain(
+    model: Annotated[str, Option(metavar="NAME", help="Transfer entry whose body is trained.")],
+    data: Annotated[str, Option(metavar="PATH", help="Upstream images: whatever `study run --data` takes.")],
+    out: Annotated[Path, Option(metavar="FILE", help="Where the weights go; ends in .weights.h5.")],
+    epochs: Annotated[int, Option(min=1, metavar="N", help="Epochs; the rate falls to zero over them.")] = 10,
+    side: Annotated[int | None, Option(min=1, metavar="PX", help="Input side. Default: the images' own.")] = None,
+    batch: Annotated[int, Option(min=1, metavar="N", help="Images an update.")] = 64,
+    rate: Annotated[float, Option(min=1e-9, metavar="X", help="Adam's first learning rate.")] = 1e-3,
+    augment: Annotated[bool, Option(help="Mirror images and shift them by up to a tenth.")] = True,
+    seed: Annotated[int, Option(min=0, metavar="N", help="Seed of weights, order and augmentation.")] = 0,
+    precision: PrecisionFlag = "float32",
+    archive_gib: ArchiveGibFlag = DEFAULT_GIB,
+    plugin: PluginFlag = None,
+) -> None:
+    """Train a body from random weights on other images, any classes, grey or colour, and write its weights.
+
+    The file says what it was made from; a study's records and report repeat it. The same command goes on where it was
+    stopped, at the epoch.
+    """
+    from study.core.registry import load_plugin
+    from study.datasets.load import load
+    from study.execution.pretraining import Settings, found, pretrain, upstream_spec
+    from study.models.entry import MODELS
+    from study.models.pretraining_info import origin_words
+    from study.training.backend import chosen_backend
+    from study.training.precision import resolve_precision
+
+    for file in plugin or ():
+        load_plugin(file)
+    entry = MODELS.get(model)
+    image_set = load(data, log=say, archive_gib=archive_gib)
+    settings = Settings(epochs, side, batch, rate, augment, seed, resolve_precision(precision), chosen_backend())
+    spec = upstream_spec(entry, image_set, settings)
+    origin = found(out, spec)
+    if origin is None:
+        updates = spec.protocol["phases"][0]["updates"]
+        say(f"Pretraining {entry.name} at {spec.side_px} px: {epochs} epochs, {updates:,} updates of {batch} images.")
+        try:
+            origin = pretrain(entry, spec, image_set, out, progress=show, plugins=plugin or ())
+        except KeyboardInterrupt:
+            say("Stopped; the same command goes on with the last epoch that ended.")
+            raise typer.Exit(130) from None
+    else:
+        say("The file is there already: nothing to do.")
+    say(f"{out}: {entry.name} {origin_words(origin)}")
+    say(f"To transfer it: study run --weights {out} --models {entry.name} --side {spec.side_px} ...")
+
+
+def show(event: dict[str, Any]) -> None:
+    """Print an event of the training: a line an epoch."""
+    if event["kind"] == "note":
+        say(event["text"])
+    if event["kind"] == "epoch":
+        row = event["row"]
+        say(
+            f"Epoch {row['epoch'] + 1} of {event['epochs']}: loss {row['loss']:.3f}, accuracy "
+            f"{100 * row['accuracy']:.1f} %, selection {100 * row['selection_accuracy']:.1f} %, "
+            f"{row['train_s'] + row['selection_s']:.0f} s"
+        )
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a file or a pipe."""
+    print(line, flush=True)

@@ -1,0 +1,97 @@
+"""``study report STUDY``: write a study's report from its records, or check the one that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.cli.app import examples
+
+if TYPE_CHECKING:
+    from study.core.store import Store
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=examples(
+        "study report fer2013",
+        "study report fer2013 --html --latex",
+        "study report fer2013 --check  # in CI, for example",
+    )
+)
+def report(
+    study: Annotated[str, typer.Argument(help="Name of the study, a folder in the results.")],
+    results: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("results"),
+    reports: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = Path("reports"),
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Points of accuracy below which two recipes count as equivalent. "
+            "Default: that of the report that is there, else 2.",
+            min=0.01,
+            max=100.0,
+            show_default=False,
+        ),
+    ] = None,
+    ferplus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write report.html too: one file with all in it, to send and to print.")
+    ] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Write latex/*.tex too: leaderboard and per-class tables with booktabs.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")
+    ] = False,
+) -> None:
+    """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
+    from study.core.errors import UsageError, unknown_name
+    from study.core.store import Store, studies
+    from study.report.check import check_report
+    from study.report.forms import HTML, HTML_FILE, LATEX, LATEX_FOLDER
+    from study.report.write import report_folder, write_report
+
+    if study not in studies(results):
+        raise unknown_name("study", study, studies(results))
+    store = Store(results, study)
+    share = None if margin is None else margin / 100
+    asked = ({HTML: HTML_FILE} if html else {}) | ({LATEX: f"{LATEX_FOLDER}/"} if latex else {})
+    if check and asked:
+        raise UsageError("--check writes nothing, --html and --latex write: give one of them.")
+    if ferplus is not None:
+        if check:
+            raise UsageError("--check writes nothing, --ferplus keeps labels with the study: give one of them.")
+        _keep_ferplus(store, ferplus)
+    _, damaged = store.examine()
+    for damage in damaged:
+        typer.echo(f"study: left out: {damage.reason}", err=True)
+    if not check:
+        page = write_report(store, reports, share, asked)
+        typer.echo(f"The report is in {page}" + "".join(f", {name} beside it" for name in asked.values()))
+        raise typer.Exit(1 if damaged else 0)
+    differences = check_report(store, reports, share)
+    for line in differences:
+        typer.echo(line)
+    if differences:
+        typer.echo(f"{report_folder(store, reports)} no longer matches the records: run `study report {study}`.")
+        raise typer.Exit(1)
+    typer.echo(f"{report_folder(store, reports)} matches the records.")
+    raise typer.Exit(1 if damaged else 0)
+
+
+def _keep_ferplus(store: Store, path: Path) -> None:
+    from study.datasets.readers.ferplus import read_ferplus
+
+    dataset, records = store.load_dataset(), store.records()
+    classes = records[0].dataset["classes"] if records else ()
+    store.keep_ferplus(read_ferplus(path, dataset["labels"], dataset["splits"], classes))

@@ -1,0 +1,410 @@
+"""The verb run, also `python -m study.run`: plan, execute what is missing, write the report."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import signal
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from study.cli import run_options as flags
+from study.cli.app import examples, run_app
+from study.cli.run_options import Flags
+from study.core.errors import StoreError, UsageError, WriteError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from study.core.record import Record
+    from study.core.spec import Spec
+    from study.core.store import Store
+    from study.datasets.image_set import ImageSet
+    from study.execution.locks import Claims
+    from study.models.entry import ModelEntry
+    from study.planning.grid import Choices, Grid
+    from study.planning.plan import Plan
+    from study.protocols import Protocol
+    from study.protocols.budgets import Budget, Speed
+    from study.trackers import Tracker
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=examples(
+        "study run --grid smoke",
+        "study run --grid all --data fer2013.csv --budget tonight",
+        "study run --models cnn3,cnn5 --protocols baseline,augment --seeds 3",
+    )
+)
+def main(
+    grid: flags.GridFlag = "all",
+    data: flags.DataFlag = None,
+    models: flags.ModelsFlag = None,
+    protocols: flags.ProtocolsFlag = None,
+    seeds: flags.SeedsFlag = None,
+    budget: flags.BudgetFlag = None,
+    epochs: flags.EpochsFlag = None,
+    study: flags.StudyFlag = None,
+    results: flags.ResultsFlag = Path("results"),
+    reports: flags.ReportsFlag = Path("reports"),
+    executor: flags.ExecutorFlag = None,
+    address: flags.AddressFlag = None,
+    cpus_per_run: flags.CpusPerRunFlag = None,
+    gpus_per_run: flags.GpusPerRunFlag = None,
+    jobs: flags.JobsFlag = None,
+    run_limit: flags.RunLimitFlag = None,
+    weights: flags.WeightsFlag = "auto",
+    side: flags.SideFlag = None,
+    train_share: flags.TrainShareFlag = None,
+    precision: flags.PrecisionFlag = "float32",
+    ferplus: flags.FerplusFlag = None,
+    archive_gib: flags.ArchiveGibFlag = flags.DEFAULT_GIB,
+    plugin: flags.PluginFlag = None,
+    track: flags.TrackFlag = None,
+    dry_run: flags.DryRunFlag = False,
+    list_: flags.ListFlag = False,
+) -> None:
+    """Train what is missing of a grid and write the report; the same command again goes on where it stopped."""
+    if list_:
+        from study.cli.list import print_list
+
+        print_list(plugin or [])
+        return
+    given = Flags(
+        grid=grid,
+        data=data,
+        models=flags.split_names(models),
+        protocols=flags.split_names(protocols),
+        seeds=seeds,
+        budget=budget,
+        epochs=epochs,
+        study=study,
+        results=results,
+        reports=reports,
+        executor=executor,
+        address=address,
+        cpus_per_run=cpus_per_run,
+        gpus_per_run=gpus_per_run,
+        jobs=flags.parse_jobs(jobs),
+        run_limit=run_limit,
+        weights=weights,
+        side=side,
+        train_share=train_share,
+        precision=precision,
+        ferplus=ferplus,
+        archive_gib=archive_gib,
+        plugins=plugin or (),
+        track=flags.split_names(track),
+        dry_run=dry_run,
+    )
+    ended_by = [signal.SIGINT]
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        ended_by.append(signal.SIGTERM)  # a library may have made a plain KeyboardInterrupt of it on its way here
+        raise Terminated
+
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        code = run(given)
+    except KeyboardInterrupt:
+        code = 128 + ended_by[-1]
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    raise typer.Exit(code)
+
+
+def run(given: Flags) -> int:
+    """Plan, execute and report; return the exit code: 0 all done, 1 some runs failed.
+
+    Raises:
+        StudyError: wrong usage, data or store.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM as ``Terminated``; what was finished is kept.
+    """
+    from study.core.registry import load_plugin
+    from study.core.store import Store
+    from study.datasets.load import load
+    from study.datasets.readers.ferplus import read_ferplus
+    from study.execution.locks import Claims
+    from study.execution.recovery import mend
+    from study.planning.grid import read_grid, select_pairs
+    from study.planning.plan import duration
+    from study.trackers import check_tracker, open_tracker
+
+    for name in given.track:
+        check_tracker(name)
+    for file in given.plugins:
+        load_plugin(file)
+    grid = read_grid(given.grid)
+    pairs = select_pairs(grid, given.models, given.protocols)
+    choices = make_choices(given, grid)
+    executor = given.executor or "process"
+    run_specs, workers = choose_executor(given, executor, choices.budget)
+    data = given.data or grid.data
+    image_set = load(data, log=say, synthetic=choices.budget.synthetic, archive_gib=given.archive_gib)
+    describe(image_set)
+    labels = image_set.labels, image_set.splits, image_set.classes
+    ferplus = None if given.ferplus is None else read_ferplus(given.ferplus, *labels)
+    store = Store(given.results, given.study or image_set.name)
+    # Before any time is spent; reading them all finds damaged records now and not when the report is written.
+    whole, damaged = store.examine(weights=True)
+    store.refuse_other_dataset({"name": image_set.name, "fingerprint": image_set.fingerprint}, whole)
+    mend(store, given.reports, whole, damaged, say, given.dry_run)
+    with Claims(store.claims_folder) as claims:
+        plan = plan_runs(given, pairs, choices, store, image_set, claims)
+        limit_min = given.run_limit or choices.budget.run_limit_min
+        settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
+        settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
+        say(f"Study: {store.study}, records in {store.folder}, {settings}")
+        if given.jobs == flags.AUTO_JOBS and executor == "process":
+            workers = share_cores(given, plan, image_set)
+        for line in plan.lines(workers, apart=executor == "ray"):
+            say(line)
+        if given.dry_run:
+            return 0
+        claims.clear_left()
+        if ferplus is not None:
+            store.keep_ferplus(ferplus)
+        chosen = functools.partial(
+            run_specs,
+            workers=min(workers, len(plan.runs)),
+            plugins=given.plugins,
+            limit_s=limit_min * 60 if limit_min else None,
+        )
+        trackers = [open_tracker(name, store) for name in given.track]
+        execute_plan(plan, store, image_set, claims, chosen, trackers)
+        records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
+        with claims.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
+            finish(given, store, image_set, records, trackers)
+    return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
+
+
+def choose_executor(
+    given: Flags, name: str, budget: Budget
+) -> tuple[Callable[..., Generator[Record, None, None]], int]:
+    """Return an executor's ``run_specs``, with what only it takes given, and how many runs it has at the same time.
+
+    Raises:
+        UsageError: no such executor, or flags that are not for it.
+    """
+    from study.execution.executors import get_executor
+
+    run_specs = get_executor(name)
+    if name == "ray":
+        from study.execution.executors.ray.cluster import Cluster
+
+        cluster = Cluster(given.address, given.cpus_per_run or 1.0, given.gpus_per_run or 0.0, say)
+        return functools.partial(run_specs, cluster=cluster), given.jobs or 0  # type: ignore[call-arg]
+    if (given.address, given.cpus_per_run, given.gpus_per_run) != (None, None, None):
+        raise UsageError("--address, --cpus-per-run and --gpus-per-run are for --executor ray: give it too.")
+    workers = given.jobs or (1 if name == "inprocess" else budget.usable_jobs())
+    if name == "inprocess" and workers > 1:
+        raise UsageError(f"the executor inprocess has one job, got --jobs {workers}: give --executor process.")
+    return run_specs, workers
+
+
+def make_choices(given: Flags, grid: Grid) -> Choices:
+    """Return what the flags, the grid and the budget say together, in this order."""
+    from study.planning.grid import Choices, check_share, parse_seeds
+    from study.protocols.budgets import read_budget
+    from study.training.backend import chosen_backend
+    from study.training.precision import resolve_precision
+
+    budget = read_budget(given.budget or grid.budget or "full")
+    seeds = parse_seeds(given.seeds) if given.seeds else grid.seeds or parse_seeds(budget.seeds)
+    if given.train_share is not None:
+        check_share("--train-share", given.train_share)
+
+    def axis(name: str, otherwise: Any) -> tuple[Any, ...]:
+        return grid.axes.get(name, () if otherwise is None else (otherwise,))
+
+    return Choices(
+        budget=budget,
+        seeds=seeds,
+        weights=given.weights,
+        sides_px=(given.side,) if given.side else axis("side", grid.side_px),
+        train_shares=(given.train_share,) if given.train_share else axis("train_share", grid.train_share),
+        epochs=given.epochs or grid.epochs,
+        precision=resolve_precision(given.precision),
+        backend=chosen_backend(),
+    )
+
+
+def plan_runs(
+    given: Flags,
+    pairs: list[tuple[ModelEntry, Protocol]],
+    choices: Choices,
+    store: Store,
+    image_set: ImageSet,
+    claims: Claims,
+) -> Plan:
+    """Resolve the specs, with the budget cut to the night where it asks for that, and compare them with the store.
+
+    Of several drivers that start at once, one measures what fits a night and the others take what it found.
+    """
+    from study.planning.grid import resolve_specs
+    from study.planning.plan import make_plan
+    from study.planning.time_budget import choose_night, measure_speeds
+    from study.protocols.budgets import read_speeds
+
+    speeds = read_speeds()
+    measured: Mapping[str, Speed] = {}
+    planned = resolve_specs(pairs, choices, image_set)
+    if choices.budget.hours:
+        measure = functools.partial(measure_speeds, image_set=image_set, plugins=given.plugins)
+        with contextlib.nullcontext() if given.dry_run else claims.hold("tonight", waits_for_speeds):
+            night = choose_night(planned, choices.budget, store, image_set, speeds, None if given.dry_run else measure)
+        for line in night.lines:
+            say(line)
+        planned = resolve_specs(pairs, replace(choices, budget=choices.budget.with_updates(night.updates)), image_set)
+        measured = night.speeds
+    return make_plan(planned, store, image_set, speeds, measured)
+
+
+def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
+    """Return how many runs go on at once with ``--jobs auto`` and say why."""
+    from study.core.environment import usable_cores
+    from study.datasets.cache import default_dir
+    from study.planning.concurrency import choose_jobs, free_memory_mb, measure_sharing
+
+    measure = functools.partial(
+        measure_sharing, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
+    )
+    found = choose_jobs(plan.open, usable_cores(), None if given.dry_run else measure, default_dir(), free_memory_mb())
+    say(found.line)
+    return found.jobs
+
+
+def waits_for_speeds(owner: str) -> None:
+    """Say that another driver measures."""
+    say(f"Waiting for the speeds that {owner} measures")
+
+
+def execute_plan(
+    plan: Plan,
+    store: Store,
+    image_set: ImageSet,
+    claims: Claims,
+    run_specs: Callable[..., Generator[Record, None, None]],
+    trackers: Sequence[Tracker] = (),
+) -> None:
+    """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
+
+    Args:
+        plan: The plan.
+        store: Where records go.
+        image_set: The dataset.
+        claims: This driver's claims.
+        run_specs: An executor's, with all but its jobs, the image set and ``on_event`` given.
+        trackers: Log every record that is stored.
+
+    Raises:
+        WriteError: the store cannot be written any more.
+        KeyboardInterrupt: Ctrl-C or SIGTERM.
+    """
+    from study.execution.progress import make_display
+    from study.execution.queue import Work
+
+    if not plan.open:
+        return
+    keep_dataset(store, image_set)
+    say("")
+    display = make_display(plan.open)
+    try:
+        with display:
+            work = Work(plan.open, store, claims, display)
+            with contextlib.closing(run_specs(work, image_set, on_event=work.on_event)) as records:
+                for record in records:
+                    work.keep(record)
+                    log_record(store, record.spec, trackers)
+    except (KeyboardInterrupt, WriteError):
+        say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
+        raise
+
+
+def keep_dataset(store: Store, image_set: ImageSet) -> None:
+    """Write what reports need to know about the images where the store does not have it yet."""
+    import numpy as np
+
+    from study.datasets.audit.near_duplicates import find_near, near_groups
+
+    arrays = {
+        "labels": image_set.labels,
+        "ids": image_set.ids,
+        "splits": image_set.splits,
+        "hashes": image_set.hashes,
+    }
+    known: Mapping[str, NDArray[Any]] = {}
+    with contextlib.suppress(StoreError):  # a damaged file is written anew
+        known = store.find_dataset() or {}
+    if "near_groups" in known and np.array_equal(known["hashes"], image_set.hashes):
+        arrays["near_groups"] = known["near_groups"]
+    else:
+        say("Looking for near copies, once a study")
+        groups = near_groups(image_set.hashes, find_near(image_set))
+        arrays["near_groups"] = groups.astype(np.int32)
+    store.keep_dataset(arrays)
+
+
+def log_record(store: Store, spec: Spec, trackers: Sequence[Tracker]) -> None:
+    """Log what is stored of a run; where another driver has taken it over that is nothing yet."""
+    if trackers and (record := store.find(spec)) is not None:
+        for tracker in trackers:
+            tracker.log(record)
+
+
+def finish(
+    given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker] = ()
+) -> None:
+    """Write the report, log what is not logged yet, and print the ranked table, what failed and where the report is."""
+    from study.cli.summary import ranked_table
+    from study.execution.progress import run_name
+    from study.report.local import write_local_pictures
+    from study.report.write import write_report
+
+    page = write_report(store, given.reports)
+    write_local_pictures(store, image_set, given.reports)
+    for line in ranked_table(store, records):
+        say(line)
+    failed = [record for record in records if record.status != "done"]
+    if failed:
+        say(f"{len(failed)} of {len(records)} runs failed; the same command tries them again:")
+    for record in failed:
+        say(f"  {run_name(record.spec)}: {record.reason}")
+    for tracker in trackers:
+        for record in records:
+            tracker.log(record)
+        tracker.log_report(page.parent)
+        say(f"Logged: {tracker.look}")
+    say(f"Report: {page}")
+
+
+def describe(image_set: ImageSet) -> None:
+    """Say what the dataset holds, after the reader has said where it comes from."""
+    height, width, channels = image_set.image_shape
+    counts = {name: sum(numbers) for name, numbers in image_set.counts().items()}
+    colour = "grey" if channels == 1 else f"{channels} channels"
+    numbers = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    say(f"  {len(image_set):,} images ({numbers}), {len(image_set.classes)} classes, {width}x{height} {colour}")
+    say(f"  {image_set.split_source}")
+    for note in image_set.notes:
+        say(f"  Note: {note}")
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a file or a pipe."""
+    print(line, flush=True)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, handled like Ctrl-C."""
+
+
+if __name__ == "__main__":
+    run_app(app, "python -m study.run")

@@ -1,0 +1,48 @@
+"""``study web``: a study's results in a browser on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.cli.app import examples
+from study.cli.options import DetectorOption, PluginOption, ReportsOption, ResultsOption
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=examples("study web", "study web fer2013 --data fer2013.csv", "study web --port 8600"))
+def web(
+    study: Annotated[
+        str | None, typer.Argument(help="Study that is shown first; all of the results folder can be chosen.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="The study's dataset, to show images. Default: what is in data/, if it fits."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Port of 127.0.0.1.")] = 8501,
+    detector: DetectorOption = None,
+    results: ResultsOption = Path("results"),
+    reports: ReportsOption = Path("reports"),
+    plugin: PluginOption = None,
+) -> None:
+    """Show leaderboard, comparisons, runs and the dataset's audit in a browser, and try a network on a picture.
+
+    The page reads what is stored and trains nothing. It answers on 127.0.0.1 alone. Ctrl-C ends it.
+    """
+    from study.core.errors import UsageError, unknown_name
+    from study.core.store import studies
+    from study.web.launch import serve
+    from study.web.settings import Settings
+
+    found = studies(results)
+    if study is not None and study not in found:
+        raise unknown_name("study", study, found)
+    if not found:
+        raise UsageError(f"there is no study in {results}/: train one with `make study`, or give --results FOLDER.")
+    words = (str(results), str(reports), study or "", data or "", str(detector or ""), tuple(plugin or ()))
+    serve(Settings(*words), port)

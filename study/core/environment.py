@@ -1,0 +1,119 @@
+"""Where a record comes from: versions, commit, code, processor, peak memory. No paths and no host names."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parents[1]
+#: What a result depends on; a change anywhere else leaves "code changed since" alone.
+RESULT_ROOMS = ("datasets", "models", "protocols", "training", "execution/run_one.py", "core/spec.py")
+PACKAGES = ("tensorflow", "keras", "keras-cv", "jax", "numpy", "imbalanced-learn", "scikit-learn", "opencv-python")
+
+
+@functools.cache
+def code_hash() -> str:
+    """Return the first 12 hex digits of the sha256 over the sources that decide results."""
+    digest = hashlib.sha256()
+    for room in RESULT_ROOMS:
+        place = PACKAGE / room
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+@functools.cache
+def commit() -> str:
+    """Return the checkout's commit, with ``+changes`` where sources differ from it; empty outside a checkout."""
+
+    def git(*words: str) -> str:
+        call = ["git", "-C", str(PACKAGE.parent), *words]
+        return subprocess.run(call, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+    if not (PACKAGE.parent / ".git").exists():
+        return ""
+    try:
+        mark = "+changes" if git("status", "--porcelain", "--untracked-files=no", "--", "study") else ""
+        return git("rev-parse", "--short=12", "HEAD") + mark
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def processor() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on, as far as they are installed."""
+    return dict(_versions())
+
+
+def provenance(threads: int | None = None) -> dict[str, Any]:
+    """Return what is known about the code and the machine, as JSON data; ``threads`` defaults to the usable cores."""
+    return {
+        "study": importlib.metadata.version("facial-emotion-study") if _installed() else "source",
+        "commit": commit(),
+        "code": code_hash(),
+        "python": platform.python_version(),
+        "versions": versions(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+        "threads": threads or usable_cores(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _installed() -> bool:
+    try:
+        importlib.metadata.version("facial-emotion-study")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory_mb() -> float:
+    """Return this process's peak resident memory in MiB (0.0 where the system does not tell)."""
+    # Linux hands getrusage's peak on to children: a small process started by a large one would report its parent's.
+    status = Path("/proc/self/status")
+    if status.exists():
+        peaks = [
+            line.split()[1] for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:")
+        ]
+        if peaks:
+            return int(peaks[0]) / 1024
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024

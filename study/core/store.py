@@ -1,0 +1,363 @@
+"""The results store: records on disk, one JSON file and one array file a run, written atomically and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.core.arrays import read_arrays
+from study.core.errors import DamagedError, StoreError
+from study.core.files import file_sha256, set_aside, write_atomically
+from study.core.record import Record
+from study.core.record_form import misfit_arrays
+from study.core.spec import Spec, content_hash
+
+DATASET_FILE = "dataset.npz"
+FERPLUS_FILE = "ferplus.npz"
+#: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
+CHECKSUM = "record_sha256"
+WEIGHTS_SUFFIX = ".weights.h5"
+#: Larger files are no records; one of a thousand epochs has less than a MiB.
+_MOST_BYTES = 64 << 20
+#: What the dataset's file holds of every image, with numpy's kinds of type.
+_DATASET = {"labels": "iu", "ids": "U", "splits": "iu", "hashes": "S"}
+#: What to do about damage.
+AGAIN = "`study run` sets it aside and does the run again."
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A run of which something stored is not as it was written.
+
+    Attributes:
+        path: Its record.
+        reason: One line that names the file and says what is wrong.
+    """
+
+    path: Path
+    reason: str
+
+    @property
+    def run(self) -> str:
+        """Model, protocol, seed and hash, as the record's path has them."""
+        return " ".join([*self.path.parts[-3:-1], self.path.stem])
+
+
+class Store:
+    """The records of one study: ``<results>/<study>/<model>/<protocol>/seed_<n>-<hash>.json`` with ``.npz`` beside it.
+
+    Args:
+        results: The results folder; it is created by the first write.
+        study: Name of the study, a single folder name.
+
+    Raises:
+        StoreError: ``study`` is no plain folder name.
+    """
+
+    def __init__(self, results: str | Path, study: str) -> None:
+        if not study or study in (".", "..") or any(mark in study for mark in "/\\\0"):
+            raise StoreError(f"a study's name must be a plain folder name, got {study!r}.")
+        self.results = Path(results)
+        self.study = study
+        self.folder = self.results / study
+        self._fitting: set[str] = set()  # datasets whose records go here; looked up once, not at every write
+
+    def record_path(self, spec: Spec) -> Path:
+        """Return where a spec's record is kept (the path follows from the spec alone)."""
+        model, protocol = spec.recipe
+        return self.folder / model / protocol / f"seed_{spec.seed}-{spec.hash}.json"
+
+    def weights_path(self, spec: Spec) -> Path:
+        """Return where a run's best weights are kept; outside git."""
+        return self.record_path(spec).with_suffix(WEIGHTS_SUFFIX)
+
+    def checkpoint_folder(self, spec: Spec) -> Path:
+        """Return where a run keeps its checkpoints while it trains; outside git."""
+        return self.folder / "checkpoints" / spec.key
+
+    @property
+    def claims_folder(self) -> Path:
+        """Where drivers say which run they are at; outside git."""
+        return self.folder / "claims"
+
+    def keep(self, record: Record) -> Record:
+        """Write a record and its arrays, replacing an earlier one of the same spec; return it as stored.
+
+        Arrays go first and the JSON last, so that a record that can be read is whole.
+
+        Raises:
+            StoreError: the record belongs to another dataset or lacks predictions.
+            WriteError: it cannot be written.
+        """
+        if record.spec.dataset["fingerprint"] not in self._fitting:
+            self.refuse_other_dataset(record.spec.dataset, self._sound())
+            self._fitting.add(record.spec.dataset["fingerprint"])
+        path = self.record_path(record.spec)
+        if record.status == "done":
+            missing = [name for name in record.predictions if name not in record.arrays]
+            if missing:
+                raise StoreError(f"a done record must carry its predictions, {record.key} lacks {', '.join(missing)}.")
+            packed = pack_arrays(record.arrays)
+            record = replace(record, predictions_sha256=hashlib.sha256(packed).hexdigest())
+            write_atomically(path.with_suffix(".npz"), packed)
+        record = replace(record, reason=_encodable(record.reason), traceback=_encodable(record.traceback))
+        data = json.loads(json.dumps(record.to_json()))  # as it will be read
+        data[CHECKSUM] = content_hash(data)
+        text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+        write_atomically(path, text.encode() + b"\n")
+        return record
+
+    def records(self) -> list[Record]:
+        """Return every record of the study without arrays, ordered by model, protocol, seed and hash.
+
+        Raises:
+            StoreError: a file that is no record; the message names it.
+        """
+        return sorted(map(self._read, self._files()), key=_order)
+
+    def examine(self, weights: bool = False) -> tuple[list[Record], list[Damage]]:
+        """Return what ``records`` returns as far as it is whole, predictions included, and what is damaged.
+
+        Args:
+            weights: Whether to check the weights too, which takes a second for every few hundred MB.
+
+        Raises:
+            StoreError: a file that cannot be read or belongs elsewhere, which is no damage.
+        """
+        sound, damaged = [], []
+        for path in self._files():
+            try:
+                record = self._read(path)
+                if record.status == "done":
+                    self._predictions(record)
+                    if weights:
+                        self.check_weights(record)
+                sound.append(record)
+            except DamagedError as error:
+                damaged.append(Damage(path, str(error)))
+        return sorted(sound, key=_order), damaged
+
+    def set_aside(self, damage: Damage) -> list[Path]:
+        """Rename all that is stored of a damaged run, the record first, so that the run counts as missing.
+
+        Returns:
+            The new paths.
+
+        Raises:
+            WriteError: a file cannot be renamed.
+        """
+        path = damage.path
+        stored = (path, path.with_suffix(".npz"), path.with_suffix(WEIGHTS_SUFFIX))
+        return [set_aside(file) for file in stored if file.exists()]
+
+    def find(self, spec: Spec) -> Record | None:
+        """Return the record of a spec without arrays, or None where there is none that can be read."""
+        path = self.record_path(spec)
+        try:
+            return self._read(path) if path.is_file() else None
+        except DamagedError:
+            return None
+
+    def find_all(self, specs: Sequence[Spec]) -> list[Record | None]:
+        """Return what ``find`` does for each spec; folders are listed once instead of asked for every file."""
+        there: dict[tuple[str, str], frozenset[str]] = {}
+        found: list[Record | None] = []
+        for spec in specs:
+            if spec.recipe not in there:
+                folder = self.record_path(spec).parent
+                there[spec.recipe] = frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
+            name = f"seed_{spec.seed}-{spec.hash}.json"
+            found.append(self.find(spec) if name in there[spec.recipe] else None)
+        return found
+
+    def check_weights(self, record: Record) -> None:
+        """Check the weights beside a record against the hash in it; without either there is nothing to check.
+
+        Raises:
+            DamagedError: they are not those that the run left.
+        """
+        path = self.weights_path(record.spec)
+        if record.weights_sha256 and path.is_file() and file_sha256(path) != record.weights_sha256:
+            raise DamagedError(f"{path}: the weights were altered since they were written. {AGAIN}")
+
+    def load_arrays(self, record: Record) -> Record:
+        """Return the record with its arrays.
+
+        Raises:
+            DamagedError: the array file is missing, altered or damaged.
+        """
+        path = self.record_path(record.spec).with_suffix(".npz")
+        arrays = unpack_arrays(self._predictions(record), str(path))
+        if wrong := misfit_arrays(arrays, len(record.dataset["classes"])):
+            raise DamagedError(f"{path}: these are not the predictions of a run ({wrong}). Remove it and run again.")
+        return replace(record, arrays=arrays)
+
+    def _predictions(self, record: Record) -> bytes:
+        path = self.record_path(record.spec).with_suffix(".npz")
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError as error:
+            raise DamagedError(f"{path}: the predictions are missing. {AGAIN}") from error
+        except OSError as error:
+            raise StoreError(f"the predictions of {record.key} cannot be read ({error.strerror}).") from error
+        if hashlib.sha256(data).hexdigest() != record.predictions_sha256:
+            raise DamagedError(
+                f"{path}: the predictions were altered since they were written (sha256 differs). {AGAIN}"
+            )
+        return data
+
+    def keep_dataset(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write the dataset's labels, ids, splits, content hashes and groups of near copies, where they differ."""
+        path, data = self.folder / DATASET_FILE, pack_arrays(arrays)
+        if not path.is_file() or path.read_bytes() != data:
+            write_atomically(path, data)
+
+    def load_dataset(self) -> dict[str, NDArray[Any]]:
+        """Return ``labels``, ``ids``, ``splits`` and ``hashes`` of the study's image set, in its order.
+
+        Studies of later versions have ``near_groups`` too: int32, equal for near copies of one photograph.
+
+        Raises:
+            StoreError: the study has no such file.
+        """
+        found = self.find_dataset()
+        if found is None:
+            path = self.folder / DATASET_FILE
+            raise StoreError(f"{path} is missing: run the study once with its dataset at hand to write it.")
+        return found
+
+    def find_dataset(self) -> dict[str, NDArray[Any]] | None:
+        """Return what ``load_dataset`` does, or None where the study has no such file."""
+        path = self.folder / DATASET_FILE
+        if not path.is_file():
+            return None
+        found = unpack_arrays(path.read_bytes(), str(path))
+        wrong = next((name for name, kinds in _DATASET.items() if not _fits(found.get(name), kinds)), "")
+        if wrong or len({len(found[name]) for name in _DATASET}) > 1 or not _fits(found.get("near_groups"), "iu-"):
+            raise DamagedError(
+                f"{path}: expected {', '.join(_DATASET)} of every image, found other arrays "
+                f"({wrong or 'not equally many'}). Remove it and run the study once with its dataset at hand."
+            )
+        return found
+
+    def keep_ferplus(self, labels: NDArray[np.int64]) -> None:
+        """Keep the class that FER+ gives each image, -1 for none, so that every later report has it."""
+        write_atomically(self.folder / FERPLUS_FILE, pack_arrays({"labels": labels.astype(np.int8)}))
+
+    def find_ferplus(self) -> NDArray[np.int64] | None:
+        """Return what ``keep_ferplus`` kept, int64 (images of the set,), or None."""
+        path = self.folder / FERPLUS_FILE
+        if not path.is_file():
+            return None
+        labels = unpack_arrays(path.read_bytes(), str(path)).get("labels")
+        if labels is None or not _fits(labels, "iu"):
+            raise DamagedError(f"{path}: expected one label an image. Remove it and give --ferplus FILE again.")
+        return labels.astype(np.int64)
+
+    def _files(self) -> Iterator[Path]:
+        if not self.folder.is_dir():
+            return
+        for path in sorted(self.folder.rglob("seed_*.json")):
+            if "checkpoints" not in path.relative_to(self.folder).parts:
+                yield path
+
+    def _sound(self) -> Iterator[Record]:
+        for path in self._files():
+            with contextlib.suppress(DamagedError):
+                yield self._read(path)
+
+    def _read(self, path: Path) -> Record:
+        try:
+            if path.stat().st_size > _MOST_BYTES:
+                raise StoreError(f"{path}: a record has at most {_MOST_BYTES >> 20} MiB, this one more. Remove it.")
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(data, dict) or "format" not in data:
+                raise ValueError("it has no format")
+            altered = CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
+        except (ValueError, RecursionError) as error:
+            raise DamagedError(f"{path}: not readable as a record ({error}). {AGAIN}") from error
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read ({error.strerror}).") from error
+        if altered:
+            raise DamagedError(f"{path}: the record was altered since it was written. {AGAIN}")
+        # What is as it was written and still no record comes from another version: that must not set all of it aside.
+        record = Record.from_json(data, str(path))
+        if self.record_path(record.spec) != path:
+            raise StoreError(
+                f"{path}: the record belongs at {self.record_path(record.spec)}. Move it there or remove it."
+            )
+        if record.superseded:
+            raise DamagedError(f"{path}: made by a faulty version of this program ({record.superseded}). {AGAIN}")
+        return record
+
+    def refuse_other_dataset(self, dataset: Mapping[str, Any], records: Iterable[Record]) -> None:
+        """Refuse to put runs on one dataset (a spec's ``dataset``) beside records of another; the first record tells.
+
+        Raises:
+            StoreError: the fingerprints differ.
+        """
+        for record in records:
+            found = record.spec.dataset
+            if found["fingerprint"] != dataset["fingerprint"]:
+                raise StoreError(
+                    f"study {self.study!r} in {self.results} holds records of {found['name']} "
+                    f"({found['fingerprint'][:12]}), the dataset at hand is {dataset['name']} "
+                    f"({dataset['fingerprint'][:12]}): give it a study of its own with --study NAME."
+                )
+            return
+
+
+def _order(record: Record) -> tuple[object, ...]:
+    return (*record.spec.recipe, record.spec.seed, record.spec.hash)
+
+
+def _encodable(text: str) -> str:
+    """Return text without the halves of characters that file names of other systems bring."""
+    return text.encode(errors="replace").decode()
+
+
+def _fits(array: NDArray[Any] | None, kinds: str) -> bool:
+    """Return whether an array has one dimension and one of numpy's kinds of type; ``-`` allows that there is none."""
+    return "-" in kinds if array is None else array.ndim == 1 and array.dtype.kind in kinds
+
+
+def studies(results: str | Path) -> list[str]:
+    """Return the names of the studies in a results folder, sorted."""
+    folder = Path(results)
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return a compressed .npz whose bytes depend on the arrays alone (sorted names, fixed dates)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name in sorted(arrays):
+            part = io.BytesIO()
+            np.lib.format.write_array(part, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED
+            )
+    return buffer.getvalue()
+
+
+def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of ``pack_arrays`` bytes; nothing is ever unpickled.
+
+    Raises:
+        StoreError: not such a file.
+    """
+    try:
+        return read_arrays(data)
+    except ValueError as error:
+        raise DamagedError(f"{where}: not a readable array file ({error}). Remove it and run again.") from error

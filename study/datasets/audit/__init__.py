@@ -1,0 +1,205 @@
+"""The audit of an image set: duplicates, conflicting labels, empty images and drift, and what to be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.core.spec import SPLITS
+from study.datasets.audit.drift import ClassDrift, PixelDrift, class_drifts, equalised, pixel_drifts
+from study.datasets.audit.near_duplicates import NearPairs, exact_groups, find_near, members, near_groups
+from study.datasets.audit.overlap import ClassOverlap, conflicting, conflicts, overlaps, total
+from study.datasets.audit.pixel_statistics import PixelMeasures, measure_pixels
+from study.datasets.image_set import ImageSet
+from study.datasets.readers import fer2013
+
+LEAKS = (("test", "train"), ("selection", "train"), ("test", "selection"))
+"""Split pairs of which copies are warned: those that make a score look better than it is."""
+
+_WORDS = {
+    "brightness": ("brighter", "darker"),
+    "contrast": ("of higher contrast", "of lower contrast"),
+    "sharpness": ("sharper", "blurred"),
+    "unevenness": ("of less even grey levels", "of evener grey levels, as after histogram equalisation,"),
+}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an image set is like.
+
+    Attributes:
+        data: The image set.
+        identical: Rows of each group of identical images.
+        near: Pairs of different images of one photograph.
+        alike: Group number (int64, n) of each image; identical images and near pairs share one.
+        pixels: Brightness, contrast, sharpness and unevenness of every image.
+        class_drifts: Class shares of selection and test against train's.
+        pixel_drifts: Pixel measures of selection and test against train's.
+        equalised: Splits whose images have been histogram-equalised.
+    """
+
+    data: ImageSet
+    identical: tuple[NDArray[np.int64], ...]
+    near: NearPairs
+    alike: NDArray[np.int64]
+    pixels: PixelMeasures
+    class_drifts: tuple[ClassDrift, ...]
+    pixel_drifts: tuple[PixelDrift, ...]
+    equalised: tuple[str, ...]
+
+    @cached_property
+    def groups(self) -> list[NDArray[np.int64]]:
+        """Rows of each group of two or more images of one photograph, identical or near."""
+        return members(self.alike)
+
+    @cached_property
+    def identical_overlaps(self) -> list[ClassOverlap]:
+        """Identical copies by split pair and class."""
+        _, contents = np.unique(self.data.hashes, return_inverse=True)
+        return overlaps(self.data, contents)
+
+    @cached_property
+    def alike_overlaps(self) -> list[ClassOverlap]:
+        """Identical or near copies by split pair and class."""
+        return overlaps(self.data, self.alike)
+
+    @cached_property
+    def conflicting(self) -> list[NDArray[np.int64]]:
+        """Groups of identical images with different labels."""
+        return conflicting(self.data, self.identical)
+
+    @cached_property
+    def conflicting_alike(self) -> list[NDArray[np.int64]]:
+        """Groups of identical or near copies with different labels."""
+        return conflicting(self.data, self.groups)
+
+    @cached_property
+    def conflicts(self) -> list[tuple[int, int, int]]:
+        """Pairs of labels that identical images carry, with the number of groups."""
+        return conflicts(self.data, self.conflicting)
+
+    def copies(self, split: str, other: str, near: bool) -> ClassOverlap:
+        """Return the images of one split with an identical copy in another, with ``near`` also with a near one."""
+        return total(self.alike_overlaps if near else self.identical_overlaps, split, other)
+
+    @property
+    def distinct(self) -> int:
+        """Number of different images."""
+        return len(self.data) - sum(len(rows) - 1 for rows in self.identical)
+
+    @property
+    def imbalance(self) -> float:
+        """How many times as many training images the largest class has as the smallest; infinite without any."""
+        counts = self.data.counts()["train"]
+        return max(counts) / min(counts) if min(counts) else float("inf")
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence for each thing that spoils results; none for clean data."""
+        return tuple(
+            [*self._pixel_warnings(), *self._copy_warnings(), *self._empty_warnings(), *self._class_warnings()]
+        )
+
+    def _pixel_warnings(self) -> Iterator[str]:
+        told = f" {_CIRCULATING}" if _like_fer2013(self.data) else ""
+        for measure in _WORDS:
+            for one in self.pixel_drifts:
+                if one.measure == measure and one.large:
+                    yield _drift_sentence(one) + told
+        if self.equalised:
+            splits = " and ".join(self.equalised) if len(self.equalised) < len(SPLITS) else "all splits"
+            yield (
+                f"The images of {splits} have been histogram-equalised: their grey levels are spread evenly, which "
+                f"those of photographs are not. Networks trained on them expect the same of every later image.{told}"
+            )
+
+    def _copy_warnings(self) -> Iterator[str]:
+        for split, other in LEAKS:
+            identical, alike = (self.copies(split, other, near) for near in (False, True))
+            near = f"{'near ' if not identical.copied else ''}copy in {other}"
+            if identical.copied:
+                told = f", {identical.relabelled:,} of them with another label" if identical.relabelled else ""
+                line = f"{_count(identical.copied, identical.images)} {split} images have an identical {near}{told}"
+                if alike.copied > identical.copied:
+                    line += f"; with near copies it is {_count(alike.copied, alike.images)}"
+                yield f"{line}."
+            elif alike.copied:
+                yield (
+                    f"{_count(alike.copied, alike.images)} {split} images have a {near}: the same photograph, shifted, "
+                    "mirrored, brightened, encoded anew or written on."
+                )
+        if self.conflicting:
+            yield (
+                f"{len(self.conflicting):,} of {len(self.identical):,} groups of identical images carry different "
+                "labels: no network can be right about all of them."
+            )
+
+    def _empty_warnings(self) -> Iterator[str]:
+        flat, nearly = int(self.pixels.constant.sum()), int(self.pixels.nearly_constant.sum())
+        if flat or nearly:
+            parts = [f"{flat:,} constant"] * bool(flat) + [f"{nearly:,} nearly constant"] * bool(nearly)
+            yield f"{' and '.join(parts)} {'image shows' if flat + nearly == 1 else 'images show'} nothing at all."
+
+    def _class_warnings(self) -> Iterator[str]:
+        counts = self.data.counts()
+        for split, row in counts.items():
+            empty = [name for name, count in zip(self.data.classes, row, strict=True) if not count]
+            if empty:
+                yield f"The {split} split has no image of {', '.join(empty)}."
+        for drift in self.class_drifts:
+            if drift.large:
+                shares = np.array([counts["train"], counts[drift.split]], float)
+                shares /= shares.sum(axis=1, keepdims=True)
+                most = int(np.abs(shares[1] - shares[0]).argmax())
+                yield (
+                    f"The classes of {drift.split} are not as frequent as those of train (Cramer's V "
+                    f"{drift.cramers_v:.2f}): {self.data.classes[most]} makes up {100 * shares[1, most]:.1f} % there "
+                    f"and {100 * shares[0, most]:.1f} % in train."
+                )
+
+
+def audit(data: ImageSet) -> Audit:
+    """Audit an image set; nothing is written. The complete FER-2013 takes about ten seconds on two cores."""
+    near = find_near(data)
+    pixels = measure_pixels(data.images)
+    return Audit(
+        data=data,
+        identical=tuple(exact_groups(data.hashes)),
+        near=near,
+        alike=near_groups(data.hashes, near),
+        pixels=pixels,
+        class_drifts=tuple(class_drifts(data)),
+        pixel_drifts=tuple(pixel_drifts(data, pixels)),
+        equalised=tuple(equalised(data, pixels)),
+    )
+
+
+_CIRCULATING = (
+    "Changed copies of FER-2013 are in circulation, one with a blurred training split, on which networks stall near "
+    "35 %, another histogram-equalised: get an untouched copy before comparing with published scores."
+)
+
+
+def _like_fer2013(data: ImageSet) -> bool:
+    return data.classes == fer2013.CLASSES and data.image_shape == (fer2013.SIDE_PX, fer2013.SIDE_PX, 1)
+
+
+def _drift_sentence(one: PixelDrift) -> str:
+    more, less = _WORDS[one.measure]
+    is_more = one.delta > 0
+    pairs = 50 * (1 + abs(one.delta))
+    return (
+        f"The training images are {more if is_more else less} compared with those of {one.split}: median {one.measure} "
+        f"{one.train_median:.3g} against {one.median:.3g}, "
+        f"{'greater' if is_more else 'smaller'} in {pairs:.0f} % of all pairs. "
+        f"A score on {one.split} measures this difference too."
+    )
+
+
+def _count(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,} ({100 * part / whole:.1f} %)"

@@ -1,0 +1,1 @@
+"""Archives: datasets inside zip and tar files, read with limits."""

@@ -1,0 +1,108 @@
+"""Light and camera: shades painted faces like round heads, then blurs, exposes and adds grain."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.datasets.synthetic.dice import Dice
+from study.datasets.synthetic.geometry import SIDES, Face
+from study.datasets.synthetic.person import Array
+
+
+class Relief:
+    """Soft light and dark spots on faces, each the product of a bell over columns and a bell over rows."""
+
+    def __init__(self, face: Face, side: int) -> None:
+        self._face = face
+        self._pixels = np.arange(side) + 0.5
+        self._across: list[Array] = []
+        self._down: list[Array] = []
+
+    def spot(
+        self,
+        x: Array | float,
+        y: Array | float,
+        width: float,
+        height: float,
+        strength: Array | float,
+        lift: float = 0.0,
+    ) -> None:
+        """Add a spot at a point of the face, in face units; its strength adds to the light (even light is 1)."""
+        point = self._face.point(x, y, lift)
+        scale = self._face.pose.scale[:, None]
+        strength = np.broadcast_to(strength, len(point))[:, None]
+        self._across.append(strength * np.exp(-(((self._pixels - point[:, :1]) / (width * scale)) ** 2)))
+        self._down.append(np.exp(-(((self._pixels - point[:, 1:]) / (height * scale)) ** 2)))
+
+    def sum(self) -> Array:
+        """Return the light (n, side, side) that all spots add."""
+        total: Array = np.matmul(np.stack(self._down, axis=2), np.stack(self._across, axis=1))
+        return total
+
+
+def _shade_features(relief: Relief, face: Face, toward: Array) -> None:
+    """Add shadows and highlights of sockets, nose, cheeks and chin; ``toward`` (n,) is the side of the light, -1..1."""
+    unit, p = face.unit, face.person
+    for side in SIDES:
+        facing = side * toward
+        relief.spot(side * p.eye_x * 0.92, p.eye_y - 0.1, 0.3, 0.17, -0.2 + 0.06 * unit(5))
+        relief.spot(side * 0.16, -0.12, 0.12, 0.18, -0.16 + 0.1 * facing)
+        relief.spot(side * 0.17, 0.1, 0.1, 0.2, -0.07 + 0.09 * facing, 0.1)
+        relief.spot(side * 0.52, 0.26 - 0.08 * unit(6), 0.3, 0.22, 0.1 + 0.1 * unit(6) + 0.08 * unit(12))
+        relief.spot(side * 0.66, 0.72, 0.24, 0.4, -0.1 + 0.06 * facing)
+        relief.spot(side * (p.nose_width + 0.1), p.nose_y - 0.04, 0.11, 0.17, -0.12 + 0.12 * facing, 0.05)
+        relief.spot(side * (p.mouth_width + 0.12), p.mouth_y, 0.1, 0.16, -0.1 - 0.1 * unit(12) - 0.1 * unit(15))
+    relief.spot(0.0, p.nose_y - 0.32, 0.09, 0.3, 0.13, 0.2)
+    relief.spot(0.0, p.nose_y - 0.07, 0.12, 0.1, 0.12, 0.25)
+    relief.spot(0.0, p.nose_y + 0.11, 0.22, 0.09, -0.2)
+    relief.spot(0.0, p.brow_y - 0.25, 0.6, 0.25, 0.07)
+    relief.spot(0.0, p.brow_y + 0.08, 0.14, 0.14, -0.22 * unit(4))
+    relief.spot(0.0, p.mouth_y + 0.24 + face.jaw_drop * 0.7, 0.22, 0.08, -0.16)
+    relief.spot(0.0, p.mouth_y + 0.42 + face.jaw_drop, 0.2, 0.13, 0.1)
+    relief.spot(0.0, p.mouth_y + 0.36 + face.jaw_drop, 0.2, 0.1, -0.12 * unit(17))
+
+
+def photograph(painted: NDArray[np.uint8], face: Face, difficulty: float, dice: Dice) -> NDArray[np.uint8]:
+    """Return photographs, uint8 (n, side, side, 1), of painted faces, uint8 (n, side, side).
+
+    Everything is computed in float64, so that rounding to grey levels hides differences between processors.
+    """
+    import cv2
+
+    count, side, _ = painted.shape
+    pose = face.pose
+    harsh = 0.08 + 0.7 * difficulty * dice.uniform(0.0, 1.3)
+    light_x, light_y = dice.uniform(-1.0, 1.0), dice.uniform(-1.0, 0.45)
+    relief = Relief(face, side)
+    _shade_features(relief, face, light_x)
+
+    pixels = np.arange(side) + 0.5
+    column = ((pixels[None, :] - pose.centre_x[:, None]) / pose.scale[:, None])[:, None, :]
+    row = ((pixels[None, :] - pose.centre_y[:, None]) / (1.3 * pose.scale[:, None]))[:, :, None]
+    outside = np.maximum(column**2 + row**2, 0.0)
+    height = np.sqrt(np.maximum(1.12 - outside, 0.05))
+    on_head = 1.0 / (1.0 + np.exp(10.0 * (outside - 1.15)))
+    lean = column * light_x[:, None, None] + row * light_y[:, None, None]
+    round_light = 0.72 + 0.3 * height + harsh[:, None, None] * lean
+    light = 1.0 + on_head * (round_light - 1.0 + relief.sum())
+    light *= 1.0 + (0.4 * difficulty * dice.normal())[:, None, None] * (1.0 - on_head) * column
+    pictures = painted * np.maximum(light, 0.12)
+
+    grain = dice.noise.reshape(count, side, side)
+    coarse = np.ascontiguousarray(grain[:, ::4, ::4])
+    texture = dice.uniform(1.0, 3.0 + 9.0 * difficulty)
+    blur = dice.uniform(0.25, 0.4 + 0.6 * difficulty)
+    for index in range(count):
+        pictures[index] += texture[index] * cv2.resize(coarse[index], (side, side), interpolation=cv2.INTER_LINEAR)
+        pictures[index] = cv2.GaussianBlur(pictures[index], (5, 5), blur[index])
+    middle, spread = pictures.mean(axis=(1, 2)), pictures.std(axis=(1, 2))
+    # Cameras expose for the picture: most use the whole range of grey levels.
+    contrast = (0.4 + 0.6 * 74.0 / np.maximum(spread, 15.0)) * (
+        1.0 + dice.normal(0.22 * (0.15 + 1.4 * difficulty), 1.7)
+    )
+    target = 0.5 * 122.0 + 0.5 * middle + dice.normal(20.0 * (0.15 + 1.3 * difficulty))
+    pictures = (pictures - middle[:, None, None]) * contrast[:, None, None] + target[:, None, None]
+    pictures += (dice.uniform(0.5, 2.0 + 8.0 * difficulty))[:, None, None] * grain
+    grey: NDArray[np.uint8] = np.rint(np.clip(pictures, 0.0, 255.0)).astype(np.uint8)
+    return grey[..., None]

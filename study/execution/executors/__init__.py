@@ -1,0 +1,96 @@
+"""Executors: where runs are executed. One signature for all; records come back to the driver, which stores them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from study.core.errors import unknown_name
+from study.core.record import Record
+from study.core.spec import Spec
+from study.datasets.image_set import ImageSet
+
+#: Name of an executor -> module with ``run_specs``; imported only when chosen.
+MODULES = {
+    "inprocess": "study.execution.executors.inprocess",
+    "process": "study.execution.executors.process",
+    "ray": "study.execution.executors.ray",
+}
+
+#: What an executor reports while runs are going on: the run's spec and one event of ``study.execution.run_one.execute``
+#: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``; with ``node`` where there are several).
+OnEvent = Callable[[Spec, Mapping[str, Any]], None]
+
+
+#: Seconds after which jobs are asked for again where there was none to start.
+POLL_S = 1.0
+
+
+class Abandoned(BaseException):
+    """Raised by ``on_event`` to end the run that the event is about, without a record; the others go on."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to execute.
+
+    Attributes:
+        spec: What to run.
+        start_weights: File of weights to start from, or None.
+        keep_weights: Where the best weights go, or None to drop them.
+        checkpoints: Folder for checkpoints while the run trains, or None.
+    """
+
+    spec: Spec
+    start_weights: Path | None = None
+    keep_weights: Path | None = None
+    checkpoints: Path | None = None
+
+
+class RunSpecs(Protocol):
+    """The signature that every executor keeps; what one takes besides has a default."""
+
+    def __call__(
+        self,
+        jobs: Iterable[Job | None],
+        image_set: ImageSet,
+        *,
+        workers: int,
+        plugins: Sequence[str],
+        on_event: OnEvent,
+        limit_s: float | None = None,
+    ) -> Generator[Record, None, None]:
+        """Execute the jobs and yield one record for each as it ends, in any order.
+
+        A run that fails, takes too long, or takes its worker down with it, is a ``failed`` record; the others go on.
+        Closing the iterator, or an exception raised through it (Ctrl-C), ends every worker before it returns.
+
+        Args:
+            jobs: The runs, in the order in which to start them; asked for when one can be started. None means that
+                there is none now and may be one later: it is asked for again in a moment.
+            image_set: The dataset of all of them.
+            workers: Runs at the same time, at least 1. They share the cores evenly, however many are going on: how a
+                result is rounded follows from the number of threads.
+            plugins: Files to import before the first run, so that their entries are registered in every worker.
+            on_event: Called in the driver; it may raise ``Abandoned``.
+            limit_s: Seconds that one run may take; None for as long as it likes.
+
+        Raises:
+            WriteError: a run could not write its checkpoint or its weights: neither could the ones after it.
+        """
+        ...
+
+
+def get_executor(name: str) -> RunSpecs:
+    """Return an executor's ``run_specs``.
+
+    Raises:
+        UsageError: no such executor.
+    """
+    if name not in MODULES:
+        raise unknown_name("executor", name, MODULES)
+    run_specs: RunSpecs = importlib.import_module(MODULES[name]).run_specs
+    return run_specs

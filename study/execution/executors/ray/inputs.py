@@ -1,0 +1,134 @@
+"""Supplies: what runs on Ray need from the driver, files by content, and how a node knows a shared folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.core.files import make_folder, temporary_path, write_error
+from study.datasets.image_set import ImageSet
+from study.execution.executors import Job
+from study.execution.executors.image_transfer import pack
+from study.execution.executors.ray.cluster import Cluster
+from study.execution.executors.ray.content_files import Goods, bytes_of, goods_of
+from study.execution.executors.ray.worker import Marks, Terms, installed
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """A run with what it needs.
+
+    Attributes:
+        job: The run, its paths absolute: a node works in another folder.
+        goods: Files that it needs besides what all runs need.
+        marks: The marks of its folders.
+    """
+
+    job: Job
+    goods: tuple[Goods, ...]
+    marks: Marks
+
+
+class Supplies:
+    """What a driver's runs need, and what of it was sent.
+
+    Args:
+        ray: The package, connected.
+        image_set: The dataset of all runs.
+        plugins: Files to import.
+        limit_s: Seconds that a run may take.
+        cluster: What a run takes of the cluster.
+
+    Attributes:
+        terms: What all runs have in common.
+        reference: The terms in Ray's object store.
+        sent: sha256 of goods -> reference to their bytes there.
+        marks: Folder -> the file in it by which nodes know it, and what that holds.
+    """
+
+    def __init__(
+        self, ray: Any, image_set: ImageSet, plugins: Sequence[str], limit_s: float | None, cluster: Cluster
+    ) -> None:
+        self._ray, self._image_set = ray, image_set
+        self._known: dict[Path, Goods] = {}
+        self.sent: dict[str, Any] = {}
+        self.marks: dict[Path, tuple[Path, str]] = {}
+        packed, place = pack(image_set)
+        images = None
+        if place is not None:
+            data = bytes_of(image_set.images)
+            images = Goods(Path(place.file), place.offset, len(data), hashlib.sha256(data.data).hexdigest())
+        self.terms = Terms(
+            token=secrets.token_hex(8),
+            image_set=packed,
+            place=place,
+            images=images,
+            plugins=tuple(self._goods(Path(file).resolve()) for file in plugins),
+            threads=cluster.threads,
+            limit_s=limit_s,
+            keep_process=not cluster.gpus_per_run,
+            installed=installed(),
+        )
+        self.reference = ray.put(self.terms)
+
+    def supply(self, job: Job) -> Supplied:
+        """Return a run with what it needs; its folder is marked where it is not yet.
+
+        Raises:
+            WriteError: the folder cannot be written.
+        """
+        names = ("start_weights", "keep_weights", "checkpoints")
+        paths = {name: place.absolute() for name in names if (place := getattr(job, name)) is not None}
+        goods = (self._goods(paths["start_weights"]),) if "start_weights" in paths else ()
+        return Supplied(replace(job, **paths), goods, self.mark([paths[name] for name in names[1:] if name in paths]))
+
+    def send(self, goods: Goods) -> None:
+        """Put goods into Ray's object store, from which each node that lacks them fetches them once."""
+        if goods.sha256 in self.sent:
+            return
+        images = goods == self.terms.images
+        data = bytes_of(self._image_set.images) if images else np.frombuffer(goods.path.read_bytes(), np.uint8)
+        self.sent[goods.sha256] = self._ray.put(np.asarray(data))
+
+    def mark(self, places: Sequence[Path]) -> Mapping[Path, tuple[Path, str]]:
+        """Return the mark of the folder that all of some files go below, written where it is not there yet.
+
+        Raises:
+            WriteError: the folder cannot be written.
+        """
+        if not places:
+            return {}
+        folder = _common([place.parent for place in places])
+        if folder not in self.marks:
+            mark = temporary_path(folder / "shared")  # named so that it is cleared away after a driver that is killed
+            try:
+                make_folder(folder)
+                mark.write_text(self.terms.token)
+            except OSError as error:
+                raise write_error(mark, error) from error
+            self.marks[folder] = mark, self.terms.token
+        return {folder: self.marks[folder]}
+
+    def clear(self) -> None:
+        """Remove the marks; what is in the object store goes with the driver."""
+        for path, _ in self.marks.values():
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _goods(self, path: Path) -> Goods:
+        if path not in self._known:
+            self._known[path] = goods_of(path)
+        return self._known[path]
+
+
+def _common(places: Sequence[Path]) -> Path:
+    """Return the deepest folder above all of some absolute paths, or the path itself where there is one."""
+    above = [[*reversed(place.parents), place] for place in places]
+    return [level[0] for level in zip(*above, strict=False) if len(set(level)) == 1][-1]

@@ -1,0 +1,258 @@
+"""What happens on a node of a Ray cluster: a task checks the node, gets its files, and has a child process run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study import __version__
+from study.core.environment import code_hash, versions
+from study.core.errors import WriteError
+from study.core.files import make_folder, temporary_path
+from study.core.record import Record
+from study.core.spec import Spec
+from study.datasets.cache import default_dir
+from study.datasets.image_set import ImageSet
+from study.execution.executors import Job
+from study.execution.executors.image_transfer import MappedImages, unpack
+from study.execution.executors.process import Execute, run_on_processes
+from study.execution.executors.ray.content_files import Goods, MissingGoods
+
+#: What a task gives back: ``record`` with the record and its weights (uint8, or None where they lie in their place
+#: already), ``unwritable`` with the error, ``missing`` with the goods that have to be sent.
+Outcome = tuple[str, Any, Any]
+#: Folder that runs may use -> a file in it and what it holds, by which a node knows whether the folder is shared.
+Marks = Mapping[Path, tuple[Path, str]]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What every run of a driver's start has in common; sent to each node once.
+
+    Attributes:
+        token: Tells the starts of drivers apart.
+        image_set: The dataset; without its images where they lie in a file.
+        place: Type and shape of the images in that file, or None.
+        images: That file, or None.
+        plugins: Files to import.
+        threads: Threads of a run.
+        limit_s: Seconds that a run may take, or None.
+        keep_process: Whether one child process does run after run; otherwise each has its own, which gives everything
+            on the GPU back.
+        installed: What a node must have installed, see ``installed``.
+    """
+
+    token: str
+    image_set: ImageSet
+    place: MappedImages | None
+    images: Goods | None
+    plugins: tuple[Goods, ...]
+    threads: int
+    limit_s: float | None
+    keep_process: bool
+    installed: Mapping[str, str]
+
+    @property
+    def goods(self) -> tuple[Goods, ...]:
+        """All files that every run needs."""
+        return ((self.images,) if self.images else ()) + self.plugins
+
+
+def installed() -> dict[str, str]:
+    """Return what results depend on of what is installed on this machine: name -> version."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"python": python, "study": __version__, "code of study": code_hash(), **versions()}
+
+
+def misfit(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Return in what a node's installation differs from the driver's, empty where in nothing."""
+    names = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
+    return ", ".join(f"{name} {found.get(name, 'missing')} instead of {wanted.get(name, 'none')}" for name in names)
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """What the look at a node found.
+
+    Attributes:
+        name: The node's name, as Ray shows it.
+        misfit: In what its installation differs from the driver's.
+        missing: Goods that it does not see.
+        shared: Whether it sees all marked folders.
+    """
+
+    name: str
+    misfit: str
+    missing: tuple[Goods, ...]
+    shared: bool
+
+
+def look(terms: Terms, marks: Marks) -> NodeFacts:
+    """Look at this node; executed once on each when a driver starts."""
+    missing = tuple(goods for goods in terms.goods if not goods.seen_at(goods.path, goods.offset))
+    shared = all(map(_is_shared, marks.values()))
+    return NodeFacts(platform.node(), misfit(terms.installed, installed()), missing, shared)
+
+
+class Mailbox:
+    """An actor beside the driver that collects events of runs until the driver takes them."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[str, dict[str, Any]]] = []
+
+    def post(self, key: str, event: dict[str, Any]) -> None:
+        """Take an event of the run with that key."""
+        self._events.append((key, event))
+
+    def take(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the events since the last time, oldest first."""
+        events, self._events = self._events, []
+        return events
+
+
+def run_task(
+    execute: Execute,
+    job: Job,
+    goods: Sequence[Goods],
+    marks: Marks,
+    terms: Terms,
+    sent: Mapping[str, Any],
+    mailbox: Any,
+) -> Outcome:
+    """Execute a job on this node; the body of a Ray task.
+
+    The run itself is in a child process, as under the executor ``process``: where the child dies or takes too long
+    the record is a failed one, and where this task's own process dies it was for the node, and Ray tries again.
+
+    Args:
+        execute: What a run is.
+        job: The run, with the driver's paths.
+        goods: What this run needs besides what all need: its start weights.
+        marks: The marks of the job's folders.
+        terms: What all runs have in common.
+        sent: sha256 of goods -> reference to their bytes in Ray's object store.
+        mailbox: Where events go.
+    """
+    import ray
+
+    if wrong := misfit(terms.installed, installed()):
+        return "misfit", f"{platform.node()} has {wrong}", None
+    node = ray.get_runtime_context().get_node_id()
+
+    def report(spec: Spec, event: Mapping[str, Any]) -> None:
+        with contextlib.suppress(ray.exceptions.RayActorError):  # the display alone lives on events
+            ray.get(mailbox.post.remote(spec.key, {**event, "node": node}))
+
+    places: dict[Path, tuple[Path, int]] = {}
+    scratch = temporary_path(default_dir() / "weights")
+    try:
+        for one in [*terms.goods, *goods]:
+            fetch = (lambda ref: lambda: ray.get(ref))(sent[one.sha256]) if one.sha256 in sent else None
+            places[one.path] = one.obtain(fetch)
+        shared = all(map(_is_shared, marks.values()))
+        here = job if shared else replace(job, checkpoints=None)
+        if job.start_weights in places:
+            here = replace(here, start_weights=places[job.start_weights][0])
+        if job.keep_weights and not shared:
+            make_folder(scratch)
+            here = replace(here, keep_weights=scratch / job.keep_weights.name)
+        # From here: the child's own events may be lost with this process, and a lost node must be counted.
+        report(job.spec, {"kind": "taken"})
+        record = _standing_child(execute, terms, places).run(here, report)
+        return "record", record, _read(here.keep_weights) if here.keep_weights != job.keep_weights else None
+    except MissingGoods as error:
+        return "missing", error.goods, None
+    except (WriteError, OSError) as error:
+        _dismiss()
+        return "unwritable", str(error), None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not terms.keep_process:
+            _dismiss()
+
+
+class _Child:
+    """A child process that runs one job after the other for this task's process.
+
+    Args:
+        execute: What it does with a job.
+        terms: What all runs have in common.
+        image_set: The dataset, with images of this machine.
+        plugins: Files to import, of this machine.
+    """
+
+    def __init__(self, execute: Execute, terms: Terms, image_set: ImageSet, plugins: Sequence[str]) -> None:
+        self.token = terms.token
+        self._waiting: deque[Job] = deque()
+        self._report: Callable[[Spec, Mapping[str, Any]], None] = lambda spec, event: None
+        # A spawned process imports its parent's main module, which is Ray's here and of no use there.
+        vars(sys.modules["__main__"]).pop("__file__", None)
+        self._records: Generator[Record, None, None] = run_on_processes(
+            execute,
+            self._jobs(),
+            image_set,
+            workers=1,
+            plugins=plugins,
+            on_event=lambda spec, event: self._report(spec, event),
+            limit_s=terms.limit_s,
+            threads=terms.threads,
+        )
+
+    def run(self, job: Job, report: Callable[[Spec, Mapping[str, Any]], None]) -> Record:
+        """Run a job and return its record."""
+        self._report = report
+        self._waiting.append(job)
+        return next(self._records)
+
+    def end(self) -> None:
+        """End the process."""
+        self._records.close()
+
+    def _jobs(self) -> Iterator[Job | None]:
+        while True:
+            yield self._waiting.popleft() if self._waiting else None
+
+
+_children: list[_Child] = []
+
+
+def _standing_child(execute: Execute, terms: Terms, places: Mapping[Path, tuple[Path, int]]) -> _Child:
+    """Return the child process of this task's process, started where there is none for these terms."""
+    if not _children or _children[0].token != terms.token:
+        _dismiss()
+        place = terms.place
+        if place is not None and terms.images is not None:
+            file, offset = places[terms.images.path]
+            place = replace(place, file=str(file), offset=offset)
+        image_set = unpack((terms.image_set, place))
+        _children.append(_Child(execute, terms, image_set, [str(places[one.path][0]) for one in terms.plugins]))
+    return _children[0]
+
+
+def _dismiss() -> None:
+    while _children:
+        _children.pop().end()
+
+
+def _is_shared(mark: tuple[Path, str]) -> bool:
+    """Return whether a marked folder is the driver's, and may be written from here."""
+    path, content = mark
+    try:
+        return path.read_text() == content and os.access(path.parent, os.W_OK)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _read(path: Path | None) -> Any:
+    """Return a file's bytes as an array, which travels without being copied, or None where there is none."""
+    return np.frombuffer(path.read_bytes(), np.uint8) if path and path.is_file() else None

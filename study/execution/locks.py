@@ -1,0 +1,256 @@
+"""Claims: which of several drivers on one results folder has which run, by files that are created atomically."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from study.core.files import make_folder, write_error
+from study.core.process_id import Owner, this_process
+
+#: Seconds between signs of life of a claim.
+BEAT_S = 5.0
+#: Seconds without one after which a claim is taken over. The owner's clock does not matter, only that nothing changes.
+STALE_S = 90.0
+#: How often to look again at what others have claimed.
+POLL_S = 1.0
+SUFFIX = ".claim"
+
+
+class Claim:
+    """One run, or another piece of work, as long as this process has it."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self.path = path
+        self._handle = handle
+        self._identity = _identity(os.fstat(handle))
+
+    @property
+    def holds(self) -> bool:
+        """False once another process has taken over, because this one gave no sign of life for too long."""
+        try:
+            # Asked at every event of a run, hence without a look at all claims: whoever takes over creates the next
+            # number, and removes it later than this one.
+            return not _next(self.path).exists() and _identity(os.stat(self.path)) == self._identity
+        except OSError:
+            return False
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+        with contextlib.suppress(OSError):  # it was taken over and removed, which `holds` tells
+            os.utime(self._handle)
+
+    def release(self) -> None:
+        """Let others have it. What ended processes left of the same claim goes first, so that it never counts again."""
+        with contextlib.suppress(OSError):
+            for path in _generations(self.path)[:-1] if self.holds else []:
+                path.unlink(missing_ok=True)
+            if _identity(os.stat(self.path)) == self._identity:
+                self.path.unlink()
+        os.close(self._handle)
+
+
+class Claims:
+    """This process' claims in one folder, kept alive by a thread while the context is open.
+
+    A claim is a file ``<name>.<number>.claim``, created so that only one process can; the highest number counts. It is
+    taken over by creating the next number, which again only one process can, so that nothing is ever removed that
+    somebody else may just have taken. It is taken over at once where its owner's process on this machine has ended, and
+    after ``stale_s`` without a sign of life otherwise. No locks of the file system are used, which shared ones lack.
+
+    Args:
+        folder: Where the files go; made when needed.
+        beat_s: Seconds between signs of life.
+        stale_s: Seconds without one after which a claim of others is taken over.
+    """
+
+    def __init__(self, folder: Path, beat_s: float = BEAT_S, stale_s: float = STALE_S) -> None:
+        self.folder = folder
+        self.stale_s = stale_s
+        self._beat_s = beat_s
+        self._seen: dict[Path, _Seen] = {}
+        self._mine: list[Claim] = []
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="claims", daemon=True)
+
+    def __enter__(self) -> Claims:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        while self._mine:
+            self.release(self._mine[0])
+
+    def take(self, name: str) -> Claim | None:
+        """Claim a piece of work; None where somebody else has it.
+
+        What the work is must be looked at again afterwards: it may have been done just before.
+
+        Raises:
+            WriteError: the folder cannot be written.
+        """
+        path = self.folder / f"{name}.1{SUFFIX}"
+        try:
+            make_folder(self.folder)
+            found = _generations(path)
+            if found:
+                if not self._stale(found[-1]):
+                    return None
+                path = _next(found[-1])
+            claim = _create(path)
+        except OSError as error:
+            raise write_error(path, error) from error
+        if claim is None or not claim.holds or _generations(path)[-1:] != [path]:  # another process was quicker
+            if claim is not None:
+                claim.release()
+            return None
+        with self._lock:
+            self._mine.append(claim)
+        return claim
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim back."""
+        with self._lock:
+            self._mine.remove(claim)
+        claim.release()
+
+    @contextlib.contextmanager
+    def hold(self, name: str, waiting: Callable[[str], None] = lambda owner: None) -> Iterator[None]:
+        """Wait until a piece of work is free and have it for the length of a block.
+
+        Args:
+            name: The work.
+            waiting: Called once, with who has it, where there is somebody to wait for.
+
+        Raises:
+            WriteError: the folder cannot be written.
+        """
+        told = False
+        while (claim := self.take(name)) is None:
+            if not told:
+                told = True
+                waiting(self.owner(name))
+            time.sleep(POLL_S)
+        try:
+            yield
+        finally:
+            self.release(claim)
+
+    def clear_left(self) -> None:
+        """Remove what ended processes left, by taking it over and giving it back; what somebody has is left alone.
+
+        Raises:
+            WriteError: the folder cannot be written.
+        """
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            if _read(path)[0] is not None and (claim := self.take(_name(path))) is not None:
+                self.release(claim)
+
+    def owner(self, name: str) -> str:
+        """Return who has a piece of work, for a person: ``process 4711 on this machine``; empty where nobody has."""
+        found = _generations(self.folder / f"{name}.1{SUFFIX}")
+        if not found:
+            return ""
+        owner, host = _read(found[-1])
+        if owner is None:
+            return "another process"
+        return f"process {owner.pid} on {'this machine' if owner.here else host}"
+
+    def _stale(self, path: Path) -> bool:
+        """Return whether the owner of a claim has ended, as far as can be told from here and now."""
+        try:
+            state = os.stat(path)
+        except FileNotFoundError:  # given back a moment ago; the next look will find it free
+            return False
+        owner, _ = _read(path)
+        if owner is not None and owner.gone:
+            return True
+        now, sign = time.monotonic(), (state.st_ino, state.st_mtime_ns)
+        seen = self._seen.get(path)
+        if seen is None or seen.sign != sign:
+            self._seen[path] = _Seen(sign, now)
+            return False
+        return now - seen.since > self.stale_s
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._beat_s):
+            with self._lock:
+                for claim in self._mine:
+                    claim.beat()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    sign: tuple[int, int]
+    since: float
+
+
+def _create(path: Path) -> Claim | None:
+    """Create a claim's file; None where it is there already."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return None
+    mine = this_process()
+    about = {"machine": mine.machine, "pid": mine.pid, "started": mine.started}
+    # The token makes every claim's content its own; the host is for people.
+    about |= {"host": platform.node(), "token": secrets.token_hex(8)}
+    try:
+        os.write(handle, json.dumps(about).encode())
+    except OSError:
+        os.close(handle)
+        path.unlink(missing_ok=True)
+        raise
+    return Claim(path, handle)
+
+
+def _read(path: Path) -> tuple[Owner | None, str]:
+    """Return the owner of a claim and its host; no owner where the file does not tell (yet)."""
+    try:
+        about = json.loads(path.read_bytes())
+        return Owner(str(about["machine"]), int(about["pid"]), str(about["started"])), str(about["host"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None, ""
+
+
+def _identity(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
+
+
+def _generations(path: Path) -> list[Path]:
+    """Return all files of a claim, lowest number first."""
+    try:
+        names = os.listdir(path.parent)
+    except FileNotFoundError:
+        return []
+    start = f"{_name(path)}."
+    fits = re.compile(re.escape(start) + r"(\d+)" + re.escape(SUFFIX))
+    mine = [path.with_name(name) for name in names if name.startswith(start) and fits.fullmatch(name)]
+    return sorted(mine, key=_number)
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(SUFFIX).rpartition(".")[0]
+
+
+def _number(path: Path) -> int:
+    return int(path.name.removesuffix(SUFFIX).rpartition(".")[2])
+
+
+def _next(path: Path) -> Path:
+    return path.with_name(f"{_name(path)}.{_number(path) + 1}{SUFFIX}")

@@ -1,0 +1,187 @@
+"""Reading other people's predictions from a csv, with every row checked against the images of a study."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.core.errors import DataError
+from study.core.spec import SPLITS
+
+IMAGE_COLUMNS = ("image", "id")
+ROW_COLUMN = "row"
+LABEL_COLUMN = "label"
+TAKEN = ("selection", "test")
+"""Splits of which predictions are taken: test in any case, selection where the record is to be ranked."""
+SUM_TOLERANCE = 0.005
+"""Probabilities written with few digits need not add up exactly."""
+
+_MOST_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Somebody's predictions.
+
+    Attributes:
+        arrays: ``<split>_probabilities`` float32 (images, classes) and ``<split>_labels`` int64 (images,), the true
+            ones, for each split covered, in the order of the study's images.
+        splits: The splits covered, of ``TAKEN``.
+        probabilities: False where labels were given: the probabilities are then ones and zeros.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    splits: tuple[str, ...]
+    probabilities: bool
+
+
+def read_predictions(path: Path, dataset: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> Predictions:
+    """Read a csv with one row an image: which image it is, then a label or one probability for each class.
+
+    The first line names the columns. ``image`` (or ``id``) holds an image's id, or ``row`` its place among all images
+    of the set, counted from 0; ``label`` holds a class name or its number, or else there is one column for each class.
+
+    Args:
+        path: The csv.
+        dataset: ``ids``, ``labels`` and ``splits`` of the study's images (``Store.load_dataset``).
+        classes: Class names in label order.
+
+    Raises:
+        DataError: anything wrong; the message names the line and says what is.
+    """
+    reader = _Reader(path, dataset, classes)
+    found = reader.read()
+    covered, arrays = [], {}
+    for split in TAKEN:
+        rows = np.flatnonzero(dataset["splits"] == SPLITS.index(split))
+        missing = rows[np.isnan(found[rows, 0])]
+        if len(missing) == len(rows) and split == "selection":
+            continue
+        if len(missing):
+            raise DataError(
+                f"{path}: expected a prediction for each of the {len(rows):,} {split} images, {len(missing):,} are "
+                f"missing, such as {dataset['ids'][missing[0]]}. Add these rows"
+                + (", or leave the selection split out (then it is not ranked)." if split == "selection" else ".")
+            )
+        covered.append(split)
+        arrays[f"{split}_probabilities"] = found[rows].astype(np.float32)
+        arrays[f"{split}_labels"] = dataset["labels"][rows]
+    return Predictions(arrays, tuple(covered), reader.label is None)
+
+
+class _Reader:
+    """Reads rows into one array over all images; what is not predicted stays nan."""
+
+    def __init__(self, path: Path, dataset: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> None:
+        self.path = path
+        self.classes = list(classes)
+        self.names = {name.lower(): label for label, name in enumerate(classes)}
+        self.ids = dataset["ids"]
+        self.splits = dataset["splits"]
+        self.places = {str(one): place for place, one in enumerate(self.ids.tolist())}
+        self.line = 1
+        self.key = 0
+        self.by_row = False
+        self.label: int | None = None
+        self.columns: list[int] = []
+
+    def read(self) -> NDArray[np.float64]:
+        """Return probabilities, float64 (all images, classes), nan where nothing is predicted."""
+        found = np.full((len(self.ids), len(self.classes)), np.nan)
+        seen: dict[int, int] = {}
+        try:
+            if self.path.stat().st_size > _MOST_BYTES:
+                self._refuse(f"a csv of at most {_MOST_BYTES >> 20} MiB", "a larger file")
+            with self.path.open(encoding="utf-8-sig", newline="") as file:
+                rows = csv.reader(file, strict=True)
+                header = next(rows, [])
+                self._read_header([name.strip() for name in header])
+                for fields in rows:
+                    self.line = rows.line_num
+                    if not any(field.strip() for field in fields):
+                        continue
+                    if len(fields) != len(header):
+                        self._refuse(f"{len(header)} fields as in the first line", str(len(fields)))
+                    place = self._place(fields[self.key].strip())
+                    if place in seen:
+                        self._refuse("each image once", f"{self.ids[place]} again, first in line {seen[place]}")
+                    seen[place] = self.line
+                    found[place] = self._odds(fields)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read ({error.strerror}). Give a csv of predictions.") from error
+        except UnicodeDecodeError:
+            self._refuse("text in UTF-8", "other bytes")
+        except csv.Error as error:
+            self._refuse("a csv", f"what is none ({error})")
+        return found
+
+    def _read_header(self, names: list[str]) -> None:
+        lower = [name.lower() for name in names]
+        if len(set(lower)) < len(lower):
+            self._refuse("different column names", ", ".join(names))
+        keys = [place for place, name in enumerate(lower) if name in (*IMAGE_COLUMNS, ROW_COLUMN)]
+        if len(keys) != 1:
+            self._refuse("one column image (the id) or row (counted from 0)", ", ".join(names)[:100] or "an empty line")
+        self.key = keys[0]
+        self.by_row = lower[self.key] == ROW_COLUMN
+        others = [place for place in range(len(names)) if place != self.key]
+        if [lower[place] for place in others] == [LABEL_COLUMN]:
+            self.label = others[0]
+            return
+        unknown = [names[place] for place in others if lower[place] not in self.names]
+        missing = [name for name in self.classes if name.lower() not in lower]
+        if unknown or missing:
+            what = f"{unknown[0]!r}, which is no class" if unknown else f"none for {', '.join(missing)}"
+            self._refuse(f"the column label alone, or one for each of {', '.join(self.classes)}", what)
+        self.columns = [lower.index(name.lower()) for name in self.classes]
+
+    def _place(self, text: str) -> int:
+        """Return the place of a row's image in the set."""
+        if self.by_row:
+            if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) >= len(self.ids):
+                self._refuse(f"a row from 0 to {len(self.ids) - 1}", repr(text[:40]))
+            place = int(text)
+        elif text not in self.places:
+            close = difflib.get_close_matches(text, list(self.places)[:2000], n=1, cutoff=0.8)
+            self._refuse(f"an image of the study, such as {close[0] if close else self.ids[0]}", repr(text[:80]))
+        else:
+            place = self.places[text]
+        if SPLITS[self.splits[place]] not in TAKEN:
+            self._refuse("images of selection and test", f"{self.ids[place]}, which is in train")
+        return place
+
+    def _odds(self, fields: list[str]) -> NDArray[np.float64]:
+        """Return a row's probabilities, scaled to add up to 1; of a label one for it and zero for the others."""
+        if self.label is not None:
+            return np.eye(len(self.classes))[self._class(fields[self.label].strip())]
+        odds = np.array([self._number(fields[place].strip()) for place in self.columns])
+        if abs(odds.sum() - 1) > SUM_TOLERANCE:
+            self._refuse("probabilities that add up to 1", f"{odds.sum():.4g}")
+        scaled: NDArray[np.float64] = odds / odds.sum()
+        return scaled
+
+    def _class(self, text: str) -> int:
+        if text.lower() in self.names:
+            return self.names[text.lower()]
+        if text.isascii() and text.isdigit() and len(text) < 19 and int(text) < len(self.classes):
+            return int(text)
+        self._refuse(f"a class ({', '.join(self.classes)}) or its number from 0", repr(text[:40]))
+
+    def _number(self, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            self._refuse("a probability from 0 to 1", repr(text[:40]))
+        if not 0 <= value <= 1 + SUM_TOLERANCE:  # nan fails too
+            self._refuse("a probability from 0 to 1", text[:40])
+        return value
+
+    def _refuse(self, expected: str, found: str) -> NoReturn:
+        raise DataError(f"{self.path}, line {self.line}: expected {expected}, found {found}. Mend the file.")

@@ -1,0 +1,223 @@
+"""The display of a grid that runs: a calm Rich panel on a terminal, one plain line a finished run elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, TextIO
+
+from study.core.record import Record
+from study.core.spec import Spec
+from study.planning.plan import PlannedRun, duration, total_updates
+
+#: Bars of runs that a terminal has room for; a cluster may have a thousand going on.
+MOST_BARS = 12
+
+
+class Remaining:
+    """Estimate what is left from the plan's estimates and how well they have held so far.
+
+    Args:
+        runs: The open runs.
+        now: Clock in seconds.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun], now: float) -> None:
+        self._estimates = {run.spec.key: max(run.estimate_s, 0.1) for run in runs}
+        self._shares = dict.fromkeys(self._estimates, 0.0)
+        self._start = now
+        # Kept up to date instead of added up anew at each of the many events of a large grid.
+        self._total = sum(self._estimates.values())
+        self._done = 0.0
+
+    def progress(self, key: str, share: float) -> None:
+        """Take the share (0..1) of a run that is done."""
+        gained = max(0.0, min(share, 1.0) - self._shares[key])
+        self._shares[key] += gained
+        self._done += self._estimates[key] * gained
+
+    @property
+    def share(self) -> float:
+        """Share of the whole work that is done, 0..1."""
+        return min(self._done / self._total, 1.0) if self._total else 1.0
+
+    def seconds(self, now: float) -> float:
+        """Return about how many seconds are left; the plan's own estimate at first, the measured pace later."""
+        total, share = self._total, self.share
+        planned = total * (1 - share)
+        if share <= 0:
+            return max(planned - (now - self._start), 0.0)
+        paced = (now - self._start) * (1 - share) / share
+        trust = min(1.0, share * 5)
+        return trust * paced + (1 - trust) * planned
+
+
+class PlainDisplay:
+    """Lines for logs: one for every finished run.
+
+    Args:
+        runs: The open runs.
+        out: Where to print.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun], out: TextIO | None = None) -> None:
+        self.total = len(runs)
+        self.finished = 0
+        self.remaining = Remaining(runs, time.monotonic())
+        self._updates = {run.spec.key: max(total_updates(run.spec), 1) for run in runs}
+        self._out = out or sys.stdout
+        self._waited_for: tuple[object, ...] = ()
+        self._places: dict[str, str] = {}
+
+    def __enter__(self) -> PlainDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
+        """Take an event of a run that is going on."""
+        if event["kind"] == "start":
+            self._places[spec.key] = event.get("node", "")
+        elif event["kind"] == "epoch":
+            # Predictions at the end take a while too, so a run is never full before its record is there.
+            self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
+        elif event["kind"] == "note":
+            self.line(f"{run_name(spec)}: {event['text']}")
+
+    def on_record(self, record: Record, elsewhere: bool = False) -> None:
+        """Take the record of a run that has ended, here or in another driver."""
+        self.finished += 1
+        self._places.pop(record.key, None)
+        self.remaining.progress(record.key, 1.0)
+        self.line(self._summary(record) + (" (by another driver)" if elsewhere else ""))
+
+    def on_waiting(self, runs: int, owners: Sequence[str]) -> None:
+        """Take that only runs are left which other drivers are at; it is said once for the same ones."""
+        if (runs, *owners) != self._waited_for:
+            self._waited_for = (runs, *owners)
+            left = "the last run" if runs == 1 else f"the last {runs} runs"
+            self.line(f"Waiting for {left}, which {' and '.join(owners) or 'another driver'} is at")
+
+    @property
+    def in_flight(self) -> str:
+        """How many runs are going on, and on how many nodes, where they have nodes; empty where there is only one."""
+        nodes = set(self._places.values()) - {""}
+        runs = f"{len(self._places)} running" if len(self._places) > 1 or nodes else ""
+        return runs + (f" on {len(nodes)} node{'s' if len(nodes) > 1 else ''}" if nodes else "")
+
+    def line(self, text: str) -> None:
+        """Print one line."""
+        print(text, file=self._out, flush=True)
+
+    def _summary(self, record: Record) -> str:
+        width = len(str(self.total))
+        head = f"[{self.finished:{width}d}/{self.total}] {run_name(record.spec)}"
+        took = duration(record.timing["wall_s"]) if "wall_s" in record.timing else ""
+        if record.status != "done":
+            return f"{head}: {record.status} - {record.reason}"
+        best = best_row(record)
+        seen = ""
+        if best:
+            epochs = f"best epoch {best['epoch'] + 1} of {len(record.history)}"
+            seen = f"selection {best['selection_accuracy']:.1%}, {epochs}, "
+        to_go = duration(self.remaining.seconds(time.monotonic()))
+        nodes = f", {self.in_flight}" if any(self._places.values()) else ""
+        return f"{head}: {seen}{took}" + (f"; about {to_go} to go{nodes}" if self.finished < self.total else "")
+
+
+class RichDisplay(PlainDisplay):
+    """One overall bar with the time left, one for each of the first runs going on, finished runs as lines above.
+
+    Args:
+        runs: The open runs.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun]) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        super().__init__(runs)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28, style="grey37", complete_style="cyan", finished_style="cyan"),
+            TextColumn("{task.fields[note]}"),
+            refresh_per_second=2,
+            transient=True,
+        )
+        self._overall = self._progress.add_task("all runs", total=1.0, note=_TimeLeft(self))
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> RichDisplay:
+        self._progress.start()
+        self._refresh()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
+        """Take an event of a run that is going on."""
+        super().on_event(spec, event)
+        if spec.key not in self._tasks and len(self._tasks) < MOST_BARS:
+            self._tasks[spec.key] = self._progress.add_task(run_name(spec), total=None, note="starting")
+        task = self._tasks.get(spec.key)
+        if task is None:
+            pass
+        elif event["kind"] == "phase":
+            self._progress.update(task, total=max(event["epochs"], 1), note=f"phase {event['phase']}")
+        elif event["kind"] == "epoch":
+            done = event["epoch"] + 1
+            note = f"epoch {done} of at most {event['epochs']}, best so far {event['best']:.1%}"
+            self._progress.update(task, completed=done, total=max(event["epochs"], done), note=note)
+        elif event["kind"] == "predict":
+            self._progress.update(task, note="predicting")
+        self._refresh()
+
+    def on_record(self, record: Record, elsewhere: bool = False) -> None:
+        """Take the record of a run that has ended, here or in another driver."""
+        task = self._tasks.pop(record.key, None)
+        if task is not None:
+            self._progress.remove_task(task)
+        super().on_record(record, elsewhere)
+        self._refresh()
+
+    def line(self, text: str) -> None:
+        """Print one line above the bars."""
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _refresh(self) -> None:
+        self._progress.update(self._overall, completed=self.remaining.share)
+
+
+class _TimeLeft:
+    """The note of the overall bar, made anew whenever the bar is drawn, so that time passes between events too."""
+
+    def __init__(self, display: PlainDisplay) -> None:
+        self._display = display
+
+    def __str__(self) -> str:
+        left = duration(self._display.remaining.seconds(time.monotonic()))
+        running = f", {self._display.in_flight}" if self._display.in_flight else ""
+        return f"{self._display.finished} of {self._display.total}{running}, about {left} to go"
+
+
+def make_display(runs: Sequence[PlannedRun]) -> PlainDisplay:
+    """Return the display that fits the output: bars on a terminal, lines elsewhere."""
+    return RichDisplay(runs) if sys.stdout.isatty() else PlainDisplay(runs)
+
+
+def run_name(spec: Spec) -> str:
+    """Return what a run is called in lines and bars."""
+    return f"{spec.model['name']} {spec.protocol['name']} seed {spec.seed}"
+
+
+def best_row(record: Record) -> Mapping[str, Any] | None:
+    """Return the history row whose weights were kept, or None."""
+    epoch = record.outcome.get("best_epoch")
+    return next((row for row in record.history if row["epoch"] == epoch), None)

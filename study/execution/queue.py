@@ -1,0 +1,112 @@
+"""The work: a plan's open runs, handed out one by one to whoever claims them first, and their records stored once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from study.core.record import Record
+from study.core.spec import Spec
+from study.core.store import Store
+from study.execution.executors import Abandoned, Job
+from study.execution.locks import Claim, Claims
+from study.execution.progress import PlainDisplay
+from study.planning.plan import PlannedRun
+from study.protocols.resolve import companion
+from study.training.checkpoint import discard
+
+
+class Work:
+    """The open runs as jobs for an executor; each is claimed before it is given out.
+
+    Iterating gives None while all that is left is being done by other drivers, and ends when nothing is left.
+
+    Args:
+        runs: The open runs, in order.
+        store: Where records go.
+        claims: This driver's claims.
+        display: Shows what happens, here and in other drivers.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun], store: Store, claims: Claims, display: PlainDisplay) -> None:
+        self._store = store
+        self._claims = claims
+        self._display = display
+        self._waiting = list(runs)
+        self._mine: dict[str, tuple[PlannedRun, Claim]] = {}
+
+    def __iter__(self) -> Iterator[Job | None]:
+        while self._waiting or self._mine:
+            yield self._next()
+
+    def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
+        """Show an event of a run.
+
+        Raises:
+            Abandoned: another driver has taken the run over.
+        """
+        if not self._mine[spec.key][1].holds:
+            self._give_up(spec)
+            raise Abandoned
+        self._display.on_event(spec, event)
+
+    def keep(self, record: Record) -> None:
+        """Store a record, after those of the same training, and let go of its run; not where another driver has it.
+
+        Raises:
+            WriteError: it cannot be written; the run's checkpoint stays.
+        """
+        claim = self._mine[record.key][1]
+        if not claim.holds:
+            self._give_up(record.spec)
+            return
+        for other in record.companions:
+            if (there := self._store.find(other.spec)) is None or there.status != "done":
+                self._store.keep(other)
+        kept = self._store.keep(record)
+        if kept.status == "done":
+            discard(self._store.checkpoint_folder(kept.spec))
+        del self._mine[kept.key]
+        self._claims.release(claim)
+        self._display.on_record(kept)
+
+    def _next(self) -> Job | None:
+        """Claim the first run that can be had."""
+        for run in list(self._waiting):
+            if self._ended_elsewhere(run) or (claim := self._claims.take(claim_name(run.spec))) is None:
+                continue
+            if self._ended_elsewhere(run):  # just before it was claimed
+                self._claims.release(claim)
+                continue
+            self._waiting.remove(run)
+            self._mine[run.spec.key] = run, claim
+            places = self._store.weights_path(run.spec), self._store.checkpoint_folder(run.spec)
+            return Job(run.spec, run.planned.weights.path, *places)
+        if self._waiting and not self._mine:
+            owners = {self._claims.owner(claim_name(run.spec)) for run in self._waiting} - {""}
+            self._display.on_waiting(len(self._waiting), sorted(owners))
+        return None
+
+    def _ended_elsewhere(self, run: PlannedRun) -> bool:
+        """Return whether another driver has stored the run's record since the plan was made; it is then shown."""
+        record = self._store.find(run.spec)
+        if record is None or record == run.record:
+            return False
+        self._waiting.remove(run)
+        self._display.on_record(record, elsewhere=True)
+        return True
+
+    def _give_up(self, spec: Spec) -> None:
+        run, claim = self._mine.pop(spec.key)
+        self._claims.release(claim)
+        self._waiting.append(run)
+        self._display.on_event(spec, {"kind": "note", "text": "another driver has taken it over, it goes on there"})
+
+
+def claim_name(spec: Spec) -> str:
+    """Return the name that a run is claimed by; runs that come out of one training share it."""
+    other = companion(spec.protocol)
+    if other is None:
+        return spec.key
+    return min(spec.key, replace(spec, protocol=other).key)

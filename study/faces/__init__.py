@@ -1,0 +1,1 @@
+"""Faces in pictures and video: detect, crop, predict, annotate, track."""

@@ -1,0 +1,118 @@
+"""A video as a stream: frames in; faces searched, followed, shown to the network, smoothed; answers out."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.faces.answers import Answer
+from study.faces.crops import cut_faces
+from study.faces.faces import Detector
+from study.faces.smoothing import Smoother
+from study.faces.tracking import Tracker
+from study.trained.runtime import Runtime
+
+#: Of so many searches one goes through the whole frame, the others around the faces that are known.
+WHOLE_SEARCH = 5
+RATE_OVER_S = 1.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a video.
+
+    Attributes:
+        index: Its number, from 0.
+        time_s: Its time in seconds, from 0 on and never going back.
+        image: uint8 (h, w, 3) BGR.
+    """
+
+    index: int
+    time_s: float
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One frame with what is said about it.
+
+    Attributes:
+        frame: The frame.
+        answers: The faces, by their numbers.
+        rate_hz: Frames a second over the last second of real time; 0 at the start.
+    """
+
+    frame: Frame
+    answers: list[Answer]
+    rate_hz: float
+
+
+def watch(
+    frames: Iterable[Frame],
+    runtime: Runtime,
+    detector: Detector,
+    smoother: Smoother,
+    every: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[Watched]:
+    """Yield every frame with its faces.
+
+    Faces are searched in every ``every``-th frame, and at once again where one was seen for the first time. The network
+    is asked about the faces that a search found; in between, boxes move on and answers stay.
+
+    Args:
+        frames: The video.
+        runtime: The network.
+        detector: Looks for faces.
+        smoother: Steadies the answers.
+        every: 1 for a search in every frame.
+        clock: Real time in seconds.
+    """
+    tracker = Tracker()
+    rate = _Rate(clock)
+    searches = 0
+    for frame in frames:
+        unsure = any(not track.number for track in tracker.tracks)
+        if frame.index % every == 0 or unsure:
+            known = [track.at(frame.time_s) for track in tracker.tracks]
+            whole = not known or (searches % WHOLE_SEARCH == 0 and not unsure)
+            boxes = detector.find(frame.image) if whole else detector.find_near(frame.image, known)
+            searches += 1
+            found = tracker.update(boxes, frame.time_s)
+            places = [track.at(frame.time_s) for track in found]
+            told = runtime.probabilities(cut_faces(frame.image, places, runtime.image_shape)) if places else ()
+            for track, probabilities in zip(found, told, strict=True):
+                smoother.add(track.number, probabilities, frame.time_s)
+            smoother.keep({track.number for track in tracker.tracks})
+        yield Watched(frame, _answers(tracker, smoother, frame.time_s), rate.tick())
+
+
+def _answers(tracker: Tracker, smoother: Smoother, time_s: float) -> list[Answer]:
+    answers = []
+    for track in sorted(tracker.confirmed, key=lambda track: track.number):
+        said = smoother.get(track.number)
+        if said is not None:
+            answers.append(Answer(track.at(time_s), said.probabilities.copy(), said.label, track.number))
+    return answers
+
+
+class _Rate:
+    """Frames a second of real time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._times: deque[float] = deque()
+
+    def tick(self) -> float:
+        """Count a frame and return the rate over the last second; 0 for the first."""
+        now = self._clock()
+        self._times.append(now)
+        while len(self._times) > 2 and now - self._times[0] > RATE_OVER_S:
+            self._times.popleft()
+        passed = now - self._times[0]
+        return (len(self._times) - 1) / passed if passed > 0 else 0.0

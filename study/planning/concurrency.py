@@ -1,0 +1,214 @@
+"""Sharing the cores: how many runs at a time ``--jobs auto`` chooses, from how fast runs are beside each other here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from study.core.environment import processor, versions
+from study.core.errors import StoreError
+from study.core.files import write_atomically
+from study.core.spec import Spec, content_hash
+from study.planning.plan import PlannedRun, total_updates
+from study.training.speed import Pace
+
+FILE = "sharing.json"
+#: Seconds of estimated work below which measuring would cost more than it gains.
+SMALL_S = 120.0
+#: Share of the estimated work whose models are measured, the largest first; the rest will be like them.
+MEASURED_SHARE = 0.8
+#: Share of the free memory that runs may take together.
+MEMORY_SHARE = 0.8
+#: Seconds that a measurement may take before its way of sharing counts as impossible.
+LIMIT_S = 300.0
+
+#: Measures one model in several processes at once: (spec, processes, threads of each) -> the mean pace; None where
+#: it cannot be had.
+Measure = Callable[[Spec, int, int], Pace | None]
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What was chosen.
+
+    Attributes:
+        jobs: Runs at the same time; each has its share of the cores as threads.
+        line: What the plan says about it.
+    """
+
+    jobs: int
+    line: str
+
+
+def ways(cores: int, runs: int) -> list[int]:
+    """Return the numbers of processes that are compared: 1, 2, 4 and so on, up to one a core or one a run."""
+    most = max(1, min(cores, runs))
+    return sorted({min(2**power, most) for power in range(most.bit_length() + 1)})
+
+
+def choose_jobs(
+    runs: Sequence[PlannedRun], cores: int, measure: Measure | None, folder: Path, free_mb: float = float("inf")
+) -> Sharing:
+    """Choose how many of the open runs go on at once.
+
+    Args:
+        runs: The open runs.
+        cores: Cores to share out.
+        measure: Measures; None (a dry run) only looks at what was measured before.
+        folder: Where measurements are kept: they hold for this machine, whatever the study.
+        free_mb: Free memory in MiB.
+    """
+    choices = ways(cores, len(runs))
+    if len(choices) == 1:
+        return Sharing(choices[0], f"Jobs: {choices[0]}, there is nothing to share")
+    models = _largest(runs)
+    kept = _read(folder / FILE)
+    small = sum(run.estimate_s for run in runs) < SMALL_S
+    paces: dict[int, dict[str, Pace]] = {}
+    for jobs in choices:
+        for name, spec in models.items():
+            key = _key(spec, jobs, cores)
+            if key not in kept and measure is not None and not small:
+                pace = measure(spec, jobs, cores // jobs)
+                kept[key] = asdict(pace) if pace else None
+                with contextlib.suppress(StoreError):  # a place that cannot be written costs time, not the grid
+                    write_atomically(folder / FILE, json.dumps(kept, sort_keys=True, indent=1).encode() + b"\n")
+            if kept.get(key):
+                paces.setdefault(jobs, {})[name] = Pace(**kept[key])
+    fits = {
+        jobs: found
+        for jobs, found in paces.items()
+        if len(found) == len(models) and (jobs == 1 or jobs * _memory(found) <= free_mb)
+    }
+    if 1 not in fits:
+        if small:
+            return Sharing(
+                choices[-1], f"Jobs: {choices[-1]} at a time: short runs spend much of their time on one core"
+            )
+        why = "speeds will be measured when the runs start" if measure is None else "no speed could be measured"
+        return Sharing(1, f"Jobs: one at a time: {why}")
+    seconds = {jobs: grid_s([run.spec for run in runs], jobs, found) for jobs, found in fits.items()}
+    best = min(seconds, key=lambda jobs: seconds[jobs])
+    line = f"Jobs: {best} at a time, {cores // best} of {cores} threads each"
+    return Sharing(best, f"{line}; measured {seconds[1] / seconds[best]:.2f} times as fast as one after another")
+
+
+def grid_s(specs: Sequence[Spec], jobs: int, paces: Mapping[str, Pace]) -> float:
+    """Return about how many seconds runs take, ``jobs`` at a time; models that were not measured count as the mean."""
+    starts = sum(pace.start_s for pace in paces.values()) / len(paces)
+    rates = sum(pace.train_images_per_s for pace in paces.values()) / len(paces)
+    other = Pace(starts, rates, 0.0)
+    each = []
+    for spec in specs:
+        pace = paces.get(spec.model["name"], other)
+        each.append(pace.start_s + total_updates(spec) * spec.protocol["batch"] / pace.train_images_per_s)
+    return max(sum(each) / jobs, max(each))
+
+
+def free_memory_mb() -> float:
+    """Return what runs may take of the memory that is free now, in MiB; no limit where the system does not tell."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        line = next(line for line in lines if line.startswith("MemAvailable"))
+        return MEMORY_SHARE * int(line.split()[1]) / 1024
+    return float("inf")
+
+
+def measure_sharing(
+    spec: Spec, processes: int, threads: int, *, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str]
+) -> Pace | None:
+    """Train a spec's model in several processes at once and return their mean pace; None where one of them failed."""
+    import multiprocessing
+
+    from study.training.environment import children_get, process_environment
+
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(processes, timeout=LIMIT_S)
+    pipes = [context.Pipe(duplex=False) for _ in range(processes)]
+    arguments = (spec, image_shape, classes, list(plugins), together)
+    children = [context.Process(target=_train, args=(*arguments, theirs), daemon=True) for _, theirs in pipes]
+    found = []
+    try:
+        with children_get(process_environment(max(1, threads))):
+            for child in children:
+                child.start()
+        for _, theirs in pipes:
+            theirs.close()
+        for ours, _ in pipes:
+            if ours.poll(LIMIT_S):
+                found.append(ours.recv())
+    except (EOFError, OSError):  # a child that ended: whatever a builder raises, or no memory; its run will tell
+        return None
+    finally:
+        for child in children:
+            if child.pid is not None:
+                child.kill()
+                child.join()
+    if len(found) < processes:
+        return None
+    means = [sum(values) / processes for values in zip(*(asdict(pace).values() for pace in found), strict=True)]
+    return Pace(*means)
+
+
+def _train(
+    spec: Spec, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str], together: Any, pipe: Any
+) -> None:
+    from study.core.registry import load_plugin
+    from study.training.speed import measure_speed
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners
+    for plugin in plugins:
+        load_plugin(plugin)
+    pace = measure_speed(
+        spec.model["name"],
+        side_px=spec.side_px,
+        image_shape=image_shape,
+        classes=classes,
+        batch=spec.protocol["batch"],
+        precision=spec.precision,
+        backend=spec.backend,
+        ready=together.wait,
+    )
+    pipe.send(pace)
+
+
+def _largest(runs: Sequence[PlannedRun]) -> dict[str, Spec]:
+    """Return one spec a model for the models that most of the work is in."""
+    work: dict[str, float] = {}
+    for run in runs:
+        name = run.spec.model["name"]
+        work[name] = work.get(name, 0.0) + run.estimate_s
+    specs = {run.spec.model["name"]: run.spec for run in runs}
+    found: dict[str, Spec] = {}
+    covered = 0.0
+    for name in sorted(work, key=lambda name: -work[name]):
+        if found and covered >= MEASURED_SHARE * sum(work.values()):
+            break
+        found[name] = specs[name]
+        covered += work[name]
+    return found
+
+
+def _memory(paces: Mapping[str, Pace]) -> float:
+    return max(pace.memory_mb for pace in paces.values())
+
+
+def _key(spec: Spec, jobs: int, cores: int) -> str:
+    """Return what a measurement holds for."""
+    about = [processor(), versions(), spec.model, spec.side_px, spec.protocol["batch"], spec.precision, spec.backend]
+    return f"{spec.model['name']} {spec.side_px} px, {jobs} of {cores} cores, {content_hash(about)[:12]}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return kept measurements; a damaged file counts as none, because they can be made again."""
+    try:
+        kept = json.loads(path.read_bytes())
+        fields = set(Pace.__dataclass_fields__)
+        return {key: pace for key, pace in kept.items() if pace is None or set(pace) == fields}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        return {}

@@ -1,0 +1,230 @@
+"""The plan: which runs of a grid are done, failed or missing, and about how long the rest will take."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from study.core.environment import code_hash
+from study.core.record import Record
+from study.core.spec import Spec
+from study.core.store import Store
+from study.datasets.image_set import ImageSet
+from study.planning.grid import PlannedSpec
+from study.protocols.budgets import Speed
+from study.protocols.resolve import companion
+
+#: Side at which recorded speeds were measured.
+SPEED_SIDE_PX = 48
+#: Fixed costs of a run beside training and prediction: single-image latency, writing.
+CLOSING_S = 3.0
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of the plan.
+
+    Attributes:
+        planned: Its spec and weights.
+        record: What an earlier start left, or None.
+        estimate_s: About how long the run takes if nothing stops early.
+        changed: True where it was done by other code than today's.
+        comes_with: Name of the protocol whose open run, earlier in the plan, leaves this record too; else empty.
+    """
+
+    planned: PlannedSpec
+    record: Record | None
+    estimate_s: float
+    changed: bool = False
+    comes_with: str = ""
+
+    @property
+    def spec(self) -> Spec:
+        """The spec."""
+        return self.planned.spec
+
+    @property
+    def state(self) -> str:
+        """``missing``, or the status of the record."""
+        return self.record.status if self.record else "missing"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every run of a grid, in the order in which they run."""
+
+    runs: tuple[PlannedRun, ...]
+
+    @property
+    def open(self) -> tuple[PlannedRun, ...]:
+        """The runs to execute: missing ones, and failed ones once more."""
+        return tuple(run for run in self.runs if run.state != "done" and not run.comes_with)
+
+    def seconds_left(self, jobs: int, apart: bool = False) -> float:
+        """Return about how long the open runs take; ``jobs`` of them share the same cores, or have theirs ``apart``."""
+        gain = max(jobs, 1) if apart else 1.0 if jobs <= 1 else _gain(jobs)
+        return sum(run.estimate_s for run in self.open) / gain
+
+    def lines(self, jobs: int, apart: bool = False) -> list[str]:
+        """Return the plan as text: one summary line, a table with one row a recipe, and what is said about weights.
+
+        Args:
+            jobs: Runs at the same time; 0 where that is not known yet, and the time said is that of one by one.
+            apart: Whether each has cores of its own.
+        """
+        counts = Counter(run.state for run in self.runs)
+        total = f"{len(self.runs)} runs: {counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
+        changed = sum(run.changed for run in self.runs)
+        if changed:
+            total += f"; {changed} done by other code (marked: code changed since)"
+        rest = f"; about {duration(self.seconds_left(jobs, apart))} to go" if self.open else "; nothing to do"
+        rest += " if one at a time" if self.open and not jobs else ""
+        return [f"Plan: {total}{rest}", "", *self._table(), *self._weights()]
+
+    def _table(self) -> list[str]:
+        groups: dict[tuple[str, str, int, float], list[PlannedRun]] = {}
+        for run in self.runs:
+            share = run.spec.protocol.get("train_share", 1.0)
+            groups.setdefault((*run.spec.recipe, run.spec.side_px, share), []).append(run)
+        rows = [("model", "protocol", "seeds", "updates", "side", "state", "about")]
+        for (model, protocol, _, share), runs in groups.items():
+            part = f", {100 * share:g} % of train" if share < 1 else ""
+            rest = sum(run.estimate_s for run in runs if run.state != "done")
+            rows.append(
+                (
+                    model,
+                    protocol + part,
+                    _ranges(run.spec.seed for run in runs),
+                    str(total_updates(runs[0].spec)),
+                    f"{runs[0].spec.side_px} px",
+                    _states(runs),
+                    duration(rest) if rest else "",
+                )
+            )
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+        return [("  " + "  ".join(row)).rstrip() for row in padded]
+
+    def _weights(self) -> list[str]:
+        notes = [(run.spec.model["name"], run.planned.weights.note) for run in self.runs if run.planned.weights.note]
+        return ["", *(f"  {model}: {note}" for model, note in dict.fromkeys(notes))] if notes else []
+
+
+def make_plan(
+    planned: Sequence[PlannedSpec],
+    store: Store,
+    image_set: ImageSet,
+    recorded: Mapping[str, Speed],
+    measured: Mapping[str, Speed],
+) -> Plan:
+    """Compare specs with what the store holds.
+
+    Args:
+        planned: The specs, in order.
+        store: The study's store.
+        image_set: For the numbers of images.
+        recorded: Recorded speeds by model name, with ``custom`` and ``transfer`` for the others.
+        measured: Speeds by model name that were measured here at the side of the specs.
+    """
+    records = store.find_all([one.spec for one in planned])
+    seen = _seen_speeds([record for record in records if record], recorded)
+    runs: list[PlannedRun] = []
+    trained: set[str] = set()
+    estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
+    for one, record in zip(planned, records, strict=True):
+        speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model["name"])
+        speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
+        changed = record is not None and record.status == "done" and record.provenance.get("code") != code_hash()
+        alike = id(one.spec.protocol), one.spec.model["name"], speed
+        if alike not in estimates:
+            estimates[alike] = estimate_s(one.spec, image_set, speed)
+        run = PlannedRun(one, record, estimates[alike], changed)
+        same_training = companion(one.spec.protocol)
+        if run.state != "done" and same_training:
+            if replace(one.spec, protocol=same_training).key in trained:
+                run = replace(run, estimate_s=0.0, comes_with=same_training["name"])
+            trained.add(one.spec.key)
+        runs.append(run)
+    return Plan(tuple(runs))
+
+
+def estimate_s(spec: Spec, image_set: ImageSet, speed: Speed) -> float:
+    """Return about how many seconds a run takes if no phase stops early."""
+    selection, test = len(image_set.indices("selection")), len(image_set.indices("test"))
+    looks = sum(math.ceil(phase["updates"] / max(1, phase["updates_per_epoch"])) for phase in spec.protocol["phases"])
+    trained = total_updates(spec) * spec.protocol["batch"]
+    looked_at = selection + (test if spec.protocol.get("watch_test") else 0)
+    predicted = looks * looked_at + 2 * (selection + test)
+    return speed.start_s + trained / speed.train_images_per_s + predicted / speed.predict_images_per_s + CLOSING_S
+
+
+def total_updates(spec: Spec) -> int:
+    """Return the updates of all phases together."""
+    return sum(phase["updates"] for phase in spec.protocol["phases"])
+
+
+def speed_of(spec: Spec, speeds: Mapping[str, Speed]) -> Speed:
+    """Return the recorded speed of a spec's model, or its family's."""
+    return speeds.get(spec.model["name"]) or speeds[spec.model["family"]]
+
+
+def scaled_speed(speed: Speed, side_px: int) -> Speed:
+    """Return a speed for another side than it was measured at."""
+    factor = (SPEED_SIDE_PX / side_px) ** 2
+    return Speed(speed.train_images_per_s * factor, speed.predict_images_per_s * factor, speed.start_s)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person says them: ``40 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s" if whole < 600 else f"{round(whole / 60)} min"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _gain(jobs: int) -> float:
+    """Return how much faster a grid is with the cores shared out among runs: little, since one run uses them all."""
+    return min(1.0 + 0.15 * (jobs - 1), 1.5)
+
+
+def _speed_name(spec: Spec) -> str:
+    return f"{spec.model['name']} {spec.side_px} {spec.precision}"
+
+
+def _seen_speeds(records: Iterable[Record], speeds: Mapping[str, Speed]) -> dict[str, Speed]:
+    """Return the speeds that done records of the same model, side and precision report."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        paces = (record.timing.get("train_images_per_s"), record.timing.get("predict_images_per_s"))
+        if record.status == "done" and all(paces):
+            groups.setdefault(_speed_name(record.spec), []).append(record)
+    return {
+        name: Speed(
+            median(record.timing["train_images_per_s"] for record in group),
+            median(record.timing["predict_images_per_s"] for record in group),
+            speed_of(group[0].spec, speeds).start_s,
+        )
+        for name, group in groups.items()
+    }
+
+
+def _states(runs: Sequence[PlannedRun]) -> str:
+    marks = {True: " (code changed since)", False: ""}
+    notes = (f" (comes with {run.comes_with})" if run.comes_with else marks[run.changed] for run in runs)
+    counts = Counter(f"{run.state}{note}" for run, note in zip(runs, notes, strict=True))
+    if len(runs) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _ranges(seeds: Iterable[int]) -> str:
+    """Return ``0-2`` for consecutive seeds, else a list."""
+    numbers = sorted(seeds)
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{numbers[0]}-{numbers[-1]}"
+    return ",".join(map(str, numbers))

@@ -1,0 +1,210 @@
+"""The budget that fits a night: updates chosen from measured speeds, and kept, so that the next start has the same."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from study.core.errors import StoreError
+from study.core.files import write_atomically
+from study.core.spec import Spec
+from study.core.store import Store
+from study.datasets.image_set import ImageSet
+from study.planning.grid import PlannedSpec
+from study.planning.plan import estimate_s, scaled_speed, speed_of
+from study.protocols.budgets import Budget, Speed
+
+FILE = "tonight.json"
+FAMILIES = ("custom", "transfer")
+#: Share of the time that is planned for; the rest is for what estimates miss.
+PLANNED_SHARE = 0.9
+
+#: Measures training speed: the specs to measure (one a model) -> training images per second by model name.
+Measure = Callable[[Sequence[Spec]], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Night:
+    """What was chosen.
+
+    Attributes:
+        updates: Cap on a phase's updates by kind.
+        speeds: Speed of every measured model, at its side.
+        lines: What the plan says about it.
+    """
+
+    updates: Mapping[str, int]
+    speeds: Mapping[str, Speed]
+    lines: tuple[str, ...]
+
+
+def choose_night(
+    planned: Sequence[PlannedSpec],
+    budget: Budget,
+    store: Store,
+    image_set: ImageSet,
+    recorded: Mapping[str, Speed],
+    measure: Measure | None,
+) -> Night:
+    """Choose the updates of every kind of phase, or read what an earlier start chose.
+
+    Half of the time goes to custom and half to transfer networks, where both are in the grid; all phases of a family
+    keep the same share of their full length, so that models of a family get equal updates.
+
+    Args:
+        planned: The grid's specs at full length.
+        budget: The budget with its ``hours``.
+        store: The study's store; the choice is kept beside its records.
+        image_set: For the numbers of images.
+        recorded: Speeds to use where nothing is measured.
+        measure: Measures speeds; None (a dry run) uses the recorded ones and keeps nothing.
+
+    Raises:
+        StoreError: the kept choice cannot be read.
+    """
+    path = store.folder / FILE
+    kept = _read(path)
+    families = [family for family in FAMILIES if any(one.spec.model["family"] == family for one in planned)]
+    updates: dict[str, int] = {}
+    speeds: dict[str, Speed] = {}
+    lines = []
+    for family in families:
+        specs = [one.spec for one in planned if one.spec.model["family"] == family]
+        name = _choice_name(family, specs, image_set)
+        choice = kept.get(name)
+        if choice is None:
+            measured = dict(measure(_one_a_model(specs))) if measure else {}
+            known = {spec.model["name"]: _speed(spec, recorded, measured) for spec in specs}
+            time_s = (budget.hours or 0) * 3600 * PLANNED_SHARE / len(families)
+            choice = {"updates": fit_updates(specs, image_set, known, time_s), "images_per_s": measured}
+            if measure:
+                kept[name] = choice
+                write_atomically(path, json.dumps(kept, sort_keys=True, indent=1).encode() + b"\n")
+            how = "speeds measured now" if measure else "recorded speeds: they will be measured when the runs start"
+            unmeasured = [name for name in known if measure and name not in measured]
+            how += f"; not measurable, recorded speed used: {', '.join(unmeasured)}" if unmeasured else ""
+        else:
+            how = f"chosen before, kept in {path}"
+        updates |= choice["updates"]
+        for spec in _one_a_model(specs):
+            if spec.model["name"] in choice["images_per_s"]:
+                speeds[spec.model["name"]] = _speed(spec, recorded, choice["images_per_s"])
+        caps = ", ".join(f"{kind} {count}" for kind, count in choice["updates"].items())
+        lines.append(f"Budget {budget.name}: {family} networks, updates a phase at most: {caps} ({how})")
+    return Night(updates, speeds, tuple(lines))
+
+
+def fit_updates(
+    specs: Sequence[Spec], image_set: ImageSet, speeds: Mapping[str, Speed], time_s: float
+) -> dict[str, int]:
+    """Return the most updates by phase kind with which all specs together take ``time_s`` seconds.
+
+    Args:
+        specs: One family's specs at full length.
+        image_set: For the numbers of images.
+        speeds: Speed by model name.
+        time_s: Seconds for all of them.
+    """
+    full: dict[str, tuple[int, int]] = {}
+    for phase in (phase for spec in specs for phase in spec.protocol["phases"]):
+        full[phase["kind"]] = max(full.get(phase["kind"], (0, 0)), (phase["updates"], phase["updates_per_epoch"]))
+
+    def caps(share: float) -> dict[str, int]:
+        return {kind: _whole_epochs(share * updates, epoch) for kind, (updates, epoch) in full.items()}
+
+    def seconds(share: float) -> float:
+        limits = caps(share)
+        return sum(estimate_s(_cut(spec, limits), image_set, speeds[spec.model["name"]]) for spec in specs)
+
+    low, high = 0.0, 1.0
+    if seconds(high) <= time_s:
+        return caps(high)
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if seconds(middle) <= time_s else (low, middle)
+    return caps(low)
+
+
+def measure_speeds(specs: Sequence[Spec], *, image_set: ImageSet, plugins: Sequence[str]) -> dict[str, float]:
+    """Measure training images per second of each spec's model, each in a child process; what fails is left out."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    found: dict[str, float] = {}
+    context = multiprocessing.get_context("spawn")
+    for spec in specs:
+        try:
+            with ProcessPoolExecutor(1, context) as pool:
+                call = pool.submit(_measure_one, spec, image_set.image_shape, len(image_set.classes), list(plugins))
+                found[spec.model["name"]] = call.result()
+        except Exception:  # whatever a builder raises, or a killed child: the run itself will tell, in its record
+            continue
+    return found
+
+
+def _measure_one(spec: Spec, image_shape: tuple[int, int, int], classes: int, plugins: list[str]) -> float:
+    from study.core.registry import load_plugin
+    from study.training.speed import measure_speed
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners; what goes wrong is raised in the driver
+    for plugin in plugins:
+        load_plugin(plugin)
+    return measure_speed(
+        spec.model["name"],
+        side_px=spec.side_px,
+        image_shape=image_shape,
+        classes=classes,
+        batch=spec.protocol["batch"],
+        precision=spec.precision,
+        backend=spec.backend,
+    ).train_images_per_s
+
+
+def _speed(spec: Spec, recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> Speed:
+    speed = scaled_speed(speed_of(spec, recorded), spec.side_px)
+    train = measured.get(spec.model["name"])
+    if not train:
+        return speed
+    return Speed(train, speed.predict_images_per_s * train / speed.train_images_per_s, speed.start_s)
+
+
+def _whole_epochs(updates: float, epoch: int) -> int:
+    """Round down to whole epochs where there is at least one, so that no epoch is cut short."""
+    whole = math.floor(updates + 1e-6)
+    return max(1, whole // epoch * epoch if whole >= epoch else whole)
+
+
+def _cut(spec: Spec, limits: Mapping[str, int]) -> Spec:
+    from dataclasses import replace
+
+    phases = []
+    for phase in spec.protocol["phases"]:
+        updates = min(phase["updates"], limits[phase["kind"]])
+        phases.append({**phase, "updates": updates, "updates_per_epoch": min(phase["updates_per_epoch"], updates)})
+    return replace(spec, protocol={**spec.protocol, "phases": phases})
+
+
+def _one_a_model(specs: Sequence[Spec]) -> list[Spec]:
+    return list({spec.model["name"]: spec for spec in specs}.values())
+
+
+def _choice_name(family: str, specs: Sequence[Spec], image_set: ImageSet) -> str:
+    """Return what a choice holds for: another dataset, precision or side is another choice; further models are not."""
+    sides = ",".join(str(side) for side in sorted({spec.side_px for spec in specs}))
+    return f"{family}, {sides} px, {specs[0].precision}, {image_set.fingerprint[:12]}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        for choice in kept.values():
+            if not choice["updates"] or not isinstance(choice["images_per_s"], dict):
+                raise ValueError("a choice without updates")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path}: not readable ({error}). Remove it to have speeds measured again.") from error
+    return kept

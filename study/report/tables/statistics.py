@@ -1,0 +1,371 @@
+"""Tables of tests: differences of recipes and of networks, factor effects, calibration, ensembles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from study.analysis.bootstrap import DRAWS, network_contrast
+from study.analysis.committees import OVER_SEEDS, Committee
+from study.analysis.comparisons import Comparison, Comparisons, Effect
+from study.analysis.components import variance_components
+from study.analysis.contrasts import LEVEL
+from study.analysis.runs import ScoredRun
+from study.analysis.scores import CALIBRATED, FLIPPED, NETWORK, PLAIN, Measure, Statement
+from study.analysis.statistics import CLASS_MEASURES, EFFECT_MEASURES, Inference
+from study.report.collect import StudyData
+from study.report.tables.table import Column, Table
+from study.report.wording import (
+    FIXED_BLANK,
+    escape,
+    large,
+    p_sentence,
+    p_value,
+    percent,
+    plain,
+    points,
+    probability,
+    with_interval,
+    with_interval_inline,
+)
+
+_CALIBRATION = (("nll", PLAIN), ("brier", PLAIN), ("ece", PLAIN), ("nll", CALIBRATED), ("ece", CALIBRATED))
+#: More rows than this are left to the CSV.
+MOST_PAIRS = 45
+
+
+def settings_table(found: Inference) -> Table:
+    """What the tests were told; the check reads the margin from here."""
+    rows: list[list[Any]] = [
+        ["equivalence_margin", found.margin],
+        ["interval_level", LEVEL],
+        ["bootstrap_draws", DRAWS],
+        ["test_images", found.evidence.clusters.images],
+        ["test_images_of_different_content", found.evidence.clusters.count if found.copies_known else None],
+    ]
+    return Table("settings", [Column("name", "name", right=False), Column("value", "value")], rows)
+
+
+def declared_recipes_table(found: Inference) -> Table:
+    """Each recipe less the best on selection: difference, p, chance to win with a new seed, equivalence."""
+    rows = []
+    for one in found.recipes.declared:
+        same, ahead = one.equivalence, one.superiority
+        rows.append(
+            [
+                one.first.model,
+                one.first.protocol,
+                str(one.second),
+                one.difference,
+                one.difference.p_value,
+                one.adjusted,
+                ahead.probability if ahead else None,
+                ahead.low if ahead else None,
+                ahead.high if ahead else None,
+                same.equivalent if same else None,
+                same.p_value if same else None,
+                same.smallest_margin if same else None,
+                one.detectable,
+                (one.adjusted, one.told_apart),
+                (ahead.probability, ahead.low, ahead.high) if ahead else None,
+                (same.equivalent, same.p_value) if same else None,
+                one.difference.runs,
+            ]
+        )
+    columns = [
+        Column("model", "model", right=False),
+        Column("protocol", "protocol", right=False),
+        Column("less", ""),
+        Column("difference", "difference, points", _difference),
+        Column("p", ""),
+        Column("p_holm", ""),
+        Column("probability_better", ""),
+        Column("probability_better_low", ""),
+        Column("probability_better_high", ""),
+        Column("equivalent", ""),
+        Column("p_equivalence", ""),
+        Column("smallest_margin", ""),
+        Column("detectable_difference", ""),
+        Column("", "p (Holm)", lambda cell: _marked(*cell)),
+        Column("", "beats the best with a new seed", _chance),
+        Column("", f"equivalent within {_margin(found.margin)}", _same),
+        Column("runs", ""),
+    ]
+    shown = [
+        *columns[:-1],
+        Column("", "smallest margin", lambda value: "–" if value is None else points(value).removeprefix("+")),
+        columns[-1],
+    ]
+    return Table("contrasts-recipes", shown, [[*row[:-1], row[11], row[-1]] for row in rows])
+
+
+def declared_networks_table(comparisons: Comparisons) -> Table:
+    """Each network less the best of its seed on selection: difference on the same images, McNemar's counts and p."""
+    rows = [_network_row(one) for one in comparisons.declared]
+    return Table("contrasts-networks", _network_columns(), rows)
+
+
+def pairs_table(comparisons: Comparisons) -> Table:
+    """Every pair: exploratory, a family of its own."""
+    rows = [
+        [
+            str(one.first),
+            str(one.second),
+            one.difference,
+            one.difference.p_value,
+            one.adjusted,
+            (one.adjusted, one.told_apart),
+            one.difference.runs,
+        ]
+        for one in comparisons.pairs
+    ]
+    columns = [
+        Column("first", "first", right=False),
+        Column("second", "second", right=False),
+        Column("difference", "first less second, points", _difference),
+        Column("p", ""),
+        Column("p_holm", ""),
+        Column("", "p (Holm)", lambda cell: _marked(*cell)),
+        Column("runs", ""),
+    ]
+    return Table(f"pairs-{comparisons.question}s", columns, rows)
+
+
+def effects_table(found: Inference, models: Sequence[str]) -> Table:
+    """Each factor's effect over all models and for each, on accuracy, balanced accuracy and macro-F1."""
+    effects = found.effects
+    rows: list[list[Any]] = []
+    for family in (effects.overall, effects.by_model):
+        for group in zip(*(family[name] for name in EFFECT_MEASURES), strict=True):
+            contrast = group[0].contrast
+            flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
+            rows.append([contrast.factor, contrast.model or "all", *group, *flat, group[0].difference.runs])
+    factors = list(dict.fromkeys(row[0] for row in rows))
+    order = ["all", *models]
+    rows.sort(key=lambda row: (factors.index(row[0]), order.index(row[1])))
+    columns = [Column("factor", "factor", right=False), Column("model", "model", right=False)]
+    titles = ("accuracy", "balanced accuracy", "macro-F1")
+    columns += [Column("", title, _effect) for title in titles]
+    for name in EFFECT_MEASURES:
+        columns += [Column(name, ""), Column(f"{name}_p", ""), Column(f"{name}_p_holm", "")]
+    return Table("factor-effects", [*columns, Column("runs", "")], rows)
+
+
+def class_effects_table(data: StudyData, found: Inference, measure: str) -> Table:
+    """Each factor's effect on every class, over all models."""
+    effects = found.effects.by_class[measure]
+    by_factor: dict[str, list[Effect]] = {}
+    for one in effects:
+        by_factor.setdefault(one.contrast.factor, []).append(one)
+    columns = [Column("", "class", right=False), *(Column("", escape(factor), _effect) for factor in by_factor)]
+    rows = [
+        [name, *(group[place] for group in by_factor.values())]
+        for place, name in enumerate(data.classes)
+        if by_factor and place < len(next(iter(by_factor.values())))
+    ]
+    return Table("", columns, rows)
+
+
+def all_class_effects_table(data: StudyData, found: Inference) -> Table:
+    """The same for every measure in one CSV."""
+    rows = [
+        [
+            one.contrast.factor,
+            measure,
+            data.classes[one.measure.class_index or 0],
+            one.difference,
+            one.difference.p_value,
+            one.adjusted,
+            one.difference.runs,
+        ]
+        for measure in CLASS_MEASURES
+        for one in found.effects.by_class[measure]
+    ]
+    keys = ("factor", "measure", "class", "effect", "p", "p_holm", "runs")
+    return Table("factor-effects-by-class", [Column(key, "") for key in keys], rows)
+
+
+def components_table(data: StudyData, found: Inference) -> Table:
+    """Where the spread of test accuracy comes from, for recipes with seeds enough."""
+    rows = []
+    for one in data.standings:
+        if not found.evidence.has_seeds(one.recipe):
+            continue
+        parts = variance_components(found.evidence.linearised(one.recipe), found.evidence.clusters)
+        roots = [np.sqrt(value) for value in (parts.observed_seed, parts.seed, parts.image / parts.images)]
+        keys = tuple(run.record.key for run in one.runs)
+        rows.append([one.recipe.model, one.recipe.protocol, len(one.runs), *map(float, roots), keys])
+    columns = [
+        Column("model", "model", right=False),
+        Column("protocol", "protocol", right=False),
+        Column("seeds", "seeds"),
+        Column("deviation_seen", "seen between seeds", lambda value: percent(value, 2)),
+        Column("deviation_of_seeds", "of that, the seeds' own", lambda value: percent(value, 2)),
+        Column("error_of_images", "chance in the images", lambda value: percent(value, 2)),
+        Column("runs", ""),
+    ]
+    return Table("variance-components", columns, rows)
+
+
+def calibration_table(data: StudyData, found: Inference) -> Table:
+    """Negative log-likelihood, Brier score and ECE, and the first and last with each network's own temperature."""
+    rows = []
+    for one in data.standings:
+        scores = [
+            found.evidence.score(one.recipe, Measure(metric, None, answers))
+            for metric, answers in (
+                ("nll", PLAIN),
+                ("brier", PLAIN),
+                ("ece", PLAIN),
+                ("nll", CALIBRATED),
+                ("ece", CALIBRATED),
+            )
+        ]
+        temperature = float(np.mean([found.evidence.temperature(run) for run in one.runs]))
+        rows.append([one.recipe.model, one.recipe.protocol, *scores[:3], temperature, *scores[3:], scores[0].runs])
+    columns = [
+        Column("model", "model", right=False),
+        Column("protocol", "protocol", right=False),
+        Column("nll", "NLL", _two),
+        Column("brier", "Brier", _two),
+        Column("ece", "ECE, %", with_interval),
+        Column("temperature", "temperature", lambda value: plain(value, 2)),
+        Column("nll_with_temperature", "NLL, scaled", _two),
+        Column("ece_with_temperature", "ECE, scaled, %", with_interval),
+        Column("runs", ""),
+    ]
+    return Table("calibration", columns, rows)
+
+
+def flip_table(data: StudyData, found: Inference) -> Table:
+    """Accuracy with the mean of plain and mirrored probabilities, and what that adds."""
+    rows = []
+    for one in data.standings:
+        gain = found.evidence.flip_gain(one.recipe)
+        scores = [found.evidence.score(one.recipe, Measure("accuracy", None, answers)) for answers in (PLAIN, FLIPPED)]
+        rows.append([one.recipe.model, one.recipe.protocol, *scores, gain, gain.p_value, gain.runs])
+    columns = [
+        Column("model", "model", right=False),
+        Column("protocol", "protocol", right=False),
+        Column("accuracy", "test acc.", with_interval_inline),
+        Column("accuracy_with_flip", "with flip", _flipped),
+        Column("gain", "gain, points", lambda value: _flipped(value, points)),
+        Column("p", "p", p_value),
+        Column("runs", ""),
+    ]
+    return Table("flip-at-test-time", columns, rows)
+
+
+def ensembles_table(found: Inference) -> Table:
+    """Every ensemble: who votes, what the vote scores, and how that compares with its members' mean."""
+    rows = []
+    for committee in found.committees:
+        accuracy, gain = ensemble_accuracy(found, committee)
+        resampled = found.evidence.resampled_answers(committee.answers("test"))
+        others = [resampled.metric(metric)[0] for metric in ("macro_f1", "nll", "ece")]
+        who = ", ".join(map(str, committee.recipes))
+        title = f"seeds of {who}" if committee.over == OVER_SEEDS else f"{committee.over}: {who}"
+        keys = tuple(run.record.key for run in committee.runs)
+        macs = _sum(committee.runs, "macs")
+        rows.append([title, committee.over, who, len(keys), accuracy, gain, *others, macs, keys])
+    columns = [
+        Column("", "vote of", right=False),
+        Column("over", ""),
+        Column("recipes", ""),
+        Column("networks", "networks"),
+        Column("accuracy", "test acc.", with_interval),
+        Column("gain_over_members", "over members' mean, points", lambda value: with_interval(value, points)),
+        Column("macro_f1", "macro-F1", percent),
+        Column("nll", "NLL", plain),
+        Column("ece", "ECE, %", percent),
+        Column("macs", "MACs", large),
+        Column("runs", ""),
+    ]
+    return Table("ensembles", columns, rows)
+
+
+def ensemble_accuracy(found: Inference, committee: Committee) -> tuple[Statement, Statement]:
+    """Return a vote's test accuracy, and that less the mean accuracy of its members; network statements."""
+    evidence = found.evidence
+    answers = committee.answers("test")
+    one = network_contrast("accuracy", [evidence.resampled_answers(answers)], [1.0])
+    keys = tuple(run.record.key for run in committee.runs)
+    accuracy = Statement(NETWORK, one.value, one.low, one.high, one.p_value, keys)
+    right = answers.argmax(axis=1) == evidence.labels
+    members = np.mean([run.correct for run in committee.runs], axis=0)
+    return accuracy, evidence.network_gain(right - members, committee.runs)
+
+
+def _network_row(one: Comparison) -> list[Any]:
+    exact = one.mcnemar
+    return [
+        one.first.model,
+        one.first.protocol,
+        str(one.second),
+        one.difference,
+        exact.only_first if exact else None,
+        exact.only_second if exact else None,
+        one.difference.p_value,
+        exact.p_value if exact else None,
+        one.adjusted,
+        (one.adjusted, one.told_apart),
+        one.difference.runs,
+    ]
+
+
+def _network_columns() -> list[Column]:
+    return [
+        Column("model", "model", right=False),
+        Column("protocol", "protocol", right=False),
+        Column("less", ""),
+        Column("difference", "difference, points", _difference),
+        Column("only_this_right", "only this one right"),
+        Column("only_best_right", "only the best right"),
+        Column("p_bootstrap", ""),
+        Column("p_mcnemar", ""),
+        Column("p_holm", ""),
+        Column("", "p (McNemar, Holm)", lambda cell: _marked(*cell)),
+        Column("runs", ""),
+    ]
+
+
+def _margin(margin: float) -> str:
+    return f"{100 * margin:g}{FIXED_BLANK}points"
+
+
+def _difference(value: Statement) -> str:
+    return with_interval_inline(value, points)
+
+
+def _effect(one: Effect) -> str:
+    value = points(one.difference.value)
+    text = with_interval_inline(one.difference, points)
+    text = f"**{value}**{text.removeprefix(value)}" if one.told_apart else text
+    return text if one.adjusted != one.adjusted else f"{text}<br><sub>{p_sentence(one.adjusted)}</sub>"
+
+
+def _marked(adjusted: float, told_apart: bool) -> str:
+    return f"**{p_value(adjusted)}**" if told_apart else p_value(adjusted)
+
+
+def _chance(cell: tuple[float, float, float] | None) -> str:
+    return "–" if cell is None else f"{probability(cell[0])} ({probability(cell[1])} to {probability(cell[2])})"
+
+
+def _same(cell: tuple[bool, float] | None) -> str:
+    return "–" if cell is None else f"{'yes' if cell[0] else 'not shown'}, p{FIXED_BLANK}{p_value(cell[1])}"
+
+
+def _flipped(value: Statement, show: Any = percent) -> str:
+    return show(value.value) if value.value != value.value else with_interval_inline(value, show)
+
+
+def _two(value: Statement) -> str:
+    return with_interval(value, lambda number: plain(number, 2))
+
+
+def _sum(runs: Sequence[ScoredRun], name: str) -> float | None:
+    values = [run.record.cost.get(name) for run in runs]
+    return None if None in values else float(sum(value for value in values if value is not None))

@@ -1,0 +1,170 @@
+"""Evaluation: a stored run's scores on another dataset, as a page with tables and a confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.scores import Statement
+from study.core.files import write_atomically
+from study.core.record import Record
+from study.core.store import Store
+from study.datasets.image_set import ImageSet
+from study.report.figures.confusion import confusion_picture
+from study.report.figures.picture import Picture, file_name
+from study.report.markdown import render
+from study.report.tables.table import Column, Table
+from study.report.wording import escape, plain, with_interval
+from study.trained.foreign import ALL, Foreign
+from study.trained.runtime import DRAWN_NOTICE
+from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, scores_on, stored_scores
+
+TEMPLATE = Path(__file__).parent / "templates" / "evaluation.md.j2"
+DRAWN_DATA = "The images are drawn faces, not photographs: these scores say nothing about people."
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's answers to a dataset, scored.
+
+    Attributes:
+        record: The run.
+        image_set: The dataset.
+        foreign: Its images as the run took them.
+        here: Scores on these images.
+        unseen: Scores on those of them that the run has not met in training or selection; None where it has met none,
+            where nothing is known of it, or where fewer than two are left.
+        home: The run's scores on the test split of its own dataset.
+    """
+
+    record: Record
+    image_set: ImageSet
+    foreign: Foreign
+    here: NetworkScores
+    unseen: NetworkScores | None
+    home: NetworkScores
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return file_name(f"{self.image_set.name}-{self.foreign.split}-{self.record.key}")
+
+
+def evaluate(
+    store: Store, record: Record, image_set: ImageSet, foreign: Foreign, probabilities: NDArray[np.float32]
+) -> Evaluation:
+    """Score a run's probabilities, float32 (n, classes), for the prepared images of a dataset."""
+    here = scores_on(store, record, foreign.labels, probabilities, foreign.hashes)
+    new = np.ones(len(foreign.labels), bool) if foreign.seen is None else ~foreign.seen
+    unseen = None
+    if not new.all() and len(np.unique(foreign.hashes[new])) > 1:
+        unseen = scores_on(store, record, foreign.labels[new], probabilities[new], foreign.hashes[new])
+    return Evaluation(record, image_set, foreign, here, unseen, stored_scores(store, record))
+
+
+def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) -> Path:
+    """Write ``<reports>/<study>/evaluations/<name>/README.md`` with tables and the confusion matrix; return its path.
+
+    Args:
+        found: The evaluation.
+        store: The run's store, which is only read.
+        reports: Folder of all reports.
+        kind: What the network ran on.
+    """
+    folder = reports / store.study / "evaluations" / found.name
+    tables = {"scores": scores_table(found), "per-class": class_table(found), "confusion": confusion_table(found)}
+    picture = confusion(found)
+    page = render(
+        TEMPLATE,
+        found=found,
+        record=found.record,
+        card=found.image_set.card(),
+        foreign=found.foreign,
+        kind=kind,
+        study=store.study,
+        tables=tables,
+        picture=picture,
+        notices=[
+            *([DRAWN_NOTICE] if found.record.dataset["drawn"] else []),
+            *([DRAWN_DATA] if found.image_set.drawn else []),
+        ],
+        seen=None if found.foreign.seen is None else int(found.foreign.seen.sum()),
+        absent=[name for name, count in _supports(found) if not count],
+        all_images=found.foreign.split == ALL,
+    )
+    for name, table in tables.items():
+        write_atomically(folder / "tables" / f"{name}.csv", table.csv().encode())
+    write_atomically(folder / "figures" / f"{picture.name}.png", picture.png())
+    write_atomically(folder / "README.md", page.encode())
+    return folder / "README.md"
+
+
+def scores_table(found: Evaluation) -> Table:
+    """Every metric of ``OVERALL`` here, on what of it is new to the run, and on the run's own test split."""
+    places = ((found.image_set.name, found.here), ("new to the run", found.unseen), ("its own test split", found.home))
+    rows = [
+        [place, len(scores.run.correct), *(scores.score(metric) for metric in OVERALL), scores.run.record.key]
+        for place, scores in places
+        if scores is not None
+    ]
+    columns = [
+        Column("images_of", "images of", right=False),
+        Column("images", "images", lambda count: f"{count:,}"),
+        *(
+            Column(metric, title, plain_interval if metric == "nll" else with_interval)
+            for metric, title in OVERALL.items()
+        ),
+        Column("runs", ""),
+    ]
+    return Table("scores", columns, rows)
+
+
+def plain_interval(value: Statement) -> str:
+    """Write a log loss with its interval."""
+    return with_interval(value, plain)
+
+
+def class_table(found: Evaluation) -> Table:
+    """Precision, recall and F1 of every class that has images here, and its recall on the run's own test split."""
+    rows = []
+    for place, (name, count) in enumerate(_supports(found)):
+        if count:
+            scores = [found.here.score(measure, place) for measure in BY_CLASS]
+            rows.append([name, count, *scores, found.home.score("recall", place)])
+    columns = [
+        Column("class", "class", right=False),
+        Column("images", "images", lambda count: f"{count:,}"),
+        *(Column(measure, f"{measure}, %", with_interval) for measure in BY_CLASS),
+        Column("recall_own_test_split", "recall on its test split, %", with_interval),
+    ]
+    return Table("per-class", columns, rows)
+
+
+def confusion_table(found: Evaluation) -> Table:
+    """Counts, rows true and columns predicted classes, without rows that have no image."""
+    classes = found.record.dataset["classes"]
+    counts = found.here.run.test.confusion
+    rows = [[name, *map(int, row)] for name, row in zip(classes, counts, strict=True) if row.sum()]
+    columns = [
+        Column("true", "true", right=False),
+        *(Column(f"predicted_{name}", escape(name), str) for name in classes),
+    ]
+    return Table("confusion", columns, rows)
+
+
+def confusion(found: Evaluation) -> Picture:
+    """Return the confusion matrix as a picture."""
+    run = found.here.run
+    model, protocol = found.record.spec.recipe
+    title = f"{model} {protocol} seed {found.record.spec.seed}, on {found.image_set.name}"
+    panel = {"title": f"accuracy {100 * run.test.accuracy:.1f} %", "counts": run.test.confusion.tolist()}
+    alt = f"Confusion matrix of {title}"
+    return confusion_picture("confusion", alt, title, list(found.record.dataset["classes"]), [panel])
+
+
+def _supports(found: Evaluation) -> list[tuple[str, int]]:
+    support = found.here.run.test.support
+    return [(name, int(count)) for name, count in zip(found.record.dataset["classes"], support, strict=True)]

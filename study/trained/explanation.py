@@ -1,0 +1,172 @@
+"""Panels that show where a network looked: right and wrong answers of each class under their Grad-CAM maps."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.metrics import predicted
+from study.core.files import write_atomically
+from study.core.spec import derive_seed
+from study.report.figures.picture import file_name, new_figure
+from study.trained.foreign import Foreign
+from study.trained.gradcam import GradCam
+
+#: Examples of a class in a row.
+EXAMPLES = 6
+#: How much of the picture the hottest place covers.
+OPACITY = 0.6
+_CELL_IN = 1.42
+_MARGIN_IN = 1.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a panel: its words at the left, and each picture (h, w, 3) in 0..1 with words above."""
+
+    words: str
+    cells: Sequence[tuple[NDArray[np.float64], str]]
+
+
+def write_panels(
+    cam: GradCam,
+    foreign: Foreign,
+    probabilities: NDArray[np.float32],
+    classes: Sequence[str],
+    folder: Path,
+    name: str,
+    head: Sequence[str],
+    seed: int = 0,
+) -> list[Path]:
+    """Draw one panel for each class that has images.
+
+    Args:
+        cam: Grad-CAM of the network.
+        foreign: Labelled images as the network takes them.
+        probabilities: float32 (n, classes), its answers to them.
+        classes: Class names.
+        folder: Where the pictures go.
+        name: Start of their file names.
+        head: First lines of their titles.
+        seed: The same seed chooses the same examples.
+
+    Returns:
+        The paths written.
+    """
+    answers = predicted(probabilities)
+    written = []
+    for label, title in enumerate(classes):
+        members = np.flatnonzero(foreign.labels == label)
+        if not len(members):
+            continue
+        rng = np.random.default_rng(derive_seed(seed, name, title))
+        right, wrong = members[answers[members] == label], members[answers[members] != label]
+        rows = [
+            *_rows_right(cam, foreign, probabilities, classes, _some(rng, right)),
+            *_rows_wrong(cam, foreign, probabilities, classes, _some(rng, wrong)),
+        ]
+        facts = f"{title}: {len(right):,} of {len(members):,} images right, examples chosen at random."
+        path = folder / f"{file_name(f'{name}-{title}')}.png"
+        write_atomically(path, _png(rows, [*head, facts]))
+        written.append(path)
+    return written
+
+
+def overlaid(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return an image uint8 (h, w, 1 or 3) under a heat map (rows, columns) in 0..1, as colours (h, w, 3) in 0..1."""
+    import cv2
+    import matplotlib
+
+    height, width = image.shape[:2]
+    smooth = np.clip(cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
+    colours = matplotlib.colormaps["inferno"](smooth)[..., :3]
+    cover = OPACITY * smooth[..., np.newaxis]
+    mixed: NDArray[np.float64] = (1 - cover) * _colours(image) + cover * colours
+    return mixed
+
+
+def _rows_right(
+    cam: GradCam,
+    foreign: Foreign,
+    probabilities: NDArray[np.float32],
+    classes: Sequence[str],
+    places: NDArray[np.int64],
+) -> list[Row]:
+    if not len(places):
+        return []
+    images, labels = foreign.images[places], foreign.labels[places]
+    return [
+        Row("right", [(_colours(image), "") for image in images]),
+        Row("speaks for\nits answer", _cells(images, cam(images, labels), probabilities[places], labels, classes)),
+    ]
+
+
+def _rows_wrong(
+    cam: GradCam,
+    foreign: Foreign,
+    probabilities: NDArray[np.float32],
+    classes: Sequence[str],
+    places: NDArray[np.int64],
+) -> list[Row]:
+    if not len(places):
+        return []
+    images, labels = foreign.images[places], foreign.labels[places]
+    answers = predicted(probabilities[places])
+    return [
+        Row("wrong", [(_colours(image), "") for image in images]),
+        Row("speaks for\nits answer", _cells(images, cam(images, answers), probabilities[places], answers, classes)),
+        Row("speaks for\nthe label", _cells(images, cam(images, labels), probabilities[places], labels, classes)),
+    ]
+
+
+def _cells(
+    images: NDArray[np.uint8],
+    heats: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    about: NDArray[np.int64],
+    classes: Sequence[str],
+) -> list[tuple[NDArray[np.float64], str]]:
+    shares = probabilities[np.arange(len(about)), about]
+    return [
+        (overlaid(image, heat), f"{classes[label]} {100 * share:.0f} %")
+        for image, heat, label, share in zip(images, heats, about, shares, strict=True)
+    ]
+
+
+def _some(rng: np.random.Generator, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    return rng.permutation(places)[:EXAMPLES]
+
+
+def _colours(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.repeat(image, 3, axis=-1) / 255.0 if image.shape[-1] == 1 else image / 255.0
+
+
+def _png(rows: Sequence[Row], lines: Sequence[str]) -> bytes:
+    top = 0.3 + 0.22 * len(lines)
+    height = _CELL_IN * len(rows) * 1.12 + top
+    width = _MARGIN_IN + _CELL_IN * EXAMPLES
+    figure = new_figure(height, width)
+    for number, line in enumerate(lines):
+        weight = "normal" if number else "bold"
+        figure.text(0.012, 1 - (0.12 + 0.22 * number) / height, line, va="top", fontsize=9.5, fontweight=weight)
+    grid: Any = figure.subplots(len(rows), EXAMPLES, squeeze=False)
+    figure.subplots_adjust(
+        left=_MARGIN_IN / width, right=0.99, top=1 - top / height, bottom=0.01, wspace=0.05, hspace=0.16
+    )
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for cells, row in zip(grid, rows, strict=True):
+        box = cells[0].get_position()
+        figure.text(0.012, (box.y0 + box.y1) / 2, row.words, va="center", fontsize=9)
+        for axes, (picture, words) in zip(cells, row.cells, strict=False):
+            axes.imshow(picture, interpolation="nearest")
+            axes.set_title(words, fontsize=8, pad=2)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

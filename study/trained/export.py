@@ -1,0 +1,231 @@
+"""Export: a run as self-contained files, each checked against the run before it gets its name."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.bootstrap import Resamples, bootstrap_weights, network_gain
+from study.analysis.metrics import predicted
+from study.core.errors import StudyError, UsageError, WeightsError
+from study.core.files import file_sha256, make_folder, temporary_path, write_error
+from study.core.record import Record
+from study.core.store import Store
+from study.trained.artifacts import MANIFEST, belongs, read_manifest, write_manifest
+from study.trained.calls import OPENERS, Call
+from study.trained.formats import FORMATS
+from study.trained.retraining import retrain_command
+from study.trained.study_images import Sample, spread
+
+#: Largest difference of a probability from the run's own that an export may have.
+TOLERANCE = 1e-3
+#: Largest difference from the stored predictions that other processors and precisions explain.
+SAME_NETWORK = 0.05
+#: Training images by which the ranges of the 8-bit model are measured.
+REPRESENTATIVE = 256
+INT8 = "litert-int8"
+
+Entry = dict[str, Any]
+
+
+class Exporter:
+    """Writes one run's network in any format.
+
+    Args:
+        store: The study's store.
+        record: The run.
+        folder: Where the files go.
+        sample: Images to check them on.
+
+    Raises:
+        UsageError: ``folder`` holds the exports of another run, or the model entry is unknown or changed.
+        WeightsError: the weights are missing, do not fit or do not give the run's stored predictions.
+    """
+
+    def __init__(self, store: Store, record: Record, folder: Path, sample: Sample) -> None:
+        from study.models.small_convolutions import ordinary_convolutions
+        from study.trained.restore import restore_network
+        from study.training.predict import Predictor
+
+        earlier = read_manifest(folder)
+        if earlier is not None and earlier["key"] != record.key:
+            raise UsageError(f"{folder} holds the exports of {earlier['key']}: give another folder with --out.")
+        self.record = record
+        self.folder = folder
+        self.sample = sample
+        # Converters know float32 alone; in mixed precision the weights are float32 anyway.
+        self.model = restore_network(store, record, "float32").model
+        ordinary_convolutions(self.model)
+        self.weights_sha256 = file_sha256(store.weights_path(record.spec))
+        self._own: Call = Predictor(self.model)
+        self._answers = self._own(sample.images)
+        self._refuse_other_weights(store)
+        self.entries: dict[str, Entry] = self._kept(earlier)
+
+    def write(self, kind: str) -> Entry:
+        """Write one format, check it and return what is known of it: ``file``, ``sha256``, ``bytes``, measurements.
+
+        Raises:
+            UsageError: it cannot be written, or its answers differ; no file is left.
+        """
+        path = self.folder / FORMATS[kind].file
+        temporary = temporary_path(path)
+        try:
+            make_folder(self.folder)
+            try:
+                call = self._converted(kind, temporary)
+                measured = self._measured_int8(call) if kind == INT8 else self._checked(kind, call)
+                size = _size(temporary)
+                _replace(temporary, path)
+            finally:
+                _remove(temporary)
+        except OSError as error:
+            raise write_error(path, error) from error
+        sha256 = file_sha256(path) if path.is_file() else ""
+        entry = {"file": path.name, "sha256": sha256, "bytes": size, "checked_on": self.sample.what, **measured}
+        self.entries[kind] = entry
+        write_manifest(self.folder, self.record, self.weights_sha256, self.entries)
+        return entry
+
+    def _converted(self, kind: str, path: Path) -> Call:
+        """Write a format to a path and open it as its users will."""
+        from study.trained.convert import WRITERS, write_int8
+        from study.training.banners import without_banners
+
+        try:
+            with without_banners():
+                if kind == INT8:
+                    write_int8(self.model, path, self._representative())
+                else:
+                    WRITERS[kind](self.model, path)
+                return OPENERS[kind](path)
+        except (StudyError, OSError):
+            raise
+        except Exception as error:  # whatever a converter raises means that it cannot
+            words = (str(error).strip().splitlines() or [""])[0][:200]
+            raise UsageError(
+                f"{self.record.key} cannot be exported as {kind} ({type(error).__name__}: {words}): "
+                "leave this format out."
+            ) from error
+
+    def _checked(self, kind: str, call: Call) -> Entry:
+        """Compare answers to all images, and to the first alone, since the number of images must be free."""
+        images = self.sample.images
+        difference = _largest(call(images), self._answers)
+        difference = max(difference, _largest(call(images[:1]), self._answers[:1]))
+        if not difference <= TOLERANCE:
+            raise UsageError(
+                f"the export of {self.record.key} as {kind} must give the run's own probabilities within "
+                f"{TOLERANCE:g}, they differ by {difference:.2g} on {self.sample.what}: it was not kept."
+            )
+        return {"largest_difference": difference}
+
+    def _measured_int8(self, call: Call) -> Entry:
+        """Return accuracy on the selection split in 8 bits and in float32, with the interval of the difference."""
+        image_set = self._image_set()
+        places = image_set.indices("selection")
+        images, labels = image_set.images[places], image_set.labels[places]
+        exact, coarse = (_in_batches(one, images) for one in (self._own, call))
+        gains = (predicted(coarse) == labels).astype(np.float64) - (predicted(exact) == labels)
+        found = network_gain(gains, Resamples(bootstrap_weights(len(labels), image_set.hashes[places])))
+        return {
+            "largest_difference": _largest(coarse, exact),
+            "selection_images": len(labels),
+            "selection_accuracy": float(np.mean(predicted(coarse) == labels)),
+            "selection_accuracy_float32": float(np.mean(predicted(exact) == labels)),
+            "gain": [found.value, found.low, found.high],
+        }
+
+    def _representative(self) -> NDArray[np.uint8]:
+        image_set = self._image_set()
+        return np.ascontiguousarray(image_set.images[spread(image_set.indices("train"), REPRESENTATIVE)])
+
+    def _image_set(self) -> Any:
+        if self.sample.image_set is None:
+            raise UsageError(
+                f"--int8 measures ranges on training images and accuracy on the selection split: give the dataset of "
+                f"{self.record.key} ({self.record.dataset['name']}) with --data PATH."
+            )
+        return self.sample.image_set
+
+    def _refuse_other_weights(self, store: Store) -> None:
+        """Refuse weights that do not answer as the record says, where that can be known."""
+        stored = store.load_arrays(self.record).arrays
+        if self.sample.image_set is None or "selection_indices" in stored:
+            return
+        rows = spread(np.arange(len(stored["selection_probabilities"])), len(self._answers))
+        difference = _largest(self._answers, stored["selection_probabilities"][rows])
+        if not difference <= SAME_NETWORK:
+            raise WeightsError(
+                f"the weights beside {self.record.key} must give its stored predictions, they differ by "
+                f"{difference:.2g}: they belong to another training. Restore files that belong together, or remove "
+                f"these weights and run `{retrain_command(store, self.record)}`."
+            )
+
+    def _kept(self, earlier: Mapping[str, Any] | None) -> dict[str, Entry]:
+        """Return what the folder holds of these weights already; files made from others are removed."""
+        if earlier is None:
+            return {}
+        same = belongs(earlier, self.record) and earlier["weights_sha256"] == self.weights_sha256
+        if not same:
+            (self.folder / MANIFEST).unlink()
+            for entry in earlier["exports"].values():
+                _remove(self.folder / entry["file"])
+            return {}
+        return {kind: entry for kind, entry in earlier["exports"].items() if (self.folder / entry["file"]).exists()}
+
+
+def export_all(exporter: Exporter, kinds: Sequence[str], say: Callable[[str, Entry], None]) -> None:
+    """Write several formats; one that cannot be kept does not stop the others.
+
+    Args:
+        exporter: Writes them.
+        kinds: Names of formats.
+        say: Receives each format with what is known of it.
+
+    Raises:
+        UsageError: some were refused; the message has every reason.
+    """
+    refused = []
+    for kind in kinds:
+        try:
+            say(kind, exporter.write(kind))
+        except UsageError as error:
+            refused.append(str(error))
+    if refused:
+        raise UsageError(" ".join(refused))
+
+
+def _in_batches(call: Call, images: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float32]:
+    parts = [call(np.ascontiguousarray(images[start : start + batch])) for start in range(0, len(images), batch)]
+    return np.concatenate(parts)
+
+
+def _largest(answers: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """Return the largest difference; infinite where shapes differ."""
+    if answers.shape != others.shape:
+        return float("inf")
+    return float(np.max(np.abs(answers.astype(np.float64) - others)))
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _replace(source: Path, target: Path) -> None:
+    if source.is_dir():
+        _remove(target)
+    source.replace(target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,174 @@
+"""The model card of an export: what the network is, what it scores, where its limits are, how to call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from study.core.files import write_atomically
+from study.core.record import Record
+from study.core.spec import SPLITS
+from study.core.store import Store
+from study.models.entry import MODELS
+from study.report.markdown import render
+from study.report.tables.setup import (
+    augmentation_words,
+    loss_words,
+    monitor_words,
+    optimizer_words,
+    schedule_words,
+    weights_words,
+)
+from study.report.tables.table import Column, Table
+from study.report.wording import code, large, listed, percent, plain, points, with_interval_inline
+from study.trained.formats import FORMATS
+from study.trained.retraining import retrain_command
+from study.trained.runtime import notice_of
+from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, stored_scores
+
+CARD = "MODEL_CARD.md"
+TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
+
+
+def write_card(store: Store, record: Record, folder: Path, exports: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write the card of a run beside its exports and return its path.
+
+    Args:
+        store: The study's store.
+        record: The run.
+        folder: The folder of its exports.
+        exports: What is known of each, as the manifest has it.
+
+    Raises:
+        StoreError: the predictions cannot be read.
+    """
+    path = folder / CARD
+    write_atomically(path, build_card(store, record, exports).encode())
+    return path
+
+
+def build_card(store: Store, record: Record, exports: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the card's Markdown.
+
+    Raises:
+        StoreError: the predictions cannot be read.
+    """
+    scores = stored_scores(store, record)
+    spec, card = record.spec, record.dataset
+    entry = MODELS.get(spec.model["name"])
+    height, width, channels = card["image_shape"]
+    published = entry.published.get(spec.weights["source"])
+    exports = {kind: exports[kind] for kind in FORMATS if kind in exports}
+    return render(
+        TEMPLATE,
+        record=record,
+        spec=spec,
+        card=card,
+        entry=entry,
+        notice=notice_of(record),
+        height=height,
+        width=width,
+        channels=channels,
+        counts=counts_table(card),
+        overall=overall_table(scores),
+        by_class=class_table(scores, card["classes"]),
+        phases=phase_table(spec.protocol["phases"]),
+        exports=export_table(exports),
+        checked_on=listed(sorted({one["checked_on"] for one in exports.values()})),
+        int8=exports.get("litert-int8"),
+        calls=[(FORMATS[kind], FORMATS[kind].python.format(file=FORMATS[kind].file)) for kind in exports],
+        starts_from=weights_words(spec.weights, record.upstream) if entry.family == "transfer" else "random weights",
+        weights_licence=published.licence if published else "",
+        augmentation=augmentation_words(spec.protocol.get("augmentation") or {}),
+        loss=loss_words(spec.protocol),
+        watched=monitor_words(spec.protocol["phases"][-1]),
+        parameters=large(record.cost.get("parameters")),
+        macs=large(record.cost.get("macs")),
+        selection=percent(scores.run.selection.accuracy),
+        flipped=percent(scores.run.test_accuracy_flipped),
+        majority=percent(majority_share(card)),
+        worst=card["classes"][scores.run.test.worst_class],
+        worst_recall=percent(float(scores.run.test.recall[scores.run.test.worst_class])),
+        retrain=retrain_command(Store("results", store.study), record),  # no folders of this machine
+        points=points,
+        percent=percent,
+    )
+
+
+def counts_table(card: Mapping[str, Any]) -> str:
+    """Images of each class and split."""
+    counts = card["counts"]
+    rows = [[name, *(counts[split][place] for split in SPLITS)] for place, name in enumerate(card["classes"])]
+    rows.append(["all", *(sum(counts[split]) for split in SPLITS)])
+    columns = [Column("", "class", right=False), *(Column("", split, lambda count: f"{count:,}") for split in SPLITS)]
+    return Table("", columns, rows).markdown()
+
+
+def overall_table(scores: NetworkScores) -> str:
+    """Every metric of ``OVERALL`` with its interval."""
+    shows = {"nll": plain}
+    rows = [
+        [title, with_interval_inline(scores.score(metric), shows.get(metric, percent))]
+        for metric, title in OVERALL.items()
+    ]
+    return Table("", [Column("", "metric", right=False), Column("", "95 % interval in brackets", str)], rows).markdown()
+
+
+def class_table(scores: NetworkScores, classes: list[str]) -> str:
+    """Precision, recall and F1 of every class that has images, with intervals."""
+    support = scores.run.test.support
+    rows = [
+        [name, *(with_interval_inline(scores.score(measure, place)) for measure in BY_CLASS), int(support[place])]
+        for place, name in enumerate(classes)
+        if support[place]
+    ]
+    columns = [Column("", "class", right=False), *(Column("", f"{measure}, %", str) for measure in BY_CLASS)]
+    return Table("", [*columns, Column("", "images", lambda count: f"{count:,}")], rows).markdown()
+
+
+def phase_table(phases: list[Mapping[str, Any]]) -> str:
+    """What each phase of the training was allowed."""
+    rows = [
+        [
+            phase["name"],
+            phase.get("trainable", "all"),
+            optimizer_words(phase.get("optimizer", {})),
+            phase.get("optimizer", {}).get("rate"),
+            phase["updates"],
+            schedule_words(phase),
+            phase.get("patience"),
+        ]
+        for phase in phases
+    ]
+    columns = [
+        Column("", "phase", right=False),
+        Column("", "trains", right=False),
+        Column("", "optimizer", right=False),
+        Column("", "rate", lambda rate: f"{rate:g}"),
+        Column("", "updates, at most", lambda count: f"{count:,}"),
+        Column("", "schedule", right=False),
+        Column("", "patience, epochs", str),
+    ]
+    return Table("", columns, rows).markdown()
+
+
+def export_table(exports: Mapping[str, Mapping[str, Any]]) -> str:
+    """Every file with its size and its largest difference."""
+    rows = [
+        [FORMATS[kind].title, one["file"], one["bytes"] / 1e6, one["largest_difference"]]
+        for kind, one in exports.items()
+    ]
+    columns = [
+        Column("", "format", right=False),
+        Column("", "file", code, right=False),
+        Column("", "MB", lambda size: f"{size:.1f}"),
+        Column("", "largest difference of a probability", lambda value: f"{value:.1g}"),
+    ]
+    return Table("", columns, rows).markdown()
+
+
+def majority_share(card: Mapping[str, Any]) -> float:
+    """Return the share of the test images that always answering the most frequent training class gets right."""
+    counts = card["counts"]
+    return float(counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"]))

@@ -1,0 +1,105 @@
+"""Running a stored network: by ONNX Runtime or LiteRT where an export lies beside the weights, else by Keras."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.core.errors import UsageError
+from study.core.record import Record
+from study.core.store import Store
+from study.trained.artifacts import find_exports
+from study.trained.calls import OPENERS, Call
+
+#: Images at a time; larger batches are no faster on a processor and take more memory.
+BATCH = 64
+#: Kinds of exports that start quickly, in the order in which they are tried, with the package that each needs.
+PACKAGES: Mapping[str, str] = {"onnx": "onnxruntime", "litert": "ai_edge_litert"}
+DRAWN_NOTICE = "Trained on drawn faces, not on photographs: what this model says about real people means nothing."
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A network ready to answer.
+
+    Attributes:
+        kind: ``onnx``, ``litert`` or ``keras``: what it runs on.
+        key: Run key of the network.
+        classes: Class names, in the order of the probabilities.
+        image_shape: Height, width and channels of the images that it takes.
+        notice: What every output must say; empty where there is nothing to say.
+        call: The network itself; use ``probabilities``.
+    """
+
+    kind: str
+    key: str
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    notice: str
+    call: Call
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return class probabilities, float32 (n, classes).
+
+        Args:
+            images: uint8 (n, height, width, channels) of ``image_shape``; grey ones also (n, height, width).
+
+        Raises:
+            UsageError: images of another shape or type.
+        """
+        height, width, channels = self.image_shape
+        if images.dtype == np.uint8 and images.ndim == 3 and channels == 1:
+            images = images[..., np.newaxis]
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.image_shape:
+            raise UsageError(
+                f"{self.key} takes uint8 images of {height}x{width}x{channels}, got {images.dtype} {images.shape[1:]}."
+            )
+        answers = np.empty((len(images), len(self.classes)), np.float32)
+        for start in range(0, len(images), BATCH):
+            answers[start : start + BATCH] = self.call(np.ascontiguousarray(images[start : start + BATCH]))
+        return answers
+
+
+def open_runtime(store: Store, record: Record) -> Runtime:
+    """Open a run's network, by its exports where it can be.
+
+    Raises:
+        UsageError: its model entry is unknown or has another version; those of plugins must be loaded before.
+        WeightsError: there are neither exports nor weights, or the weights do not fit.
+    """
+    return open_export(store, record) or open_keras(store, record)
+
+
+def open_export(store: Store, record: Record) -> Runtime | None:
+    """Open an export of a run's network; None where there is none that is whole and whose package is installed."""
+    exports = find_exports(store, record)
+    for kind, package in PACKAGES.items():
+        export = exports.get(kind)
+        if export is not None and importlib.util.find_spec(package) is not None and export.intact():
+            return _runtime(kind, record, OPENERS[kind](export.path))
+    return None
+
+
+def open_keras(store: Store, record: Record) -> Runtime:
+    """Open a run's network by Keras, from its weights; this takes seconds.
+
+    Raises:
+        UsageError, WeightsError: as ``open_runtime``.
+    """
+    from study.trained.restore import restored_call
+
+    return _runtime("keras", record, restored_call(store, record))
+
+
+def notice_of(record: Record) -> str:
+    """Return what every output of a run's network must say; empty for photographs."""
+    return DRAWN_NOTICE if record.dataset["drawn"] else ""
+
+
+def _runtime(kind: str, record: Record, call: Call) -> Runtime:
+    card = record.dataset
+    return Runtime(kind, record.key, tuple(card["classes"]), tuple(card["image_shape"]), notice_of(record), call)

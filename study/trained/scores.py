@@ -1,0 +1,91 @@
+"""What one network scores on any labelled images, with the study's own intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from study.analysis.recipes import Recipe
+from study.analysis.runs import ScoredRun, score_run
+from study.analysis.scores import Evidence, Measure, Statement
+from study.core.errors import StoreError
+from study.core.record import Record
+from study.core.spec import SPLITS
+from study.core.store import DATASET_FILE, Store
+
+#: What is said of a network as a whole, by the metric's name in ``study.analysis.influence``.
+OVERALL: Mapping[str, str] = {
+    "accuracy": "accuracy, %",
+    "balanced_accuracy": "balanced accuracy, %",
+    "macro_f1": "macro-F1, %",
+    "nll": "log loss, nats",
+    "ece": "expected calibration error, %",
+}
+BY_CLASS = ("precision", "recall", "f1")
+
+
+class NetworkScores:
+    """One network's scores on one set of images; intervals are over new images, copies of one image counted as one.
+
+    Args:
+        run: The network; its test predictions are what is scored.
+        groups: (images,) equal for images of equal content, or None where that is not known.
+    """
+
+    def __init__(self, run: ScoredRun, groups: ArrayLike | None) -> None:
+        self.run = run
+        self._recipe = Recipe(*run.spec.recipe)
+        self._evidence = Evidence({self._recipe: [run]}, groups)
+
+    def score(self, metric: str, class_index: int | None = None) -> Statement:
+        """Return a metric of ``study.analysis.influence.METRICS``; ``class_index`` for those of one class."""
+        return self._evidence.score(self._recipe, Measure(metric, class_index))
+
+
+def stored_scores(store: Store, record: Record) -> NetworkScores:
+    """Return a run's scores on its test split, from the stored predictions.
+
+    Raises:
+        StoreError: they are missing or damaged.
+    """
+    run = score_run(store.load_arrays(record))
+    dataset = store.find_dataset()
+    if dataset is None or not record.on_own_test:
+        return NetworkScores(run, None)
+    test = dataset["splits"] == SPLITS.index("test")
+    if np.count_nonzero(test) != len(run.correct):
+        raise StoreError(
+            f"{record.key} has {len(run.correct)} answers on the test split, {store.folder / DATASET_FILE} "
+            f"{np.count_nonzero(test)} images: remove the file and run the study once with its dataset at hand."
+        )
+    return NetworkScores(run, dataset["hashes"][test])
+
+
+def scores_on(
+    store: Store,
+    record: Record,
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+    hashes: NDArray[Any],
+) -> NetworkScores:
+    """Return a run's scores on other images.
+
+    Args:
+        store: Where the run is.
+        record: The run.
+        labels: int64 (n,), in the run's classes.
+        probabilities: float32 (n, classes).
+        hashes: (n,), equal for images of equal content.
+    """
+    stored = store.load_arrays(record).arrays
+    selection = {name: array for name, array in stored.items() if name.startswith("selection_")}
+    answers: dict[str, NDArray[Any]] = {
+        "test_labels": labels,
+        "test_probabilities": probabilities,
+        "test_flipped": probabilities,
+    }
+    return NetworkScores(score_run(replace(record, arrays={**selection, **answers})), hashes)

@@ -1,0 +1,111 @@
+"""The images that a stored run was trained on, where they are at hand: given, found in data/, or drawn again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.core.errors import DataError, StudyError
+from study.core.record import Record
+from study.datasets.image_set import ImageSet
+from study.datasets.load import load
+from study.datasets.readers import layout
+from study.trained.retraining import data_words
+
+#: Images that an export is checked on.
+SAMPLE = 256
+#: Settings of the faces that stand in where a study's photographs are not at hand.
+STAND_IN = "synthetic:images=400"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images that an export is checked on.
+
+    Attributes:
+        images: uint8 (n, height, width, channels) as the network takes them.
+        what: Which they are, to be read after "on": ``256 images of fer2013's selection split``.
+        image_set: The study's image set, where it is at hand.
+    """
+
+    images: NDArray[np.uint8]
+    what: str
+    image_set: ImageSet | None
+
+
+def study_images(record: Record, data: str | None, log: Callable[[str], None]) -> ImageSet | None:
+    """Return the image set of a run, or None where it is not at hand.
+
+    Args:
+        record: The run.
+        data: Where it is; None to draw the built-in faces again, or to look into ``data/``.
+        log: Receives lines for people.
+
+    Raises:
+        DataError: ``data`` is another dataset, or cannot be used.
+    """
+    if data is None and not record.dataset["drawn"] and not _something_in(Path("data")):
+        return None
+    try:
+        found = load(data or (data_words(record.dataset) if record.dataset["drawn"] else None), log=log)
+    except StudyError:
+        if data is None:
+            return None
+        raise
+    if found.fingerprint == record.dataset["fingerprint"]:
+        return found
+    if data is None:
+        return None
+    raise DataError(
+        f"{data} must be the dataset of {record.key}, {record.dataset['name']} "
+        f"({record.dataset['fingerprint'][:12]}), found {found.name} ({found.fingerprint[:12]})."
+    )
+
+
+def check_sample(record: Record, data: str | None, log: Callable[[str], None]) -> Sample:
+    """Return images to check an export on: the run's own selection split, else drawn faces.
+
+    Raises:
+        DataError: ``data`` is another dataset than the run's, or cannot be used.
+    """
+    found = study_images(record, data, log)
+    if found is not None:
+        chosen = spread(found.indices("selection"), SAMPLE)
+        images = np.ascontiguousarray(found.images[chosen])
+        return Sample(images, f"{len(images)} images of {found.name}'s selection split", found)
+    shape = tuple(record.dataset["image_shape"])
+    drawn = load(STAND_IN, log=lambda line: None).images[:SAMPLE]
+    what = f"{len(drawn)} drawn faces, since {record.dataset['name']} is not at hand"
+    return Sample(resized(drawn, shape), what, None)
+
+
+def spread(places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return at most ``count`` of the places, evenly spread and ascending."""
+    if len(places) <= count:
+        return places
+    return places[np.linspace(0, len(places) - 1, count).round().astype(np.int64)]
+
+
+def resized(images: NDArray[np.uint8], image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return images uint8 (n, h, w, 1 or 3) in another size and number of channels; colour becomes grey by BT.601."""
+    import cv2
+
+    height, width, channels = image_shape
+    if images.shape[1:] == tuple(image_shape):
+        return images
+    result = np.empty((len(images), height, width, channels), np.uint8)
+    shrinks = images.shape[1] > height or images.shape[2] > width
+    for target, image in zip(result, images, strict=True):
+        if image.shape[-1] == 3 and channels == 1:
+            image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        target[:] = small if small.ndim == 3 else small[..., np.newaxis]
+    return result
+
+
+def _something_in(folder: Path) -> bool:
+    return folder.is_dir() and bool(layout.find_all(folder))

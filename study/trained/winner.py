@@ -1,0 +1,148 @@
+"""Which run is used: the best of a study on its selection split, or the one that is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from study.analysis.metrics import accuracy, log_loss
+from study.analysis.recipes import is_leaky
+from study.core.errors import UsageError, WeightsError, unknown_name
+from study.core.record import Record
+from study.core.store import Store, studies
+from study.trained.artifacts import find_exports
+from study.trained.retraining import retrain_command
+
+#: Keys that a message lists at most.
+MOST_LISTED = 12
+
+
+def open_study(results: str | Path, study: str | None = None) -> Store:
+    """Return the store of the study to use.
+
+    Without a name: the only study that holds a usable model (weights or exports are outside git, so a fresh checkout's
+    committed studies hold none); where none does, the only study that has finished runs.
+
+    Raises:
+        UsageError: an unknown study, none with a finished run, or several to choose from.
+    """
+    if study is None:
+        return _only(results, {name: _done(Store(results, name)) for name in studies(results)})
+    if study not in studies(results):
+        raise unknown_name("study", study, studies(results))
+    return Store(results, study)
+
+
+def open_run(results: str | Path, study: str | None = None, key: str | None = None) -> tuple[Store, Record]:
+    """Return the store and the record of the run to use; a key finds its study by itself where only one has it.
+
+    Raises:
+        UsageError: as ``open_study`` and ``choose_run``.
+    """
+    if study is not None or key is None:
+        store = open_study(results, study)
+    else:
+        found = {name: _done(Store(results, name)) for name in studies(results)}
+        having = {name: done for name, done in found.items() if _fitting(done, key)}
+        if not having and sum(map(bool, found.values())) > 1:
+            raise UsageError(
+                f"--run {key!r} fits no finished run in {results}/ (studies {', '.join(found)}): "
+                "with --study NAME as well, its runs are listed."
+            )
+        store = _only(results, having or found)
+    return store, choose_run(store, key)
+
+
+def choose_run(store: Store, key: str | None = None) -> Record:
+    """Return a done run of a study, without arrays.
+
+    Args:
+        store: The study's records.
+        key: A run key, or a part of one that fits a single run. None for the run with the best selection accuracy,
+            then the lowest selection loss, then the first by model, protocol and seed. Leaky runs, runs on a split of
+            their own and runs that kept no weights are only used when named; imported predictions never are.
+
+    Raises:
+        UsageError: no run fits, or several do.
+        StoreError: a record that cannot be read.
+    """
+    done = _done(store)
+    if key is not None:
+        return _named(store, done, key)
+    fit = [record for record in done if record.weights_file and record.on_own_test]
+    ranked = [record for record in fit if not is_leaky(record)]
+    if not ranked:
+        raise UsageError(
+            f"study {store.study} has no finished run to use ({len(done)} done, leaky ones included): "
+            "train one with `study run`, or name one with --run KEY."
+        )
+    return min(ranked, key=lambda record: _rank(store, record)) if len(ranked) > 1 else ranked[0]
+
+
+def weights_of(store: Store, record: Record) -> Path:
+    """Return the weights file of a run.
+
+    Raises:
+        WeightsError: it is missing; the message has the command that trains the run again.
+        DamagedError: it is not what the run left.
+    """
+    path = store.weights_path(record.spec)
+    if not path.is_file():
+        raise WeightsError(
+            f"the weights of {record.key} are not here (they stay outside git): train this run again with "
+            f"`{retrain_command(store, record)}`."
+        )
+    store.check_weights(record)
+    return path
+
+
+def _only(results: str | Path, found: Mapping[str, Sequence[Record]]) -> Store:
+    """Return the only study with a usable model, else the only one at all, of these studies and their done runs."""
+    finished = [name for name, done in found.items() if done]
+    usable = [name for name in finished if _holds_a_model(Store(results, name), found[name])]
+    choice = usable or finished
+    if not choice:
+        raise UsageError(
+            f"no study in {results}/ has a finished run: train one with `make study`, or give --results FOLDER."
+        )
+    if len(choice) > 1:
+        what = "several studies have trained models" if usable else "no study has its weights here"
+        raise UsageError(f"{what}: give --study NAME, one of {', '.join(choice)}.")
+    return Store(results, choice[0])
+
+
+def _named(store: Store, done: Sequence[Record], key: str) -> Record:
+    found = _fitting(done, key)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"--run {key!r} fits {len(found)} runs of study {store.study}: {_listed(found)}.")
+    raise UsageError(f"--run {key!r} fits no finished run of study {store.study}: {_listed(done) or 'it has none'}.")
+
+
+def _fitting(done: Sequence[Record], key: str) -> list[Record]:
+    """Return the runs whose key is, else starts with, else contains ``key``."""
+    for fits in (str.__eq__, str.startswith, str.__contains__):
+        if found := [record for record in done if fits(record.key, key)]:
+            return found
+    return []
+
+
+def _done(store: Store) -> list[Record]:
+    """Return the finished runs that left a network: imported predictions have none."""
+    return [record for record in store.records() if record.status == "done" and not record.imported]
+
+
+def _rank(store: Store, record: Record) -> tuple[float, float]:
+    arrays = store.load_arrays(record).arrays
+    labels, probabilities = arrays["selection_labels"], arrays["selection_probabilities"]
+    return (-accuracy(labels, probabilities), log_loss(labels, probabilities))
+
+
+def _holds_a_model(store: Store, done: Sequence[Record]) -> bool:
+    return any(store.weights_path(record.spec).is_file() or find_exports(store, record) for record in done)
+
+
+def _listed(records: Sequence[Record]) -> str:
+    more = f" and {len(records) - MOST_LISTED} more" if len(records) > MOST_LISTED else ""
+    return ", ".join(record.key for record in records[:MOST_LISTED]) + more

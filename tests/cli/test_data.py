@@ -1,0 +1,84 @@
+"""The verb data."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from study.cli.data import app
+from study.core.errors import DataError, UsageError
+from tests.datasets.sources import csv_rows, write_classes, write_csv
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_prepare_reads_a_dataset_and_names_it(tmp_path: Path) -> None:
+    output = run("prepare", str(write_csv(tmp_path / "fer2013.csv", csv_rows())))
+    assert "Ready: fer2013-part, fingerprint " in output
+    assert list((tmp_path / "cache" / "sets").iterdir())
+
+
+def test_show_prints_counts_split_copies_and_notes(tmp_path: Path) -> None:
+    rows = csv_rows()
+    rows[-1] = rows[13].replace("Training", "PrivateTest")
+    lines = run("show", str(write_csv(tmp_path / "fer2013.csv", rows))).splitlines()
+    assert "fer2013-part: 42 images, 48x48 grey, 7 classes" in lines
+    assert ["class", "train", "selection", "test", "all"] in [line.split() for line in lines]
+    assert ["disgust", "2", "2", "2", "6"] in [line.split() for line in lines]
+    assert ["all", "14", "14", "14", "42"] in [line.split() for line in lines]
+    assert "The split is given by the csv's Usage column." in lines
+    assert "Different images: 41. Groups of identical images: 1, 0 of them with conflicting labels." in lines
+    assert "Note: Images with an identical copy in another split: 1 test in train." in lines
+
+
+def test_show_writes_samples_where_pictures_of_dataset_images_belong(tmp_path: Path) -> None:
+    write_classes(tmp_path / "faces", ["cat", "dog"], 5)
+    assert "No image has an identical copy in another split." in run("show", "faces")
+    assert (tmp_path / "reports" / "faces" / "local" / "samples.png").stat().st_size > 1000
+    run("show", "faces", "--out", "here.png")
+    assert (tmp_path / "here.png").exists()
+
+
+@pytest.mark.parametrize("verb", ["prepare", "show"])
+def test_wrong_data_rise_as_an_error_for_one_line(verb: str) -> None:
+    with pytest.raises(DataError, match="found nothing there"):
+        CliRunner().invoke(app, [verb, "nowhere"], catch_exceptions=False)
+
+
+def test_audit_prints_warnings_and_writes_page_tables_and_pictures(tmp_path: Path) -> None:
+    rows = csv_rows(side=48)
+    rows[-1] = rows[13].replace("Training", "PrivateTest")
+    output = run("audit", str(write_csv(tmp_path / "fer2013.csv", rows)))
+    assert "Warning: 1 of 14 (7.1 %) test images have an identical copy in train." in output
+    folder = tmp_path / "reports" / "fer2013-part-audit"
+    assert "The audit is in reports/fer2013-part-audit/README.md" in output
+    assert (folder / "tables" / "copies.csv").is_file()
+    assert str(tmp_path) not in (folder / "README.md").read_text()
+
+
+def test_audit_of_an_unknown_study_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown study 'nothing'"):
+        CliRunner().invoke(app, ["audit", "synthetic:images=300", "--study", "nothing"], catch_exceptions=False)
+
+
+def test_the_limits_of_an_archive_are_raised_by_the_flag(tmp_path: Path) -> None:
+    write_classes(tmp_path / "faces", ["cat", "dog"], 12)
+    (tmp_path / "faces" / "notes.txt").write_bytes(random.Random(0).randbytes(1 << 21))
+    shutil.make_archive(str(tmp_path / "packed"), "gztar", tmp_path / "faces")
+    with pytest.raises(DataError, match="raise the limits with --archive-gib N"):
+        CliRunner().invoke(app, ["show", "packed.tar.gz", "--archive-gib", "0.001"], catch_exceptions=False)
+    assert "packed: 24 images" in run("show", "packed.tar.gz")

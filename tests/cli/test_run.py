@@ -1,0 +1,293 @@
+"""The driver: plan first, execute what is missing, exit codes, and an end that can be resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from study import run as driver
+from study.cli.run_options import Flags, split_names
+from study.core.errors import DataError, StoreError, UsageError
+from study.core.record import Record
+from study.core.spec import Spec
+from study.core.store import Store
+from study.datasets.image_set import ImageSet
+from study.protocols.resolve import companion
+from tests.execution.executors.fake_execute import FakeExecute, done_record
+
+ROOT = Path(__file__).parents[2]
+DATA = "synthetic:images=200"
+#: A plugin that replaces training: cnn2 ends at once, everything else waits to be interrupted.
+WAITING = """
+import pathlib, time
+import study.execution.run_one
+from tests.execution.executors.fake_execute import done_record
+
+def execute(spec, image_set, **more):
+    if spec.model["name"] == "cnn2":
+        return done_record(spec, image_set)
+    pathlib.Path({marker!r}).touch()
+    time.sleep(60)
+
+study.execution.run_one.execute = execute
+"""
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flags:
+    """Flags of a small grid; reports are not drawn."""
+    monkeypatch.setattr("study.report.write.write_report", lambda store, reports: reports / store.study / "README.md")
+    monkeypatch.setattr("study.report.local.write_local_pictures", lambda store, image_set, reports: None)
+    return Flags(
+        data=DATA,
+        models=("cnn2", "cnn3"),
+        protocols=("baseline",),
+        budget="demo",
+        executor="inprocess",
+        results=tmp_path / "results",
+        reports=tmp_path / "reports",
+    )
+
+
+@pytest.fixture
+def execute(monkeypatch: pytest.MonkeyPatch) -> FakeExecute:
+    fake = FakeExecute()
+    monkeypatch.setattr("study.execution.run_one.execute", fake)
+    return fake
+
+
+def test_the_first_line_says_which_dataset(
+    given: Flags, execute: FakeExecute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver.run(given)
+    assert capsys.readouterr().out.startswith(f"Dataset: {DATA}, the built-in faces")
+
+
+def test_all_done_is_exit_code_0_with_a_ranked_table_and_the_reports_path(
+    given: Flags, execute: FakeExecute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert driver.run(given) == 0
+    out = capsys.readouterr().out
+    assert (
+        out.index("Plan: 2 runs") < out.index("[1/2]") < out.index("[2/2]") < out.index("rank") < out.index("Report: ")
+    )
+    assert len(Store(given.results, "synthetic-200").records()) == 2
+    assert sorted(Store(given.results, "synthetic-200").load_dataset()) == [
+        "hashes", "ids", "labels", "near_groups", "splits",
+    ]  # fmt: skip
+
+
+def test_the_same_command_again_executes_nothing(given: Flags, execute: FakeExecute) -> None:
+    driver.run(given)
+    assert driver.run(given) == 0
+    assert len(execute.executed) == 2
+
+
+def test_more_seeds_execute_only_what_is_missing(given: Flags, execute: FakeExecute) -> None:
+    driver.run(given)
+    driver.run(replace(given, seeds="2"))
+    assert [spec.seed for spec in execute.executed] == [0, 0, 1, 1]
+
+
+def test_a_failed_run_is_exit_code_1_and_tried_again(
+    given: Flags, execute: FakeExecute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute.failing = ("cnn2",)
+    assert driver.run(given) == 1
+    out = capsys.readouterr().out
+    assert "cnn2 baseline seed 0: broken on purpose" in out and "Report: " in out
+    execute.failing = ()
+    assert driver.run(given) == 0
+    assert [spec.model["name"] for spec in execute.executed] == ["cnn2", "cnn3", "cnn2"]
+
+
+def test_a_dry_run_writes_and_executes_nothing(given: Flags, execute: FakeExecute) -> None:
+    assert driver.run(replace(given, dry_run=True)) == 0
+    assert not given.results.exists() and not given.reports.exists() and not execute.executed
+
+
+def test_a_dry_run_of_the_night_measures_nothing(
+    given: Flags, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("study.planning.time_budget.measure_speeds", lambda *_, **__: pytest.fail("measured"))
+    assert driver.run(replace(given, budget="tonight", dry_run=True)) == 0
+    assert "will be measured" in capsys.readouterr().out
+
+
+def test_the_night_is_chosen_once(given: Flags, execute: FakeExecute, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def measure(specs: list, **_: object) -> dict[str, float]:  # type: ignore[type-arg]
+        asked.extend(spec.model["name"] for spec in specs)
+        return dict.fromkeys(asked, 1.0)
+
+    monkeypatch.setattr("study.planning.time_budget.measure_speeds", measure)
+    night = replace(given, budget="tonight")
+    assert driver.run(night) == driver.run(night) == 0
+    assert asked == ["cnn2", "cnn3"] and len(execute.executed) == 2
+
+
+def test_another_dataset_in_the_study_is_refused_before_anything_runs(given: Flags, execute: FakeExecute) -> None:
+    driver.run(given)
+    with pytest.raises(StoreError, match="--study NAME"):
+        driver.run(replace(given, data="synthetic:images=210", study="synthetic-200"))
+    assert len(execute.executed) == 2
+
+
+def test_flags_decide_what_a_spec_holds(given: Flags, execute: FakeExecute) -> None:
+    driver.run(
+        replace(given, models=("vgg16",), seeds="4,", side=40, weights="none", precision="mixed_bfloat16", epochs=1)
+    )
+    (spec,) = execute.executed
+    assert (spec.seed, spec.side_px, spec.weights["source"], spec.precision) == (4, 40, "none", "mixed_bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("flags", "hint"),
+    [
+        ({"jobs": 2}, "--executor process"),
+        ({"executor": "proces"}, "process"),
+        ({"address": "auto"}, "--executor ray"),
+        ({"executor": "process", "gpus_per_run": 0.5}, "--executor ray"),
+        ({"budget": "dem"}, "demo"),
+        ({"precision": "float16"}, "float32"),
+        ({"seeds": "x"}, "seeds are"),
+        ({"plugins": ("missing.py",)}, "missing.py"),
+    ],
+)
+def test_wrong_flags_are_refused_before_data_are_read(flags: dict[str, object], hint: str, given: Flags) -> None:
+    with pytest.raises(UsageError, match=hint):
+        driver.run(replace(given, data="/nowhere", **flags))  # type: ignore[arg-type]
+
+
+def test_names_come_with_commas_or_repeated() -> None:
+    assert split_names(["cnn2, cnn3", "cnn5"]) == ("cnn2", "cnn3", "cnn5")
+    assert split_names(None) == ()
+
+
+def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
+    """Start the driver with a plugin that waits in cnn3, and return it once cnn2 is stored and cnn3 waits."""
+    marker = tmp_path / "waiting"
+    plugin = tmp_path / "waiting_plugin.py"
+    plugin.write_text(WAITING.format(marker=str(marker)))
+    call = [sys.executable, "-m", "study.run", "--data", DATA, "--budget", "demo", "--jobs", "1"]
+    call += ["--protocols", "baseline", "--models", "cnn2,cnn3"]
+    call += [
+        "--plugin",
+        str(plugin),
+        "--results",
+        str(tmp_path / "results"),
+        "--reports",
+        str(tmp_path / "reports"),
+        *words,
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        call,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell that starts the tests in the background has them ignore SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    stored = tmp_path / "results" / "synthetic-200" / "cnn2"
+    while not (marker.exists() and list(stored.rglob("*.json"))) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert process.poll() is None, process.communicate()
+    time.sleep(0.2)  # the line about cnn2 follows its record
+    return process
+
+
+def interrupt_group(process: subprocess.Popen[str]) -> None:
+    """Do what Ctrl-C in a terminal does: the signal reaches every process of the group."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def terminate(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+
+
+@pytest.mark.parametrize(("end", "code"), [(interrupt_group, 130), (terminate, 143)])
+@pytest.mark.parametrize("words", [("--executor", "inprocess"), ()], ids=["inprocess", "process"])
+def test_signals_end_cleanly_with_a_hint_and_keep_what_is_done(
+    end: Callable[[subprocess.Popen[str]], None], code: int, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    process = started(tmp_path, *words)
+    end(process)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert out.splitlines()[-1] == "Stopped after 1 of 2 runs, which are kept; the same command goes on."
+    assert "Traceback" not in err
+    (record,) = Store(tmp_path / "results", "synthetic-200").records()
+    assert (record.spec.model["name"], record.status) == ("cnn2", "done")
+    deadline = time.monotonic() + 10
+    with pytest.raises(ProcessLookupError):  # no worker outlives the driver for long
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+
+
+def test_one_training_of_two_protocols_leaves_both_records(given: Flags, monkeypatch: pytest.MonkeyPatch) -> None:
+    oracle, twin = "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-selection"
+    trained = []
+
+    def execute(spec: Spec, image_set: ImageSet, **more: object) -> Record:
+        trained.append(spec.protocol["name"])
+        sibling = replace(spec, protocol=companion(spec.protocol))
+        return replace(done_record(spec, image_set), companions=(done_record(sibling, image_set),))
+
+    monkeypatch.setattr("study.execution.run_one.execute", execute)
+    pair = replace(given, grid="leakage", models=("cnn3",), protocols=(twin, oracle))
+    assert driver.run(pair) == 0
+    records = Store(given.results, "synthetic-200").records()
+    assert trained == [twin] and [record.spec.protocol["name"] for record in records] == [twin, oracle]
+    assert driver.run(pair) == 0 and trained == [twin], "nothing is left to do"
+    store = Store(given.results, "synthetic-200")
+    store.record_path(records[1].spec).unlink()
+    before = store.record_path(records[0].spec).stat().st_mtime_ns
+    assert driver.run(pair) == 0 and trained == [twin, oracle]
+    assert store.record_path(records[0].spec).stat().st_mtime_ns == before, "a record that is there stays"
+
+
+def test_every_run_is_logged_once_where_that_is_asked(
+    given: Flags, execute: FakeExecute, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Log:
+        def __init__(self, store: Store, folder: Path) -> None:
+            self.look = f"look into {folder.name}"
+
+        def log(self, record: Record) -> None:
+            logged.append(record.key)
+
+        def log_report(self, folder: Path) -> None:
+            logged.append(f"report of {folder.name}")
+
+    logged: list[str] = []
+    monkeypatch.setattr("study.trackers.TRACKERS", {"own": ("tests.cli.test_run", "pytest")})
+    monkeypatch.setattr(sys.modules[__name__], "Log", Log, raising=False)
+    monkeypatch.setitem(sys.modules, "tests.cli.test_run", sys.modules[__name__])
+    driver.run(replace(given, track=("own",)))
+    keys = [record.key for record in Store(given.results, "synthetic-200").records()]
+    assert logged == [*keys, *keys, "report of synthetic-200"], "as it is stored, and at the end what was done before"
+    assert "Logged: look into tracking" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="own"):
+        driver.run(replace(given, track=("other",)))
+
+
+def test_ferplus_labels_are_checked_before_anything_is_trained(given: Flags, execute: FakeExecute) -> None:
+    with pytest.raises(DataError, match="not readable"):
+        driver.run(replace(given, ferplus=given.results / "none.csv"))
+    assert not execute.executed
