@@ -71,7 +71,7 @@ def test_whole_models_are_no_runtime() -> None:
     from study.trained.runtime import PACKAGES
 
     assert set(PACKAGES) == {"onnx", "litert"}
-    runtime = (ROOT / "serving" / "runtime.py").read_text(encoding="utf-8")
+    runtime = (ROOT / "trained" / "runtime.py").read_text(encoding="utf-8")
     assert 'return _runtime("keras", record, restored_call(store, record))' in runtime  # built anew, with its weights
 
 
@@ -92,8 +92,8 @@ def test_archives_are_never_unpacked_by_name() -> None:
 #: Ray's executor knocks at a cluster's address and has Ray listen; the page's launcher asks
 #: whether its port is free.
 NETWORKED = {
-    "executors/ray_cluster.py": {"socket", "ray"},
-    "executors/ray_node.py": {"ray"},
+    "execution/executors/ray/cluster.py": {"socket", "ray"},
+    "execution/executors/ray/worker.py": {"ray"},
     "web/launch.py": {"socket"},
 }
 
@@ -118,7 +118,7 @@ def test_images_are_opened_through_the_one_checked_place() -> None:
         if what in ("Image.open", "Images.open", "cv2.imread", "cv2.imdecode", "plt.imread")
     }
     assert opened <= {
-        "datasets/image_file.py",
+        "datasets/readers/image_file.py",
         "report/figures/picture.py",
     }  # the latter reads the text of its own figures
 

@@ -68,7 +68,7 @@ def test_completing_imports_only_the_verb_that_is_meant() -> None:
         timeout=60,
     )
     assert done.stdout.split() == ["--image"]
-    assert done.stderr.strip() == "['study.cli.options', 'study.cli.predict']"
+    assert done.stderr.strip() == "['study.cli.app', 'study.cli.options', 'study.cli.predict']"
 
 
 @pytest.mark.skipif(not shutil.which("bash") or not SCRIPT.exists(), reason="needs bash and an installed `study`")

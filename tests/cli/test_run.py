@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from study import run as driver
+from study.cli import run as driver
 from study.cli.run_options import Flags, split_names
 from study.core.errors import DataError, StoreError, UsageError
 from study.core.record import Record

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from study.cli.run import make_choices
 from study.cli.run_options import Flags
 from study.core.errors import UsageError
 from study.core.registry import load_plugin
@@ -17,7 +18,6 @@ from study.models.entry import MODELS
 from study.planning.grid import Choices, grid_names, parse_seeds, read_grid, resolve_specs, select_pairs, vary
 from study.protocols import PROTOCOLS
 from study.protocols.budgets import Budget, budget_names, read_budget, read_speeds
-from study.run import make_choices
 
 SHARED = ["baseline", "oversample", "augment", "oversample+augment"]
 EXAMPLE = Path(__file__).parents[2] / "experiments" / "plugin_example.py"

@@ -140,7 +140,7 @@ def test_an_unknown_tracker_is_one_line():
 
 
 def test_the_flag_is_refused_before_anything_is_planned(tmp_path):
-    from study.run import app
+    from study.cli.run import app
 
     found = CliRunner().invoke(app, ["--track", "wandb", "--results", str(tmp_path / "results")])
     assert isinstance(found.exception, UsageError) and not (tmp_path / "results").exists()
