@@ -21,8 +21,8 @@ TRANSFER = {"vgg16": (2.3, 14_718_000, 710e6), "resnet50": (2.1, 23_602_000, 210
 PROTOCOLS = ("baseline", "oversample", "augment", "oversample+augment")
 TWINS = {
     "oversample-before-split": "oversample-after-split",
-    "checkpoint-on-test": "checkpoint-on-selection",
-    "test-as-validation": "checkpoint-on-selection",
+    "checkpoint-on-test": "checkpoint-on-validation",
+    "test-as-validation": "checkpoint-on-validation",
 }
 AUGMENTATION = {
     "flip": True,
@@ -34,13 +34,13 @@ AUGMENTATION = {
 }
 
 
-def make_counts(train: int = 2000, selection: int = 250, test: int = 250, classes: int = 7) -> dict[str, list[int]]:
+def make_counts(train: int = 2000, validation: int = 250, test: int = 250, classes: int = 7) -> dict[str, list[int]]:
     """Return images per class and split with FER-2013's imbalance, at least two each."""
     shares = np.resize(SHARES, classes)
     shares = shares / shares.sum()
     return {
         split: np.maximum(2, np.round(shares * n)).astype(int).tolist()
-        for split, n in zip(SPLITS, (train, selection, test), strict=True)
+        for split, n in zip(SPLITS, (train, validation, test), strict=True)
     }
 
 
@@ -93,9 +93,9 @@ def make_protocol(name: str, family: str, weights: str, train_images: int, epoch
     own = name.removeprefix("leaky/").removeprefix("clean-twin/")
     rare: dict[str, Any] = {}
     if own != name:
-        rare = {"watch_test": True} | ({"twin": f"clean-twin/{TWINS[own]}"} if leaky else {})
+        rare = {"monitor_test": True} | ({"twin": f"clean-twin/{TWINS[own]}"} if leaky else {})
         if "-split" in own:
-            rare["resplit"] = {"test": 0.1, "selection": 0.1, "seed": 0}
+            rare["new_split"] = {"test": 0.1, "validation": 0.1, "seed": 0}
     return {
         "name": name,
         "sampling": "oversample" if "oversample" in name else "none",
@@ -181,10 +181,10 @@ def make_record(
     train_s = round(len(history) * train_images * macs / 2.5e10, 3)
     leaky = made.protocol["leak"] != "none"
     arrays = _make_arrays(made, card, skill)
-    if made.protocol.get("resplit"):
-        arrays |= _resplit_arrays(made, card, skill)
-    best = min(range(len(history)), key=lambda row: history[row]["selection_loss"])
-    if made.protocol.get("watch_test"):
+    if made.protocol.get("new_split"):
+        arrays |= _new_split_arrays(made, card, skill)
+    best = min(range(len(history)), key=lambda row: history[row]["validation_loss"])
+    if made.protocol.get("monitor_test"):
         arrays |= _watched_arrays(made, arrays, len(history), best)
         if made.protocol["leak"] == "checkpoint-on-test":
             right = (arrays["epoch_answers"] == arrays["test_labels"]).mean(axis=1)
@@ -221,11 +221,11 @@ def make_record(
         contamination={
             "trained_on_test_ids": int((seen % 2).sum()),
             "test_copies_in_train": int((seen > 1).sum()) if len(seen) else 18,
-            "selection_copies_in_train": 17,
+            "validation_copies_in_train": 17,
             "selected_on_test": made.protocol["leak"] in ("checkpoint-on-test", "test-as-validation"),
             "leaky": leaky,
         },
-        division={"source": "made up", "own_test": "test_indices" not in arrays, "counts": {}, "hashes": {}}
+        splits={"source": "made up", "own_test": "test_indices" not in arrays, "counts": {}, "hashes": {}}
         if "test_indices" in arrays
         else {},
         provenance=where,
@@ -302,16 +302,16 @@ def _labels(card: Mapping[str, Any], split: str) -> NDArray[np.int64]:
     return labels
 
 
-def _resplit_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str, NDArray[Any]]:
+def _new_split_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str, NDArray[Any]]:
     """Return predictions on a random part of all images; a leaky network knows a third of them by heart."""
     everything = np.concatenate([_labels(card, split) for split in SPLITS])
-    shared = np.random.default_rng(derive_seed(0, card["fingerprint"], "resplit"))
+    shared = np.random.default_rng(derive_seed(0, card["fingerprint"], "new_split"))
     places = np.sort(shared.permutation(len(everything))[: sum(card["counts"]["test"])])
     labels, classes = everything[places], len(card["classes"])
     leaky = spec.protocol["leak"] != "none"
     known = shared.random(len(places)) < 0.33
     difficulty = shared.normal(0, 1.3, (len(labels), classes))
-    own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, "resplit"))
+    own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, "new_split"))
     logits = (skill + 3.0 * (known & leaky)[:, None]) * np.eye(classes)[labels] + difficulty
     arrays: dict[str, NDArray[Any]] = {"test_labels": labels, "test_indices": places.astype(np.int32)}
     for what in ("probabilities", "flipped"):
@@ -358,10 +358,10 @@ def _make_history(spec: Spec, skill: float, converged: bool) -> list[dict[str, A
                     "rate": phase["optimizer"]["rate"],
                     "loss": round(1.95 - 0.5 * skill * progress, 5),
                     "accuracy": round(0.2 + 0.24 * skill * progress, 5),
-                    "selection_loss": round(1.9 - 0.34 * skill * progress + 0.8 * late + turn * epoch / total, 5),
-                    "selection_accuracy": round(0.22 + 0.17 * skill * progress + rng.normal(0, 0.005), 5),
+                    "validation_loss": round(1.9 - 0.34 * skill * progress + 0.8 * late + turn * epoch / total, 5),
+                    "validation_accuracy": round(0.22 + 0.17 * skill * progress + rng.normal(0, 0.005), 5),
                     "train_s": 12.5,
-                    "selection_s": 1.1,
+                    "validation_s": 1.1,
                 }
             )
     return rows
@@ -369,7 +369,7 @@ def _make_history(spec: Spec, skill: float, converged: bool) -> list[dict[str, A
 
 def _make_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
-    for split in ("selection", "test"):
+    for split in ("validation", "test"):
         shared = np.random.default_rng(derive_seed(0, card["fingerprint"], split))
         own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, spec.weights["source"], split))
         counts = card["counts"][split]

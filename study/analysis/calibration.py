@@ -1,4 +1,4 @@
-"""Calibration of one network: reliability bins, expected calibration error, and a temperature fitted on selection."""
+"""Calibration of one network: reliability bins, expected calibration error, and a temperature fitted on validation."""
 
 from __future__ import annotations
 
@@ -65,25 +65,25 @@ def reliability(probabilities: NDArray[Any], labels: NDArray[Any], bins: int = B
     return Reliability(np.linspace(0.0, 1.0, bins + 1), counts, mean_confidence, accuracy, error)
 
 
-def fit_temperature(selection_probabilities: NDArray[Any], selection_labels: NDArray[Any]) -> float:
-    """Return the temperature that minimises the negative log-likelihood on the selection split.
+def fit_temperature(validation_probabilities: NDArray[Any], validation_labels: NDArray[Any]) -> float:
+    """Return the temperature that minimises the negative log-likelihood on the validation split.
 
     Temperature scaling, Guo et al. 2017, section 4.2: probabilities become softmax(logits / T). Softmax outputs give
     the logits up to a constant that cancels. T above 1 says that the network is overconfident. The test split must
     not be passed: the fit would be scored on the labels that it saw.
 
     Args:
-        selection_probabilities: (images, classes) of one network on the selection split.
-        selection_labels: int (images,).
+        validation_probabilities: (images, classes) of one network on the validation split.
+        validation_labels: int (images,).
 
     Returns:
         The temperature, within ``TEMPERATURES``.
     """
     from scipy.optimize import minimize_scalar
 
-    logits = np.log(np.clip(selection_probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
+    logits = np.log(np.clip(validation_probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
     logits -= logits.max(axis=-1, keepdims=True)
-    true_logits = logits[np.arange(len(selection_labels)), selection_labels]
+    true_logits = logits[np.arange(len(validation_labels)), validation_labels]
 
     def negative_log_likelihood(log_temperature: float) -> float:
         inverse = np.exp(-log_temperature)

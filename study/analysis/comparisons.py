@@ -1,4 +1,4 @@
-"""Comparisons of recipes and of networks: predeclared ones against the best on selection, all pairs, and groups."""
+"""Comparisons of recipes and of networks: predeclared ones against the best on validation, all pairs, and groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from study.analysis.multiplicity import holm
 from study.analysis.power import detectable_effect
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Evidence, Measure, Statement
+from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement
 from study.analysis.superiority import Superiority, probability_of_superiority
 
 
@@ -57,10 +57,10 @@ class Comparisons:
 
     Attributes:
         question: ``RECIPE`` or ``NETWORK``.
-        compared: Recipes that take part, best on selection first (networks: by their own score there); the first is
+        compared: Recipes that take part, best on validation first (networks: by their own score there); the first is
             what the others are set against.
         declared: Each other one less the best: the predeclared family.
-        pairs: Every pair, the better on selection first: exploratory, a family of its own.
+        pairs: Every pair, the better on validation first: exploratory, a family of its own.
         letters: Groups over all pairs: two share a letter exactly where Holm's correction leaves no difference.
         seed: The seed of the networks; None for recipes.
     """
@@ -88,37 +88,37 @@ class Effect:
         return self.adjusted < ALPHA
 
 
-def compare_recipes(evidence: Evidence, ranked: Sequence[Recipe], margin: float) -> Comparisons:
+def compare_recipes(scores: Scores, ranked: Sequence[Recipe], margin: float) -> Comparisons:
     """Compare the recipes that have seeds enough, over new seeds and new images.
 
     Args:
-        evidence: The study's networks.
-        ranked: Recipes, best on selection first.
+        scores: The study's networks.
+        ranked: Recipes, best on validation first.
         margin: Of equivalence, in shares of accuracy.
     """
-    chosen = tuple(recipe for recipe in ranked if evidence.has_seeds(recipe))
+    chosen = tuple(recipe for recipe in ranked if scores.has_seeds(recipe))
 
     def compare(first: Recipe, second: Recipe) -> Comparison:
-        difference = evidence.recipe_contrast({first: 1.0, second: -1.0})
+        difference = scores.recipe_contrast({first: 1.0, second: -1.0})
         return Comparison(first, second, difference, difference.p_value)
 
     found = _comparisons(RECIPE, chosen, [compare(*pair) for pair in combinations(chosen, 2)])
     against_best = [compare(other, chosen[0]) for other in chosen[1:]]
-    return replace(found, declared=tuple(_completed(evidence, one, margin) for one in _adjusted(against_best)))
+    return replace(found, declared=tuple(_completed(scores, one, margin) for one in _adjusted(against_best)))
 
 
-def compare_networks(evidence: Evidence, ranked: Sequence[Recipe]) -> Comparisons:
+def compare_networks(scores: Scores, ranked: Sequence[Recipe]) -> Comparisons:
     """Compare the networks of one seed, the one that most recipes were trained with, on new images."""
-    trained = [run for recipe in ranked for run in evidence.recipes[recipe] if not run.record.imported]
+    trained = [run for recipe in ranked for run in scores.recipes[recipe] if not run.record.imported]
     seeds = Counter(run.spec.seed for run in trained)
     seed = max(sorted(seeds), key=lambda one: seeds[one]) if seeds else None
-    networks = networks_of_seed(evidence, ranked, seed)
-    networks = dict(sorted(networks.items(), key=lambda item: -item[1].selection.accuracy))
+    networks = networks_of_seed(scores, ranked, seed)
+    networks = dict(sorted(networks.items(), key=lambda item: -item[1].validation.accuracy))
 
     def compare(first: Recipe, second: Recipe) -> Comparison:
         one, other = networks[first], networks[second]
-        difference = evidence.network_contrast([(one, 1.0), (other, -1.0)])
-        exact = mcnemar_exact(one.correct, other.correct, evidence.clusters)
+        difference = scores.network_contrast([(one, 1.0), (other, -1.0)])
+        exact = mcnemar_exact(one.correct, other.correct, scores.clusters)
         return Comparison(first, second, difference, exact.p_value, mcnemar=exact)
 
     chosen = tuple(networks)
@@ -126,18 +126,18 @@ def compare_networks(evidence: Evidence, ranked: Sequence[Recipe]) -> Comparison
     return replace(found, declared=tuple(_adjusted([compare(other, chosen[0]) for other in chosen[1:]])))
 
 
-def networks_of_seed(evidence: Evidence, ranked: Sequence[Recipe], seed: int | None) -> dict[Recipe, ScoredRun]:
+def networks_of_seed(scores: Scores, ranked: Sequence[Recipe], seed: int | None) -> dict[Recipe, ScoredRun]:
     """Return each recipe's network of a seed, where it has one; a single import, whose seed is unknown, always."""
 
     def stands_for(run: ScoredRun, runs: Sequence[ScoredRun]) -> bool:
         return run.spec.seed == seed or (len(runs) == 1 and bool(run.record.imported))
 
-    runs_of = {recipe: evidence.recipes[recipe] for recipe in ranked}
+    runs_of = {recipe: scores.recipes[recipe] for recipe in ranked}
     return {recipe: run for recipe, runs in runs_of.items() for run in runs if stands_for(run, runs)}
 
 
 def factor_effects(
-    evidence: Evidence,
+    scores: Scores,
     contrasts: Sequence[FactorContrast],
     measures: Sequence[Measure] = (ACCURACY,),
     networks: dict[Recipe, ScoredRun] | None = None,
@@ -145,16 +145,16 @@ def factor_effects(
     """Estimate every effect on every measure as one family under Holm's correction: of recipes, or of given networks.
 
     Args:
-        evidence: The study's networks.
+        scores: The study's networks.
         contrasts: The effects.
         measures: What they are effects on.
         networks: Each recipe's network, for statements about these networks; None for statements about recipes.
     """
     wanted = [(contrast, measure) for contrast in contrasts for measure in measures]
     found = [
-        evidence.recipe_contrast(one.weights, measure)
+        scores.recipe_contrast(one.weights, measure)
         if networks is None
-        else evidence.network_contrast([(networks[recipe], share) for recipe, share in one.weights.items()], measure)
+        else scores.network_contrast([(networks[recipe], share) for recipe, share in one.weights.items()], measure)
         for one, measure in wanted
     ]
     adjusted = holm([one.p_value for one in found])
@@ -164,12 +164,12 @@ def factor_effects(
     ]
 
 
-def _completed(evidence: Evidence, one: Comparison, margin: float) -> Comparison:
+def _completed(scores: Scores, one: Comparison, margin: float) -> Comparison:
     """Add what is asked of the predeclared comparisons of recipes only."""
     estimate = one.difference.estimate
     if estimate is None or not np.isfinite(estimate.standard_error):
         return one
-    first, second = (evidence.linearised(recipe).values for recipe in (one.first, one.second))
+    first, second = (scores.linearised(recipe).values for recipe in (one.first, one.second))
     return replace(
         one,
         equivalence=equivalence(estimate, margin),

@@ -46,7 +46,7 @@ def variance_components(scores: Linearised, groups: ArrayLike | Clusters | None 
     Moment estimators as in Searle, Casella and McCulloch, "Variance components", 1992, chapter 4; the layout with
     readers for seeds and cases for images is the usual one in multi-reader studies (Obuchowski and Rockette, Commun.
     Statist. Simul. 24, 1995, 285-308). With duplicates the image's unit is the group, scaled so that
-    division by the number of images gives the variance of a mean over the split.
+    splits by the number of images gives the variance of a mean over the split.
 
     Args:
         scores: The metric of at least ``MINIMUM_SEEDS`` seeds with the images' influences.

@@ -62,7 +62,7 @@ def linear_contrast(
         variance = sum of w^2 s^2 / S  +  max(0, Var_images(mean over i of sum of w u) - sum of w^2 I / S),
 
     where the first sum holds seeds and interaction, the second term images, and I, the interaction's variance in one
-    network's mean, is taken off because both would count it. The estimator is unbiased for means (accuracy, NLL,
+    network's mean, is taken off because both would count it. The estimator is unbiased for means (accuracy, log loss,
     Brier) and first-order for other metrics. Degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946,
     110-114), with S - 1 for a seed term and 2 (sum u^2)^2 / sum u^4 for the image term, which falls to the size of a
     class for that class's recall. This is the multi-reader analysis with readers nested in tests and shared cases

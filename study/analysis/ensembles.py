@@ -1,15 +1,90 @@
-"""Soft-vote ensembles over seeds and over models; who takes part is settled on the selection split alone."""
+"""Soft-vote ensembles over seeds, models and recipes, each settled on the validation split before the test split."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.calibration import SMALLEST_PROBABILITY
+from study.analysis.recipes import Recipe
+from study.analysis.runs import ScoredRun
+from study.analysis.scores import Scores
 from study.core.errors import UsageError
+
+OVER_SEEDS, OVER_MODELS, OVER_RECIPES = "seeds", "models", "recipes"
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """One soft vote; every recipe in it has one vote, shared by its seeds.
+
+    Attributes:
+        over: ``OVER_SEEDS`` (all seeds of one recipe), ``OVER_MODELS`` (chosen among each model's best recipe on
+            validation) or ``OVER_RECIPES`` (chosen among all).
+        members: The networks of each recipe, recipes in the order in which they were chosen.
+        recipes: These recipes.
+    """
+
+    over: str
+    recipes: tuple[Recipe, ...]
+    members: tuple[tuple[ScoredRun, ...], ...]
+
+    @property
+    def runs(self) -> tuple[ScoredRun, ...]:
+        """Every network that votes."""
+        return tuple(run for members in self.members for run in members)
+
+    def answers(self, split: str) -> NDArray[np.float64]:
+        """Return the vote's probabilities on ``validation`` or ``test``, (images, classes)."""
+        return soft_vote(np.stack([_vote(members, split) for members in self.members]))
+
+
+def ensembles(scores: Scores, ranked: Sequence[Recipe]) -> list[Ensemble]:
+    """Return the ensembles over seeds, over models and over recipes that have more than one member.
+
+    Args:
+        scores: The study's networks.
+        ranked: Recipes, best on validation first.
+    """
+    networks = {recipe: _finite(scores.recipes[recipe]) for recipe in ranked}
+    networks = {recipe: runs for recipe, runs in networks.items() if runs}
+    found = [Ensemble(OVER_SEEDS, (recipe,), (runs,)) for recipe, runs in networks.items() if len(runs) > 1]
+    best_of_model: dict[str, Recipe] = {}
+    for recipe in networks:
+        best_of_model.setdefault(recipe.model, recipe)
+    found += _chosen(OVER_MODELS, {recipe: networks[recipe] for recipe in best_of_model.values()})
+    if len(best_of_model) < len(networks):
+        found += _chosen(OVER_RECIPES, networks)
+    return found
+
+
+def _chosen(over: str, candidates: Mapping[Recipe, tuple[ScoredRun, ...]]) -> list[Ensemble]:
+    """Choose members on the validation split; a vote of one is no ensemble."""
+    if not candidates:
+        return []
+    by_name = {str(recipe): recipe for recipe in candidates}
+    votes = {name: _vote(candidates[recipe], "validation") for name, recipe in by_name.items()}
+    labels = next(iter(candidates.values()))[0].record.arrays["validation_labels"]
+    recipes = tuple(by_name[name] for name in select_members(votes, labels))
+    return [Ensemble(over, recipes, tuple(candidates[one] for one in recipes))] if len(recipes) > 1 else []
+
+
+def _vote(runs: Sequence[ScoredRun], split: str) -> NDArray[np.float64]:
+    return soft_vote(np.stack([run.record.arrays[f"{split}_probabilities"] for run in runs]))
+
+
+def _finite(runs: Sequence[ScoredRun]) -> tuple[ScoredRun, ...]:
+    """Leave out networks that diverged, whose answers would spoil every vote, and labels without probabilities."""
+    arrays = ("validation_probabilities", "test_probabilities")
+    return tuple(
+        run
+        for run in runs
+        if run.record.has_probabilities and all(np.isfinite(run.record.arrays[name]).all() for name in arrays)
+    )
 
 
 def soft_vote(probabilities: NDArray[Any]) -> NDArray[np.float64]:
@@ -28,17 +103,17 @@ def soft_vote(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     return mean
 
 
-def select_members(selection: Mapping[str, NDArray[Any]], selection_labels: NDArray[Any]) -> tuple[str, ...]:
-    """Choose an ensemble's members greedily on the selection split.
+def select_members(validation: Mapping[str, NDArray[Any]], validation_labels: NDArray[Any]) -> tuple[str, ...]:
+    """Choose an ensemble's members greedily on the validation split.
 
     Forward selection without replacement (Caruana, Niculescu-Mizil, Crew and Ksikes, ICML 2004, section 2): start with
     the candidate of the highest accuracy, add the one that raises the vote's accuracy most, stop when none raises it.
-    Equal accuracies are settled by the smaller negative log-likelihood, then by name. The chosen score is optimistic
-    on the selection split; only the test split, which takes no part here, says what the ensemble is worth.
+    Equal accuracies are settled by the smaller log loss, then by name. The chosen score is optimistic
+    on the validation split; only the test split, which takes no part here, says what the ensemble is worth.
 
     Args:
-        selection: Candidate name to probabilities (images, classes) on the selection split.
-        selection_labels: int (images,).
+        validation: Candidate name to probabilities (images, classes) on the validation split.
+        validation_labels: int (images,).
 
     Returns:
         Names in the order in which they were added; at least one.
@@ -46,26 +121,26 @@ def select_members(selection: Mapping[str, NDArray[Any]], selection_labels: NDAr
     Raises:
         UsageError: no candidates.
     """
-    if not selection:
+    if not validation:
         raise UsageError("an ensemble needs at least one candidate, got none.")
-    rows = np.arange(len(selection_labels))
+    rows = np.arange(len(validation_labels))
 
     def merit(total: NDArray[Any], members: int) -> tuple[int, float]:
-        hits = int(np.sum(total.argmax(axis=-1) == selection_labels))
-        true = np.clip(total[rows, selection_labels] / members, SMALLEST_PROBABILITY, 1.0)
+        hits = int(np.sum(total.argmax(axis=-1) == validation_labels))
+        true = np.clip(total[rows, validation_labels] / members, SMALLEST_PROBABILITY, 1.0)
         return hits, float(np.mean(np.log(true)))
 
     chosen: list[str] = []
-    total = np.zeros(next(iter(selection.values())).shape)
+    total = np.zeros(next(iter(validation.values())).shape)
     best = -1
-    while len(chosen) < len(selection):
+    while len(chosen) < len(validation):
         merits = {
-            name: merit(total + selection[name], len(chosen) + 1) for name in sorted(selection) if name not in chosen
+            name: merit(total + validation[name], len(chosen) + 1) for name in sorted(validation) if name not in chosen
         }
         name = max(merits, key=lambda one: merits[one])
         if merits[name][0] <= best:
             break
         best = merits[name][0]
-        total = total + selection[name]
+        total = total + validation[name]
         chosen.append(name)
     return tuple(chosen)

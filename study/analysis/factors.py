@@ -26,7 +26,7 @@ WAYS, RANDOM_START = "transfer/", "transfer/random-start"
 #: What ends the name of a way's effect.
 AGAINST_RANDOM = " vs random start"
 #: What else the four names of the shared protocols stand for is left out of a cell: names are words, not treatment.
-_NOT_TREATMENT = ("name", "source", "sampling", "augmentation", "watch_test", "same_training_as")
+_NOT_TREATMENT = ("name", "source", "sampling", "augmentation", "monitor_test", "same_training_as")
 
 
 @dataclass(frozen=True)

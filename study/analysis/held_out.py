@@ -36,7 +36,7 @@ class HeldOut:
 def held_out(records: Sequence[Record], splits: NDArray[np.uint8]) -> HeldOut | None:
     """Average what networks predict for images outside their training split; None where no run has any.
 
-    Every run gives its selection split. Runs with splits of their own (folds, clean twins of leaky protocols) give
+    Every run gives its validation split. Runs with splits of their own (folds, clean twins of leaky protocols) give
     their test split too, without images of which training knew an identical copy. The image set's own test split takes
     no part: its predictions choose nothing, labels neither. Left out are leaky runs, networks that diverged and
     imported predictions, of which nobody knows what they were trained on.
@@ -52,7 +52,7 @@ def held_out(records: Sequence[Record], splits: NDArray[np.uint8]) -> HeldOut | 
     for record in records:
         if is_leaky(record) or record.imported:
             continue
-        for split in ("selection", "test"):
+        for split in ("validation", "test"):
             rows, probabilities = _predictions(record, split, splits)
             if not len(rows) or not np.isfinite(probabilities).all():
                 continue

@@ -23,7 +23,7 @@ CONFUSION_METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 #: Metrics of one class; they need ``class_index``.
 CLASS_METRICS = ("precision", "recall", "f1")
 #: Metrics of the probabilities: the mean negative log-likelihood (nats), the Brier score (0 to 2), the ECE (0 to 1).
-PROBABILITY_METRICS = ("nll", "brier", "ece")
+PROBABILITY_METRICS = ("log_loss", "brier", "ece")
 METRICS = (*CONFUSION_METRICS, *CLASS_METRICS, *PROBABILITY_METRICS)
 
 
@@ -61,7 +61,7 @@ def linearise(
 ) -> Linearised:
     """Return a recipe's metric for each seed and the influence of each image on it.
 
-    For accuracy, NLL and Brier score the linearisation is exact; for the others it is the first-order term. The ECE's
+    For accuracy, log loss and Brier score the linearisation is exact; for the others it is the first-order term. ECE's
     takes bins as fixed and has no derivative where a bin's accuracy equals its confidence, so its intervals hold for
     networks that are visibly over- or underconfident, not for nearly calibrated ones.
 
@@ -117,7 +117,7 @@ def contributions(metric: str, probabilities: NDArray[Any], labels: NDArray[Any]
         return Contributions(confidence_bins(confidence), (predicted == labels) - confidence, BINS)
     true = np.take_along_axis(probabilities, np.broadcast_to(labels, predicted.shape)[..., None], axis=-1)[..., 0]
     true = true.astype(np.float64)
-    if metric == "nll":
+    if metric == "log_loss":
         loss = -np.log(np.clip(true, SMALLEST_PROBABILITY, 1.0))
     else:
         loss = (probabilities.astype(np.float64) ** 2).sum(axis=-1) - 2.0 * true + 1.0

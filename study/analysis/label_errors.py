@@ -1,4 +1,4 @@
-"""Suspicion: labels that held-out predictions contradict, ranked by confident learning."""
+"""Label errors: labels that held-out predictions contradict, ranked by confident learning."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from study.core.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Suspicion:
+class RankedLabels:
     """What predictions say about labels; images are counted as they were passed.
 
     Attributes:
-        rows: int64 (suspects,), images whose label is contradicted with confidence, most suspicious first.
-        suggested: int64 (suspects,), the class that each of them is predicted as.
-        margin: float64 (suspects,), probability of the given class less that of the most probable other, -1..1.
+        rows: int64 (suspected,), images whose label is contradicted with confidence, most suspicious first.
+        suggested: int64 (suspected,), the class that each of them is predicted as.
+        margin: float64 (suspected,), probability of the given class less that of the most probable other, -1..1.
         joint: float64 (classes, classes), estimated shares of images by given label (rows) and true class (columns).
         thresholds: float64 (classes,), mean probability of a class over the images labelled so; nan without images.
     """
@@ -34,7 +34,7 @@ class Suspicion:
         return float(1 - np.trace(self.joint))
 
 
-def rank_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Suspicion:
+def rank_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> RankedLabels:
     """Rank labels by how confidently held-out predictions contradict them.
 
     Confident learning, Northcutt, Jiang and Chuang, J. Artif. Intell. Res. 70, 2021, 1373-1411
@@ -71,9 +71,9 @@ def rank_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) 
     others = probabilities.copy()
     others[every, labels] = -np.inf
     margin = own - others.max(axis=1)
-    suspects = np.flatnonzero(counted & (answers != labels) & (margin < 0))
-    suspects = suspects[np.lexsort((suspects, margin[suspects]))].astype(np.int64)
-    return Suspicion(suspects, answers[suspects], margin[suspects], _calibrated(counts, support), thresholds)
+    suspected = np.flatnonzero(counted & (answers != labels) & (margin < 0))
+    suspected = suspected[np.lexsort((suspected, margin[suspected]))].astype(np.int64)
+    return RankedLabels(suspected, answers[suspected], margin[suspected], _calibrated(counts, support), thresholds)
 
 
 def _calibrated(counts: NDArray[np.float64], support: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The leaderboard: mean and spread over seeds of every recipe, ranked by the selection split."""
+"""The leaderboard: mean and spread over seeds of every recipe, ranked by the validation split."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Spread:
 
 #: Every number of the leaderboard, by name. Accuracies, F1 and recalls lie in 0..1.
 MEASURES: Mapping[str, Callable[[ScoredRun], float | None]] = {
-    "selection_accuracy": lambda run: run.selection.accuracy,
+    "validation_accuracy": lambda run: run.validation.accuracy,
     "test_accuracy": lambda run: run.test.accuracy,
     "test_macro_f1": lambda run: run.test.macro_f1,
     "test_balanced_accuracy": lambda run: run.test.balanced_accuracy,
     "test_log_loss": lambda run: run.test.log_loss,
-    "selection_log_loss": lambda run: run.selection.log_loss,
-    "selection_accuracy_flipped": lambda run: run.selection_accuracy_flipped,
+    "validation_log_loss": lambda run: run.validation.log_loss,
+    "validation_accuracy_flipped": lambda run: run.validation_accuracy_flipped,
     "test_accuracy_flipped": lambda run: run.test_accuracy_flipped,
     "parameters": lambda run: run.record.cost.get("parameters"),
     "macs": lambda run: run.record.cost.get("macs"),
@@ -60,8 +60,8 @@ class Standing:
     """One recipe's place.
 
     Attributes:
-        rank: 1 for the best mean selection accuracy; None for leaky recipes, those on another split and those without
-            predictions on the selection split, which are never ranked.
+        rank: 1 for the best mean validation accuracy; None for leaky recipes, those on another split and those without
+            predictions on the validation split, which are never ranked.
         recipe: The recipe.
         runs: Its finished runs, by seed.
         measures: Mean and spread over these runs, by the names of ``MEASURES``.
@@ -88,9 +88,9 @@ class Standing:
 
 
 def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
-    """Rank recipes by mean selection accuracy, then by selection loss.
+    """Rank recipes by mean validation accuracy, then by validation loss.
 
-    Leaky ones, those scored on another split than the image set's own and those without predictions on the selection
+    Leaky ones, those scored on another split than the image set's own and those without predictions on the validation
     split follow unranked, in table order.
     """
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
@@ -105,7 +105,7 @@ def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
 
 
 def _may_be_ranked(run: ScoredRun) -> bool:
-    return run.record.on_own_test and run.on_selection and not is_leaky(run.record)
+    return run.record.on_own_test and run.on_validation and not is_leaky(run.record)
 
 
 def _standing(recipe: Recipe, runs: list[ScoredRun]) -> Standing:
@@ -116,8 +116,8 @@ def _standing(recipe: Recipe, runs: list[ScoredRun]) -> Standing:
 
 
 def _quality(standing: Standing) -> tuple[float, float]:
-    loss = standing.measures["selection_log_loss"].mean
-    return (-(standing.measures["selection_accuracy"].mean or 0.0), float("inf") if loss is None else loss)
+    loss = standing.measures["validation_log_loss"].mean
+    return (-(standing.measures["validation_accuracy"].mean or 0.0), float("inf") if loss is None else loss)
 
 
 def _placed(standing: Standing, place: int) -> Standing:

@@ -24,7 +24,7 @@ ORACLE, VALIDATION = "checkpoint-on-test", "test-as-validation"
 #: Leaks of a choice: their curve shows the checkpoint that would have been kept up to each epoch.
 CHOICES = (ORACLE, VALIDATION)
 #: Of the row of the history by which checkpoints are chosen, the lowest or, negated, the highest.
-_BY_LOSS, _BY_ACCURACY = "selection_loss", "selection_accuracy"
+_BY_LOSS, _BY_ACCURACY = "validation_loss", "validation_accuracy"
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _surroundings(spec: Spec) -> str:
 def _clean_answers(leaky: ScoredRun, twin: ScoredRun) -> Answers:
     """Return the clean network's answers, (images,).
 
-    The oracle is set beside the checkpoint that the same rule, the highest accuracy, picks on the selection split of
+    The oracle is set beside the checkpoint that the same rule, the highest accuracy, picks on the validation split of
     the same training, so that nothing but the split differs.
     """
     if twin is leaky:

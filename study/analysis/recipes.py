@@ -87,10 +87,12 @@ def name_records(records: Iterable[Record]) -> Naming:
     """Name every record so that two runs share a recipe only where they differ in nothing but the seed."""
     records = list(records)
     # A failed run may not have come to read what its file says: others that started from the same file tell.
-    origins = {record.spec.weights["sha256"]: str(record.upstream["dataset"]) for record in records if record.upstream}
+    pretrained_on = {
+        record.spec.weights["sha256"]: str(record.pretraining["dataset"]) for record in records if record.pretraining
+    }
     twins: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
-        twins[(_model_name(record, origins), _protocol_name(record))].append(record)
+        twins[(_model_name(record, pretrained_on), _protocol_name(record))].append(record)
     recipes = {}
     for (model, protocol), group in twins.items():
         specs = [record.spec for record in group]
@@ -106,9 +108,9 @@ def name_records(records: Iterable[Record]) -> Naming:
     )
 
 
-def _model_name(record: Record, origins: Mapping[str, str]) -> str:
-    origin = origins.get(record.spec.weights.get("sha256", ""))
-    file = f" (from {origin})" if origin else " (weights file)"
+def _model_name(record: Record, pretrained_on: Mapping[str, str]) -> str:
+    pretraining = pretrained_on.get(record.spec.weights.get("sha256", ""))
+    file = f" (from {pretraining})" if pretraining else " (weights file)"
     mark = {"none": " (random weights)", "file": file}.get(record.spec.weights.get("source", ""), "")
     return str(record.spec.model["name"]) + (mark if record.spec.model.get("family") == "transfer" else "")
 

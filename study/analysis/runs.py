@@ -22,17 +22,17 @@ class ScoredRun:
 
     Attributes:
         record: The record with its predictions.
-        selection: Scores on the selection split, by which runs are ranked; nan where imported predictions lack it.
+        validation: Scores on the validation split, by which runs are ranked; nan where imported predictions lack it.
         test: Scores on the test split.
-        selection_accuracy_flipped: Selection accuracy of the mean of plain and mirrored probabilities; nan without.
+        validation_accuracy_flipped: Validation accuracy of the mean of plain and mirrored probabilities; nan without.
         test_accuracy_flipped: The same on the test split.
         correct: bool (n test images,), which answers on the test split are right, in the data set's order.
     """
 
     record: Record
-    selection: Scores
+    validation: Scores
     test: Scores
-    selection_accuracy_flipped: float
+    validation_accuracy_flipped: float
     test_accuracy_flipped: float
     correct: NDArray[np.bool_]
 
@@ -42,9 +42,9 @@ class ScoredRun:
         return self.record.spec
 
     @property
-    def on_selection(self) -> bool:
-        """False where imported predictions lack the selection split: such a run cannot be ranked."""
-        return "selection_probabilities" in self.record.arrays
+    def on_validation(self) -> bool:
+        """False where imported predictions lack the validation split: such a run cannot be ranked."""
+        return "validation_probabilities" in self.record.arrays
 
     @property
     def converged(self) -> bool:
@@ -61,13 +61,13 @@ def score_run(record: Record) -> ScoredRun:
     arrays = record.arrays
     classes = len(record.dataset["classes"])
     try:
-        scores = {"selection": no_scores(classes)} | {
+        scores = {"validation": no_scores(classes)} | {
             split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"])
-            for split in record.imported.get("splits", ("selection", "test"))
+            for split in record.imported.get("splits", ("validation", "test"))
         }
         if not record.has_probabilities:
             scores = {split: replace(found, log_loss=float("nan")) for split, found in scores.items()}
-        flipped = {split: _accuracy_flipped(arrays, split) for split in ("selection", "test")}
+        flipped = {split: _accuracy_flipped(arrays, split) for split in ("validation", "test")}
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise StoreError(f"the predictions of {record.key} do not fit its labels ({error}). Run it again.") from error
     if scores["test"].support.shape != (classes,):
@@ -75,9 +75,9 @@ def score_run(record: Record) -> ScoredRun:
         raise StoreError(f"the predictions of {record.key} must have {classes} classes, found {found}. Run it again.")
     return ScoredRun(
         record=record,
-        selection=scores["selection"],
+        validation=scores["validation"],
         test=scores["test"],
-        selection_accuracy_flipped=flipped["selection"],
+        validation_accuracy_flipped=flipped["validation"],
         test_accuracy_flipped=flipped["test"],
         correct=predicted(arrays["test_probabilities"]) == arrays["test_labels"],
     )

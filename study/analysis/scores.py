@@ -39,7 +39,7 @@ class Measure(NamedTuple):
 
 ACCURACY = Measure("accuracy")
 #: Metrics that are not shares of 1.
-UNBOUNDED = ("nll", "brier")
+UNBOUNDED = ("log_loss", "brier")
 #: Metrics that look at probabilities, not at the answer alone.
 PROBABILISTIC = (*UNBOUNDED, "ece")
 
@@ -67,7 +67,7 @@ class Statement:
     estimate: Estimate | None = None
 
 
-class Evidence:
+class Scores:
     """The predictions of a study's finished runs on the test split.
 
     Args:
@@ -89,12 +89,12 @@ class Evidence:
         return len(self.recipes[recipe]) >= MINIMUM_SEEDS
 
     def lacks(self, run: ScoredRun, measure: Measure) -> bool:
-        """Tell whether imported predictions lack what a measure needs: probabilities, mirrored ones, selection."""
+        """Tell whether imported predictions lack what a measure needs: probabilities, mirrored ones, validation."""
         needs_probabilities = measure.metric in PROBABILISTIC or measure.answers == CALIBRATED
         return (
             (needs_probabilities and not run.record.has_probabilities)
             or (measure.answers == FLIPPED and "test_flipped" not in run.record.arrays)
-            or (measure.answers == CALIBRATED and not run.on_selection)
+            or (measure.answers == CALIBRATED and not run.on_validation)
         )
 
     def score(self, recipe: Recipe, measure: Measure = ACCURACY) -> Statement:
@@ -169,12 +169,12 @@ class Evidence:
         return Resamples(bootstrap_weights(len(self.labels), self.clusters))
 
     def temperature(self, run: ScoredRun) -> float:
-        """Return the temperature fitted on the selection split; nan where imported predictions do not allow it."""
-        if self.lacks(run, Measure("nll", None, CALIBRATED)):
+        """Return the temperature fitted on the validation split; nan where imported predictions do not allow it."""
+        if self.lacks(run, Measure("log_loss", None, CALIBRATED)):
             return float("nan")
         if run.record.key not in self._temperatures:
             arrays = run.record.arrays
-            fitted = fit_temperature(arrays["selection_probabilities"], arrays["selection_labels"])
+            fitted = fit_temperature(arrays["validation_probabilities"], arrays["validation_labels"])
             self._temperatures[run.record.key] = fitted
         return self._temperatures[run.record.key]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from study.analysis.committees import Committee, committees
 from study.analysis.comparisons import (
     Comparisons,
     Effect,
@@ -16,12 +15,13 @@ from study.analysis.comparisons import (
     factor_effects,
     networks_of_seed,
 )
+from study.analysis.ensembles import Ensemble, ensembles
 from study.analysis.equivalence import MARGIN
 from study.analysis.factors import FactorContrast, factor_contrasts
 from study.analysis.leaderboard import Standing
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import NETWORK, RECIPE, Evidence, Measure
+from study.analysis.scores import NETWORK, RECIPE, Measure, Scores
 
 #: Over all classes; each is a family of its own under Holm's correction.
 EFFECT_MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -52,26 +52,26 @@ class Effects:
 
 
 @dataclass(frozen=True)
-class Inference:
+class Statistics:
     """What can be said, question by question; leaky recipes take part in none of it but have scores.
 
     Attributes:
-        evidence: Scores of every recipe on demand.
+        scores: Scores of every recipe on demand.
         margin: Of equivalence, in shares.
         copies_known: Whether copies among the test images are known and counted as one.
         recipes: Comparisons over new seeds and new images.
         networks: Comparisons of the trained networks of one seed.
         effects: Factor effects: of recipes where they can be had, otherwise of networks.
-        committees: Ensembles.
+        ensembles: Ensembles.
     """
 
-    evidence: Evidence
+    scores: Scores
     margin: float
     copies_known: bool
     recipes: Comparisons
     networks: Comparisons
     effects: Effects
-    committees: tuple[Committee, ...]
+    ensembles: tuple[Ensemble, ...]
 
     @property
     def main(self) -> Comparisons:
@@ -79,7 +79,9 @@ class Inference:
         return self.recipes if len(self.recipes.compared) > 1 else self.networks
 
 
-def infer(standings: Sequence[Standing], groups: ArrayLike | None = None, margin: float = MARGIN) -> Inference:
+def compute_statistics(
+    standings: Sequence[Standing], groups: ArrayLike | None = None, margin: float = MARGIN
+) -> Statistics:
     """Draw every conclusion's numbers from at least one finished run.
 
     Args:
@@ -87,47 +89,47 @@ def infer(standings: Sequence[Standing], groups: ArrayLike | None = None, margin
         groups: (test images,) ids equal for images of equal content, or None where that is not known.
         margin: Of equivalence, in shares of accuracy.
     """
-    evidence = Evidence({one.recipe: one.runs for one in standings}, groups)
+    scores = Scores({one.recipe: one.runs for one in standings}, groups)
     ranked = [one.recipe for one in standings if one.rank is not None]
     specs = {
         one.recipe: one.runs[0].spec
         for one in standings
         if one.rank is not None and not one.runs[0].record.imported  # how these were made is not known
     }
-    networks = compare_networks(evidence, ranked)
-    validation = {one.recipe: one.measures["selection_accuracy"].mean or 0.0 for one in standings}
-    seeded = {recipe: spec for recipe, spec in specs.items() if evidence.has_seeds(recipe)}
+    networks = compare_networks(scores, ranked)
+    validation = {one.recipe: one.measures["validation_accuracy"].mean or 0.0 for one in standings}
+    seeded = {recipe: spec for recipe, spec in specs.items() if scores.has_seeds(recipe)}
     contrasts = factor_contrasts(seeded, validation)
     if contrasts:
-        effects = _effects(evidence, contrasts, RECIPE, None, None)
+        effects = _effects(scores, contrasts, RECIPE, None, None)
     else:
-        of_seed = networks_of_seed(evidence, ranked, networks.seed)
+        of_seed = networks_of_seed(scores, ranked, networks.seed)
         contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs}, validation)
-        effects = _effects(evidence, contrasts, NETWORK, networks.seed, of_seed)
-    return Inference(
-        evidence=evidence,
+        effects = _effects(scores, contrasts, NETWORK, networks.seed, of_seed)
+    return Statistics(
+        scores=scores,
         margin=margin,
         copies_known=groups is not None,
-        recipes=compare_recipes(evidence, ranked, margin),
+        recipes=compare_recipes(scores, ranked, margin),
         networks=networks,
         effects=effects,
-        committees=tuple(committees(evidence, ranked)),
+        ensembles=tuple(ensembles(scores, ranked)),
     )
 
 
 def _effects(
-    evidence: Evidence,
+    scores: Scores,
     contrasts: Sequence[FactorContrast],
     question: str,
     seed: int | None,
     networks: dict[Recipe, ScoredRun] | None,
 ) -> Effects:
     def family(chosen: Sequence[FactorContrast], measures: Sequence[Measure]) -> tuple[Effect, ...]:
-        return tuple(factor_effects(evidence, chosen, measures, networks))
+        return tuple(factor_effects(scores, chosen, measures, networks))
 
     overall = [one for one in contrasts if one.model is None]
     single = [one for one in contrasts if one.model is not None]
-    classes = range(int(evidence.labels.max()) + 1)
+    classes = range(int(scores.labels.max()) + 1)
     return Effects(
         question=question,
         seed=seed,

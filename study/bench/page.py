@@ -123,7 +123,7 @@ def _rates(models: Groups, parts: Mapping[str, Any]) -> list[str]:
             row.append(f"{share_of_peak(median(facts['train']), macs, peak):.0%}" if peak and macs else "")
             rows.append(row)
     note = (
-        "An epoch is FER-2013's, its selection split predicted, from these rates. Memory is that of the whole process"
+        "An epoch is FER-2013's, its validation split predicted, from these rates. Memory is that of the whole process"
     )
     counts = " and ".join(sorted({f"{part['images']:,}" for part in models.values()}))
     note += f" after training and prediction, with {counts} training images."

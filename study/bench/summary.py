@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 #: FER-2013's splits: what an epoch trains and what is predicted after it.
-EPOCH_IMAGES, SELECTION_IMAGES = 28709, 3589
+EPOCH_IMAGES, VALIDATION_IMAGES = 28709, 3589
 #: Forward and backward passes of a training step, in forward passes.
 PASSES = 3
 
@@ -47,9 +47,9 @@ def best_of(contestants: Mapping[str, Mapping[str, Any]], library: str, measure:
 
 
 def epoch_s(facts: Mapping[str, Any], batch: int) -> float:
-    """Return the seconds of an epoch on FER-2013, its selection split predicted, from the median rates."""
+    """Return the seconds of an epoch on FER-2013, its validation split predicted, from the median rates."""
     trained = math.ceil(EPOCH_IMAGES / batch) * batch
-    return trained / median(facts["train"]) + SELECTION_IMAGES / median(facts["predict"])
+    return trained / median(facts["train"]) + VALIDATION_IMAGES / median(facts["predict"])
 
 
 def share_of_peak(rate: float, macs: int, peak: Sequence[float]) -> float:

@@ -80,18 +80,18 @@ def audit(
     from study.core.store import Store, studies
     from study.datasets.audit import audit as examine
     from study.datasets.load import load
-    from study.report.audit.label_errors import find_suspects
+    from study.report.audit.label_errors import find_label_errors
     from study.report.audit.page import write_audit
     from study.report.audit.pictures import write_audit_pictures
 
     if study is not None and study not in studies(results):
         raise unknown_name("study", study, studies(results))
     data = load(path, seed=seed, log=print, archive_gib=archive_gib)
-    suspects = find_suspects(data, Store(results, study)) if study else None
+    suspected = find_label_errors(data, Store(results, study)) if study else None
     found = examine(data)
     folder = out or Path("reports", f"{data.name}-audit")
-    pictures = write_audit_pictures(found, folder / "local", suspects)
-    page = write_audit(found, folder, suspects)
+    pictures = write_audit_pictures(found, folder / "local", suspected)
+    page = write_audit(found, folder, suspected)
     for line in found.warnings:
         print(f"Warning: {line}")
     if not found.warnings:

@@ -11,7 +11,7 @@ from study.cli.app import examples
 from study.cli.options import PluginOption, ReportsOption, ResultsOption, RunOption, StudyOption, chosen_run
 
 app = typer.Typer(add_completion=False)
-SPLITS = ("all", "train", "selection", "test")
+SPLITS = ("all", "train", "validation", "test")
 
 
 @app.command(
@@ -31,7 +31,7 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="all, train, selection or test. Default: all; test for the run's own dataset."
+            metavar="NAME", help="all, train, validation or test. Default: all; test for the run's own dataset."
         ),
     ] = None,
     study: StudyOption = None,
@@ -73,5 +73,5 @@ def evaluate(
         f"({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}); on its own test split {100 * home.value:.1f} %"
     )
     if foreign.seen is not None and foreign.seen.any() and not foreign.own:
-        typer.echo(f"Met in training or selection: {foreign.seen.sum():,} of these images, see the page.")
+        typer.echo(f"Met in training or validation: {foreign.seen.sum():,} of these images, see the page.")
     typer.echo(f"Evaluation: {page}")

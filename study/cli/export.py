@@ -31,7 +31,7 @@ def export(
         ),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Also LiteRT in 8 bits, with its loss of accuracy on the selection split.")
+        bool, typer.Option("--int8", help="Also LiteRT in 8 bits, with its loss of accuracy on the validation split.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -89,7 +89,7 @@ def _say(kind: str, entry: dict[str, Any]) -> None:
     if "gain" in entry:
         gain, low, high = (100 * value for value in entry["gain"])
         line += (
-            f"; selection accuracy {100 * entry['selection_accuracy']:.2f} % "
+            f"; validation accuracy {100 * entry['validation_accuracy']:.2f} % "
             f"({gain:+.2f} points, {low:+.2f} to {high:+.2f})"
         )
     typer.echo(line)

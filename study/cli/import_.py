@@ -28,7 +28,7 @@ def import_(
 ) -> None:
     """Make a record of predictions that were made elsewhere: ranked and tested like any other, and marked as imported.
 
-    Test images have to be there, all of them. With the selection images too the record is ranked, without them shown.
+    Test images have to be there, all of them. With the validation images too the record is ranked, without them shown.
     """
     from study.core.errors import UsageError, unknown_name
     from study.core.store import Store, studies
@@ -50,8 +50,8 @@ def import_(
     kind = "probabilities" if record.has_probabilities else "labels, so that what needs probabilities stays blank"
     images = sum(len(record.arrays[f"{split}_labels"]) for split in record.imported["splits"])
     typer.echo(f"Imported {record.key}: {images:,} images, {kind}.")
-    if "selection" not in record.imported["splits"]:
-        typer.echo("Without predictions on the selection split it is shown but not ranked.")
+    if "validation" not in record.imported["splits"]:
+        typer.echo("Without predictions on the validation split it is shown but not ranked.")
     typer.echo(f"See it beside the others: study report {study}")
 
 

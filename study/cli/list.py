@@ -53,7 +53,7 @@ def _protocol_line(protocol: Protocol) -> str:
     parts += [protocol.mix] if protocol.mix != "none" else []
     parts += [f"label smoothing {protocol.label_smoothing:g}"] if protocol.label_smoothing else []
     parts += [f"{protocol.copies['number']} static changed copy of each image"] if protocol.copies else []
-    parts += ["all images split anew"] if protocol.resplit else []
+    parts += ["all images split anew"] if protocol.new_split else []
     parts += [f"LEAKY: {protocol.leak}"] if protocol.leak != "none" else []
     return "; ".join(parts) or "no resampling, no augmentation"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RunOption = Annotated[
     str | None,
-    Option("--run", metavar="KEY", help="Key of a run, or a part of one. Default: the best on the selection split."),
+    Option("--run", metavar="KEY", help="Key of a run, or a part of one. Default: the best on the validation split."),
 ]
 StudyOption = Annotated[
     str | None, Option(metavar="NAME", help="Study of the run. Default: the only one that has a trained model.")

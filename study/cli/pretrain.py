@@ -1,4 +1,4 @@
-"""The verb pretrain: train a body on an upstream task and write weights that `study run --weights` transfers."""
+"""The verb pretrain: train a body on another task and write weights that `study run --weights` transfers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 )
 def pretrain(
     model: Annotated[str, Option(metavar="NAME", help="Transfer entry whose body is trained.")],
-    data: Annotated[str, Option(metavar="PATH", help="Upstream images: whatever `study run --data` takes.")],
+    data: Annotated[str, Option(metavar="PATH", help="Pretraining images: whatever `study run --data` takes.")],
     out: Annotated[Path, Option(metavar="FILE", help="Where the weights go; ends in .weights.h5.")],
     epochs: Annotated[int, Option(min=1, metavar="N", help="Epochs; the rate falls to zero over them.")] = 10,
     side: Annotated[int | None, Option(min=1, metavar="PX", help="Input side. Default: the images' own.")] = None,
@@ -41,9 +41,9 @@ def pretrain(
     """
     from study.core.registry import load_plugin
     from study.datasets.load import load
-    from study.execution.pretraining import Settings, found, pretrain, upstream_spec
+    from study.execution.pretraining import Settings, found, pretrain, pretraining_spec
     from study.models.entry import MODELS
-    from study.models.pretraining_info import origin_words
+    from study.models.pretraining_info import pretraining_words
     from study.training.backend import chosen_backend
     from study.training.precision import resolve_precision
 
@@ -52,19 +52,19 @@ def pretrain(
     entry = MODELS.get(model)
     image_set = load(data, log=say, archive_gib=archive_gib)
     settings = Settings(epochs, side, batch, rate, augment, seed, resolve_precision(precision), chosen_backend())
-    spec = upstream_spec(entry, image_set, settings)
-    origin = found(out, spec)
-    if origin is None:
+    spec = pretraining_spec(entry, image_set, settings)
+    pretraining = found(out, spec)
+    if pretraining is None:
         updates = spec.protocol["phases"][0]["updates"]
         say(f"Pretraining {entry.name} at {spec.side_px} px: {epochs} epochs, {updates:,} updates of {batch} images.")
         try:
-            origin = pretrain(entry, spec, image_set, out, progress=show, plugins=plugin or ())
+            pretraining = pretrain(entry, spec, image_set, out, progress=show, plugins=plugin or ())
         except KeyboardInterrupt:
             say("Stopped; the same command goes on with the last epoch that ended.")
             raise typer.Exit(130) from None
     else:
         say("The file is there already: nothing to do.")
-    say(f"{out}: {entry.name} {origin_words(origin)}")
+    say(f"{out}: {entry.name} {pretraining_words(pretraining)}")
     say(f"To transfer it: study run --weights {out} --models {entry.name} --side {spec.side_px} ...")
 
 
@@ -76,8 +76,8 @@ def show(event: dict[str, Any]) -> None:
         row = event["row"]
         say(
             f"Epoch {row['epoch'] + 1} of {event['epochs']}: loss {row['loss']:.3f}, accuracy "
-            f"{100 * row['accuracy']:.1f} %, selection {100 * row['selection_accuracy']:.1f} %, "
-            f"{row['train_s'] + row['selection_s']:.0f} s"
+            f"{100 * row['accuracy']:.1f} %, validation {100 * row['validation_accuracy']:.1f} %, "
+            f"{row['train_s'] + row['validation_s']:.0f} s"
         )
 
 

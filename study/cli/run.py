@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from study.core.spec import Spec
     from study.core.store import Store
     from study.datasets.image_set import ImageSet
-    from study.execution.locks import Claims
+    from study.execution.locks import Locks
     from study.models.entry import ModelEntry
     from study.planning.grid import Choices, Grid
     from study.planning.plan import Plan
@@ -131,8 +131,8 @@ def run(given: Flags) -> int:
     from study.core.store import Store
     from study.datasets.load import load
     from study.datasets.readers.ferplus import read_ferplus
-    from study.execution.locks import Claims
-    from study.execution.recovery import mend
+    from study.execution.locks import Locks
+    from study.execution.recovery import recover
     from study.planning.grid import read_grid, select_pairs
     from study.planning.plan import duration
     from study.trackers import check_tracker, open_tracker
@@ -155,9 +155,9 @@ def run(given: Flags) -> int:
     # Before any time is spent; reading them all finds damaged records now and not when the report is written.
     whole, damaged = store.examine(weights=True)
     store.refuse_other_dataset({"name": image_set.name, "fingerprint": image_set.fingerprint}, whole)
-    mend(store, given.reports, whole, damaged, say, given.dry_run)
-    with Claims(store.claims_folder) as claims:
-        plan = plan_runs(given, pairs, choices, store, image_set, claims)
+    recover(store, given.reports, whole, damaged, say, given.dry_run)
+    with Locks(store.locks_folder) as locks:
+        plan = plan_runs(given, pairs, choices, store, image_set, locks)
         limit_min = given.run_limit or choices.budget.run_limit_min
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
@@ -168,7 +168,7 @@ def run(given: Flags) -> int:
             say(line)
         if given.dry_run:
             return 0
-        claims.clear_left()
+        locks.clear_left()
         if ferplus is not None:
             store.keep_ferplus(ferplus)
         chosen = functools.partial(
@@ -178,9 +178,9 @@ def run(given: Flags) -> int:
             limit_s=limit_min * 60 if limit_min else None,
         )
         trackers = [open_tracker(name, store) for name in given.track]
-        execute_plan(plan, store, image_set, claims, chosen, trackers)
+        execute_plan(plan, store, image_set, locks, chosen, trackers)
         records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
-        with claims.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
+        with locks.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
             finish(given, store, image_set, records, trackers)
     return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
 
@@ -242,7 +242,7 @@ def plan_runs(
     choices: Choices,
     store: Store,
     image_set: ImageSet,
-    claims: Claims,
+    locks: Locks,
 ) -> Plan:
     """Resolve the specs, with the budget cut to the night where it asks for that, and compare them with the store.
 
@@ -250,7 +250,7 @@ def plan_runs(
     """
     from study.planning.grid import resolve_specs
     from study.planning.plan import make_plan
-    from study.planning.time_budget import choose_night, measure_speeds
+    from study.planning.time_budget import fit_time_budget, measure_speeds
     from study.protocols.budgets import read_speeds
 
     speeds = read_speeds()
@@ -258,8 +258,10 @@ def plan_runs(
     planned = resolve_specs(pairs, choices, image_set)
     if choices.budget.hours:
         measure = functools.partial(measure_speeds, image_set=image_set, plugins=given.plugins)
-        with contextlib.nullcontext() if given.dry_run else claims.hold("tonight", waits_for_speeds):
-            night = choose_night(planned, choices.budget, store, image_set, speeds, None if given.dry_run else measure)
+        with contextlib.nullcontext() if given.dry_run else locks.hold("tonight", waits_for_speeds):
+            night = fit_time_budget(
+                planned, choices.budget, store, image_set, speeds, None if given.dry_run else measure
+            )
         for line in night.lines:
             say(line)
         planned = resolve_specs(pairs, replace(choices, budget=choices.budget.with_updates(night.updates)), image_set)
@@ -271,10 +273,10 @@ def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
     """Return how many runs go on at once with ``--jobs auto`` and say why."""
     from study.core.environment import usable_cores
     from study.datasets.cache import default_dir
-    from study.planning.concurrency import choose_jobs, free_memory_mb, measure_sharing
+    from study.planning.concurrency import choose_jobs, free_memory_mb, measure_concurrency
 
     measure = functools.partial(
-        measure_sharing, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
+        measure_concurrency, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
     )
     found = choose_jobs(plan.open, usable_cores(), None if given.dry_run else measure, default_dir(), free_memory_mb())
     say(found.line)
@@ -290,7 +292,7 @@ def execute_plan(
     plan: Plan,
     store: Store,
     image_set: ImageSet,
-    claims: Claims,
+    locks: Locks,
     run_specs: Callable[..., Generator[Record, None, None]],
     trackers: Sequence[Tracker] = (),
 ) -> None:
@@ -300,7 +302,7 @@ def execute_plan(
         plan: The plan.
         store: Where records go.
         image_set: The dataset.
-        claims: This driver's claims.
+        locks: This driver's locks.
         run_specs: An executor's, with all but its jobs, the image set and ``on_event`` given.
         trackers: Log every record that is stored.
 
@@ -318,7 +320,7 @@ def execute_plan(
     display = make_display(plan.open)
     try:
         with display:
-            work = Work(plan.open, store, claims, display)
+            work = Work(plan.open, store, locks, display)
             with contextlib.closing(run_specs(work, image_set, on_event=work.on_event)) as records:
                 for record in records:
                     work.keep(record)

@@ -1,4 +1,4 @@
-"""The ranked table that ends a grid: recipes by selection accuracy, with the test accuracy beside it."""
+"""The ranked table that ends a grid: recipes by validation accuracy, with the test accuracy beside it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def ranked_table(store: Store, records: Sequence[Record]) -> list[str]:
             standing.recipe.model,
             standing.recipe.protocol,
             len(standing.runs),
-            percent(standing.measures["selection_accuracy"]),
+            percent(standing.measures["validation_accuracy"]),
             percent(standing.measures["test_accuracy"]),
             percent(standing.measures["test_macro_f1"]),
             duration(standing.measures["train_s"].mean or 0.0),
         )
         for standing in leaderboard(scored_runs(store, done), name_records(done))
     ]
-    heads = ("rank", "model", "protocol", "seeds", "selection %", "test %", "test macro-F1 %", "training")
+    heads = ("rank", "model", "protocol", "seeds", "validation %", "test %", "test macro-F1 %", "training")
     sides = ("right", "left", "left", *["right"] * (len(heads) - 3))
     return tabulate(rows, heads, colalign=sides, disable_numparse=True).splitlines()

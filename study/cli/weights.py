@@ -68,7 +68,7 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Models or files; all cached weights if none.")] = None,
     plugin: PluginFlag = None,
 ) -> None:
-    """Read weights byte by byte: published ones against their hash; files for their form, origin and what they fit.
+    """Read weights byte by byte: published ones against their hash; files for their form and what they fit.
 
     Which entries a file fits is tried by loading it into each of them, which takes some seconds and needs Keras.
     """
@@ -128,33 +128,39 @@ def declare(
     The file's sha256 changes with it: declare before the first run, since runs are known by that hash.
     """
     from study.core.files import file_sha256, write_atomically
-    from study.models.pretraining_info import declared_origin, is_declared, origin_words, read_origin, with_origin
+    from study.models.pretraining_info import (
+        declared_pretraining,
+        is_declared,
+        pretraining_words,
+        read_pretraining,
+        with_pretraining,
+    )
     from study.models.weights_form import check_form
 
-    origin = declared_origin(dataset, images, licence, source)
+    pretraining = declared_pretraining(dataset, images, licence, source)
     if not file.is_file():
         raise WeightsError(f"a weights file is declared, got {str(file)!r}, which is no file.")
     check_form(file)
-    found = read_origin(file)
+    found = read_pretraining(file)
     if found and not is_declared(found):
-        raise UsageError(f"{file.name} already says where it comes from: {origin_words(found)}.")
+        raise UsageError(f"{file.name} already says where it comes from: {pretraining_words(found)}.")
     if any(one.file == file.name for entry in transfer_entries(None) for one in entry.published.values()):
         raise UsageError(
             f"{file.name} is the name of a published file, which is checked against its published hash: rename it."
         )
-    write_atomically(file, with_origin(file.read_bytes(), origin))
-    print(f"{file.name}: {origin_words(origin)}, sha256 {file_sha256(file)}")
+    write_atomically(file, with_pretraining(file.read_bytes(), pretraining))
+    print(f"{file.name}: {pretraining_words(pretraining)}, sha256 {file_sha256(file)}")
 
 
 def verified_file(path: Path, plugins: list[str] | None = None) -> str:
-    """Return a line on a file of weights: its hash, its origin and the entries that it fits.
+    """Return a line on a file of weights: its hash, its pretraining and the entries that it fits.
 
     Raises:
         WeightsError: it is missing, damaged, no file of weights, not what its published name says, or fits no entry.
     """
     from study.core.registry import load_plugin
     from study.models.entry import MODELS
-    from study.models.pretraining_info import origin_words, read_origin
+    from study.models.pretraining_info import pretraining_words, read_pretraining
     from study.models.weights import check_digest, hash_file
     from study.models.weights_form import check_form, contents
     from study.training.banners import without_banners
@@ -170,8 +176,8 @@ def verified_file(path: Path, plugins: list[str] | None = None) -> str:
             if published.file == path.name:
                 check_digest(path, published)
                 return f"{about}, as published for {entry.name}"
-    origin = read_origin(path)
-    words = origin_words(origin) if origin else "origin not declared (study weights declare)"
+    pretraining = read_pretraining(path)
+    words = pretraining_words(pretraining) if pretraining else "pretraining not declared (study weights declare)"
     with without_banners():
         from study.training.weights_file import fitting_entries
 

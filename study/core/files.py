@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from study.core.errors import WriteError
-from study.core.process_id import Owner, this_process
+from study.core.process_id import ProcessId, this_process
 
 #: What a file is called while it is written: the writing process and the name that the file will have.
 TEMPORARY = re.compile(r"\.study-([0-9a-f]{8})-(\d+)-(\d*)-[0-9a-f]{8}-(?s:.+)")
@@ -131,7 +131,7 @@ def _left(path: Path) -> bool:
     found = TEMPORARY.fullmatch(path.name)
     if found is None or path.is_symlink():
         return False
-    writer = Owner(found[1], int(found[2]), found[3])
+    writer = ProcessId(found[1], int(found[2]), found[3])
     return writer.gone if writer.here else time.time() - path.stat().st_mtime > LEFT_S
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Owner:
+class ProcessId:
     """A process, told apart from every other one that has or will have its number.
 
     Attributes:
@@ -35,9 +35,9 @@ class Owner:
         return self.here and not _runs(self.pid, self.started)
 
 
-def this_process() -> Owner:
+def this_process() -> ProcessId:
     """Return the owner that this process is."""
-    return Owner(machine(), os.getpid(), _started(os.getpid()))
+    return ProcessId(machine(), os.getpid(), _started(os.getpid()))
 
 
 @functools.cache

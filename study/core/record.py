@@ -19,7 +19,7 @@ STATUSES = ("done", "failed", "skipped")
 #: Names of the arrays that a done record carries: probabilities float32 (n, classes), plain and mirrored, labels int64
 #: (n,).
 PREDICTIONS = tuple(
-    f"{split}_{what}" for split in ("selection", "test") for what in ("probabilities", "flipped", "labels")
+    f"{split}_{what}" for split in ("validation", "test") for what in ("probabilities", "flipped", "labels")
 )
 
 
@@ -34,22 +34,22 @@ class Record:
         reason: One line on why a run failed or was skipped; empty when done.
         traceback: The end of the traceback of a failed run, or empty.
         history: One row an epoch: ``phase`` (name), ``epoch`` (0-based, over all phases), ``updates`` (so far),
-            ``rate``, ``loss``, ``accuracy`` (training batches as the network saw them), ``selection_loss``,
-            ``selection_accuracy``, ``train_s``, ``selection_s``.
+            ``rate``, ``loss``, ``accuracy`` (training batches as the network saw them), ``validation_loss``,
+            ``validation_accuracy``, ``train_s``, ``validation_s``.
         outcome: ``best_epoch`` (row of ``history`` whose weights were kept), ``stopped`` (``patience`` or ``budget``,
             per phase), ``converged`` (False where the best epoch is the last one), ``sentences`` worth showing.
         timing: ``wall_s``, ``cpu_s``, ``train_s``, ``train_images_per_s``, ``predict_images_per_s``.
         cost: ``parameters``, ``trainable_parameters``, ``macs`` (one image), ``latency_single_ms``,
             ``latency_batch_ms``, ``latency_batch_size``, ``peak_memory_mb``.
-        contamination: ``trained_on_test_ids``, ``test_copies_in_train``, ``selection_copies_in_train`` (images),
+        contamination: ``trained_on_test_ids``, ``test_copies_in_train``, ``validation_copies_in_train`` (images),
             ``selected_on_test`` (bool), ``leaky`` (bool).
-        division: The three splits that the run used: ``source`` (a sentence), ``counts`` (samples per class) and
+        splits: The three splits that the run used: ``source`` (a sentence), ``counts`` (samples per class) and
             ``hashes`` of each, ``own_test`` (whether the predictions are on the image set's own test split). Empty in
             records from before it was kept: the image set's own.
         imported: Of predictions that were made elsewhere: ``file_sha256`` of what was imported, ``probabilities``
             (False where it gave labels alone; the arrays then hold ones and zeros), ``splits`` that it covers. Empty
             in records of runs.
-        upstream: What the file that it started from says of its making (``study.models.pretraining_info``): model,
+        pretraining: What the file that it started from says of its making (``study.models.pretraining_info``): model,
             dataset, fingerprint, accuracy, epochs, side; of a file that was made elsewhere what was declared: dataset,
             images, licence, source. Empty where it started from none, or from a file that says nothing.
         provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
@@ -62,7 +62,7 @@ class Record:
             3 both). Runs that watched the test split have ``epoch_answers`` and ``epoch_true``, (epochs, test images);
             those that copied images before the split ``claim_answers`` and ``claim_labels`` (uint8) and
             ``claim_indices``: the test split as they would have reported it, copies included.
-        companions: Records that came out of the same training; never stored with this one.
+        paired: Records that came out of the same training; never stored with this one.
     """
 
     spec: Spec
@@ -75,15 +75,15 @@ class Record:
     timing: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, Any] = field(default_factory=dict)
     contamination: Mapping[str, Any] = field(default_factory=dict)
-    division: Mapping[str, Any] = field(default_factory=dict)
+    splits: Mapping[str, Any] = field(default_factory=dict)
     imported: Mapping[str, Any] = field(default_factory=dict)
-    upstream: Mapping[str, Any] = field(default_factory=dict)
+    pretraining: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     weights_file: str = ""
     weights_sha256: str = ""
     predictions_sha256: str = ""
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
-    companions: tuple[Record, ...] = field(default=(), compare=False, repr=False)
+    paired: tuple[Record, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -120,7 +120,7 @@ class Record:
     @property
     def on_own_test(self) -> bool:
         """True where the predictions are on the image set's test split, so that the run compares with all others."""
-        return bool(self.division.get("own_test", True))
+        return bool(self.splits.get("own_test", True))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data without the arrays."""
@@ -137,9 +137,9 @@ class Record:
             "timing": rounded(self.timing),
             "cost": rounded(self.cost),
             "contamination": rounded(self.contamination),
-            **({"division": dict(self.division)} if self.division else {}),
+            **({"splits": dict(self.splits)} if self.splits else {}),
             **({"imported": dict(self.imported)} if self.imported else {}),
-            **({"upstream": rounded(self.upstream)} if self.upstream else {}),
+            **({"pretraining": rounded(self.pretraining)} if self.pretraining else {}),
             "provenance": dict(self.provenance),
             "weights_file": self.weights_file,
             **({"weights_sha256": self.weights_sha256} if self.weights_sha256 else {}),
@@ -163,13 +163,13 @@ class Record:
             if wrong := misfit(data):
                 raise StoreError(f"{where}: not a record ({wrong}). Remove it and run again.")
             spec = Spec.from_json(data["spec"])
-            elsewhere = ("spec", "arrays", "companions", "division", "imported", "upstream", "weights_sha256")
+            elsewhere = ("spec", "arrays", "paired", "splits", "imported", "pretraining", "weights_sha256")
             fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in elsewhere}
             record = cls(
                 spec=spec,
-                division=data.get("division", {}),
+                splits=data.get("splits", {}),
                 imported=data.get("imported", {}),
-                upstream=data.get("upstream", {}),
+                pretraining=data.get("pretraining", {}),
                 weights_sha256=data.get("weights_sha256", ""),
                 **fields,
             )

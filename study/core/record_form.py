@@ -74,9 +74,9 @@ _RECORD: dict[str, Any] = {
     "timing": {"*": _NUMBER},
     "cost": {"*": _NUMBER},
     "contamination": {"*": (int, float, bool, type(None))},
-    "division?": {"source?": _TEXT, "own_test?": _FLAG, "counts?": {"*": [_WHOLE]}, "hashes?": {"*": _TEXT}, "*": _ANY},
+    "splits?": {"source?": _TEXT, "own_test?": _FLAG, "counts?": {"*": [_WHOLE]}, "hashes?": {"*": _TEXT}, "*": _ANY},
     "imported?": {"splits?": [_TEXT], "probabilities?": _FLAG, "*": _ANY},
-    "upstream?": {
+    "pretraining?": {
         "dataset": _TEXT,
         "images": _WHOLE,
         "classes?": _WHOLE,
@@ -128,10 +128,10 @@ def misfit_arrays(arrays: Mapping[str, NDArray[Any]], classes: int) -> str:
 
 def _contradiction(data: Mapping[str, Any]) -> str:
     """Return what is of the right form and yet cannot be."""
-    best, card, upstream = data["outcome"].get("best_epoch"), data["dataset"], data.get("upstream")
+    best, card, pretraining = data["outcome"].get("best_epoch"), data["dataset"], data.get("pretraining")
     wanted = {"licence", "source"}, {"classes", "epochs", "side_px", "test_accuracy"}
-    if upstream and not any(names <= set(upstream) for names in wanted):
-        return "upstream is neither what was measured nor what was declared of a weights file"
+    if pretraining and not any(names <= set(pretraining) for names in wanted):
+        return "pretraining is neither what was measured nor what was declared of a weights file"
     if best is not None and data["history"] and not 0 <= best < len(data["history"]):
         return f"best_epoch is {best} of {len(data['history'])} epochs"
     if len(card["image_shape"]) != 3 or min(card["image_shape"]) < 1:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-SPLITS = ("train", "selection", "test")
+SPLITS = ("train", "validation", "test")
 
 
 def canonical_json(value: Any) -> str:

@@ -87,9 +87,9 @@ class Store:
         return self.folder / "checkpoints" / spec.key
 
     @property
-    def claims_folder(self) -> Path:
+    def locks_folder(self) -> Path:
         """Where drivers say which run they are at; outside git."""
-        return self.folder / "claims"
+        return self.folder / "locks"
 
     def keep(self, record: Record) -> Record:
         """Write a record and its arrays, replacing an earlier one of the same spec; return it as stored.

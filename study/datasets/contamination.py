@@ -41,7 +41,7 @@ class Contamination:
 def measure(data: ImageSet) -> Contamination:
     """Count what the splits of a set share and what it repeats."""
     rows = {split: data.indices(split) for split in SPLITS}
-    pairs = [("selection", "train"), ("test", "train"), ("test", "selection")]
+    pairs = [("validation", "train"), ("test", "train"), ("test", "validation")]
     _, group_of, sizes = np.unique(data.hashes, return_inverse=True, return_counts=True)
     lowest = np.full(len(sizes), len(data.classes))
     highest = np.full(len(sizes), -1)

@@ -24,7 +24,7 @@ class ImageSet:
         labels: int64 (n,), index into ``classes``.
         classes: Class names in label order.
         ids: str (n,), unique, the same on every reading of the same source.
-        splits: uint8 (n,), index into ``study.core.spec.SPLITS`` (train, selection, test).
+        splits: uint8 (n,), index into ``study.core.spec.SPLITS`` (train, validation, test).
         hashes: bytes (n,) of dtype S32: hex of a 128-bit hash of shape and pixels; equal images have equal hashes.
         fingerprint: sha256 (hex) of all of the above but ``name``.
         split_source: One sentence that says where the split comes from.
@@ -128,7 +128,7 @@ def make_image_set(
 
     Raises:
         DataError: lengths differ, an id occurs twice, a label or a split code is out of range, fewer than two classes,
-            or an empty train, selection or test split.
+            or an empty train, validation or test split.
     """
     n = len(images)
     if not n == len(labels) == len(ids) == len(splits):

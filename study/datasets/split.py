@@ -11,7 +11,7 @@ from study.datasets.readers.raw_set import NO_SPLIT
 
 TRAIN, SELECTION, TEST = range(3)
 SHARE = 0.1
-"""Share of the divided images that each drawn split (selection, test) gets; train keeps the rest."""
+"""Share of the divided images that each drawn split (validation, test) gets; train keeps the rest."""
 
 
 def settle(
@@ -24,8 +24,8 @@ def settle(
 ) -> tuple[NDArray[np.uint8], str, bool]:
     """Complete a split.
 
-    Images without a split, or train alone, are divided 80/10/10; with train and test given, selection is carved out of
-    train, and test likewise where only selection is given.
+    Images without a split, or train alone, are divided 80/10/10; with train and test given, validation is carved out of
+    train, and test likewise where only validation is given.
 
     Args:
         given: uint8 (n,), index into ``SPLITS`` or ``NO_SPLIT``.
@@ -63,7 +63,7 @@ def settle(
     how = f"stratified by class, identical images together, seed {seed}"
     names = " and ".join(SPLITS[code] for code in wanted)
     if len(wanted) == 2:
-        return splits, f"No split is given: train, selection and test are drawn 80/10/10, {how}.", True
+        return splits, f"No split is given: train, validation and test are drawn 80/10/10, {how}.", True
     kept = SPLITS[TEST if wanted == (SELECTION,) else SELECTION]
     return splits, f"Train and {kept} are given by {given_by}; {names} is {SHARE:.0%} of train, drawn {how}.", True
 

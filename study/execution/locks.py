@@ -1,4 +1,4 @@
-"""Claims: which of several drivers on one results folder has which run, by files that are created atomically."""
+"""Locks: which of several drivers on one results folder has which run, by files that are created atomically."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pathlib import Path
 from types import TracebackType
 
 from study.core.files import make_folder, write_error
-from study.core.process_id import Owner, this_process
+from study.core.process_id import ProcessId, this_process
 
-#: Seconds between signs of life of a claim.
+#: Seconds between signs of life of a lock.
 BEAT_S = 5.0
-#: Seconds without one after which a claim is taken over. The owner's clock does not matter, only that nothing changes.
+#: Seconds without one after which a lock is taken over. The owner's clock does not matter, only that nothing changes.
 STALE_S = 90.0
-#: How often to look again at what others have claimed.
+#: How often to look again at what others have locked.
 POLL_S = 1.0
-SUFFIX = ".claim"
+SUFFIX = ".lock"
 
 
-class Claim:
+class Lock:
     """One run, or another piece of work, as long as this process has it."""
 
     def __init__(self, path: Path, handle: int) -> None:
@@ -39,7 +39,7 @@ class Claim:
     def holds(self) -> bool:
         """False once another process has taken over, because this one gave no sign of life for too long."""
         try:
-            # Asked at every event of a run, hence without a look at all claims: whoever takes over creates the next
+            # Asked at every event of a run, hence without a look at all locks: whoever takes over creates the next
             # number, and removes it later than this one.
             return not _next(self.path).exists() and _identity(os.stat(self.path)) == self._identity
         except OSError:
@@ -51,7 +51,7 @@ class Claim:
             os.utime(self._handle)
 
     def release(self) -> None:
-        """Let others have it. What ended processes left of the same claim goes first, so that it never counts again."""
+        """Let others have it. What ended processes left of the same lock goes first, so that it never counts again."""
         with contextlib.suppress(OSError):
             for path in _generations(self.path)[:-1] if self.holds else []:
                 path.unlink(missing_ok=True)
@@ -60,10 +60,10 @@ class Claim:
         os.close(self._handle)
 
 
-class Claims:
-    """This process' claims in one folder, kept alive by a thread while the context is open.
+class Locks:
+    """This process' locks in one folder, kept alive by a thread while the context is open.
 
-    A claim is a file ``<name>.<number>.claim``, created so that only one process can; the highest number counts. It is
+    A lock is a file ``<name>.<number>.lock``, created so that only one process can; the highest number counts. It is
     taken over by creating the next number, which again only one process can, so that nothing is ever removed that
     somebody else may just have taken. It is taken over at once where its owner's process on this machine has ended, and
     after ``stale_s`` without a sign of life otherwise. No locks of the file system are used, which shared ones lack.
@@ -71,7 +71,7 @@ class Claims:
     Args:
         folder: Where the files go; made when needed.
         beat_s: Seconds between signs of life.
-        stale_s: Seconds without one after which a claim of others is taken over.
+        stale_s: Seconds without one after which a lock of others is taken over.
     """
 
     def __init__(self, folder: Path, beat_s: float = BEAT_S, stale_s: float = STALE_S) -> None:
@@ -79,12 +79,12 @@ class Claims:
         self.stale_s = stale_s
         self._beat_s = beat_s
         self._seen: dict[Path, _Seen] = {}
-        self._mine: list[Claim] = []
+        self._mine: list[Lock] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="claims", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="locks", daemon=True)
 
-    def __enter__(self) -> Claims:
+    def __enter__(self) -> Locks:
         self._thread.start()
         return self
 
@@ -96,8 +96,8 @@ class Claims:
         while self._mine:
             self.release(self._mine[0])
 
-    def take(self, name: str) -> Claim | None:
-        """Claim a piece of work; None where somebody else has it.
+    def take(self, name: str) -> Lock | None:
+        """Lock a piece of work; None where somebody else has it.
 
         What the work is must be looked at again afterwards: it may have been done just before.
 
@@ -112,22 +112,22 @@ class Claims:
                 if not self._stale(found[-1]):
                     return None
                 path = _next(found[-1])
-            claim = _create(path)
+            lock = _create(path)
         except OSError as error:
             raise write_error(path, error) from error
-        if claim is None or not claim.holds or _generations(path)[-1:] != [path]:  # another process was quicker
-            if claim is not None:
-                claim.release()
+        if lock is None or not lock.holds or _generations(path)[-1:] != [path]:  # another process was quicker
+            if lock is not None:
+                lock.release()
             return None
         with self._lock:
-            self._mine.append(claim)
-        return claim
+            self._mine.append(lock)
+        return lock
 
-    def release(self, claim: Claim) -> None:
-        """Give a claim back."""
+    def release(self, lock: Lock) -> None:
+        """Give a lock back."""
         with self._lock:
-            self._mine.remove(claim)
-        claim.release()
+            self._mine.remove(lock)
+        lock.release()
 
     @contextlib.contextmanager
     def hold(self, name: str, waiting: Callable[[str], None] = lambda owner: None) -> Iterator[None]:
@@ -141,7 +141,7 @@ class Claims:
             WriteError: the folder cannot be written.
         """
         told = False
-        while (claim := self.take(name)) is None:
+        while (lock := self.take(name)) is None:
             if not told:
                 told = True
                 waiting(self.owner(name))
@@ -149,7 +149,7 @@ class Claims:
         try:
             yield
         finally:
-            self.release(claim)
+            self.release(lock)
 
     def clear_left(self) -> None:
         """Remove what ended processes left, by taking it over and giving it back; what somebody has is left alone.
@@ -158,8 +158,8 @@ class Claims:
             WriteError: the folder cannot be written.
         """
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            if _read(path)[0] is not None and (claim := self.take(_name(path))) is not None:
-                self.release(claim)
+            if _read(path)[0] is not None and (lock := self.take(_name(path))) is not None:
+                self.release(lock)
 
     def owner(self, name: str) -> str:
         """Return who has a piece of work, for a person: ``process 4711 on this machine``; empty where nobody has."""
@@ -172,7 +172,7 @@ class Claims:
         return f"process {owner.pid} on {'this machine' if owner.here else host}"
 
     def _stale(self, path: Path) -> bool:
-        """Return whether the owner of a claim has ended, as far as can be told from here and now."""
+        """Return whether the owner of a lock has ended, as far as can be told from here and now."""
         try:
             state = os.stat(path)
         except FileNotFoundError:  # given back a moment ago; the next look will find it free
@@ -190,8 +190,8 @@ class Claims:
     def _beat(self) -> None:
         while not self._ended.wait(self._beat_s):
             with self._lock:
-                for claim in self._mine:
-                    claim.beat()
+                for lock in self._mine:
+                    lock.beat()
 
 
 @dataclass(frozen=True)
@@ -200,15 +200,15 @@ class _Seen:
     since: float
 
 
-def _create(path: Path) -> Claim | None:
-    """Create a claim's file; None where it is there already."""
+def _create(path: Path) -> Lock | None:
+    """Create a lock's file; None where it is there already."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError:
         return None
     mine = this_process()
     about = {"machine": mine.machine, "pid": mine.pid, "started": mine.started}
-    # The token makes every claim's content its own; the host is for people.
+    # The token makes every lock's content its own; the host is for people.
     about |= {"host": platform.node(), "token": secrets.token_hex(8)}
     try:
         os.write(handle, json.dumps(about).encode())
@@ -216,14 +216,14 @@ def _create(path: Path) -> Claim | None:
         os.close(handle)
         path.unlink(missing_ok=True)
         raise
-    return Claim(path, handle)
+    return Lock(path, handle)
 
 
-def _read(path: Path) -> tuple[Owner | None, str]:
-    """Return the owner of a claim and its host; no owner where the file does not tell (yet)."""
+def _read(path: Path) -> tuple[ProcessId | None, str]:
+    """Return the owner of a lock and its host; no owner where the file does not tell (yet)."""
     try:
         about = json.loads(path.read_bytes())
-        return Owner(str(about["machine"]), int(about["pid"]), str(about["started"])), str(about["host"])
+        return ProcessId(str(about["machine"]), int(about["pid"]), str(about["started"])), str(about["host"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None, ""
 
@@ -233,7 +233,7 @@ def _identity(state: os.stat_result) -> tuple[int, int]:
 
 
 def _generations(path: Path) -> list[Path]:
-    """Return all files of a claim, lowest number first."""
+    """Return all files of a lock, lowest number first."""
     try:
         names = os.listdir(path.parent)
     except FileNotFoundError:

@@ -18,8 +18,8 @@ from study.core.spec import SPLITS
 IMAGE_COLUMNS = ("image", "id")
 ROW_COLUMN = "row"
 LABEL_COLUMN = "label"
-TAKEN = ("selection", "test")
-"""Splits of which predictions are taken: test in any case, selection where the record is to be ranked."""
+TAKEN = ("validation", "test")
+"""Splits of which predictions are taken: test in any case, validation where the record is to be ranked."""
 SUM_TOLERANCE = 0.005
 """Probabilities written with few digits need not add up exactly."""
 
@@ -62,13 +62,13 @@ def read_predictions(path: Path, dataset: Mapping[str, NDArray[Any]], classes: S
     for split in TAKEN:
         rows = np.flatnonzero(dataset["splits"] == SPLITS.index(split))
         missing = rows[np.isnan(found[rows, 0])]
-        if len(missing) == len(rows) and split == "selection":
+        if len(missing) == len(rows) and split == "validation":
             continue
         if len(missing):
             raise DataError(
                 f"{path}: expected a prediction for each of the {len(rows):,} {split} images, {len(missing):,} are "
                 f"missing, such as {dataset['ids'][missing[0]]}. Add these rows"
-                + (", or leave the selection split out (then it is not ranked)." if split == "selection" else ".")
+                + (", or leave the validation split out (then it is not ranked)." if split == "validation" else ".")
             )
         covered.append(split)
         arrays[f"{split}_probabilities"] = found[rows].astype(np.float32)
@@ -154,7 +154,7 @@ class _Reader:
         else:
             place = self.places[text]
         if SPLITS[self.splits[place]] not in TAKEN:
-            self._refuse("images of selection and test", f"{self.ids[place]}, which is in train")
+            self._refuse("images of validation and test", f"{self.ids[place]}, which is in train")
         return place
 
     def _odds(self, fields: list[str]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Pretraining: a transfer entry trained on an upstream task, and its body written as a file that runs start from."""
+"""Pretraining: a transfer entry trained on another task, and its body written as a file that runs start from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
 from study.execution.run_one import execute
 from study.models.entry import ModelEntry
-from study.models.pretraining_info import FORMAT, read_origin
+from study.models.pretraining_info import FORMAT, read_pretraining
 from study.protocols import PhasePlan, Protocol, resolve
 from study.protocols.protocol import adam
 from study.training.banners import without_banners
@@ -27,7 +27,7 @@ AUGMENTATION: Mapping[str, Any] = {"flip": True, "translation": 0.1}
 
 @dataclass(frozen=True)
 class Settings:
-    """How a body is trained on its upstream task.
+    """How a body is trained on its pretraining task.
 
     Attributes:
         epochs: Passes over the training split; the rate falls to zero over them (cosine).
@@ -50,8 +50,8 @@ class Settings:
     backend: str = "tensorflow"
 
 
-def upstream_spec(entry: ModelEntry, image_set: ImageSet, settings: Settings) -> Spec:
-    """Return the spec of the upstream run: all of the network from random weights, one phase.
+def pretraining_spec(entry: ModelEntry, image_set: ImageSet, settings: Settings) -> Spec:
+    """Return the spec of the pretraining run: all of the network from random weights, one phase.
 
     Raises:
         UsageError: a custom entry, which has no body to pass on, or a side below the entry's minimum.
@@ -97,7 +97,7 @@ def checkpoint_folder(out: Path) -> Path:
 
 
 def found(out: Path, spec: Spec) -> dict[str, Any] | None:
-    """Return the origin of a file that holds what this spec makes already, or None where there is no file.
+    """Return the pretraining of a file that holds what this spec makes already, or None where there is no file.
 
     Raises:
         UsageError: another file is there, or the name has another ending.
@@ -107,10 +107,10 @@ def found(out: Path, spec: Spec) -> dict[str, Any] | None:
         raise UsageError(f"--out takes a file name that ends in {SUFFIX}, got {out.name!r}.")
     if not out.exists():
         return None
-    origin = read_origin(out)
-    if origin.get("plan") != spec.hash:
+    pretraining = read_pretraining(out)
+    if pretraining.get("plan") != spec.hash:
         raise UsageError(f"{out} holds other weights: give another --out, or remove it first.")
-    return origin
+    return pretraining
 
 
 def pretrain(
@@ -122,9 +122,9 @@ def pretrain(
     progress: Callable[[dict[str, Any]], None] = lambda event: None,
     plugins: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Train, or go on where an earlier call stopped, and write the body; return the file's origin.
+    """Train, or go on where an earlier call stopped, and write the body; return the file's pretraining.
 
-    The body is that of the epoch with the lowest loss on the selection split; the test split is predicted once.
+    The body is that of the epoch with the lowest loss on the validation split; the test split is predicted once.
 
     Raises:
         StudyError: the training failed; the message says why.
@@ -138,35 +138,35 @@ def pretrain(
         )
         if record.status != "done":
             raise StudyError(f"pretraining {entry.name} on {image_set.name} failed: {record.reason}")
-        origin = _origin(record, image_set)
-        _write(entry, spec, image_set, whole, out, origin)
+        pretraining = _pretraining(record, image_set)
+        _write(entry, spec, image_set, whole, out, pretraining)
     whole.unlink(missing_ok=True)
     discard(folder)
-    return origin
+    return pretraining
 
 
 def _write(
-    entry: ModelEntry, spec: Spec, image_set: ImageSet, whole: Path, out: Path, origin: Mapping[str, Any]
+    entry: ModelEntry, spec: Spec, image_set: ImageSet, whole: Path, out: Path, pretraining: Mapping[str, Any]
 ) -> None:
     """Write the body of a trained network whose weights lie in ``whole``."""
     from study.training.build import build_network, load_weights
-    from study.training.upstream import save_body
+    from study.training.weights_file import save_body
 
     network = build_network(
         entry, image_shape=image_set.image_shape, classes=len(image_set.classes), side_px=spec.side_px
     )
     load_weights(network.model, whole, entry.name)
-    save_body(network, out, origin)
-    if read_origin(out) != origin:
+    save_body(network, out, pretraining)
+    if read_pretraining(out) != pretraining:
         raise WeightsError(f"{out} was not written as it should be: the disk may be at fault.")
 
 
-def _origin(record: Record, image_set: ImageSet) -> dict[str, Any]:
+def _pretraining(record: Record, image_set: ImageSet) -> dict[str, Any]:
     """Return what the file says of its making."""
     spec, best = record.spec, record.outcome["best_epoch"]
     answers = record.arrays["test_probabilities"].argmax(axis=1)
     (phase,) = spec.protocol["phases"]
-    origin: dict[str, Any] = rounded(
+    pretraining: dict[str, Any] = rounded(
         {
             "format": FORMAT,
             "model": spec.model["name"],
@@ -183,11 +183,11 @@ def _origin(record: Record, image_set: ImageSet) -> dict[str, Any]:
             "rate": float(phase["optimizer"]["rate"]),
             "seed": spec.seed,
             "precision": spec.precision,
-            "selection_accuracy": record.history[best]["selection_accuracy"],
+            "validation_accuracy": record.history[best]["validation_accuracy"],
             "test_accuracy": (answers == record.arrays["test_labels"]).mean(),
             "plan": spec.hash,
             "code": record.provenance["code"],
             "commit": record.provenance["commit"],
         }
     )
-    return origin
+    return pretraining

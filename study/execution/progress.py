@@ -124,7 +124,7 @@ class PlainDisplay:
         seen = ""
         if best:
             epochs = f"best epoch {best['epoch'] + 1} of {len(record.history)}"
-            seen = f"selection {best['selection_accuracy']:.1%}, {epochs}, "
+            seen = f"validation {best['validation_accuracy']:.1%}, {epochs}, "
         to_go = duration(self.remaining.seconds(time.monotonic()))
         nodes = f", {self.in_flight}" if any(self._places.values()) else ""
         return f"{head}: {seen}{took}" + (f"; about {to_go} to go{nodes}" if self.finished < self.total else "")

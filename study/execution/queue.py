@@ -1,4 +1,4 @@
-"""The work: a plan's open runs, handed out one by one to whoever claims them first, and their records stored once."""
+"""The work: a plan's open runs, handed out one by one to whoever locks them first, and their records stored once."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from study.core.record import Record
 from study.core.spec import Spec
 from study.core.store import Store
 from study.execution.executors import Abandoned, Job
-from study.execution.locks import Claim, Claims
+from study.execution.locks import Lock, Locks
 from study.execution.progress import PlainDisplay
 from study.planning.plan import PlannedRun
-from study.protocols.resolve import companion
+from study.protocols.resolve import paired_protocol
 from study.training.checkpoint import discard
 
 
 class Work:
-    """The open runs as jobs for an executor; each is claimed before it is given out.
+    """The open runs as jobs for an executor; each is locked before it is given out.
 
     Iterating gives None while all that is left is being done by other drivers, and ends when nothing is left.
 
     Args:
         runs: The open runs, in order.
         store: Where records go.
-        claims: This driver's claims.
+        locks: This driver's locks.
         display: Shows what happens, here and in other drivers.
     """
 
-    def __init__(self, runs: Sequence[PlannedRun], store: Store, claims: Claims, display: PlainDisplay) -> None:
+    def __init__(self, runs: Sequence[PlannedRun], store: Store, locks: Locks, display: PlainDisplay) -> None:
         self._store = store
-        self._claims = claims
+        self._locks = locks
         self._display = display
         self._waiting = list(runs)
-        self._mine: dict[str, tuple[PlannedRun, Claim]] = {}
+        self._mine: dict[str, tuple[PlannedRun, Lock]] = {}
 
     def __iter__(self) -> Iterator[Job | None]:
         while self._waiting or self._mine:
@@ -57,34 +57,34 @@ class Work:
         Raises:
             WriteError: it cannot be written; the run's checkpoint stays.
         """
-        claim = self._mine[record.key][1]
-        if not claim.holds:
+        lock = self._mine[record.key][1]
+        if not lock.holds:
             self._give_up(record.spec)
             return
-        for other in record.companions:
+        for other in record.paired:
             if (there := self._store.find(other.spec)) is None or there.status != "done":
                 self._store.keep(other)
         kept = self._store.keep(record)
         if kept.status == "done":
             discard(self._store.checkpoint_folder(kept.spec))
         del self._mine[kept.key]
-        self._claims.release(claim)
+        self._locks.release(lock)
         self._display.on_record(kept)
 
     def _next(self) -> Job | None:
-        """Claim the first run that can be had."""
+        """Lock the first run that can be had."""
         for run in list(self._waiting):
-            if self._ended_elsewhere(run) or (claim := self._claims.take(claim_name(run.spec))) is None:
+            if self._ended_elsewhere(run) or (lock := self._locks.take(lock_name(run.spec))) is None:
                 continue
-            if self._ended_elsewhere(run):  # just before it was claimed
-                self._claims.release(claim)
+            if self._ended_elsewhere(run):  # just before it was locked
+                self._locks.release(lock)
                 continue
             self._waiting.remove(run)
-            self._mine[run.spec.key] = run, claim
+            self._mine[run.spec.key] = run, lock
             places = self._store.weights_path(run.spec), self._store.checkpoint_folder(run.spec)
             return Job(run.spec, run.planned.weights.path, *places)
         if self._waiting and not self._mine:
-            owners = {self._claims.owner(claim_name(run.spec)) for run in self._waiting} - {""}
+            owners = {self._locks.owner(lock_name(run.spec)) for run in self._waiting} - {""}
             self._display.on_waiting(len(self._waiting), sorted(owners))
         return None
 
@@ -98,15 +98,15 @@ class Work:
         return True
 
     def _give_up(self, spec: Spec) -> None:
-        run, claim = self._mine.pop(spec.key)
-        self._claims.release(claim)
+        run, lock = self._mine.pop(spec.key)
+        self._locks.release(lock)
         self._waiting.append(run)
         self._display.on_event(spec, {"kind": "note", "text": "another driver has taken it over, it goes on there"})
 
 
-def claim_name(spec: Spec) -> str:
-    """Return the name that a run is claimed by; runs that come out of one training share it."""
-    other = companion(spec.protocol)
+def lock_name(spec: Spec) -> str:
+    """Return the name that a run is locked by; runs that come out of one training share it."""
+    other = paired_protocol(spec.protocol)
     if other is None:
         return spec.key
     return min(spec.key, replace(spec, protocol=other).key)

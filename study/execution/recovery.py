@@ -12,7 +12,7 @@ from study.datasets.cache import default_dir
 from study.training.checkpoint import checkpoints, discard
 
 
-def mend(
+def recover(
     store: Store,
     reports: Path,
     records: Sequence[Record],

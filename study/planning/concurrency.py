@@ -1,4 +1,4 @@
-"""Sharing the cores: how many runs at a time ``--jobs auto`` chooses, from how fast runs are beside each other here."""
+"""Concurrency: how many runs at a time ``--jobs auto`` chooses, from how fast runs are beside each other here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Measure = Callable[[Spec, int, int], Pace | None]
 
 
 @dataclass(frozen=True)
-class Sharing:
+class Concurrency:
     """What was chosen.
 
     Attributes:
@@ -53,7 +53,7 @@ def ways(cores: int, runs: int) -> list[int]:
 
 def choose_jobs(
     runs: Sequence[PlannedRun], cores: int, measure: Measure | None, folder: Path, free_mb: float = float("inf")
-) -> Sharing:
+) -> Concurrency:
     """Choose how many of the open runs go on at once.
 
     Args:
@@ -65,7 +65,7 @@ def choose_jobs(
     """
     choices = ways(cores, len(runs))
     if len(choices) == 1:
-        return Sharing(choices[0], f"Jobs: {choices[0]}, there is nothing to share")
+        return Concurrency(choices[0], f"Jobs: {choices[0]}, there is nothing to share")
     models = _largest(runs)
     kept = _read(folder / FILE)
     small = sum(run.estimate_s for run in runs) < SMALL_S
@@ -87,15 +87,15 @@ def choose_jobs(
     }
     if 1 not in fits:
         if small:
-            return Sharing(
+            return Concurrency(
                 choices[-1], f"Jobs: {choices[-1]} at a time: short runs spend much of their time on one core"
             )
         why = "speeds will be measured when the runs start" if measure is None else "no speed could be measured"
-        return Sharing(1, f"Jobs: one at a time: {why}")
+        return Concurrency(1, f"Jobs: one at a time: {why}")
     seconds = {jobs: grid_s([run.spec for run in runs], jobs, found) for jobs, found in fits.items()}
     best = min(seconds, key=lambda jobs: seconds[jobs])
     line = f"Jobs: {best} at a time, {cores // best} of {cores} threads each"
-    return Sharing(best, f"{line}; measured {seconds[1] / seconds[best]:.2f} times as fast as one after another")
+    return Concurrency(best, f"{line}; measured {seconds[1] / seconds[best]:.2f} times as fast as one after another")
 
 
 def grid_s(specs: Sequence[Spec], jobs: int, paces: Mapping[str, Pace]) -> float:
@@ -119,7 +119,7 @@ def free_memory_mb() -> float:
     return float("inf")
 
 
-def measure_sharing(
+def measure_concurrency(
     spec: Spec, processes: int, threads: int, *, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str]
 ) -> Pace | None:
     """Train a spec's model in several processes at once and return their mean pace; None where one of them failed."""

@@ -15,7 +15,7 @@ from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
 from study.protocols.budgets import Speed
-from study.protocols.resolve import companion
+from study.protocols.resolve import paired_protocol
 
 #: Side at which recorded speeds were measured.
 SPEED_SIDE_PX = 48
@@ -142,7 +142,7 @@ def make_plan(
         if alike not in estimates:
             estimates[alike] = estimate_s(one.spec, image_set, speed)
         run = PlannedRun(one, record, estimates[alike], changed)
-        same_training = companion(one.spec.protocol)
+        same_training = paired_protocol(one.spec.protocol)
         if run.state != "done" and same_training:
             if replace(one.spec, protocol=same_training).key in trained:
                 run = replace(run, estimate_s=0.0, comes_with=same_training["name"])
@@ -153,11 +153,11 @@ def make_plan(
 
 def estimate_s(spec: Spec, image_set: ImageSet, speed: Speed) -> float:
     """Return about how many seconds a run takes if no phase stops early."""
-    selection, test = len(image_set.indices("selection")), len(image_set.indices("test"))
+    validation, test = len(image_set.indices("validation")), len(image_set.indices("test"))
     looks = sum(math.ceil(phase["updates"] / max(1, phase["updates_per_epoch"])) for phase in spec.protocol["phases"])
     trained = total_updates(spec) * spec.protocol["batch"]
-    looked_at = selection + (test if spec.protocol.get("watch_test") else 0)
-    predicted = looks * looked_at + 2 * (selection + test)
+    looked_at = validation + (test if spec.protocol.get("monitor_test") else 0)
+    predicted = looks * looked_at + 2 * (validation + test)
     return speed.start_s + trained / speed.train_images_per_s + predicted / speed.predict_images_per_s + CLOSING_S
 
 

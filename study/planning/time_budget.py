@@ -29,7 +29,7 @@ Measure = Callable[[Sequence[Spec]], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Night:
+class TimeBudget:
     """What was chosen.
 
     Attributes:
@@ -43,14 +43,14 @@ class Night:
     lines: tuple[str, ...]
 
 
-def choose_night(
+def fit_time_budget(
     planned: Sequence[PlannedSpec],
     budget: Budget,
     store: Store,
     image_set: ImageSet,
     recorded: Mapping[str, Speed],
     measure: Measure | None,
-) -> Night:
+) -> TimeBudget:
     """Choose the updates of every kind of phase, or read what an earlier start chose.
 
     Half of the time goes to custom and half to transfer networks, where both are in the grid; all phases of a family
@@ -96,7 +96,7 @@ def choose_night(
                 speeds[spec.model["name"]] = _speed(spec, recorded, choice["images_per_s"])
         caps = ", ".join(f"{kind} {count}" for kind, count in choice["updates"].items())
         lines.append(f"Budget {budget.name}: {family} networks, updates a phase at most: {caps} ({how})")
-    return Night(updates, speeds, tuple(lines))
+    return TimeBudget(updates, speeds, tuple(lines))
 
 
 def fit_updates(

@@ -11,51 +11,51 @@ from study.core.errors import DataError
 from study.core.spec import SPLITS
 from study.datasets.contamination import guard
 from study.datasets.image_set import ImageSet
-from study.protocols.splits import Division
+from study.protocols.splits import Splits
 
 #: What ``seen_in_training`` says of an image: trained on itself, or an image of identical content was.
 SEEN_ID, SEEN_CONTENT = 1, 2
 
 
-def seen_in_training(data: ImageSet, division: Division) -> NDArray[np.uint8]:
+def seen_in_training(data: ImageSet, splits: Splits) -> NDArray[np.uint8]:
     """Return for each scored image, uint8, whether the run trained on it (``SEEN_ID``) or on its like, added up.
 
     A changed copy of an image has the image's id: training on it is training on the image. Its content is another.
     """
-    trained = division.origins(division.train)
-    unchanged = division.train[division.train < division.images]
-    by_id = np.isin(data.ids[division.scored], data.ids[trained])
-    by_content = np.isin(data.hashes[division.scored], data.hashes[unchanged])
+    trained = splits.origins(splits.train)
+    unchanged = splits.train[splits.train < splits.images]
+    by_id = np.isin(data.ids[splits.scored], data.ids[trained])
+    by_content = np.isin(data.hashes[splits.scored], data.hashes[unchanged])
     return (SEEN_ID * by_id + SEEN_CONTENT * by_content).astype(np.uint8)
 
 
-def measure_run(data: ImageSet, division: Division, declared: bool) -> dict[str, Any]:
+def measure_run(data: ImageSet, splits: Splits, declared: bool) -> dict[str, Any]:
     """Return the contamination of one run, as records keep it: computed from what the run uses, whatever it is called.
 
     Args:
         data: The image set.
-        division: The run's splits.
+        splits: The run's splits.
         declared: Whether the protocol says itself that it leaks.
 
     Returns:
-        ``trained_on_test_ids``, ``test_copies_in_train``, ``selection_copies_in_train`` (images),
+        ``trained_on_test_ids``, ``test_copies_in_train``, ``validation_copies_in_train`` (images),
         ``selected_on_test`` and ``leaky`` (bool).
     """
-    seen = seen_in_training(data, division)
+    seen = seen_in_training(data, splits)
     by_id = int((seen & SEEN_ID > 0).sum())
-    unchanged = division.train[division.train < division.images]
-    selection = np.unique(division.origins(division.selection))
-    chosen = np.isin(data.ids[division.origins(division.chosen_on)], data.ids[division.scored])
+    unchanged = splits.train[splits.train < splits.images]
+    validation = np.unique(splits.origins(splits.validation))
+    chosen = np.isin(data.ids[splits.origins(splits.chosen_on)], data.ids[splits.scored])
     return {
         "trained_on_test_ids": by_id,
         "test_copies_in_train": int((seen & SEEN_CONTENT > 0).sum()),
-        "selection_copies_in_train": int(np.isin(data.hashes[selection], data.hashes[unchanged]).sum()),
+        "validation_copies_in_train": int(np.isin(data.hashes[validation], data.hashes[unchanged]).sum()),
         "selected_on_test": bool(chosen.any()),
         "leaky": declared or by_id > 0 or bool(chosen.any()),
     }
 
 
-def guard_run(data: ImageSet, division: Division, declared: bool) -> None:
+def guard_run(data: ImageSet, splits: Splits, declared: bool) -> None:
     """Refuse a run whose splits share images, unless its protocol declares the leak.
 
     Raises:
@@ -64,8 +64,8 @@ def guard_run(data: ImageSet, division: Division, declared: bool) -> None:
     guard(data)
     if declared:
         return
-    ids = {split: data.ids[division.origins(getattr(division, split))] for split in SPLITS}
-    pairs = [("selection", "train"), ("test", "train"), ("test", "selection")]
+    ids = {split: data.ids[splits.origins(getattr(splits, split))] for split in SPLITS}
+    pairs = [("validation", "train"), ("test", "train"), ("test", "validation")]
     shared = {pair: int(np.isin(ids[pair[0]], ids[pair[1]]).sum()) for pair in pairs}
     found = [f"{count} ids of {one} are in {other}" for (one, other), count in shared.items() if count]
     if found:

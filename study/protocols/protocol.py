@@ -15,8 +15,8 @@ MIXES = ("none", "mixup", "cutmix")
 LEAKS = ("none", "oversample-before-split", "augment-before-split", "checkpoint-on-test", "test-as-validation")
 #: Leaks that multiply the images and split afterwards, so that copies of one image lie on both sides.
 BEFORE_SPLIT = ("oversample-before-split", "augment-before-split")
-#: What a phase can watch on the selection split, and the column of the history that holds it.
-MONITORS = {"loss": "selection_loss", "brier": "selection_brier"}
+#: What a phase can watch on the validation split, and the column of the history that holds it.
+MONITORS = {"loss": "validation_loss", "brier": "validation_brier"}
 #: Settings of an augmentation and what they mean; see ``study.protocols.augmentation``.
 AUGMENTATIONS = (
     "flip",
@@ -44,7 +44,7 @@ class PhasePlan:
         rates: Learning rates of ``steps``.
         block_decay: The head learns at the phase's rate, the body's top block at this share of it, each block below at
             this share of the block above. 1: all at the same rate.
-        monitor: What the phase watches on the selection split, lower being better: the epoch that is kept, early
+        monitor: What the phase watches on the validation split, lower being better: the epoch that is kept, early
             stopping and the plateau all follow it. ``loss``: mean cross-entropy. ``brier``: mean Brier score, see
             ``study.training.monitor``.
     """
@@ -91,11 +91,11 @@ class Protocol:
         custom: Phases of custom networks.
         transfer: Phases of transfer networks.
         leak: ``none``, or how the protocol sees the test split on purpose (``LEAKS``).
-        resplit: Empty for the image set's own split; else ``test`` and ``selection`` (shares) and ``seed`` of a random
+        new_split: Empty for the image set's own split; else ``test`` and ``validation`` (shares) and ``seed`` of a
             split of all images together.
         copies: Empty, or ``number`` of static changed copies of every image, made once, beside settings out of
             ``AUGMENTATIONS``. They join the training split, or, with the leak, the pool before it is split.
-        watch_test: Whether the test split is predicted after every epoch, for curves; no honest choice looks at it.
+        monitor_test: Whether the test split is predicted after every epoch, for curves; no honest choice looks at it.
         twin: The clean protocol that a leaky one is set beside.
         start: ``none``: transfer bodies start from random weights, whatever the run says; empty: as the run says.
         epochs_in_all: Whether epochs that replace the protocol's own are those of all phases together, in the
@@ -114,9 +114,9 @@ class Protocol:
     custom: tuple[PhasePlan, ...] = CUSTOM
     transfer: tuple[PhasePlan, ...] = TRANSFER
     leak: str = "none"
-    resplit: Mapping[str, Any] = field(default_factory=dict)
+    new_split: Mapping[str, Any] = field(default_factory=dict)
     copies: Mapping[str, Any] = field(default_factory=dict)
-    watch_test: bool = False
+    monitor_test: bool = False
     twin: str = ""
     same_training_as: str = ""
     start: str = ""
@@ -154,26 +154,26 @@ class Protocol:
 
     def _check_split(self) -> None:
         """Refuse a protocol whose split and leak contradict each other."""
-        if self.resplit and (set(self.resplit) != {"test", "selection", "seed"} or not _shares(self.resplit)):
+        if self.new_split and (set(self.new_split) != {"test", "validation", "seed"} or not _shares(self.new_split)):
             raise UsageError(
-                f"protocol {self.name!r}: resplit needs test and selection (shares that leave images for training) and "
-                f"seed, got {dict(self.resplit)!r}."
+                f"protocol {self.name!r}: new_split needs test and validation (shares that leave training images) and "
+                f"seed, got {dict(self.new_split)!r}."
             )
         if (self.leak == "oversample-before-split") != (self.sampling == "oversample-before-split"):
             raise UsageError(
                 f"protocol {self.name!r}: the sampling and the leak oversample-before-split go together, got sampling "
                 f"{self.sampling!r} with leak {self.leak!r}."
             )
-        if self.leak in BEFORE_SPLIT and not self.resplit:
-            raise UsageError(f"protocol {self.name!r}: the leak {self.leak} splits anew: give it a resplit.")
+        if self.leak in BEFORE_SPLIT and not self.new_split:
+            raise UsageError(f"protocol {self.name!r}: the leak {self.leak} splits anew: give it a new_split.")
         if self.leak == "augment-before-split" and not self.copies:
             raise UsageError(f"protocol {self.name!r}: the leak {self.leak} needs copies that it can spread.")
 
 
-def _shares(resplit: Mapping[str, Any]) -> bool:
+def _shares(new_split: Mapping[str, Any]) -> bool:
     """Tell whether all three splits get some images."""
-    test, selection = float(resplit["test"]), float(resplit["selection"])
-    return test > 0 and selection > 0 and test + selection < 1
+    test, validation = float(new_split["test"]), float(new_split["validation"])
+    return test > 0 and validation > 0 and test + validation < 1
 
 
 PROTOCOLS: Registry[Protocol] = Registry("protocol", package="study.protocols.named")

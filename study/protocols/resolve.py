@@ -13,7 +13,7 @@ from study.protocols.protocol import PhasePlan, Protocol
 #: no other block. 2: "all" is all, and phases that say so keep the epoch with the best Brier score.
 TRANSFER_VERSION = 2
 #: What most protocols do without: left out where it is empty, so that specs keep the hashes they had before it existed.
-_RARE = ("resplit", "copies", "watch_test", "twin", "same_training_as", "start", "epochs_in_all")
+_RARE = ("new_split", "copies", "monitor_test", "twin", "same_training_as", "start", "epochs_in_all")
 
 
 def resolve(
@@ -30,7 +30,7 @@ def resolve(
 
     An epoch is ``ceil(train_images / batch)`` updates under every sampling, so that oversampling buys no extra
     updates. Where a
-    phase has fewer updates than an epoch, its epoch is that short, so that selection is still looked at once.
+    phase has fewer updates than an epoch, its epoch is that short, so that validation is still looked at once.
 
     Args:
         protocol: The named protocol.
@@ -82,10 +82,10 @@ def resolve(
     }
 
 
-def companion(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
+def paired_protocol(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the resolved protocol whose record comes out of the same training as this one's, or None.
 
-    Of the two one chooses its checkpoint on the selection split and the other, the oracle, on the test split.
+    Of the two one chooses its checkpoint on the validation split and the other, the oracle, on the test split.
     """
     if not resolved.get("same_training_as"):
         return None

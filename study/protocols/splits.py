@@ -1,4 +1,4 @@
-"""The division: which images one run trains on, makes its choices on and is scored on, as numbers."""
+"""The splits: which images one run trains on, makes its choices on and is scored on, as numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHARE_SEED = 0
 
 
 @dataclass(frozen=True)
-class Division:
+class Splits:
     """The three splits of one run, resolved.
 
     A sample below ``images`` is that image of the set; sample ``k * images + i`` is the k-th static copy of image i.
@@ -31,7 +31,7 @@ class Division:
     Attributes:
         images: Number of images in the set.
         train: int64, the samples trained on; one that occurs twice is trained on twice as often.
-        selection: int64, the samples that stopping, learning rate and (but for the oracle) the checkpoint look at.
+        validation: int64, the samples that stopping, learning rate and (but for the oracle) the checkpoint look at.
         test: int64, the samples that the run would claim its accuracy on.
         scored: int64, ascending images whose predictions are kept: ``test`` without what was copied before a split, so
             that a leaky run and its clean twin are scored on the same images.
@@ -41,7 +41,7 @@ class Division:
 
     images: int
     train: Samples
-    selection: Samples
+    validation: Samples
     test: Samples
     scored: Samples
     chosen_on: Samples
@@ -77,10 +77,10 @@ class Division:
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def divide(data: ImageSet, protocol: Mapping[str, Any]) -> Division:
-    """Return the division that a resolved protocol asks for; a pure function of both.
+def make_splits(data: ImageSet, protocol: Mapping[str, Any]) -> Splits:
+    """Return the splits that a resolved protocol asks for; a pure function of both.
 
-    Without ``resplit`` it is the image set's own split, of whose training part ``train_share`` takes a share. With it
+    Without ``new_split`` it is the image set's own split, of whose training part ``train_share`` takes a share. With it
     all images are split at random. A leak before the split multiplies first: the images themselves fall as in the clean
     twin, the copies are then split at random in the same shares, which is how a random split of the multiplied pool
     falls too.
@@ -88,31 +88,31 @@ def divide(data: ImageSet, protocol: Mapping[str, Any]) -> Division:
     Raises:
         UsageError: a share is asked for of a training split that is not the image set's own.
     """
-    leak, resplit, copies = protocol["leak"], protocol.get("resplit") or {}, protocol.get("copies") or {}
+    leak, new_split, copies = protocol["leak"], protocol.get("new_split") or {}, protocol.get("copies") or {}
     n = len(data)
-    if not resplit:
+    if not new_split:
         parts = [data.indices(split) for split in SPLITS]
         source = data.split_source
     else:
-        codes = _random_codes(n, resplit, derive_seed(resplit["seed"], "resplit"))
+        codes = _random_codes(n, new_split, derive_seed(new_split["seed"], "new_split"))
         parts = [np.flatnonzero(codes == code).astype(np.int64) for code in range(len(SPLITS))]
-        source = f"All images are split anew at random, seed {resplit['seed']}."
-    train, selection, test = parts
+        source = f"All images are split anew at random, seed {new_split['seed']}."
+    train, validation, test = parts
     scored = test
     if leak in BEFORE_SPLIT:
-        extra = _copied(n, data.labels, leak, copies, resplit["seed"])
-        codes = _random_codes(len(extra), resplit, derive_seed(resplit["seed"], "resplit", leak))
-        train, selection, test = (np.concatenate([part, extra[codes == code]]) for code, part in enumerate(parts))
+        extra = _copied(n, data.labels, leak, copies, new_split["seed"])
+        codes = _random_codes(len(extra), new_split, derive_seed(new_split["seed"], "new_split", leak))
+        train, validation, test = (np.concatenate([part, extra[codes == code]]) for code, part in enumerate(parts))
         source = f"{source} Copies made before ({leak}) lie on all sides of it."
     elif copies:
         train = np.concatenate([train, *(train + n * number for number in _numbers(copies))])
     if leak == "test-as-validation":
-        selection = test
+        validation = test
         source = f"{source} The test split is validation data too."
-    chosen_on = np.concatenate([selection, test]) if leak == "checkpoint-on-test" else selection
+    chosen_on = np.concatenate([validation, test]) if leak == "checkpoint-on-test" else validation
     if "train_share" in protocol:
         train, source = _shared_out(data, protocol, train), f"{source} {share_words(protocol['train_share'])}"
-    return Division(n, train, selection, test, scored, chosen_on, source)
+    return Splits(n, train, validation, test, scored, chosen_on, source)
 
 
 def share_of(labels: NDArray[np.int64], samples: Samples, share: float) -> Samples:
@@ -148,7 +148,7 @@ def _shared_out(data: ImageSet, protocol: Mapping[str, Any], train: Samples) -> 
     Raises:
         UsageError: the protocol splits anew or copies images, which would mix the two draws.
     """
-    if protocol.get("resplit") or protocol.get("copies"):
+    if protocol.get("new_split") or protocol.get("copies"):
         raise UsageError(
             f"protocol {protocol['name']!r} makes its own training split: it takes no share of one, leave out "
             "--train-share."
@@ -156,13 +156,13 @@ def _shared_out(data: ImageSet, protocol: Mapping[str, Any], train: Samples) -> 
     return share_of(data.labels[train], train, protocol["train_share"])
 
 
-def _random_codes(count: int, resplit: Mapping[str, Any], seed: int) -> NDArray[np.uint8]:
+def _random_codes(count: int, new_split: Mapping[str, Any], seed: int) -> NDArray[np.uint8]:
     """Return an index into ``SPLITS`` for each of ``count`` things; shares are rounded up, as scikit-learn does."""
-    test, selection = (math.ceil(resplit[split] * count) for split in ("test", "selection"))
+    test, validation = (math.ceil(new_split[split] * count) for split in ("test", "validation"))
     order = np.random.default_rng(seed).permutation(count)
     codes = np.full(count, SPLITS.index("train"), np.uint8)
     codes[order[:test]] = SPLITS.index("test")
-    codes[order[test : test + selection]] = SPLITS.index("selection")
+    codes[order[test : test + validation]] = SPLITS.index("validation")
     return codes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from study.analysis.equivalence import MARGIN
 from study.analysis.recipes import is_leaky, random_weights
-from study.analysis.statistics import CLASS_MEASURES, Inference
+from study.analysis.statistics import CLASS_MEASURES, Statistics
 from study.core.store import Store
 from study.report.collect import StudyData, collect
 from study.report.conclusions import conclusions
@@ -25,7 +25,7 @@ from study.report.figures.ranking import ranking_picture
 from study.report.figures.reliability import reliability_picture
 from study.report.latex import latex_tables
 from study.report.markdown import render
-from study.report.published_results import DATASET, read_claims
+from study.report.published_results import DATASET, read_published
 from study.report.reproduce import commands
 from study.report.tables import leaks, results, runs, setup
 from study.report.tables import statistics as inference
@@ -97,7 +97,7 @@ def _tables(data: StudyData) -> dict[str, Table]:
     if data.finished:
         tables |= {"contamination": runs.contamination_table(data), "versions": runs.versions_table(data)}
         if data.card["name"] == DATASET:
-            tables["claims"] = leaks.claims_table(data, read_claims())
+            tables["claims"] = leaks.published_table(data, read_published())
     if data.leaks:
         tables |= {"leaks": leaks.ladder_table(data), "leaks_by_epoch": leaks.curve_table(data)}
     if data.rescoring:
@@ -105,7 +105,7 @@ def _tables(data: StudyData) -> dict[str, Table]:
     return tables | (_result_tables(data, data.found) if data.found else {})
 
 
-def _result_tables(data: StudyData, found: Inference) -> dict[str, Table]:
+def _result_tables(data: StudyData, found: Statistics) -> dict[str, Table]:
     tables = {
         "settings": inference.settings_table(found),
         "leaderboard": results.leaderboard_table(data, found),
@@ -127,7 +127,7 @@ def _result_tables(data: StudyData, found: Inference) -> dict[str, Table]:
         tables["class_effects"] = inference.all_class_effects_table(data, found)
         for measure in CLASS_MEASURES:
             tables[f"{measure}_effects"] = inference.class_effects_table(data, found, measure)
-    if found.committees:
+    if found.ensembles:
         tables["ensembles"] = inference.ensembles_table(found)
     return tables
 
@@ -171,12 +171,12 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "all_shares": all("train_share" in one.spec.protocol for one in data.trained),
         "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
         "found": data.found,
-        "few_seeds": [one for one in data.ranked if data.found and not data.found.evidence.has_seeds(one.recipe)],
+        "few_seeds": [one for one in data.ranked if data.found and not data.found.scores.has_seeds(one.recipe)],
         "many_pairs": inference.MOST_PAIRS,
         "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
         "leaky": any(is_leaky(run.record) for one in data.standings for run in one.runs),
-        "without_selection": any(not run.on_selection for one in data.standings for run in one.runs),
-        "watched": any(record.spec.protocol.get("watch_test") for record in data.records),
+        "without_validation": any(not run.on_validation for one in data.standings for run in one.runs),
+        "watched": any(record.spec.protocol.get("monitor_test") for record in data.records),
         "elsewhere": sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
         "subset_names": [subset.name for subset in data.rescoring.subsets] if data.rescoring else [],
         "commands": commands(data),

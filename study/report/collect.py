@@ -15,7 +15,7 @@ from study.analysis.leaks import Leak, measure_leaks
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
-from study.analysis.statistics import Inference, infer
+from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
 from study.core.record import Record
 from study.core.spec import SPLITS
@@ -47,7 +47,7 @@ class StudyData:
     runs: tuple[ScoredRun, ...]
     elsewhere: tuple[ScoredRun, ...]
     standings: tuple[Standing, ...]
-    found: Inference | None
+    found: Statistics | None
     leaks: tuple[Leak, ...]
     rescoring: Rescoring | None
     damaged: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         runs=tuple(runs),
         elsewhere=tuple(run for run in scored if not run.record.on_own_test),
         standings=tuple(standings),
-        found=infer(standings, copies, margin) if runs else None,
+        found=compute_statistics(standings, copies, margin) if runs else None,
         leaks=tuple(measure_leaks(scored, naming, dataset)),
         rescoring=_rescoring(store, dataset, copies, standings),
         damaged=tuple(damage.run for damage in damaged),

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from study.analysis.committees import OVER_SEEDS
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.components import MINIMUM_SEEDS
+from study.analysis.ensembles import OVER_SEEDS
 from study.analysis.factors import (
     AGAINST_RANDOM,
     AUGMENTATION,
@@ -24,7 +24,7 @@ from study.analysis.leaks import REWEIGHTED
 from study.analysis.recipes import is_leaky
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import CALIBRATED, RECIPE, Measure, Statement
-from study.analysis.statistics import Inference
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.tables.runs import missing_cells
 from study.report.tables.statistics import ensemble_accuracy
@@ -68,7 +68,7 @@ def _caveats(data: StudyData) -> list[str]:
         names = escape(listed([one.model for one in data.imported]))
         words.append(
             f"Imported predictions: {names}. They are scored like the others, but how they were made, and whether test "
-            "or selection images were trained on or chose anything, is not known here."
+            "or validation images were trained on or chose anything, is not known here."
         )
     return words
 
@@ -90,16 +90,16 @@ def _leaks(data: StudyData) -> list[str]:
     return sentences
 
 
-def _best(data: StudyData, found: Inference, first: Standing) -> str:
-    score = found.evidence.score(first.recipe)
+def _best(data: StudyData, found: Statistics, first: Standing) -> str:
+    score = found.scores.score(first.recipe)
     about = (
         f"over new seeds and new images, from {len(first.runs)} seeds"
         if score.question == RECIPE
         else f"over new images, for {_networks(first)}"
     )
     text = (
-        f"**{escape(first.recipe)}** is best on the selection split "
-        f"({percent(first.measures['selection_accuracy'].mean)} %). On the test split it scores "
+        f"**{escape(first.recipe)}** is best on the validation split "
+        f"({percent(first.measures['validation_accuracy'].mean)} %). On the test split it scores "
         f"**{percent(score.value)} %** (95 % interval {percent(score.low)} to {percent(score.high)}, {about}). "
         f"Always answering with the most frequent class would score {percent(data.majority_share)} %"
     )
@@ -189,7 +189,7 @@ def _lead(one: Comparison) -> str:
     return f"{words}; {p_sentence(one.adjusted)}"
 
 
-def _factors(data: StudyData, found: Inference) -> list[str]:
+def _factors(data: StudyData, found: Statistics) -> list[str]:
     effects = found.effects
     about = "" if effects.question == RECIPE else f"Among the networks of seed {effects.seed}:"
     balanced = {one.contrast.factor: one.difference for one in effects.overall["balanced_accuracy"]}
@@ -200,7 +200,7 @@ def _factors(data: StudyData, found: Inference) -> list[str]:
         f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
     }
     starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol["name"])})
-    start = f"the best of {starts} random starts by selection accuracy" if starts > 1 else "a random start"
+    start = f"the best of {starts} random starts by validation accuracy" if starts > 1 else "a random start"
     for factor in (one.contrast.factor for one in effects.overall["accuracy"]):
         if factor.endswith(AGAINST_RANDOM):
             way = factor.removesuffix(AGAINST_RANDOM)
@@ -243,7 +243,7 @@ def _effect_words(one: Effect) -> str:
     return f"changes it by {change}" if one.told_apart else f"could not be told from no effect: {change}"
 
 
-def _who_pays(data: StudyData, found: Inference) -> list[str]:
+def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     """Say which classes' recall oversampling raises and which lose, where the tests can tell."""
     effects = [one for one in found.effects.by_class["recall"] if one.contrast.factor == OVERSAMPLING]
     if not effects:
@@ -269,17 +269,17 @@ def _who_pays(data: StudyData, found: Inference) -> list[str]:
     return [text + (f"The price is paid by {say(losses)}." if losses else "No class is shown to lose recall.")]
 
 
-def _calibrated(found: Inference, first: Standing) -> list[str]:
-    evidence = found.evidence
+def _calibrated(found: Statistics, first: Standing) -> list[str]:
+    scores = found.scores
     before, after = (
-        evidence.score(first.recipe, measure) for measure in (Measure("ece"), Measure("ece", None, CALIBRATED))
+        scores.score(first.recipe, measure) for measure in (Measure("ece"), Measure("ece", None, CALIBRATED))
     )
-    temperature = float(np.mean([evidence.temperature(run) for run in first.runs]))
+    temperature = float(np.mean([scores.temperature(run) for run in first.runs]))
     if not np.isfinite(before.value):
         return []
     leaning = "overconfident" if temperature > 1.02 else "underconfident" if temperature < 0.98 else "nearly calibrated"
     return [
-        f"The best recipe's probabilities are {leaning}: a temperature of {temperature:.2f}, fitted on the selection "
+        f"The best recipe's probabilities are {leaning}: a temperature of {temperature:.2f}, fitted on the validation "
         f"split, takes its expected calibration error on the test split from {_percent_interval(before)} to "
         f"{_percent_interval(after)}."
     ]
@@ -289,28 +289,29 @@ def _percent_interval(value: Statement) -> str:
     return f"{percent(value.value)}{FIXED_BLANK}% ({percent(value.low)} to {percent(value.high)})"
 
 
-def _ensemble(found: Inference) -> list[str]:
-    """Say what voting adds, for the ensemble that is best on the selection split."""
-    if not found.committees:
+def _ensemble(found: Statistics) -> list[str]:
+    """Say what voting adds, for the ensemble that is best on the validation split."""
+    if not found.ensembles:
         return []
-    labels = next(iter(found.evidence.recipes.values()))[0].record.arrays["selection_labels"]
-    best = max(found.committees, key=lambda one: float(np.mean(one.answers("selection").argmax(axis=1) == labels)))
+    labels = next(iter(found.scores.recipes.values()))[0].record.arrays["validation_labels"]
+    best = max(found.ensembles, key=lambda one: float(np.mean(one.answers("validation").argmax(axis=1) == labels)))
     accuracy, gain = ensemble_accuracy(found, best)
     names = escape(listed([str(recipe) for recipe in best.recipes]))
     voters = (
         f"the {len(best.runs)} seeds of {names}" if best.over == OVER_SEEDS else f"{len(best.runs)} networks ({names})"
     )
     return [
-        f"A soft vote of {voters}, the ensemble with the best selection accuracy, scores {_percent_interval(accuracy)} "
+        f"A soft vote of {voters}, the ensemble with the best validation accuracy, scores "
+        f"{_percent_interval(accuracy)} "
         f"on the test split, {with_interval_inline(gain, points)} points against the mean of its members, at the cost "
         "of all of them."
     ]
 
 
-def _scope(data: StudyData, found: Inference) -> str:
+def _scope(data: StudyData, found: Statistics) -> str:
     counts = [len(standing.runs) for standing in data.ranked]
     fewest, most = min(counts), max(counts)
-    images = f"{len(found.evidence.labels):,} test images"
+    images = f"{len(found.scores.labels):,} test images"
     if most == 1:
         return (
             f"Every recipe was trained with one seed. Differences hold for these trained networks on images like the "
@@ -322,7 +323,7 @@ def _scope(data: StudyData, found: Inference) -> str:
             f"Recipes were trained with {seeds}: statements on recipes need {MINIMUM_SEEDS}. Intervals and tests hold "
             "for these trained networks, and no claim about recipes is made."
         )
-    few = [escape(one.recipe) for one in data.ranked if not found.evidence.has_seeds(one.recipe)]
+    few = [escape(one.recipe) for one in data.ranked if not found.scores.has_seeds(one.recipe)]
     text = f"Recipes were trained with {seeds} and tested on {images}; their intervals cover new seeds and new images."
     if few:
         names = listed(few[:_MOST_NAMES] + ([f"{len(few) - _MOST_NAMES} others"] if len(few) > _MOST_NAMES else []))

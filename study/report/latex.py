@@ -18,7 +18,7 @@ _HEADINGS = {
     "model": "Model",
     "protocol": "Protocol",
     "seeds": "Seeds",
-    "selection_accuracy": "Selection acc.",
+    "validation_accuracy": "Validation acc.",
     "test_accuracy": "Test acc.",
     "test_macro_f1": "Macro-F1",
     "test_balanced_accuracy": "Balanced acc.",
@@ -53,7 +53,7 @@ def escaped(text: Any) -> str:
 def _leaderboard(data: StudyData, table: Table) -> str:
     keys = [column.key for column in table.columns]
     shown = [key for key in _HEADINGS if key in keys]
-    scores = range(shown.index("selection_accuracy"), len(shown))
+    scores = range(shown.index("validation_accuracy"), len(shown))
     rows = []
     for row in table.rows:
         cells = dict(zip(keys, row, strict=True))
@@ -61,7 +61,7 @@ def _leaderboard(data: StudyData, table: Table) -> str:
         rows.append([_cell(cells[key]) for key in shown])
         rows[-1][shown.index("protocol")] += _mark(cells["statement_about"])
     caption = (
-        f"Study {escaped(data.study)}: recipes ranked by accuracy on the selection split. Scores in percent on the "
+        f"Study {escaped(data.study)}: recipes ranked by accuracy on the validation split. Scores in percent on the "
         f"test split ({sum(data.card['counts']['test']):,} images) with 95\\,\\% intervals. "
     ) + _notes(table, unconverged=any(standing.unconverged for standing in data.standings))
     columns = "rll" + "r" * (len(shown) - 3)

@@ -30,7 +30,7 @@ _MISTAKES = 40
 def write_local_pictures(store: Store, image_set: ImageSet, reports: str | Path) -> list[Path]:
     """Draw samples of every class and each model's most confident mistakes into ``<reports>/<study>/local/``.
 
-    The mistakes of a model are those of its run with the best selection accuracy, on the test split.
+    The mistakes of a model are those of its run with the best validation accuracy, on the test split.
 
     Returns:
         The paths written.
@@ -56,14 +56,14 @@ def write_local_pictures(store: Store, image_set: ImageSet, reports: str | Path)
 
 
 def _best_runs(data: StudyData) -> dict[str, ScoredRun]:
-    """Return each model's run with the best selection accuracy; leaky runs are left out."""
+    """Return each model's run with the best validation accuracy; leaky runs are left out."""
     best: dict[str, ScoredRun] = {}
     for run in data.runs:
         model = data.recipe(run.record).model
         if (
-            run.on_selection
+            run.on_validation
             and not is_leaky(run.record)
-            and (model not in best or run.selection.accuracy > best[model].selection.accuracy)
+            and (model not in best or run.validation.accuracy > best[model].validation.accuracy)
         ):
             best[model] = run
     return best

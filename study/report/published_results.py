@@ -68,7 +68,7 @@ class Measured:
     runs: tuple[str, ...]
 
 
-def read_claims(path: Path = FILE) -> list[Claim]:
+def read_published(path: Path = FILE) -> list[Claim]:
     """Read the claims.
 
     Raises:

@@ -11,7 +11,7 @@ from study.analysis.runs import ScoredRun, score_run
 from study.core.record import Record
 from study.report.wording import escape, percent, without_paths
 
-CURVES = ("loss", "accuracy", "selection_loss", "selection_accuracy", "rate")
+CURVES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "rate")
 _TIMINGS = ("train_s", "wall_s", "train_images_per_s")
 _COSTS = ("parameters", "macs", "latency_single_ms", "peak_memory_mb")
 
@@ -99,7 +99,7 @@ def run_report(run: ScoredRun) -> str:
         lines += ["**Leaky: it saw or chose on test images on purpose, and is never ranked.**", ""]
     lines += [f"- {escape(without_paths(sentence))}" for sentence in record.outcome.get("sentences", ())]
     lines += ["", "| split | accuracy | macro-F1 | balanced accuracy |", "|:--|--:|--:|--:|"]
-    for split, scores in (("selection", run.selection), ("test", run.test)):
+    for split, scores in (("validation", run.validation), ("test", run.test)):
         shown = (scores.accuracy, scores.macro_f1, scores.balanced_accuracy)
         lines.append(f"| {split} | {' | '.join(map(percent, shown))} |")
     lines += [
@@ -118,7 +118,7 @@ def run_report(run: ScoredRun) -> str:
 def _metrics(run: ScoredRun) -> dict[str, float]:
     record, classes = run.record, run.record.dataset["classes"]
     found: dict[str, Any] = {}
-    for split, scores in (("selection", run.selection), ("test", run.test)):
+    for split, scores in (("validation", run.validation), ("test", run.test)):
         found |= {
             f"{split}_{name}": getattr(scores, name)
             for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
@@ -132,7 +132,7 @@ def _metrics(run: ScoredRun) -> dict[str, float]:
 def _curves(record: Record, start_s: float) -> dict[str, tuple[Point, ...]]:
     times, now = [], start_s
     for row in record.history:
-        now += float(row.get("train_s") or 0.0) + float(row.get("selection_s") or 0.0)
+        now += float(row.get("train_s") or 0.0) + float(row.get("validation_s") or 0.0)
         times.append(now)
     curves = {
         name: tuple(

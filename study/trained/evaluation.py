@@ -35,7 +35,7 @@ class Evaluation:
         image_set: The dataset.
         foreign: Its images as the run took them.
         here: Scores on these images.
-        unseen: Scores on those of them that the run has not met in training or selection; None where it has met none,
+        unseen: Scores on those of them that the run has not met in training or validation; None where it has met none,
             where nothing is known of it, or where fewer than two are left.
         home: The run's scores on the test split of its own dataset.
     """
@@ -114,7 +114,7 @@ def scores_table(found: Evaluation) -> Table:
         Column("images_of", "images of", right=False),
         Column("images", "images", lambda count: f"{count:,}"),
         *(
-            Column(metric, title, plain_interval if metric == "nll" else with_interval)
+            Column(metric, title, plain_interval if metric == "log_loss" else with_interval)
             for metric, title in OVERALL.items()
         ),
         Column("runs", ""),

@@ -126,18 +126,18 @@ class Exporter:
         return {"largest_difference": difference}
 
     def _measured_int8(self, call: Call) -> Entry:
-        """Return accuracy on the selection split in 8 bits and in float32, with the interval of the difference."""
+        """Return accuracy on the validation split in 8 bits and in float32, with the interval of the difference."""
         image_set = self._image_set()
-        places = image_set.indices("selection")
+        places = image_set.indices("validation")
         images, labels = image_set.images[places], image_set.labels[places]
         exact, coarse = (_in_batches(one, images) for one in (self._own, call))
         gains = (predicted(coarse) == labels).astype(np.float64) - (predicted(exact) == labels)
         found = network_gain(gains, Resamples(bootstrap_weights(len(labels), image_set.hashes[places])))
         return {
             "largest_difference": _largest(coarse, exact),
-            "selection_images": len(labels),
-            "selection_accuracy": float(np.mean(predicted(coarse) == labels)),
-            "selection_accuracy_float32": float(np.mean(predicted(exact) == labels)),
+            "validation_images": len(labels),
+            "validation_accuracy": float(np.mean(predicted(coarse) == labels)),
+            "validation_accuracy_float32": float(np.mean(predicted(exact) == labels)),
             "gain": [found.value, found.low, found.high],
         }
 
@@ -148,7 +148,7 @@ class Exporter:
     def _image_set(self) -> Any:
         if self.sample.image_set is None:
             raise UsageError(
-                f"--int8 measures ranges on training images and accuracy on the selection split: give the dataset of "
+                f"--int8 measures ranges on training images and accuracy on the validation split: give the dataset of "
                 f"{self.record.key} ({self.record.dataset['name']}) with --data PATH."
             )
         return self.sample.image_set
@@ -156,10 +156,10 @@ class Exporter:
     def _refuse_other_weights(self, store: Store) -> None:
         """Refuse weights that do not answer as the record says, where that can be known."""
         stored = store.load_arrays(self.record).arrays
-        if self.sample.image_set is None or "selection_indices" in stored:
+        if self.sample.image_set is None or "validation_indices" in stored:
             return
-        rows = spread(np.arange(len(stored["selection_probabilities"])), len(self._answers))
-        difference = _largest(self._answers, stored["selection_probabilities"][rows])
+        rows = spread(np.arange(len(stored["validation_probabilities"])), len(self._answers))
+        difference = _largest(self._answers, stored["validation_probabilities"][rows])
         if not difference <= SAME_NETWORK:
             raise WeightsError(
                 f"the weights beside {self.record.key} must give its stored predictions, they differ by "

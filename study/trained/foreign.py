@@ -29,7 +29,7 @@ class Foreign:
         labels: int64 (n,), in the run's classes.
         ids: (n,), of the dataset.
         hashes: bytes (n,), content hashes of ``images``.
-        split: Which of the dataset's images these are: ``all``, ``train``, ``selection`` or ``test``.
+        split: Which of the dataset's images these are: ``all``, ``train``, ``validation`` or ``test``.
         mapped: The run's class by the dataset's.
         left_out: Images by class of the dataset that has no counterpart.
         own: Whether it is the run's own dataset.

@@ -78,14 +78,14 @@ def build_card(store: Store, record: Record, exports: Mapping[str, Mapping[str, 
         checked_on=listed(sorted({one["checked_on"] for one in exports.values()})),
         int8=exports.get("litert-int8"),
         calls=[(FORMATS[kind], FORMATS[kind].python.format(file=FORMATS[kind].file)) for kind in exports],
-        starts_from=weights_words(spec.weights, record.upstream) if entry.family == "transfer" else "random weights",
+        starts_from=weights_words(spec.weights, record.pretraining) if entry.family == "transfer" else "random weights",
         weights_licence=published.licence if published else "",
         augmentation=augmentation_words(spec.protocol.get("augmentation") or {}),
         loss=loss_words(spec.protocol),
         watched=monitor_words(spec.protocol["phases"][-1]),
         parameters=large(record.cost.get("parameters")),
         macs=large(record.cost.get("macs")),
-        selection=percent(scores.run.selection.accuracy),
+        validation=percent(scores.run.validation.accuracy),
         flipped=percent(scores.run.test_accuracy_flipped),
         majority=percent(majority_share(card)),
         worst=card["classes"][scores.run.test.worst_class],
@@ -107,7 +107,7 @@ def counts_table(card: Mapping[str, Any]) -> str:
 
 def overall_table(scores: NetworkScores) -> str:
     """Every metric of ``OVERALL`` with its interval."""
-    shows = {"nll": plain}
+    shows = {"log_loss": plain}
     rows = [
         [title, with_interval_inline(scores.score(metric), shows.get(metric, percent))]
         for metric, title in OVERALL.items()

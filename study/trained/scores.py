@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun, score_run
-from study.analysis.scores import Evidence, Measure, Statement
+from study.analysis.scores import Measure, Scores, Statement
 from study.core.errors import StoreError
 from study.core.record import Record
 from study.core.spec import SPLITS
@@ -22,7 +22,7 @@ OVERALL: Mapping[str, str] = {
     "accuracy": "accuracy, %",
     "balanced_accuracy": "balanced accuracy, %",
     "macro_f1": "macro-F1, %",
-    "nll": "log loss, nats",
+    "log_loss": "log loss, nats",
     "ece": "expected calibration error, %",
 }
 BY_CLASS = ("precision", "recall", "f1")
@@ -39,11 +39,11 @@ class NetworkScores:
     def __init__(self, run: ScoredRun, groups: ArrayLike | None) -> None:
         self.run = run
         self._recipe = Recipe(*run.spec.recipe)
-        self._evidence = Evidence({self._recipe: [run]}, groups)
+        self._scores = Scores({self._recipe: [run]}, groups)
 
     def score(self, metric: str, class_index: int | None = None) -> Statement:
         """Return a metric of ``study.analysis.influence.METRICS``; ``class_index`` for those of one class."""
-        return self._evidence.score(self._recipe, Measure(metric, class_index))
+        return self._scores.score(self._recipe, Measure(metric, class_index))
 
 
 def stored_scores(store: Store, record: Record) -> NetworkScores:
@@ -82,10 +82,10 @@ def scores_on(
         hashes: (n,), equal for images of equal content.
     """
     stored = store.load_arrays(record).arrays
-    selection = {name: array for name, array in stored.items() if name.startswith("selection_")}
+    validation = {name: array for name, array in stored.items() if name.startswith("validation_")}
     answers: dict[str, NDArray[Any]] = {
         "test_labels": labels,
         "test_probabilities": probabilities,
         "test_flipped": probabilities,
     }
-    return NetworkScores(score_run(replace(record, arrays={**selection, **answers})), hashes)
+    return NetworkScores(score_run(replace(record, arrays={**validation, **answers})), hashes)

@@ -28,7 +28,7 @@ class Sample:
 
     Attributes:
         images: uint8 (n, height, width, channels) as the network takes them.
-        what: Which they are, to be read after "on": ``256 images of fer2013's selection split``.
+        what: Which they are, to be read after "on": ``256 images of fer2013's validation split``.
         image_set: The study's image set, where it is at hand.
     """
 
@@ -67,16 +67,16 @@ def study_images(record: Record, data: str | None, log: Callable[[str], None]) -
 
 
 def check_sample(record: Record, data: str | None, log: Callable[[str], None]) -> Sample:
-    """Return images to check an export on: the run's own selection split, else drawn faces.
+    """Return images to check an export on: the run's own validation split, else drawn faces.
 
     Raises:
         DataError: ``data`` is another dataset than the run's, or cannot be used.
     """
     found = study_images(record, data, log)
     if found is not None:
-        chosen = spread(found.indices("selection"), SAMPLE)
+        chosen = spread(found.indices("validation"), SAMPLE)
         images = np.ascontiguousarray(found.images[chosen])
-        return Sample(images, f"{len(images)} images of {found.name}'s selection split", found)
+        return Sample(images, f"{len(images)} images of {found.name}'s validation split", found)
     shape = tuple(record.dataset["image_shape"])
     drawn = load(STAND_IN, log=lambda line: None).images[:SAMPLE]
     what = f"{len(drawn)} drawn faces, since {record.dataset['name']} is not at hand"

@@ -1,4 +1,4 @@
-"""Which run is used: the best of a study on its selection split, or the one that is named."""
+"""Which run is used: the best of a study on its validation split, or the one that is named."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def choose_run(store: Store, key: str | None = None) -> Record:
 
     Args:
         store: The study's records.
-        key: A run key, or a part of one that fits a single run. None for the run with the best selection accuracy,
-            then the lowest selection loss, then the first by model, protocol and seed. Leaky runs, runs on a split of
+        key: A run key, or a part of one that fits a single run. None for the run with the best validation accuracy,
+            then the lowest validation loss, then the first by model, protocol and seed. Leaky runs, runs on a split of
             their own and runs that kept no weights are only used when named; imported predictions never are.
 
     Raises:
@@ -135,7 +135,7 @@ def _done(store: Store) -> list[Record]:
 
 def _rank(store: Store, record: Record) -> tuple[float, float]:
     arrays = store.load_arrays(record).arrays
-    labels, probabilities = arrays["selection_labels"], arrays["selection_probabilities"]
+    labels, probabilities = arrays["validation_labels"], arrays["validation_probabilities"]
     return (-accuracy(labels, probabilities), log_loss(labels, probabilities))
 
 

@@ -20,10 +20,10 @@ from study.training.checkpoint import Checkpoint
 from study.training.features import FeatureCache, fixed, head
 from study.training.feed import Feed
 from study.training.layerwise import block_factors, with_factors
-from study.training.monitor import brier_score, mean_loss
+from study.training.monitor import brier_score, log_loss
 from study.training.predict import Predictor
 from study.training.steps import Steps
-from study.training.test_monitor import Watch
+from study.training.test_monitor import TestMonitor
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -66,13 +66,13 @@ class Subject:
         model: keras.Model that is compiled; its layers are the network's own.
         feed: Its training batches.
         predictor: Inference with it.
-        selection: The selection split as it takes it.
+        validation: The validation split as it takes it.
     """
 
     model: Any
     feed: Feed
     predictor: Predictor
-    selection: NDArray[Any]
+    validation: NDArray[Any]
 
 
 class Training:
@@ -81,42 +81,42 @@ class Training:
     Args:
         network: The network; its weights are changed and end as the best ones.
         feed: The training batches.
-        selection_images: uint8 (m, h, w, c).
-        selection_labels: int64 (m,).
+        validation_images: uint8 (m, h, w, c).
+        validation_labels: int64 (m,).
         protocol: Resolved protocol.
         seed: Seed of the run.
         predictor: Inference with the network.
         checkpoint: Where to resume from and to save to.
         progress: Called with events ``phase``, ``epoch`` and ``note`` (a line for a person).
         features: Where features of a frozen body come from.
-        watch: Looks at the test split after every epoch, where the protocol declares that.
+        test_monitor: Looks at the test split after every epoch, where the protocol declares that.
     """
 
     def __init__(
         self,
         network: Network,
         feed: Feed,
-        selection_images: NDArray[np.uint8],
-        selection_labels: NDArray[np.int64],
+        validation_images: NDArray[np.uint8],
+        validation_labels: NDArray[np.int64],
         protocol: Mapping[str, Any],
         seed: int,
         predictor: Predictor,
         checkpoint: Checkpoint,
         progress: Progress,
         features: FeatureCache,
-        watch: Watch | None = None,
+        test_monitor: TestMonitor | None = None,
     ) -> None:
         self.network = network
         self.feed = feed
-        self.selection_labels = selection_labels
+        self.validation_labels = validation_labels
         self.protocol = protocol
         self.phases: Sequence[Mapping[str, Any]] = protocol["phases"]
         self.seed = seed
         self.features = features
-        self.subject = self.whole = Subject(network.model, feed, predictor, selection_images)
+        self.subject = self.whole = Subject(network.model, feed, predictor, validation_images)
         self.checkpoint = checkpoint
         self.progress = progress
-        self.watch = watch
+        self.test_monitor = test_monitor
         self.history: list[dict[str, Any]] = []
         self.best: list[NDArray[Any]] = []
         self.best_epoch = -1
@@ -151,8 +151,8 @@ class Training:
             count = min(phase["updates_per_epoch"], phase["updates"] - done)
             rate = scheduled_rate(phase, done) * (plateau.scale if plateau else 1.0)
             row = self._epoch(phase["name"], rate, count)
-            if self.watch:
-                self.watch.look(row["epoch"], self._weights)
+            if self.test_monitor:
+                self.test_monitor.look(row["epoch"], self._weights)
             done += count
             watched = row[MONITORS[phase.get("monitor", "loss")]]
             if stopping.update(row["epoch"], watched):
@@ -166,7 +166,7 @@ class Training:
                     "epoch": row["epoch"],
                     "epochs": self.most_epochs(),
                     "row": row,
-                    "best": max(line["selection_accuracy"] for line in self.history),
+                    "best": max(line["validation_accuracy"] for line in self.history),
                 }
             )
             self._save(number, done, stopping, plateau)
@@ -181,7 +181,7 @@ class Training:
         start = time.perf_counter()
         logs = self._steps.run(self.subject.feed.epoch(epoch, before, count), count)
         middle = time.perf_counter()
-        probabilities = self.subject.predictor(self.subject.selection)
+        probabilities = self.subject.predictor(self.subject.validation)
         row = {
             "phase": phase,
             "epoch": epoch,
@@ -189,13 +189,13 @@ class Training:
             "rate": rate,
             "loss": logs["loss"],
             "accuracy": logs["accuracy"],
-            "selection_loss": mean_loss(probabilities, self.selection_labels),
-            "selection_brier": brier_score(probabilities, self.selection_labels),
-            "selection_accuracy": float((probabilities.argmax(axis=1) == self.selection_labels).mean()),
+            "validation_loss": log_loss(probabilities, self.validation_labels),
+            "validation_brier": brier_score(probabilities, self.validation_labels),
+            "validation_accuracy": float((probabilities.argmax(axis=1) == self.validation_labels).mean()),
             "train_s": middle - start,
-            "selection_s": time.perf_counter() - middle,
+            "validation_s": time.perf_counter() - middle,
         }
-        if not np.isfinite([row["loss"], row["selection_loss"]]).all():
+        if not np.isfinite([row["loss"], row["validation_loss"]]).all():
             raise TrainingError(
                 f"the loss is no number in epoch {epoch + 1} ({phase}, rate {rate:g}): lower the learning rate."
             )
@@ -228,10 +228,10 @@ class Training:
     def _head(self) -> Subject:
         """Return the network's head on features of its frozen body: the same updates without running the body."""
         model = head(self.network)
-        train, selection = (
-            self.features.features(self.network, images) for images in (self.feed.images, self.whole.selection)
+        train, validation = (
+            self.features.features(self.network, images) for images in (self.feed.images, self.whole.validation)
         )
-        return Subject(model, self.feed.over(train), Predictor(model), selection)
+        return Subject(model, self.feed.over(train), Predictor(model), validation)
 
     def most_epochs(self) -> int:
         """Return the epochs of the run if nothing more stops early."""
@@ -260,13 +260,13 @@ class Training:
                 "history": self.history,
                 "best_epoch": self.best_epoch,
                 "stopped": self.stopped,
-                "watch": self.watch.state() if self.watch else {},
+                "test_monitor": self.test_monitor.state() if self.test_monitor else {},
             },
             {
                 "weights": self._weights(),
                 "best": self.best,
                 "optimizer": [np.asarray(variable) for variable in self.subject.model.optimizer.variables],
-                **(self.watch.arrays() if self.watch else {}),
+                **(self.test_monitor.arrays() if self.test_monitor else {}),
             },
         )
 
@@ -291,8 +291,8 @@ class Training:
         saved, arrays = found
         self.history, self.best_epoch, self.stopped = saved["history"], saved["best_epoch"], saved["stopped"]
         self.best = arrays["best"]
-        if self.watch:
-            self.watch.restore(saved["watch"], arrays)
+        if self.test_monitor:
+            self.test_monitor.restore(saved["test_monitor"], arrays)
         return saved["phase"], saved
 
     def _restore(

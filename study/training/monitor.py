@@ -1,4 +1,4 @@
-"""Monitor: the figures on the selection split that decide which epoch is kept, when to stop and when to slow down."""
+"""Monitor: the figures on the validation split that decide which epoch is kept, when to stop and when to slow down."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 EPSILON = 1e-7
 
 
-def mean_loss(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+def log_loss(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Return the mean cross-entropy of probabilities (n, classes) against labels (n,)."""
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.clip(chosen, EPSILON, 1.0)).mean())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from study.datasets.image_set import ImageSet
 from study.protocols.contamination import seen_in_training
-from study.protocols.splits import Division
+from study.protocols.splits import Splits
 from study.training.predict import Predictor
 
 
@@ -18,46 +18,46 @@ class Scoring:
 
     Args:
         data: The image set.
-        division: The run's splits.
-        images: uint8 (samples, h, w, c), what the division's numbers count: the set's images, then changed copies.
+        splits: The run's splits.
+        images: uint8 (samples, h, w, c), what the splits's numbers count: the set's images, then changed copies.
         labels: int64 (samples,).
         predictor: Inference with the network as it is when ``arrays`` is called.
 
     Attributes:
-        selection: uint8, the selection split's images.
+        validation: uint8, the validation split's images.
         test: uint8, the scored images.
     """
 
     def __init__(
         self,
         data: ImageSet,
-        division: Division,
+        splits: Splits,
         images: NDArray[np.uint8],
         labels: NDArray[np.int64],
         predictor: Predictor,
     ) -> None:
-        self.division = division
+        self.splits = splits
         self.predictor = predictor
-        self.selection = np.ascontiguousarray(images[division.selection])
-        self.test = np.ascontiguousarray(images[division.scored])
-        self._labels = {"selection": labels[division.selection], "test": labels[division.scored]}
-        self._fixed = _fixed_arrays(data, division)
+        self.validation = np.ascontiguousarray(images[splits.validation])
+        self.test = np.ascontiguousarray(images[splits.scored])
+        self._labels = {"validation": labels[splits.validation], "test": labels[splits.scored]}
+        self._fixed = _fixed_arrays(data, splits)
         self._claimed, self._claim = np.zeros((0, *images.shape[1:]), np.uint8), np.zeros(0, np.int64)
-        if not np.array_equal(division.test, division.scored):
-            different, self._claim = np.unique(division.test, return_inverse=True)
+        if not np.array_equal(splits.test, splits.scored):
+            different, self._claim = np.unique(splits.test, return_inverse=True)
             self._claimed = images[different]
-            self._fixed["claim_indices"] = division.test.astype(np.int32)
-            self._fixed["claim_labels"] = labels[division.test].astype(np.uint8)
+            self._fixed["claim_indices"] = splits.test.astype(np.int32)
+            self._fixed["claim_labels"] = labels[splits.test].astype(np.uint8)
 
     @property
     def predicted_images(self) -> int:
         """How many predictions one call of ``arrays`` makes."""
-        return 2 * (len(self.selection) + len(self.test)) + len(self._claimed)
+        return 2 * (len(self.validation) + len(self.test)) + len(self._claimed)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Predict and return the record's arrays (see ``study.core.record.Record``)."""
         found: dict[str, NDArray[Any]] = dict(self._fixed)
-        for name, images in (("selection", self.selection), ("test", self.test)):
+        for name, images in (("validation", self.validation), ("test", self.test)):
             found[f"{name}_labels"] = self._labels[name]
             found[f"{name}_probabilities"] = self.predictor(images)
             found[f"{name}_flipped"] = self.predictor(images, mirrored=True)
@@ -66,12 +66,12 @@ class Scoring:
         return found
 
 
-def _fixed_arrays(data: ImageSet, division: Division) -> dict[str, NDArray[Any]]:
+def _fixed_arrays(data: ImageSet, splits: Splits) -> dict[str, NDArray[Any]]:
     """Return where the scored images are in the set and what training saw of them, where the split is not the set's."""
     found: dict[str, NDArray[Any]] = {}
-    if not np.array_equal(division.selection, data.indices("selection")):
-        found["selection_indices"] = division.selection.astype(np.int32)
-    if not np.array_equal(division.scored, data.indices("test")):
-        found["test_indices"] = division.scored.astype(np.int32)
-        found["test_seen"] = seen_in_training(data, division)
+    if not np.array_equal(splits.validation, data.indices("validation")):
+        found["validation_indices"] = splits.validation.astype(np.int32)
+    if not np.array_equal(splits.scored, data.indices("test")):
+        found["test_indices"] = splits.scored.astype(np.int32)
+        found["test_seen"] = seen_in_training(data, splits)
     return found

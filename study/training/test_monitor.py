@@ -1,4 +1,4 @@
-"""Watch: the test split predicted after every epoch, for protocols that declare it; honest choices never see it."""
+"""Test monitor: the test split predicted after every epoch, where a protocol says so; honest choices never see it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from study.training.predict import Predictor
 Weights = list[NDArray[Any]]
 
 
-class Watch:
+class TestMonitor:
     """Keeps what each epoch answered, in three bytes an image.
 
     The answer and the true class's probability are enough for accuracy, every score of the confusion matrix and the
@@ -55,12 +55,12 @@ class Watch:
 
     def arrays(self) -> dict[str, list[NDArray[Any]]]:
         """Return the arrays that a checkpoint keeps."""
-        return {"watched_answers": [*self.answers], "watched_true": [*self.true], "best_on_test": self.best}
+        return {"monitored_answers": [*self.answers], "monitored_true": [*self.true], "best_on_test": self.best}
 
     def restore(self, state: Mapping[str, int], arrays: Mapping[str, list[NDArray[Any]]]) -> None:
         """Go on from what ``state`` and ``arrays`` gave."""
         self.best_epoch, self._most_right = state["best_epoch"], state["most_right"]
-        self.answers, self.true = list(arrays["watched_answers"]), list(arrays["watched_true"])
+        self.answers, self.true = list(arrays["monitored_answers"]), list(arrays["monitored_true"])
         self.best = arrays["best_on_test"]
 
     def by_epoch(self) -> dict[str, NDArray[Any]]:

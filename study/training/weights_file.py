@@ -11,6 +11,8 @@ from typing import Any
 from study.core.errors import UsageError, WeightsError
 from study.core.files import file_sha256, write_atomically
 from study.models.entry import ModelEntry
+from study.models.pretraining_info import with_pretraining
+from study.training.build import Network
 
 
 class _Buffer(io.BytesIO):
@@ -39,6 +41,22 @@ def save_weights(model: Any, path: Path) -> str:
     data = weights_content(model)
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def save_body(network: Network, path: Path, pretraining: Mapping[str, Any]) -> None:
+    """Write the body's weights as the entry's own builder names them, so that no file depends on fused layers.
+
+    Args:
+        network: A transfer network.
+        path: Where to, ``.weights.h5``.
+        pretraining: What the file says of its making, see ``study.models.pretraining_info``.
+
+    Raises:
+        WriteError: the place cannot be written.
+    """
+    plain = network.entry.builder(tuple(network.body.input_shape[1:]), None)  # type: ignore[union-attr]
+    plain.set_weights(network.body.get_weights())  # type: ignore[union-attr]
+    write_atomically(path, with_pretraining(weights_content(plain), pretraining))
 
 
 def fitting_entries(path: Path, entries: Iterable[ModelEntry]) -> list[str]:

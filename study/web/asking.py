@@ -63,7 +63,7 @@ def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
 
 
 def usable_runs(store: Store, overview: Overview) -> list[tuple[Record, str]]:
-    """Return the runs whose network is here with what it would run on, the best on the selection split first.
+    """Return the runs whose network is here with what it would run on, the best on the validation split first.
 
     Leaky runs and those on a split of their own come last.
     """
@@ -76,5 +76,5 @@ def usable_runs(store: Store, overview: Overview) -> list[tuple[Record, str]]:
             kind = "keras"
         if kind:
             apart = is_leaky(record) or not record.on_own_test
-            found.append(((apart, -run.selection.accuracy, run.selection.log_loss), record, kind))
+            found.append(((apart, -run.validation.accuracy, run.validation.log_loss), record, kind))
     return [(record, kind) for _, record, kind in sorted(found, key=lambda one: one[0])]

@@ -20,7 +20,7 @@ _LABEL_PX = 220
 
 
 def ranking_chart(rows: Sequence[Mapping[str, Any]], intervals: Mapping[str, Statement]) -> Spec:
-    """Show selection and test accuracy of recipes, in the order given.
+    """Show validation and test accuracy of recipes, in the order given.
 
     Args:
         rows: Those of ``study.web.rows``.
@@ -32,32 +32,32 @@ def ranking_chart(rows: Sequence[Mapping[str, Any]], intervals: Mapping[str, Sta
         ends = (None, None) if found is None or found.low != found.low else (100 * found.low, 100 * found.high)
         about = "" if found is None else "recipe" if found.question == RECIPE else "these networks"
         words = {"low": ends[0], "high": ends[1], "interval about": about}
-        values.append({name: row[name] for name in ("recipe", "protocol", "selection", "test")} | words)
+        values.append({name: row[name] for name in ("recipe", "protocol", "validation", "test")} | words)
     order = [row["recipe"] for row in rows]
     y = {"field": "recipe", "type": "nominal", "sort": order, "title": None, "axis": {"labelLimit": _LABEL_PX}}
     tip = [
         {"field": "recipe"},
-        *({"field": name, "format": ".1f"} for name in ("selection", "test", "low", "high")),
+        *({"field": name, "format": ".1f"} for name in ("validation", "test", "low", "high")),
         {"field": "interval about"},
     ]
     layers = [
         _layer({"type": "rule", "strokeWidth": 2, "color": BLUE}, "low", y, tip, x2="high"),
         _layer({"type": "point", "filled": True, "size": 70, "color": BLUE, "opacity": 1}, "test", y, tip),
-        _layer({"type": "point", "filled": False, "size": 60, "color": ORANGE, "opacity": 1}, "selection", y, tip),
+        _layer({"type": "point", "filled": False, "size": 60, "color": ORANGE, "opacity": 1}, "validation", y, tip),
     ]
     return _chart(values, {"layer": layers, "height": {"step": _ROW_PX}})
 
 
 def curves_chart(history: Sequence[Mapping[str, Any]], measure: str, kept: int | None) -> Spec:
-    """Show ``loss`` or ``accuracy`` by epoch on training batches and the selection split; a rule marks what is kept."""
+    """Show ``loss`` or ``accuracy`` by epoch on training batches and the validation split; a rule marks the kept."""
     scale = 100 if measure == "accuracy" else 1
     values = [
         {"epoch": row["epoch"] + 1, "split": split, measure: scale * row[name], "phase": row["phase"]}
         for row in history
-        for split, name in (("training", measure), ("selection", f"selection_{measure}"))
+        for split, name in (("training", measure), ("validation", f"validation_{measure}"))
         if row.get(name) is not None
     ]
-    colours = {"domain": ["training", "selection"], "range": [ORANGE, BLUE]}
+    colours = {"domain": ["training", "validation"], "range": [ORANGE, BLUE]}
     lines = {
         "mark": {"type": "line", "point": len(history) < 40, "strokeWidth": 2},
         "encoding": {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from study.analysis.exact import McNemar, mcnemar_exact
 from study.analysis.metrics import predicted
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import ACCURACY, Evidence, Measure, Statement
+from study.analysis.scores import ACCURACY, Measure, Scores, Statement
 from study.analysis.statistics import CLASS_MEASURES
 from study.core.errors import UsageError
 
@@ -37,11 +37,11 @@ class Comparison:
     kinds: NDArray[np.str_]
 
 
-def compare(evidence: Evidence, first: ScoredRun, second: ScoredRun) -> Comparison:
+def compare(scores: Scores, first: ScoredRun, second: ScoredRun) -> Comparison:
     """Compare two runs.
 
     Args:
-        evidence: Of the study; it knows copies among the test images.
+        scores: Of the study; it knows copies among the test images.
         first: One run.
         second: Another one.
 
@@ -55,10 +55,10 @@ def compare(evidence: Evidence, first: ScoredRun, second: ScoredRun) -> Comparis
     pair = [(first, 1.0), (second, -1.0)]
     classes = range(len(first.test.support))
     return Comparison(
-        accuracy=evidence.network_contrast(pair, ACCURACY),
-        exact=mcnemar_exact(first.correct, second.correct, evidence.clusters),
+        accuracy=scores.network_contrast(pair, ACCURACY),
+        exact=mcnemar_exact(first.correct, second.correct, scores.clusters),
         by_class={
-            measure: tuple(evidence.network_contrast(pair, Measure(measure, place)) for place in classes)
+            measure: tuple(scores.network_contrast(pair, Measure(measure, place)) for place in classes)
             for measure in CLASS_MEASURES
         },
         confusion=shares(first.test.confusion) - shares(second.test.confusion),

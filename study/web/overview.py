@@ -11,7 +11,7 @@ from typing import Any
 from study.analysis.leaderboard import Standing, leaderboard
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.runs import ScoredRun, scored_runs
-from study.analysis.scores import Evidence, Statement
+from study.analysis.scores import Scores, Statement
 from study.core.record import Record
 from study.core.store import Damage, Store
 from study.report.collect import copies_of_test
@@ -30,7 +30,7 @@ class Overview:
         naming: Names and order of models and protocols.
         runs: The finished runs, in that order.
         standings: The leaderboard of all of them; those on another split than the image set's own are not ranked.
-        evidence: Answers questions on runs of the image set's own test split; None where there are none.
+        scores: Answers questions on runs of the image set's own test split; None where there are none.
         damaged: What is left out.
     """
 
@@ -40,7 +40,7 @@ class Overview:
     naming: Naming
     runs: tuple[ScoredRun, ...]
     standings: tuple[Standing, ...]
-    evidence: Evidence | None
+    scores: Scores | None
     damaged: tuple[Damage, ...] = ()
     _intervals: dict[Recipe, Statement] = field(default_factory=dict, repr=False, compare=False)
 
@@ -60,10 +60,10 @@ class Overview:
 
     def interval(self, recipe: Recipe) -> Statement | None:
         """Return a recipe's test accuracy with its interval, computed when it is first asked for."""
-        if self.evidence is None or recipe not in self.evidence.recipes:
+        if self.scores is None or recipe not in self.scores.recipes:
             return None
         if recipe not in self._intervals:
-            self._intervals[recipe] = self.evidence.score(recipe)
+            self._intervals[recipe] = self.scores.score(recipe)
         return self._intervals[recipe]
 
 
@@ -86,7 +86,7 @@ def read_overview(store: Store) -> Overview:
         naming=naming,
         runs=tuple(runs),
         standings=(*ranked, *elsewhere),
-        evidence=Evidence({one.recipe: one.runs for one in ranked}, copies) if ranked else None,
+        scores=Scores({one.recipe: one.runs for one in ranked}, copies) if ranked else None,
         damaged=tuple(damaged),
     )
 

@@ -13,7 +13,7 @@ from study.web.overview import Overview
 Row = dict[str, Any]
 #: What the rows can be sorted by: title -> key, and whether more is better.
 ORDERS: Mapping[str, tuple[str, bool]] = {
-    "Rank (selection accuracy)": ("rank", False),
+    "Rank (validation accuracy)": ("rank", False),
     "Test accuracy": ("test", True),
     "Macro-F1": ("macro_f1", True),
     "Balanced accuracy": ("balanced", True),
@@ -94,7 +94,7 @@ def _row(overview: Overview, standing: Standing) -> Row:
         "model": standing.recipe.model,
         "protocol": standing.recipe.protocol,
         "seeds": len(standing.runs),
-        "selection": mean("selection_accuracy", 100),
+        "validation": mean("validation_accuracy", 100),
         "test": mean("test_accuracy", 100),
         "macro_f1": mean("test_macro_f1", 100),
         "balanced": mean("test_balanced_accuracy", 100),

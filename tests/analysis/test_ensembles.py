@@ -1,4 +1,4 @@
-"""Ensembles: the soft vote by hand and against scikit-learn, and members chosen on the selection split alone."""
+"""Ensembles: the soft vote by hand and against scikit-learn, and members chosen on the validation split alone."""
 
 import numpy as np
 import pytest
@@ -40,12 +40,12 @@ def test_the_vote_is_scikit_learn_s() -> None:
 
 def test_the_best_candidate_comes_first_and_one_that_helps_follows() -> None:
     # Each row: the probability of the true class. Together the first two are right on all four images.
-    selection = {
+    validation = {
         "complement": graded([0.9, 0.45, 0.45, 0.9]),
         "best": graded([0.6, 0.6, 0.6, 0.4]),
         "noise": graded([0.3, 0.3, 0.3, 0.3]),
     }
-    assert select_members(selection, LABELS) == ("best", "complement")
+    assert select_members(validation, LABELS) == ("best", "complement")
 
 
 def test_a_candidate_that_adds_nothing_stays_out() -> None:
@@ -53,8 +53,8 @@ def test_a_candidate_that_adds_nothing_stays_out() -> None:
 
 
 def test_equal_accuracies_are_settled_by_the_likelihood_then_by_name() -> None:
-    selection = {"timid": certain([0, 1, 0, 1], 0.6), "sure": certain([0, 1, 0, 1], 0.9)}
-    assert select_members(selection, LABELS) == ("sure",)
+    validation = {"timid": certain([0, 1, 0, 1], 0.6), "sure": certain([0, 1, 0, 1], 0.9)}
+    assert select_members(validation, LABELS) == ("sure",)
     assert select_members({"b": certain([0, 1, 0, 1]), "a": certain([0, 1, 0, 1])}, LABELS) == ("a",)
 
 

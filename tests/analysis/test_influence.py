@@ -29,7 +29,7 @@ def expected(metric: str, probabilities: np.ndarray, labels: np.ndarray, class_i
         "accuracy": lambda: reference.accuracy_score(labels, predicted),
         "balanced_accuracy": lambda: reference.balanced_accuracy_score(labels, predicted),
         "macro_f1": lambda: reference.f1_score(labels, predicted, average="macro"),
-        "nll": lambda: reference.log_loss(labels, probabilities, labels=range(CLASSES)),
+        "log_loss": lambda: reference.log_loss(labels, probabilities, labels=range(CLASSES)),
         "brier": lambda: float(np.mean(np.sum((probabilities - np.eye(CLASSES)[labels]) ** 2, axis=1))),
         "ece": lambda: reliability(probabilities, labels).error,
     }[metric]()
@@ -105,7 +105,7 @@ def test_a_class_without_images_takes_no_part_in_averages_and_has_no_recall() ->
 def test_a_probability_of_zero_gives_a_finite_loss() -> None:
     probabilities = networks(seeds=1)
     probabilities[0, 0] = [0.0, 1.0, 0.0, 0.0]
-    assert np.isfinite(linearise("nll", probabilities, LABELS).values).all()
+    assert np.isfinite(linearise("log_loss", probabilities, LABELS).values).all()
 
 
 def test_misuse_is_refused_with_what_to_do() -> None:

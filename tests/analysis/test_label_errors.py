@@ -35,7 +35,7 @@ def test_planted_wrong_labels_come_first() -> None:
     assert (np.diff(found.margin) >= 0).all()
 
 
-def test_right_labels_raise_no_suspicion() -> None:
+def test_right_labels_raise_no_label_errors() -> None:
     labels = np.repeat(np.arange(3), 50)
     found = rank_labels(labels, np.eye(3)[labels] * 0.7 + 0.1)
     assert len(found.rows) == 0 and found.noise == pytest.approx(0)

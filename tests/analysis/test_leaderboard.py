@@ -1,4 +1,4 @@
-"""The leaderboard ranks by the selection split alone."""
+"""The leaderboard ranks by the validation split alone."""
 
 from dataclasses import replace
 
@@ -7,9 +7,9 @@ import pytest
 from study.analysis.leaderboard import Spread, leaderboard
 
 
-def test_recipes_are_ranked_by_mean_selection_accuracy(scored):
+def test_recipes_are_ranked_by_mean_validation_accuracy(scored):
     ranked = [one for one in leaderboard(*scored) if one.rank]
-    values = [one.measures["selection_accuracy"].mean for one in ranked]
+    values = [one.measures["validation_accuracy"].mean for one in ranked]
     assert values == sorted(values, reverse=True)
     assert [one.rank for one in ranked] == list(range(1, len(ranked) + 1))
 

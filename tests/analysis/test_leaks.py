@@ -69,7 +69,7 @@ def test_seeds_are_paired_so_that_what_they_share_does_not_widen_the_interval():
     records = []
     for seed, skill in enumerate((0.6, 1.8, 3.0)):
         leaky = make_record("cnn3", "leaky/test-as-validation", seed, card=CARD, skill=skill)
-        clean = make_record("cnn3", "clean-twin/checkpoint-on-selection", seed, card=CARD, skill=skill)
+        clean = make_record("cnn3", "clean-twin/checkpoint-on-validation", seed, card=CARD, skill=skill)
         records += [leaky, replace(clean, arrays={**clean.arrays, "test_probabilities": better(leaky)})]
     (leak,) = measured(*records)
     spread = np.std([right(record).mean() for record in records[::2]], ddof=1)
@@ -107,11 +107,11 @@ def test_a_twin_on_other_images_is_none():
     assert not leak.paired
 
 
-def test_the_oracle_is_set_beside_the_same_rule_on_the_selection_split_of_its_training():
+def test_the_oracle_is_set_beside_the_same_rule_on_the_validation_split_of_its_training():
     oracle = make_record("cnn3", "leaky/checkpoint-on-test", 0, card=CARD)
     (leak,) = measured(oracle)
     by_epoch = (oracle.arrays["epoch_answers"] == oracle.arrays["test_labels"]).mean(axis=1)
-    chosen = int(np.argmax([row["selection_accuracy"] for row in oracle.history]))
+    chosen = int(np.argmax([row["validation_accuracy"] for row in oracle.history]))
     assert leak.kind == ORACLE and leak.paired
     assert leak.claimed.value == pytest.approx(by_epoch.max())
     assert leak.clean[PLAIN].value == pytest.approx(by_epoch[chosen])
@@ -139,7 +139,7 @@ def test_the_curve_of_a_choice_shows_what_would_have_been_kept():
 
 def test_trainings_of_different_length_keep_their_last_checkpoint():
     leaky = make_record("cnn3", "leaky/test-as-validation", 0, card=CARD)
-    clean = make_record("cnn3", "clean-twin/checkpoint-on-selection", 0, card=CARD)
+    clean = make_record("cnn3", "clean-twin/checkpoint-on-validation", 0, card=CARD)
     short = {name: array[:5] if name.startswith("epoch_") else array for name, array in clean.arrays.items()}
     (leak,) = measured(leaky, replace(clean, arrays=short, history=clean.history[:5]))
     assert len(leak.curve) == len(leaky.history)

@@ -37,7 +37,7 @@ def test_show_prints_counts_split_copies_and_notes(tmp_path: Path) -> None:
     rows[-1] = rows[13].replace("Training", "PrivateTest")
     lines = run("show", str(write_csv(tmp_path / "fer2013.csv", rows))).splitlines()
     assert "fer2013-part: 42 images, 48x48 grey, 7 classes" in lines
-    assert ["class", "train", "selection", "test", "all"] in [line.split() for line in lines]
+    assert ["class", "train", "validation", "test", "all"] in [line.split() for line in lines]
     assert ["disgust", "2", "2", "2", "6"] in [line.split() for line in lines]
     assert ["all", "14", "14", "14", "42"] in [line.split() for line in lines]
     assert "The split is given by the csv's Usage column." in lines

@@ -64,7 +64,7 @@ def test_images_that_the_run_has_met_are_counted() -> None:
     splits = np.repeat([SPLITS.index("train"), SPLITS.index("test")], [len(met), len(own)])
     hashes = np.concatenate([met, own])
     store.keep_dataset({"labels": np.zeros_like(splits), "ids": hashes.astype(str), "splits": splits, "hashes": hashes})
-    assert "Met in training or selection: 36 of these images" in run("--data", "others")
+    assert "Met in training or validation: 36 of these images" in run("--data", "others")
 
 
 def test_a_table_gives_the_rest_a_meaning() -> None:

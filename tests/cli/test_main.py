@@ -33,7 +33,8 @@ def test_help_imports_no_verb() -> None:
         "import sys, study.__main__ as main\n"
         "try: main.main()\n"
         "except SystemExit: pass\n"
-        "print(sorted(name for name in sys.modules if name.startswith(('study.cli.', 'numpy')) and name != 'study.cli.app'))"
+        "found = sorted(name for name in sys.modules if name.startswith(('study.cli.', 'numpy')))\n"
+        "print([name for name in found if name != 'study.cli.app'])"
     )
     done = subprocess.run([sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

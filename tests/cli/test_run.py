@@ -20,7 +20,7 @@ from study.core.record import Record
 from study.core.spec import Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
-from study.protocols.resolve import companion
+from study.protocols.resolve import paired_protocol
 from tests.execution.executors.fake_execute import FakeExecute, done_record
 
 ROOT = Path(__file__).parents[2]
@@ -241,13 +241,13 @@ def test_signals_end_cleanly_with_a_hint_and_keep_what_is_done(
 
 
 def test_one_training_of_two_protocols_leaves_both_records(given: Flags, monkeypatch: pytest.MonkeyPatch) -> None:
-    oracle, twin = "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-selection"
+    oracle, twin = "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-validation"
     trained = []
 
     def execute(spec: Spec, image_set: ImageSet, **more: object) -> Record:
         trained.append(spec.protocol["name"])
-        sibling = replace(spec, protocol=companion(spec.protocol))
-        return replace(done_record(spec, image_set), companions=(done_record(sibling, image_set),))
+        paired_spec = replace(spec, protocol=paired_protocol(spec.protocol))
+        return replace(done_record(spec, image_set), paired=(done_record(paired_spec, image_set),))
 
     monkeypatch.setattr("study.execution.run_one.execute", execute)
     pair = replace(given, grid="leakage", models=("cnn3",), protocols=(twin, oracle))

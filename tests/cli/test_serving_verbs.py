@@ -46,7 +46,7 @@ def run(app: object, *words: str, code: int = 0) -> str:
 def test_export_says_the_difference_and_where_the_card_is(record: Record, store: Store) -> None:
     output = run(export.app, "--format", "keras")
     assert f"Run: {record.key} of study faces" in output and "drawn faces" in output
-    assert "on 30 images of synthetic-300's selection split" in output
+    assert "on 30 images of synthetic-300's validation split" in output
     assert "largest difference" in output
     card = Path(output.strip().splitlines()[-1].removeprefix("Model card: "))
     assert record.key in card.read_text() and (card.parent / "model.keras").is_file()
@@ -106,7 +106,7 @@ def test_retrain_makes_weights_that_fit_the_new_record(record: Record, store: St
 
     store.weights_path(record.spec).unlink()
     output = run(retrain.app, "--run", record.key, "--data", data_words(record.dataset))
-    assert "selection accuracy" in output and "study report faces" in output
+    assert "validation accuracy" in output and "study report faces" in output
     (made,) = store.records()
     assert made.key == record.key and made.predictions_sha256 != record.predictions_sha256
     answers = open_runtime(store, made).probabilities(np.asarray(faces.images[faces.indices("test")]))

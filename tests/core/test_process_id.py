@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import replace
 
-from study.core.process_id import Owner, this_process
+from study.core.process_id import ProcessId, this_process
 
 
 def test_this_process_is_here_and_runs() -> None:
@@ -24,7 +24,7 @@ def test_an_ended_process_is_gone_even_before_its_parent_has_noticed() -> None:
         assert child.stdout is not None
         pid, started = child.stdout.read().split()
         child.stdout.close()
-        ended = Owner(this_process().machine, int(pid), started)
+        ended = ProcessId(this_process().machine, int(pid), started)
         for _ in range(500):
             if ended.gone:
                 break

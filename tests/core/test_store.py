@@ -80,7 +80,7 @@ def unsigned(text):
         (lambda text: "[" * 100_000, "not readable as a record"),
         (lambda text: "[]", "not readable as a record"),
         (lambda text: "{}", "not readable as a record"),
-        (lambda text: text.replace('"selection_loss"', '"selection_lost"'), "was altered since it was written"),
+        (lambda text: text.replace('"validation_loss"', '"validation_lost"'), "was altered since it was written"),
         (lambda text: text.replace('"wall_s": ', '"wall_s": 1'), "was altered since it was written"),
         (lambda text: text.replace('"wall_s": ', '"wall_s": NaN, "x": '), "not readable as a record"),
     ],

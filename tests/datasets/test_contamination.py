@@ -26,9 +26,9 @@ def test_copies_are_counted_within_and_across_splits() -> None:
     found = measure(
         make([1, 1, 2, 3, 1, 2, 4, 1, 1, 3], [0, 0, 0, 1, 1, 0, 1, 0, 0, 1], [0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
     )
-    assert found.images == {"selection in train": 2, "test in train": 3, "test in selection": 2}
-    assert found.ids == {"selection in train": 0, "test in train": 0, "test in selection": 0}
-    assert found.repeated == {"train": 1, "selection": 0, "test": 1}
+    assert found.images == {"validation in train": 2, "test in train": 3, "test in validation": 2}
+    assert found.ids == {"validation in train": 0, "test in train": 0, "test in validation": 0}
+    assert found.repeated == {"train": 1, "validation": 0, "test": 1}
     assert (found.distinct, found.groups, found.conflicting) == (4, 3, 1)
 
 
@@ -46,7 +46,7 @@ def test_a_shared_id_is_refused() -> None:
 
 def official(swap: bool = False) -> ImageSet:
     """Return a set of one-pixel images with FER-2013's name and counts."""
-    order = ("train", "test", "selection") if swap else ("train", "selection", "test")
+    order = ("train", "test", "validation") if swap else ("train", "validation", "test")
     counts = [fer2013.OFFICIAL_COUNTS[split] for split in order]
     labels = np.concatenate([np.repeat(np.arange(7), row) for row in counts])
     splits = np.repeat(np.arange(3), [sum(row) for row in counts]).astype(np.uint8)
@@ -58,5 +58,5 @@ def official(swap: bool = False) -> ImageSet:
 
 def test_the_official_counts_pass_and_swapped_ones_do_not() -> None:
     guard(official())
-    with pytest.raises(DataError, match="expected FER-2013's selection counts .* swapped, merged or changed split"):
+    with pytest.raises(DataError, match="expected FER-2013's validation counts .* swapped, merged or changed split"):
         guard(official(swap=True))

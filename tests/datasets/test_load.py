@@ -50,7 +50,7 @@ def test_a_part_of_the_csv_is_used_under_its_own_name_with_the_official_split(tm
     data = load(str(write_csv(tmp_path / "fer2013.csv", csv_rows())))
     check_whole(data)
     assert data.name == "fer2013-part"
-    assert data.counts() == {"train": [2] * 7, "selection": [2] * 7, "test": [2] * 7}
+    assert data.counts() == {"train": [2] * 7, "validation": [2] * 7, "test": [2] * 7}
     assert data.split_source == "The split is given by the csv's Usage column."
     assert any("A part of FER-2013, 42 of 35887 images" in note for note in data.notes)
 
@@ -58,30 +58,30 @@ def test_a_part_of_the_csv_is_used_under_its_own_name_with_the_official_split(tm
 def test_the_folder_copy_gives_the_official_split_back(tmp_path: Path) -> None:
     data = load(str(write_fer2013_folders(tmp_path / "fer")))
     check_whole(data)
-    assert data.counts() == {"train": [2] * 7, "selection": [2] * 7, "test": [2] * 7}
+    assert data.counts() == {"train": [2] * 7, "validation": [2] * 7, "test": [2] * 7}
     assert data.split_source == "The split is given by FER-2013's file names."
 
 
-def test_train_and_test_without_validation_get_a_selection_split_from_train(tmp_path: Path) -> None:
+def test_train_and_test_without_validation_get_a_validation_split_from_train(tmp_path: Path) -> None:
     root = tmp_path / "My Faces"
     write_classes(root / "train", ["cat", "dog"], 40)
     write_classes(root / "test", ["cat", "dog"], 5, first=500)
     data = load(str(root))
     assert data.name == "my-faces"
-    assert data.counts() == {"train": [36, 36], "selection": [4, 4], "test": [5, 5]}
-    assert "selection is 10% of train" in data.split_source
+    assert data.counts() == {"train": [36, 36], "validation": [4, 4], "test": [5, 5]}
+    assert "validation is 10% of train" in data.split_source
 
 
 def test_three_given_splits_are_used_as_they_are(tmp_path: Path) -> None:
     for number, (split, count) in enumerate({"train": 6, "validation": 3, "test": 2}.items()):
         write_classes(tmp_path / "set" / split, ["cat", "dog"], count, first=100 * number)
     data = load(str(tmp_path / "set"))
-    assert data.counts() == {"train": [6, 6], "selection": [3, 3], "test": [2, 2]}
+    assert data.counts() == {"train": [6, 6], "validation": [3, 3], "test": [2, 2]}
 
 
 def test_class_folders_are_divided(tmp_path: Path) -> None:
     data = load(str(write_classes(tmp_path / "set", ["cat", "dog"], 20)), seed=3)
-    assert data.counts() == {"train": [16, 16], "selection": [2, 2], "test": [2, 2]}
+    assert data.counts() == {"train": [16, 16], "validation": [2, 2], "test": [2, 2]}
     assert "seed 3" in data.split_source
 
 
@@ -118,7 +118,7 @@ def test_a_class_that_a_split_lacks_is_noted(tmp_path: Path) -> None:
 
 def test_a_merged_split_that_claims_to_be_fer2013_is_refused(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "set", ["disgust", "happy"], 57, name="PublicTest_{seed}.png", side=8)
-    with pytest.raises(DataError, match="expected training images, found only selection"):
+    with pytest.raises(DataError, match="expected training images, found only validation"):
         load(str(root))
     write_classes(root, ["disgust", "happy"], 3, first=1000, name="Training_{seed}.png", side=8)
     with pytest.raises(DataError, match="claims to be FER-2013: expected at most 56 disgust images in PublicTest"):

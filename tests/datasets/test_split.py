@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from study.core.errors import DataError
 from study.datasets.readers.raw_set import NO_SPLIT
-from study.datasets.split import SELECTION, TEST, TRAIN, settle
+from study.datasets.split import TEST, TRAIN, VALIDATION, settle
 
 CLASSES = ("cat", "dog", "emu")
 
@@ -41,7 +41,7 @@ def test_without_a_split_each_class_is_divided_80_10_10() -> None:
     assert "80/10/10" in source and "seed 0" in source
     for label in range(3):
         mine = splits[labels == label]
-        for code in (SELECTION, TEST):
+        for code in (VALIDATION, TEST):
             assert abs((mine == code).mean() - 0.1) < 0.03
 
 
@@ -74,14 +74,14 @@ def test_the_split_depends_on_contents_and_seed_not_on_order() -> None:
 
 def test_a_complete_split_is_kept() -> None:
     labels, numbers = example(30)
-    given = np.tile([TRAIN, SELECTION, TEST], 10).astype(np.uint8)
+    given = np.tile([TRAIN, VALIDATION, TEST], 10).astype(np.uint8)
     splits, source, drawn = draw(labels, numbers, given)
     assert np.array_equal(splits, given)
     assert source == "The split is given by the split folders."
     assert not drawn
 
 
-@pytest.mark.parametrize(("there", "made", "name"), [(TEST, SELECTION, "selection"), (SELECTION, TEST, "test")])
+@pytest.mark.parametrize(("there", "made", "name"), [(TEST, VALIDATION, "validation"), (VALIDATION, TEST, "test")])
 def test_what_is_missing_is_carved_out_of_train(there: int, made: int, name: str) -> None:
     labels, numbers = example()
     numbers = np.arange(len(labels))
@@ -105,7 +105,7 @@ def test_every_split_gets_an_image_of_every_class_however_groups_are_sized(sizes
     for seed in range(10):
         splits, _, _ = draw(labels, numbers, seed=seed)
         for label in range(3):
-            assert set(splits[labels == label]) == {TRAIN, SELECTION, TEST}
+            assert set(splits[labels == label]) == {TRAIN, VALIDATION, TEST}
 
 
 def test_a_class_with_too_few_different_images_is_refused() -> None:

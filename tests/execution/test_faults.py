@@ -101,7 +101,7 @@ class Command:
 
 
 def litter(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name.startswith(".") or path.suffix == ".claim"]
+    return [path.name for path in folder.rglob("*") if path.name.startswith(".") or path.suffix == ".lock"]
 
 
 @needs_mounts
@@ -277,9 +277,7 @@ def test_nothing_that_is_not_ours_is_ever_removed(tmp_path: Path) -> None:
     command = Command(tmp_path)
     folder = command.store.folder
     folder.mkdir(parents=True)
-    foreign = [
-        folder / name for name in (".hidden", "notes.tmp", ".study-notes", "x.claim", "y.damaged", ".a.json.tmp")
-    ]
+    foreign = [folder / name for name in (".hidden", "notes.tmp", ".study-notes", "x.lock", "y.damaged", ".a.json.tmp")]
     for path in foreign:
         path.write_text("mine")
     assert command.run("--seeds", "1").returncode == 0

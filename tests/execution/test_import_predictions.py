@@ -45,7 +45,7 @@ def predictions(store: Store, skill: float = 6.0) -> dict[str, NDArray[Any]]:
     return {**dataset, "odds": odds / odds.sum(axis=1, keepdims=True)}
 
 
-def write(path: Path, store: Store, splits: tuple[str, ...] = ("selection", TEST), labels: bool = False) -> Path:
+def write(path: Path, store: Store, splits: tuple[str, ...] = ("validation", TEST), labels: bool = False) -> Path:
     found = predictions(store)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -98,23 +98,23 @@ def test_labels_alone_leave_blank_what_needs_probabilities(store: Store, tmp_pat
     report = build_report(store)
     row = next(one for one in csv.DictReader(report.tables["leaderboard.csv"].splitlines()) if one["model"] == "peer")
     assert row["rank"] == "1" and float(row["test_accuracy"]) > 0.5 and float(row["test_macro_f1"]) > 0
-    assert row["test_nll"] == "" and row["test_accuracy_with_flip"] == ""
+    assert row["test_log_loss"] == "" and row["test_accuracy_with_flip"] == ""
     calibration = next(
         one for one in csv.DictReader(report.tables["calibration.csv"].splitlines()) if one["model"] == "peer"
     )
-    assert all(not calibration[name] for name in ("nll", "brier", "ece", "temperature", "ece_with_temperature"))
+    assert all(not calibration[name] for name in ("log_loss", "brier", "ece", "temperature", "ece_with_temperature"))
     assert all(panel["model"] != "peer" for panel in report.pictures["reliability.png"].data)
     assert data.found is not None
-    assert all("peer" not in run.record.key for one in data.found.committees for run in one.runs)
+    assert all("peer" not in run.record.key for one in data.found.ensembles for run in one.runs)
 
 
-def test_without_the_selection_split_it_is_shown_but_not_ranked(store: Store, tmp_path: Path) -> None:
+def test_without_the_validation_split_it_is_shown_but_not_ranked(store: Store, tmp_path: Path) -> None:
     _, data = taken(store, write(tmp_path / "p.csv", store, splits=(TEST,)))
     last = data.standings[-1]
     assert str(last.recipe) == "peer / imported" and last.rank is None
-    assert last.measures["selection_accuracy"].mean is None and last.measures["test_accuracy"].mean is not None
+    assert last.measures["validation_accuracy"].mean is None and last.measures["test_accuracy"].mean is not None
     report = build_report(store)
-    assert "not ranked: imported without predictions on the selection split" in report.markdown
+    assert "not ranked: imported without predictions on the validation split" in report.markdown
     assert "leaks test images on purpose" not in report.markdown
     splits = {
         row["split"] for row in csv.DictReader(report.tables["per-class.csv"].splitlines()) if row["model"] == "peer"
@@ -173,7 +173,7 @@ def test_a_filled_template_can_be_imported(store: Store, tmp_path: Path) -> None
     with pytest.raises(DataError, match="line 2: expected a class"):
         import_predictions(path, "peer", store)
     path.write_text("\n".join([lines[0], *(f"{line}happy" for line in lines[1:])]))
-    assert import_predictions(path, "peer", store).imported["splits"] == ["selection", "test"]
+    assert import_predictions(path, "peer", store).imported["splits"] == ["validation", "test"]
 
 
 @pytest.fixture

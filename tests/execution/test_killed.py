@@ -39,5 +39,5 @@ def test_a_study_killed_at_random_moments_ends_like_one_that_was_not(tmp_path: P
     assert whole.trained_twice() == 0 and twice <= 2 * KILLS
     assert set(killed.trained()) == set(whole.trained())
     left = [path.name for path in killed.folder.rglob("*") if path.name.startswith(".study") or ".damaged" in path.name]
-    assert left == [] and list(killed.store.claims_folder.iterdir()) == []
+    assert left == [] and list(killed.store.locks_folder.iterdir()) == []
     assert "set aside" not in (killed.folder / "output").read_text()

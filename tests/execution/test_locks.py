@@ -1,4 +1,4 @@
-"""Claims: one of many processes has a piece of work, and what the dead and the silent had is taken over."""
+"""Locks: one of many processes has a piece of work, and what the dead and the silent had is taken over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from study.core.errors import WriteError
 from study.core.process_id import this_process
-from study.execution.locks import Claims
+from study.execution.locks import Locks
 
 #: Long enough for a busy machine, short enough to wait for.
 BEAT_S, STALE_S = 0.05, 1.0
@@ -21,12 +21,12 @@ BEAT_S, STALE_S = 0.05, 1.0
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "claims"
+    return tmp_path / "locks"
 
 
 @pytest.fixture
-def claims(folder: Path) -> Iterator[Claims]:
-    with Claims(folder, BEAT_S, STALE_S) as opened:
+def locks(folder: Path) -> Iterator[Locks]:
+    with Locks(folder, BEAT_S, STALE_S) as opened:
         yield opened
 
 
@@ -49,96 +49,96 @@ def in_child(act: Callable[[], object]) -> int:
 
 
 def left_by_another_machine(folder: Path, name: str) -> Path:
-    """Make a claim as a process of another machine would have left it."""
+    """Make a lock as a process of another machine would have left it."""
     mine = this_process()
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.1.claim"
+    path = folder / f"{name}.1.lock"
     about = {"machine": "00000000", "pid": mine.pid, "started": mine.started, "host": "far", "token": "x"}
     path.write_text(json.dumps(about))
     return path
 
 
-def test_a_claim_is_had_once_until_it_is_given_back(claims: Claims, folder: Path) -> None:
-    claim = claims.take("a")
-    assert claim is not None and claim.holds
-    with Claims(folder, BEAT_S, STALE_S) as others:
+def test_a_claim_is_had_once_until_it_is_given_back(locks: Locks, folder: Path) -> None:
+    lock = locks.take("a")
+    assert lock is not None and lock.holds
+    with Locks(folder, BEAT_S, STALE_S) as others:
         assert others.take("a") is None
         assert others.take("b") is not None
-        claims.release(claim)
+        locks.release(lock)
         assert others.take("a") is not None
     assert names(folder) == []
 
 
 def test_leaving_gives_everything_back(folder: Path) -> None:
-    with pytest.raises(RuntimeError), Claims(folder, BEAT_S, STALE_S) as claims:
-        claims.take("a")
-        claims.take("b")
+    with pytest.raises(RuntimeError), Locks(folder, BEAT_S, STALE_S) as locks:
+        locks.take("a")
+        locks.take("b")
         raise RuntimeError
     assert names(folder) == []
 
 
-def test_what_an_ended_process_had_is_taken_over_at_once(claims: Claims, folder: Path) -> None:
+def test_what_an_ended_process_had_is_taken_over_at_once(locks: Locks, folder: Path) -> None:
     for _ in range(3):
-        os.waitpid(in_child(lambda: Claims(folder).take("a")), 0)
+        os.waitpid(in_child(lambda: Locks(folder).take("a")), 0)
     assert len(names(folder)) == 3, "each child took over from the one before"
     start = time.monotonic()
-    claim = claims.take("a")
-    assert claim is not None and time.monotonic() - start < STALE_S / 2
-    claims.release(claim)
+    lock = locks.take("a")
+    assert lock is not None and time.monotonic() - start < STALE_S / 2
+    locks.release(lock)
     assert names(folder) == []
 
 
-def test_what_another_machine_had_is_taken_over_when_it_gives_no_sign_of_life(claims: Claims, folder: Path) -> None:
+def test_what_another_machine_had_is_taken_over_when_it_gives_no_sign_of_life(locks: Locks, folder: Path) -> None:
     path = left_by_another_machine(folder, "a")
-    assert claims.owner("a") == f"process {os.getpid()} on far"
+    assert locks.owner("a") == f"process {os.getpid()} on far"
     for _ in range(5):  # signs of life; their times, from a clock that is a day late, do not matter
         os.utime(path, (time.time() - 86400 + _, time.time() - 86400 + _))
-        assert claims.take("a") is None
+        assert locks.take("a") is None
         time.sleep(STALE_S / 4)
     time.sleep(STALE_S * 1.1)
-    assert claims.take("a") is not None
-    assert names(folder) == ["a.1.claim", "a.2.claim"]
+    assert locks.take("a") is not None
+    assert names(folder) == ["a.1.lock", "a.2.lock"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"machine": 1}', b"\xff" * 10])
 def test_a_claim_that_does_not_tell_its_owner_is_respected_until_it_is_silent(
-    claims: Claims, folder: Path, content: bytes
+    locks: Locks, folder: Path, content: bytes
 ) -> None:
     folder.mkdir()
-    (folder / "a.1.claim").write_bytes(content)
-    assert claims.take("a") is None and claims.owner("a") == "another process"
+    (folder / "a.1.lock").write_bytes(content)
+    assert locks.take("a") is None and locks.owner("a") == "another process"
     time.sleep(STALE_S * 1.1)
-    assert claims.take("a") is not None
+    assert locks.take("a") is not None
 
 
 def test_an_owner_who_was_silent_for_too_long_knows_that_it_has_lost(folder: Path) -> None:
-    silent, quick = Claims(folder), Claims(folder, BEAT_S, stale_s=0.0)
-    claim = silent.take("a")
-    assert claim is not None and claim.holds
+    silent, quick = Locks(folder), Locks(folder, BEAT_S, stale_s=0.0)
+    lock = silent.take("a")
+    assert lock is not None and lock.holds
     assert quick.take("a") is None
     time.sleep(0.01)
     taken = quick.take("a")
-    assert taken is not None and taken.holds and not claim.holds
-    claim.beat()
-    silent.release(claim)
-    assert taken.holds and names(folder) == ["a.2.claim"]
+    assert taken is not None and taken.holds and not lock.holds
+    lock.beat()
+    silent.release(lock)
+    assert taken.holds and names(folder) == ["a.2.lock"]
     quick.release(taken)
     assert names(folder) == []
 
 
-def test_signs_of_life_keep_a_claim(claims: Claims, folder: Path) -> None:
-    claim = claims.take("a")
-    others = Claims(folder, BEAT_S, stale_s=4 * BEAT_S)
+def test_signs_of_life_keep_a_lock(locks: Locks, folder: Path) -> None:
+    lock = locks.take("a")
+    others = Locks(folder, BEAT_S, stale_s=4 * BEAT_S)
     deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
         assert others.take("a") is None
         time.sleep(0.01)
-    assert claim is not None and claim.holds
+    assert lock is not None and lock.holds
 
 
-def test_holding_waits_and_says_once_for_whom(claims: Claims, folder: Path) -> None:
+def test_holding_waits_and_says_once_for_whom(locks: Locks, folder: Path) -> None:
     def act() -> None:
-        with Claims(folder, BEAT_S, STALE_S).hold("report"):
+        with Locks(folder, BEAT_S, STALE_S).hold("report"):
             (folder.parent / "held").touch()
             time.sleep(1.5)
 
@@ -146,38 +146,38 @@ def test_holding_waits_and_says_once_for_whom(claims: Claims, folder: Path) -> N
     while not (folder.parent / "held").exists():
         time.sleep(0.01)
     said: list[str] = []
-    with claims.hold("report", said.append):
+    with locks.hold("report", said.append):
         pass
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert said == [f"process {child} on this machine"]
 
 
-def test_only_what_ended_processes_left_is_cleared_away(claims: Claims, folder: Path) -> None:
+def test_only_what_ended_processes_left_is_cleared_away(locks: Locks, folder: Path) -> None:
     for name in ("a", "a", "b"):
-        os.waitpid(in_child(lambda name=name: Claims(folder).take(name)), 0)  # type: ignore[misc]
+        os.waitpid(in_child(lambda name=name: Locks(folder).take(name)), 0)  # type: ignore[misc]
     left_by_another_machine(folder, "far")
-    with Claims(folder) as others:
+    with Locks(folder) as others:
         others.take("mine")
         (folder / "notes.txt").touch()
-        (folder / "x.claim").touch()
-        claims.clear_left()
-        assert names(folder) == ["far.1.claim", "mine.1.claim", "notes.txt", "x.claim"]
+        (folder / "x.lock").touch()
+        locks.clear_left()
+        assert names(folder) == ["far.1.lock", "mine.1.lock", "notes.txt", "x.lock"]
 
 
 def test_a_claim_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="cannot write"):
-        Claims(tmp_path / "file").take("a")
+        Locks(tmp_path / "file").take("a")
 
 
 def race(folder: Path, number: int, rounds: int) -> None:
     """Take names as they come; while having one, make sure by an exclusive file that nobody else has it too."""
-    claims = Claims(folder, BEAT_S, stale_s=30.0)
+    locks = Locks(folder, BEAT_S, stale_s=30.0)
     for name in map(str, range(rounds)):
         done, inside = folder.parent / f"done-{name}", folder.parent / f"inside-{name}"
         while not done.exists():
-            claim = claims.take(name)
-            if claim is None:
+            lock = locks.take(name)
+            if lock is None:
                 continue
             if not done.exists():
                 os.close(os.open(inside, os.O_CREAT | os.O_EXCL))
@@ -188,7 +188,7 @@ def race(folder: Path, number: int, rounds: int) -> None:
                     log.write(f"{name}\n")
                 inside.unlink()
                 done.touch()
-            claims.release(claim)
+            locks.release(lock)
 
 
 def test_of_racing_processes_each_does_what_no_other_does_and_nothing_is_left_out(folder: Path) -> None:

@@ -18,7 +18,7 @@ from study.datasets.image_set import ImageSet, hash_images, make_image_set
 from study.datasets.readers import fer2013
 from study.protocols import PROTOCOLS, resolve
 from study.protocols.contamination import guard_run, measure_run
-from study.protocols.splits import Division, divide
+from study.protocols.splits import Splits, make_splits
 
 COPIED = 6
 """Images that a planted leak copies, out of 40 test images."""
@@ -33,17 +33,17 @@ def protocol(name: str = "baseline") -> dict[str, Any]:
     return resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=320)
 
 
-def flags(data: ImageSet, name: str = "baseline", division: Division | None = None) -> list[str]:
+def flags(data: ImageSet, name: str = "baseline", splits: Splits | None = None) -> list[str]:
     """Return everything that speaks against a run of a protocol on a set: refusal, contamination, warnings."""
     settings = protocol(name)
-    division = division or divide(data, settings)
+    splits = splits or make_splits(data, settings)
     declared = settings["leak"] != "none"
     found = [f"declared: {settings['leak']}"] if declared else []
     try:
-        guard_run(data, division, declared)
+        guard_run(data, splits, declared)
     except DataError as error:
         found.append(f"refused: {error}")
-    seen = measure_run(data, division, declared=False)
+    seen = measure_run(data, splits, declared=False)
     found += [f"contamination: {name}" for name in ("trained_on_test_ids", "selected_on_test", "leaky") if seen[name]]
     if len(np.unique(data.hashes)) > 1 and data.image_shape[0] > 1:
         found += [f"audit: {warning}" for warning in audit(data).warnings]
@@ -99,8 +99,8 @@ def smaller_and_back(image: Any) -> Any:
 IN_PIXELS: dict[str, Callable[[ImageSet], ImageSet]] = {
     "test images copied into training": lambda data: copied(data, "test", "train"),
     "training images copied into test": lambda data: copied(data, "train", "test"),
-    "selection images copied into training": lambda data: copied(data, "selection", "train"),
-    "test images copied into selection": lambda data: copied(data, "test", "selection"),
+    "validation images copied into training": lambda data: copied(data, "validation", "train"),
+    "test images copied into validation": lambda data: copied(data, "test", "validation"),
     "mirrored copies": lambda data: copied(data, "test", "train", lambda image: image[:, ::-1]),
     "copies encoded anew": lambda data: copied(data, "test", "train", jpeg),
     "brighter copies": lambda data: copied(data, "test", "train", brighter),
@@ -130,7 +130,7 @@ def test_a_leak_in_the_pixels_is_flagged(clean: ImageSet, plant: Callable[[Image
     assert flags(plant(clean))
 
 
-@pytest.mark.parametrize(("one", "other"), [("test", "train"), ("selection", "train"), ("test", "selection")])
+@pytest.mark.parametrize(("one", "other"), [("test", "train"), ("validation", "train"), ("test", "validation")])
 def test_an_id_in_two_splits_is_refused(clean: ImageSet, one: str, other: str) -> None:
     ids = clean.ids.copy()
     ids[clean.indices(one)[0]] = ids[clean.indices(other)[0]]
@@ -150,14 +150,14 @@ def test_a_leaky_protocol_is_flagged_by_what_it_uses_and_not_only_by_its_name(cl
 
 @pytest.mark.parametrize("name", sorted({*LEAKY} - {"leaky/checkpoint-on-test"}))  # whose splits are honest ones
 def test_a_leaky_split_under_an_honest_name_is_refused(clean: ImageSet, name: str) -> None:
-    assert any(flag.startswith("refused") for flag in flags(clean, division=divide(clean, protocol(name))))
+    assert any(flag.startswith("refused") for flag in flags(clean, splits=make_splits(clean, protocol(name))))
 
 
-def own(data: ImageSet, **changes: Any) -> Division:
-    return replace(divide(data, protocol()), **changes)
+def own(data: ImageSet, **changes: Any) -> Splits:
+    return replace(make_splits(data, protocol()), **changes)
 
 
-HIDDEN: dict[str, Callable[[ImageSet], Division]] = {
+HIDDEN: dict[str, Callable[[ImageSet], Splits]] = {
     "training on everything": lambda data: own(data, train=np.arange(len(data))),
     "training on one test image": lambda data: own(
         data, train=np.append(data.indices("train"), data.indices("test")[:1])
@@ -165,18 +165,18 @@ HIDDEN: dict[str, Callable[[ImageSet], Division]] = {
     "training on a changed copy of a test image": lambda data: own(
         data, train=np.append(data.indices("train"), data.indices("test")[:1] + len(data))
     ),
-    "selection and test exchanged for the choice": lambda data: own(data, chosen_on=data.indices("test")),
-    "selection on test": lambda data: own(data, selection=data.indices("test"), chosen_on=data.indices("test")),
-    "selection on test and selection": lambda data: own(
-        data, chosen_on=np.concatenate([data.indices("selection"), data.indices("test")])
+    "validation and test exchanged for the choice": lambda data: own(data, chosen_on=data.indices("test")),
+    "validation on test": lambda data: own(data, validation=data.indices("test"), chosen_on=data.indices("test")),
+    "validation on test and validation": lambda data: own(
+        data, chosen_on=np.concatenate([data.indices("validation"), data.indices("test")])
     ),
-    "selection on training images": lambda data: own(data, selection=data.indices("train")[:40]),
+    "validation on training images": lambda data: own(data, validation=data.indices("train")[:40]),
 }
 
 
 @pytest.mark.parametrize("plant", HIDDEN.values(), ids=HIDDEN.keys())
-def test_a_leak_in_the_indices_of_a_run_is_flagged(clean: ImageSet, plant: Callable[[ImageSet], Division]) -> None:
-    assert flags(clean, division=plant(clean))
+def test_a_leak_in_the_indices_of_a_run_is_flagged(clean: ImageSet, plant: Callable[[ImageSet], Splits]) -> None:
+    assert flags(clean, splits=plant(clean))
 
 
 def official(moves: dict[str, str] | None = None, rows: slice = slice(None), labels: int | None = None) -> ImageSet:
@@ -195,11 +195,11 @@ def official(moves: dict[str, str] | None = None, rows: slice = slice(None), lab
 
 
 SPLIT_AGAIN: dict[str, Callable[[], ImageSet]] = {
-    "selection and test swapped": lambda: official({"selection": "test", "test": "selection"}),
+    "validation and test swapped": lambda: official({"validation": "test", "test": "validation"}),
     "train and test swapped": lambda: official({"train": "test", "test": "train"}),
-    "selection merged into train": lambda: official({"selection": "train"}, slice(0, -100)),
+    "validation merged into train": lambda: official({"validation": "train"}, slice(0, -100)),
     "test merged into train": lambda: official({"test": "train"}, slice(0, -100)),
-    "selection merged into test": lambda: official({"selection": "test"}, slice(0, -100)),
+    "validation merged into test": lambda: official({"validation": "test"}, slice(0, -100)),
     "one test image moved into train": lambda: official({"test": "train"}, slice(0, 1)),
     "one image relabelled": lambda: official(labels=3),
 }

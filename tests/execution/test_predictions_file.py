@@ -35,8 +35,8 @@ def probabilities(*, places: range = PREDICTED) -> list[str]:
 
 def test_probabilities_of_both_splits(tmp_path: Path) -> None:
     found = read(tmp_path, *probabilities())
-    assert found.splits == ("selection", "test") and found.probabilities
-    assert found.arrays["selection_probabilities"] == pytest.approx(np.tile([0.2, 0.5, 0.3], (2, 1)))
+    assert found.splits == ("validation", "test") and found.probabilities
+    assert found.arrays["validation_probabilities"] == pytest.approx(np.tile([0.2, 0.5, 0.3], (2, 1)))
     assert found.arrays["test_labels"].tolist() == [0, 1, 2]
     assert found.arrays["test_probabilities"].dtype == np.float32
 
@@ -46,7 +46,7 @@ def test_labels_by_name_or_number_in_any_order(tmp_path: Path) -> None:
     found = read(tmp_path, "id,label", *rows)
     assert not found.probabilities
     assert found.arrays["test_probabilities"].argmax(axis=1).tolist() == [0, 1, 2]
-    assert found.arrays["selection_probabilities"].tolist() == [[0, 1, 0], [0, 0, 1]]
+    assert found.arrays["validation_probabilities"].tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
 def test_rows_in_place_of_ids_and_classes_in_another_order(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_rows_in_place_of_ids_and_classes_in_another_order(tmp_path: Path) -> No
     assert found.arrays["test_probabilities"][0] == pytest.approx([0.1, 0.2, 0.7])
 
 
-def test_the_selection_split_may_be_left_out_as_a_whole(tmp_path: Path) -> None:
+def test_the_validation_split_may_be_left_out_as_a_whole(tmp_path: Path) -> None:
     found = read(tmp_path, *probabilities(places=range(6, 9)))
     assert found.splits == ("test",) and set(found.arrays) == {"test_probabilities", "test_labels"}
 
@@ -69,7 +69,7 @@ def test_rounding_is_forgiven_and_put_right(tmp_path: Path) -> None:
     [
         (("faces/5.png", "faces/99.png"), r"line 3: expected an image of the study, such as .*found 'faces/99.png'"),
         (("faces/5.png", "faces/4.png"), r"line 3: expected each image once, found faces/4.png again, first in line 2"),
-        (("faces/5.png", "faces/1.png"), r"line 3: expected images of selection and test, found .*which is in train"),
+        (("faces/5.png", "faces/1.png"), r"line 3: expected images of validation and test, found .*which is in train"),
         (("5.png,0.2", "5.png,0.4"), r"line 3: expected probabilities that add up to 1, found 1.2"),
         (("5.png,0.2", "5.png,nan"), r"line 3: expected a probability from 0 to 1, found nan"),
         (("5.png,0.2", "5.png,-0.2"), r"line 3: expected a probability from 0 to 1, found -0.2"),
@@ -112,7 +112,10 @@ def test_a_wrong_label_or_row_number_is_named(tmp_path: Path, line: str, reason:
     ("places", "reason"),
     [
         (range(4, 8), r"the 3 test images, 1 are missing, such as faces/8.png. Add these rows\."),
-        (range(5, 9), r"the 2 selection images, 1 are missing, such as faces/4.png.* or leave the selection split out"),
+        (
+            range(5, 9),
+            r"the 2 validation images, 1 are missing, such as faces/4.png.* or leave the validation split out",
+        ),
         (range(4, 6), r"the 3 test images, 3 are missing"),
     ],
 )

@@ -12,11 +12,11 @@ from study.core.errors import UsageError, WeightsError
 from study.core.record import Record
 from study.datasets import synthetic
 from study.datasets.image_set import make_image_set
-from study.execution.pretraining import Settings, checkpoint_folder, found, pretrain, upstream_spec
+from study.execution.pretraining import Settings, checkpoint_folder, found, pretrain, pretraining_spec
 from study.execution.run_one import execute
 from study.models import pretraining_info as room
 from study.models.entry import MODELS, model
-from study.models.pretraining_info import origin_words, read_origin
+from study.models.pretraining_info import pretraining_words, read_pretraining
 from study.models.weights import resolve_weights
 from study.planning.grid import Choices, Grid, resolve_specs, select_pairs
 from study.protocols.budgets import Budget
@@ -68,7 +68,7 @@ def made(entry, things, tmp_path_factory):
     """Return a pretrained file and the epochs that were shown."""
     out = tmp_path_factory.mktemp("made") / "things.weights.h5"
     events = []
-    pretrain(entry, upstream_spec(entry, things, SETTINGS), things, out, progress=events.append)
+    pretrain(entry, pretraining_spec(entry, things, SETTINGS), things, out, progress=events.append)
     return out, [event for event in events if event["kind"] == "epoch"]
 
 
@@ -80,12 +80,23 @@ def planned(faces, entry, weights, protocols=TRANSFER, share=1.0):
 
 def test_the_file_says_what_it_was_made_from(entry, things, made):
     out, epochs = made
-    origin = read_origin(out)
-    assert len(epochs) == 2 and origin["epochs"] == 2
-    assert (origin["model"], origin["dataset"], origin["fingerprint"]) == ("small-body", "things", things.fingerprint)
-    assert (origin["images"], origin["classes"], origin["side_px"], origin["seed"]) == (54, 3, 16, 0)
-    assert 0 <= origin["test_accuracy"] <= 1
-    assert origin_words(origin).startswith("pretrained on things (54 images of 3 classes, 2 epochs at 16 px, test acc")
+    pretraining = read_pretraining(out)
+    assert len(epochs) == 2 and pretraining["epochs"] == 2
+    assert (pretraining["model"], pretraining["dataset"], pretraining["fingerprint"]) == (
+        "small-body",
+        "things",
+        things.fingerprint,
+    )
+    assert (pretraining["images"], pretraining["classes"], pretraining["side_px"], pretraining["seed"]) == (
+        54,
+        3,
+        16,
+        0,
+    )
+    assert 0 <= pretraining["test_accuracy"] <= 1
+    assert pretraining_words(pretraining).startswith(
+        "pretrained on things (54 images of 3 classes, 2 epochs at 16 px, test acc"
+    )
     assert not checkpoint_folder(out).exists(), "what a finished pretraining resumed from is gone"
 
 
@@ -97,9 +108,9 @@ def test_the_file_is_a_plain_file_of_weights_of_the_entry(entry, made):
 
 
 def test_the_same_command_again_finds_the_file_and_another_leaves_it_alone(entry, things, made):
-    assert found(made[0], upstream_spec(entry, things, SETTINGS)) == read_origin(made[0])
+    assert found(made[0], pretraining_spec(entry, things, SETTINGS)) == read_pretraining(made[0])
     with pytest.raises(UsageError, match="holds other weights"):
-        found(made[0], upstream_spec(entry, things, dataclasses.replace(SETTINGS, seed=1)))
+        found(made[0], pretraining_spec(entry, things, dataclasses.replace(SETTINGS, seed=1)))
 
 
 def test_an_interrupted_pretraining_goes_on_and_ends_the_same(entry, things, made, tmp_path):
@@ -111,7 +122,7 @@ def test_an_interrupted_pretraining_goes_on_and_ends_the_same(entry, things, mad
             if len(epochs) == 2:
                 raise KeyboardInterrupt
 
-    spec = upstream_spec(entry, things, SETTINGS)
+    spec = pretraining_spec(entry, things, SETTINGS)
     with pytest.raises(KeyboardInterrupt):
         pretrain(entry, spec, things, out, progress=interrupt)
     assert not out.exists() and checkpoint_folder(out).exists()
@@ -137,24 +148,24 @@ def records(faces, entry, made) -> dict[str, Record]:
 
 
 def test_records_carry_the_origin_of_what_they_started_from(records, made):
-    origin = read_origin(made[0])
-    assert {name: bool(record.upstream) for name, record in records.items()} == {
+    pretraining = read_pretraining(made[0])
+    assert {name: bool(record.pretraining) for name, record in records.items()} == {
         name: name != "transfer/random-start" for name in TRANSFER
     }
     again = Record.from_json(records["transfer/staged"].to_json())
-    assert again.upstream == origin == records["transfer/frozen"].upstream
+    assert again.pretraining == pretraining == records["transfer/frozen"].pretraining
 
 
 def test_every_way_to_transfer_makes_the_same_updates_on_the_same_images(records, faces):
     counts = {record.history[-1]["updates"] for record in records.values()}
     assert len(counts) == 1
-    hashes = {record.division["hashes"]["train"] for record in records.values()}
+    hashes = {record.splits["hashes"]["train"] for record in records.values()}
     assert len(hashes) == 1 and faces.split_hash("train") not in hashes
     for record in records.values():
-        trained = record.division["counts"]["train"]
+        trained = record.splits["counts"]["train"]
         assert trained == [max(1, round(0.5 * count)) for count in faces.counts()["train"]]
-        assert "50 % of the training split" in record.division["source"]
-        assert record.division["own_test"] and not record.leaky
+        assert "50 % of the training split" in record.splits["source"]
+        assert record.splits["own_test"] and not record.leaky
 
 
 def test_the_phases_are_in_the_learning_curve(records):
@@ -184,14 +195,14 @@ def test_a_truncated_file_is_refused_in_one_line(made, entry, tmp_path):
 )
 def test_an_origin_of_another_form_is_refused(made, entry, tmp_path, change):
     path = tmp_path / "changed.weights.h5"
-    path.write_bytes(room.with_origin(made[0].read_bytes(), {**read_origin(made[0]), **change}))
-    with pytest.raises(WeightsError, match="origin that is not in the form"):
+    path.write_bytes(room.with_pretraining(made[0].read_bytes(), {**read_pretraining(made[0]), **change}))
+    with pytest.raises(WeightsError, match="pretraining that is not in the form"):
         resolve_weights(entry, str(path))
 
 
 def test_a_custom_network_has_no_body_to_pretrain(things):
     with pytest.raises(UsageError, match="cnn3 has no body"):
-        upstream_spec(MODELS.get("cnn3"), things, SETTINGS)
+        pretraining_spec(MODELS.get("cnn3"), things, SETTINGS)
 
 
 def test_weights_by_model(faces, entry, made):

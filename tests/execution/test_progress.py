@@ -38,7 +38,7 @@ def test_a_finished_run_is_one_line(faces: ImageSet, runs: list[PlannedRun]) -> 
         display.on_record(done_record(runs[0].spec, faces))
         display.on_record(failed_record(runs[1].spec, faces))
     first, second = out.getvalue().splitlines()
-    assert first.startswith("[1/2] cnn2 baseline seed 0: selection 50.0%, best epoch 1 of 1, 1 s; about ")
+    assert first.startswith("[1/2] cnn2 baseline seed 0: validation 50.0%, best epoch 1 of 1, 1 s; about ")
     assert second == "[2/2] cnn3 baseline seed 0: failed - broken on purpose"
 
 

@@ -22,12 +22,12 @@ from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.execution.executors import Abandoned, Job
-from study.execution.locks import Claims
-from study.execution.queue import Work, claim_name
+from study.execution.locks import Locks
+from study.execution.queue import Work, lock_name
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.planning.plan import PlannedRun, make_plan
 from study.protocols.budgets import read_budget, read_speeds
-from study.protocols.resolve import companion
+from study.protocols.resolve import paired_protocol
 from study.training.checkpoint import Checkpoint, checkpoints
 from tests.execution.executors.fake_execute import done_record, failed_record
 
@@ -60,9 +60,9 @@ class Driver:
         pairs = select_pairs(read_grid("all"), ("cnn2", "cnn3"), protocols)
         planned = resolve_specs(pairs, Choices(read_budget("demo"), seeds=(0,)), faces)
         self.runs: tuple[PlannedRun, ...] = make_plan(planned, self.store, faces, read_speeds(), {}).open
-        self.claims = Claims(self.store.claims_folder)
+        self.locks = Locks(self.store.locks_folder)
         self.shown = Shown()
-        self.work = Work(self.runs, self.store, self.claims, self.shown)  # type: ignore[arg-type]
+        self.work = Work(self.runs, self.store, self.locks, self.shown)  # type: ignore[arg-type]
         self.jobs: Iterator[Job | None] = iter(self.work)
 
     def next(self) -> Job:
@@ -93,7 +93,7 @@ def test_two_drivers_get_different_runs_and_wait_for_each_other(
     two.work.keep(done_record(second.spec, faces))
     assert [*one.jobs] == [None] and [*two.jobs] == [None]
     assert one.shown.records == two.shown.records == [("done", False), ("done", True)]
-    assert list(one.store.claims_folder.iterdir()) == []
+    assert list(one.store.locks_folder.iterdir()) == []
 
 
 def test_a_run_that_another_has_stored_since_the_plan_is_not_run_again(
@@ -121,7 +121,7 @@ def test_what_a_silent_driver_had_is_taken_over_and_its_own_result_dropped(
     drivers: tuple[Driver, Driver], faces: ImageSet
 ) -> None:
     silent, quick = drivers
-    quick.claims.stale_s = 0.0
+    quick.locks.stale_s = 0.0
     lost, own = silent.next(), quick.next()
     time.sleep(0.01)
     assert quick.next().spec == lost.spec
@@ -137,7 +137,7 @@ def test_what_a_silent_driver_had_is_taken_over_and_its_own_result_dropped(
 
 def test_a_result_that_comes_too_late_is_not_stored(drivers: tuple[Driver, Driver], faces: ImageSet) -> None:
     silent, quick = drivers
-    quick.claims.stale_s = 0.0
+    quick.locks.stale_s = 0.0
     lost = silent.next()
     quick.next()
     time.sleep(0.01)
@@ -175,19 +175,19 @@ def test_two_records_of_one_training_are_claimed_as_one_and_the_main_one_is_stor
     tmp_path: Path, faces: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     oracle = Driver(tmp_path, faces, ("leaky/checkpoint-on-test",))
-    twin = Driver(tmp_path, faces, ("clean-twin/checkpoint-on-selection",))
-    names = [[claim_name(run.spec) for run in driver.runs] for driver in (oracle, twin)]
+    twin = Driver(tmp_path, faces, ("clean-twin/checkpoint-on-validation",))
+    names = [[lock_name(run.spec) for run in driver.runs] for driver in (oracle, twin)]
     assert names[0] == names[1] and len(names[0]) == 2
     job = oracle.next()
     assert twin.next().spec.model != job.spec.model
-    other = companion(job.spec.protocol)
+    other = paired_protocol(job.spec.protocol)
     assert other is not None
-    record, sibling = done_record(job.spec, faces), done_record(replace(job.spec, protocol=other), faces)
+    record, paired_spec = done_record(job.spec, faces), done_record(replace(job.spec, protocol=other), faces)
     order = []
     keep = Store.keep
     monkeypatch.setattr(Store, "keep", lambda store, record: order.append(record.spec.recipe[1]) or keep(store, record))
-    oracle.work.keep(replace(record, companions=(sibling,)))
-    assert order == ["clean-twin/checkpoint-on-selection", "leaky/checkpoint-on-test"]
+    oracle.work.keep(replace(record, paired=(paired_spec,)))
+    assert order == ["clean-twin/checkpoint-on-validation", "leaky/checkpoint-on-test"]
 
 
 #: A plugin that replaces training: runs take a moment, are logged, and are never begun twice at the same time.
@@ -256,5 +256,5 @@ def test_four_racing_drivers_of_which_one_is_killed_store_every_run_once(tmp_pat
     assert set(again) <= half_done and sum(again.values()) <= 1, "only what the killed driver had was begun again"
     assert sum((ended - Counter(keys)).values()) <= 1, "unless it was killed between the end and the record"
     assert any("by another driver" in output for output in outputs)
-    assert [*store.claims_folder.iterdir()] == []
+    assert [*store.locks_folder.iterdir()] == []
     assert [path.name for path in store.folder.rglob("*") if path.name.startswith(".")] == []

@@ -16,7 +16,7 @@ from study.execution.run_one import execute
 from study.models.entry import MODELS, ModelEntry
 from study.protocols import PROTOCOLS, Protocol, resolve
 from study.training.checkpoint import Checkpoint, checkpoints
-from study.training.monitor import mean_loss
+from study.training.monitor import log_loss
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,7 +52,7 @@ def without_times(record):
     for name in ("timing", "cost", "provenance", "weights_file", "weights_sha256"):
         data.pop(name, None)
     for row in data["history"]:
-        row.pop("train_s"), row.pop("selection_s")
+        row.pop("train_s"), row.pop("validation_s")
     return data
 
 
@@ -71,7 +71,7 @@ def test_a_run_leaves_a_whole_record(done, faces):
     record, events, folder = done
     assert record.status == "done", record.traceback
     assert set(record.arrays) == set(PREDICTIONS)
-    for split in ("selection", "test"):
+    for split in ("validation", "test"):
         n = len(faces.indices(split))
         assert record.arrays[f"{split}_probabilities"].shape == (n, 7)
         assert np.allclose(record.arrays[f"{split}_flipped"].sum(axis=1), 1, atol=1e-4)
@@ -87,11 +87,11 @@ def test_a_run_leaves_a_whole_record(done, faces):
     assert [event["kind"] for event in events] == ["phase", "epoch", "epoch", "epoch", "predict"]
 
 
-def test_predictions_come_from_the_epoch_with_the_best_selection_loss(done):
+def test_predictions_come_from_the_epoch_with_the_best_validation_loss(done):
     record, _, _ = done
-    losses = [row["selection_loss"] for row in record.history]
+    losses = [row["validation_loss"] for row in record.history]
     assert record.outcome["best_epoch"] == int(np.argmin(losses))
-    found = mean_loss(record.arrays["selection_probabilities"], record.arrays["selection_labels"])
+    found = log_loss(record.arrays["validation_probabilities"], record.arrays["validation_labels"])
     assert math.isclose(found, min(losses), rel_tol=1e-4)
 
 

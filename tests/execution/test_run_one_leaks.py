@@ -56,7 +56,7 @@ def records(faces, tmp_path_factory):
         weights = folder / f"{name.replace('/', '-')}.weights.h5"
         record = execute(spec_for(faces, name), faces, keep_weights=weights)
         assert record.status == "done", record.traceback
-        for one in (record, *record.companions):
+        for one in (record, *record.paired):
             found[one.spec.protocol["name"]] = one
     assert sorted(found) == sorted(names)
     return found
@@ -64,10 +64,10 @@ def records(faces, tmp_path_factory):
 
 def test_every_run_describes_its_splits_and_survives_the_store(records):
     for record in records.values():
-        assert set(record.division) == {"source", "own_test", "counts", "hashes"}
-        assert set(record.division["counts"]) == set(record.division["hashes"]) == set(SPLITS)
+        assert set(record.splits) == {"source", "own_test", "counts", "hashes"}
+        assert set(record.splits["counts"]) == set(record.splits["hashes"]) == set(SPLITS)
         again = Record.from_json(record.to_json())
-        assert again.division == record.division and again.on_own_test == record.on_own_test
+        assert again.splits == record.splits and again.on_own_test == record.on_own_test
         assert set(PREDICTIONS) <= set(record.arrays)
 
 
@@ -104,10 +104,10 @@ def test_a_split_of_its_own_brings_the_images_that_were_scored(records, faces):
 
 def test_a_claim_covers_the_copies_too(records, faces):
     for name, record in records.items():
-        assert ("claim_answers" in record.arrays) == name.endswith("-before-split")
-        if "claim_answers" in record.arrays:
-            places = record.arrays["claim_indices"] % len(faces)
-            assert np.array_equal(faces.labels[places], record.arrays["claim_labels"])
+        assert ("lock_answers" in record.arrays) == name.endswith("-before-split")
+        if "lock_answers" in record.arrays:
+            places = record.arrays["lock_indices"] % len(faces)
+            assert np.array_equal(faces.labels[places], record.arrays["lock_labels"])
             assert len(places) > len(record.arrays["test_labels"])
 
 
@@ -122,13 +122,13 @@ def test_answers_of_every_epoch_are_kept_small(records):
 
 
 def test_the_oracle_is_the_epoch_with_the_highest_test_accuracy_of_the_same_training(records):
-    oracle, clean = records["leaky/checkpoint-on-test"], records["clean-twin/checkpoint-on-selection"]
+    oracle, clean = records["leaky/checkpoint-on-test"], records["clean-twin/checkpoint-on-validation"]
     labels = oracle.arrays["test_labels"]
     by_epoch = (oracle.arrays["epoch_answers"] == labels).mean(axis=1)
     assert oracle.history == clean.history
     assert oracle.outcome["best_epoch"] == int(by_epoch.argmax())
     assert accuracy(labels, oracle.arrays["test_probabilities"]) == pytest.approx(by_epoch.max())
-    assert clean.outcome["best_epoch"] == int(np.argmin([row["selection_loss"] for row in clean.history]))
+    assert clean.outcome["best_epoch"] == int(np.argmin([row["validation_loss"] for row in clean.history]))
     assert not oracle.weights_file and clean.weights_file
 
 
@@ -141,7 +141,7 @@ def test_the_oracle_trained_by_itself_is_the_same(records, faces, tmp_path):
     expected = records["leaky/checkpoint-on-test"]
     assert record.spec == expected.spec and record.outcome == expected.outcome
     assert np.array_equal(record.arrays["test_probabilities"], expected.arrays["test_probabilities"])
-    assert [one.spec for one in record.companions] == [records["clean-twin/checkpoint-on-selection"].spec]
+    assert [one.spec for one in record.paired] == [records["clean-twin/checkpoint-on-validation"].spec]
     network = build_network(MODELS.get("tiny"), image_shape=(48, 48, 1), classes=7, side_px=48)
     network.model.load_weights(tmp_path / "w.weights.h5")
     probabilities = Predictor(network.model)(faces.images[faces.indices("test")])
@@ -150,15 +150,15 @@ def test_the_oracle_trained_by_itself_is_the_same(records, faces, tmp_path):
 
 def test_the_clean_trajectory_is_that_of_the_shared_baseline(records, faces):
     baseline = execute(spec_for(faces, "baseline"), faces)
-    twin = records["clean-twin/checkpoint-on-selection"]
+    twin = records["clean-twin/checkpoint-on-validation"]
     assert np.array_equal(baseline.arrays["test_probabilities"], twin.arrays["test_probabilities"])
-    assert baseline.division == twin.division and "epoch_answers" not in baseline.arrays
+    assert baseline.splits == twin.splits and "epoch_answers" not in baseline.arrays
 
 
 def test_validation_on_the_test_split_chooses_by_its_loss(records):
     record = records["leaky/test-as-validation"]
-    assert np.array_equal(record.arrays["selection_probabilities"], record.arrays["test_probabilities"])
-    rows = [row["selection_accuracy"] for row in record.history]
+    assert np.array_equal(record.arrays["validation_probabilities"], record.arrays["test_probabilities"])
+    rows = [row["validation_accuracy"] for row in record.history]
     watched = (record.arrays["epoch_answers"] == record.arrays["test_labels"]).mean(axis=1)
     assert rows == pytest.approx(watched)
 
@@ -172,11 +172,11 @@ def test_an_interrupted_oracle_resumes_to_the_same_record(records, faces, tmp_pa
         if event["kind"] == "epoch" and event["epoch"] == 2:
             raise Interrupt
 
-    spec = spec_for(faces, "clean-twin/checkpoint-on-selection")
+    spec = spec_for(faces, "clean-twin/checkpoint-on-validation")
     with pytest.raises(Interrupt):
         execute(spec, faces, checkpoint_folder=tmp_path, progress=stop)
     record = execute(spec, faces, checkpoint_folder=tmp_path)
-    for one in (record, *record.companions):
+    for one in (record, *record.paired):
         expected = records[one.spec.protocol["name"]]
         assert one.outcome == expected.outcome
         assert all(np.array_equal(one.arrays[name], array) for name, array in expected.arrays.items())

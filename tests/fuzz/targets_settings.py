@@ -1,4 +1,4 @@
-"""Targets that people write: grids, budgets, published claims and tables of classes, in TOML and CSV."""
+"""Targets that people write: grids, budgets, published results and tables of classes, in TOML and CSV."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def _claims_seed() -> bytes:
     return FILE.read_bytes()
 
 
-def _read_claims(data: bytes, folder: Path) -> object:
-    from study.report.published_results import read_claims
+def _read_locks(data: bytes, folder: Path) -> object:
+    from study.report.published_results import read_locks
 
-    path = folder / "claims.toml"
+    path = folder / "locks.toml"
     path.write_bytes(data)
-    return read_claims(path)
+    return read_locks(path)
 
 
 def _read_map(data: bytes, folder: Path, suffix: str) -> object:
@@ -136,7 +136,7 @@ TARGETS = (
         mutate_toml,
         100,
     ),
-    Target("claims-toml", lambda folder: [_claims_seed()], _is_toml, _read_claims, mutate_toml, 80),
+    Target("locks-toml", lambda folder: [_claims_seed()], _is_toml, _read_locks, mutate_toml, 80),
     Target(
         "classes-toml",
         lambda folder: [b'happiness = "happy"\nanger = "angry"\nother = ""\n'],

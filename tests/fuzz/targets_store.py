@@ -184,7 +184,7 @@ def _npy(array: Any) -> bytes:
 
 
 def _claimed(content: bytes, rng: random.Random) -> bytes:
-    """Return an array whose header claims another shape or type than there are bytes for."""
+    """Return an array whose header locks another shape or type than there are bytes for."""
     shape = rng.choice(
         (
             "(1000000000000,)",
@@ -451,19 +451,19 @@ def _night_seeds(folder: Path) -> Seeds:
     return [json.dumps({"custom, 48 px, float32, 0123": choice}).encode()]
 
 
-def _read_claim(data: bytes, folder: Path) -> object:
-    """Look at what another driver claims, and take it where that driver has ended."""
-    from study.execution.locks import Claims
+def _read_lock(data: bytes, folder: Path) -> object:
+    """Look at what another driver locks, and take it where that driver has ended."""
+    from study.execution.locks import Locks
 
-    shutil.rmtree(folder / "claims", ignore_errors=True)
-    (folder / "claims").mkdir()
-    (folder / "claims" / "run.1.claim").write_bytes(data)
-    claims = Claims(folder / "claims")
-    owner = claims.owner("run")
-    claim = claims.take("run")
-    if claim is not None:
-        claims.release(claim)
-    claims.clear_left()
+    shutil.rmtree(folder / "locks", ignore_errors=True)
+    (folder / "locks").mkdir()
+    (folder / "locks" / "run.1.lock").write_bytes(data)
+    locks = Locks(folder / "locks")
+    owner = locks.owner("run")
+    lock = locks.take("run")
+    if lock is not None:
+        locks.release(lock)
+    locks.clear_left()
     return owner
 
 
@@ -508,7 +508,7 @@ TARGETS = (
     Target("cache-npy", _array_seeds, lambda data: data.startswith(b"\x93NUMPY"), _read_array, _mutate_array, 80),
     Target("export-json", _manifest_seeds, _is_json, _read_manifest, _mutate_json_text, 80),
     Target("tonight-json", _night_seeds, _is_json, _read_night, _mutate_json_text, 40),
-    Target("claim-json", _claim_seeds, _is_json, _read_claim, _mutate_json_text, 40),
+    Target("lock-json", _claim_seeds, _is_json, _read_lock, _mutate_json_text, 40),
 )
 #: Targets that take too long for the quick tests.
 SLOW = (Target("report", *_RECORD, _read_report, _mutate_record, 60),)

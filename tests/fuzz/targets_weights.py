@@ -35,7 +35,7 @@ def _file(change: str, rng: random.Random) -> bytes:
         elif change == "shape":
             del layer["0"]
             layer["0"] = np.zeros(rng.choice(((4, 6), (0, 4), (24,), (1, 6, 4), ())), np.float32)
-        elif change == "claimed":
+        elif change == "locked":
             del layer["0"]
             layer.create_dataset("0", (2**31, 2**20), np.float32, chunks=(1024, 1024), compression="gzip")
         elif change == "elsewhere":
@@ -60,7 +60,7 @@ def _file(change: str, rng: random.Random) -> bytes:
     return buffer.getvalue()
 
 
-_CHANGES = ("missing", "type", "shape", "claimed", "elsewhere", "raw", "loop", "model", "group", "names", "attributes")
+_CHANGES = ("missing", "type", "shape", "locked", "elsewhere", "raw", "loop", "model", "group", "names", "attributes")
 
 
 def _seeds(folder: Path) -> Seeds:
@@ -82,22 +82,22 @@ def _check(data: bytes, folder: Path) -> None:
     check_form(path, 28)
 
 
-def _origin() -> dict[str, object]:
+def _pretraining() -> dict[str, object]:
     """Return what `study pretrain` writes into a file of its making."""
     from study.models.pretraining_info import FIELDS, FORMAT
 
     values = {name: "cifar10" if kinds == (str,) else 3 for name, kinds in FIELDS.items()}
-    return {**values, "format": FORMAT, "selection_accuracy": 0.7, "test_accuracy": 0.69}
+    return {**values, "format": FORMAT, "validation_accuracy": 0.7, "test_accuracy": 0.69}
 
 
 def _origin_seeds(folder: Path) -> Seeds:
-    from study.models.pretraining_info import with_origin
+    from study.models.pretraining_info import with_pretraining
 
-    return [with_origin(_file("", random.Random(0)), _origin())]
+    return [with_pretraining(_file("", random.Random(0)), _pretraining())]
 
 
 def _mutate_origin(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
-    """Change what a file says of its origin, or how it says it, or bytes anywhere."""
+    """Change what a file says of its pretraining, or how it says it, or bytes anywhere."""
     import h5py
 
     from study.models.pretraining_info import ATTRIBUTE
@@ -107,18 +107,18 @@ def _mutate_origin(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
     buffer = io.BytesIO(_file("", rng))
     with h5py.File(buffer, "w") as file:
         kinds = ("{", "[" * 5000, b"\xff", 5, [1, 2], np.zeros(7000, "u1"), h5py.Empty("f"), "x" * 60_000, "\u202e")
-        changed = json.dumps(mutate_json(_origin(), rng))
+        changed = json.dumps(mutate_json(_pretraining(), rng))
         file.attrs[ATTRIBUTE] = changed if rng.random() < 0.6 else rng.choice(kinds)
     return buffer.getvalue()
 
 
 def _read_origin(data: bytes, folder: Path) -> None:
-    from study.models.pretraining_info import origin_words, read_origin
+    from study.models.pretraining_info import pretraining_words, read_pretraining
 
     path = folder / "x.weights.h5"
     path.write_bytes(data)
-    if found := read_origin(path):
-        origin_words(found)
+    if found := read_pretraining(path):
+        pretraining_words(found)
 
 
 def _load(data: bytes, folder: Path) -> None:
@@ -136,6 +136,8 @@ def _load(data: bytes, folder: Path) -> None:
 
 TARGETS = (
     Target("weights-form", _seeds, lambda data: data.startswith(_MAGIC), _check, _mutate, 150),
-    Target("weights-origin", _origin_seeds, lambda data: data.startswith(_MAGIC), _read_origin, _mutate_origin, 60),
+    Target(
+        "weights-pretraining", _origin_seeds, lambda data: data.startswith(_MAGIC), _read_origin, _mutate_origin, 60
+    ),
 )
 SLOW = (Target("weights-keras", _seeds, lambda data: data.startswith(_MAGIC), _load, _mutate, 200, seeds_work=False),)

@@ -12,7 +12,7 @@ from study.core.errors import UsageError
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.planning.concurrency import FILE, choose_jobs, free_memory_mb, grid_s, measure_sharing, ways
+from study.planning.concurrency import FILE, choose_jobs, free_memory_mb, grid_s, measure_concurrency, ways
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.planning.plan import PlannedRun
 from study.protocols.budgets import read_budget
@@ -107,7 +107,7 @@ def test_the_flag_takes_a_number_or_auto() -> None:
 def test_processes_that_are_measured_together_train_at_the_same_time(faces: ImageSet) -> None:
     spec = runs(faces)[0].spec
     about = {"image_shape": (48, 48, 1), "classes": 7, "plugins": ()}
-    pace = measure_sharing(spec, 2, 1, **about)  # type: ignore[arg-type]
+    pace = measure_concurrency(spec, 2, 1, **about)  # type: ignore[arg-type]
     assert pace is not None and pace.train_images_per_s > 0 and pace.start_s > 0 and pace.memory_mb > 100
     broken = replace(spec, model={**spec.model, "name": "cnn33"})
-    assert measure_sharing(broken, 1, 1, **about) is None, "its run will tell why"  # type: ignore[arg-type]
+    assert measure_concurrency(broken, 1, 1, **about) is None, "its run will tell why"  # type: ignore[arg-type]

@@ -89,7 +89,7 @@ def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-ORACLE, TWIN = "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-selection"
+ORACLE, TWIN = "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-validation"
 
 
 def pair_of(faces: ImageSet, *protocols: str) -> list[PlannedSpec]:

@@ -14,7 +14,7 @@ from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
 from study.planning.plan import estimate_s
-from study.planning.time_budget import FILE, Night, choose_night, fit_updates
+from study.planning.time_budget import FILE, TimeBudget, fit_time_budget, fit_updates
 from study.protocols.budgets import Budget, Speed, read_speeds
 
 SLOW = {"cnn2": 40.0, "cnn3": 80.0, "cnn5": 10.0, "vgg16": 3.0, "resnet50": 5.0}
@@ -42,8 +42,8 @@ class Measure:
         return {name: SLOW[name] for name in names if name != self.broken}
 
 
-def choose(faces: ImageSet, folder: Path, measure: Measure | None, *models: str) -> Night:
-    return choose_night(planned(faces, *models), BUDGET, Store(folder, "s"), faces, read_speeds(), measure)
+def choose(faces: ImageSet, folder: Path, measure: Measure | None, *models: str) -> TimeBudget:
+    return fit_time_budget(planned(faces, *models), BUDGET, Store(folder, "s"), faces, read_speeds(), measure)
 
 
 def test_the_whole_grid_fits_and_each_family_takes_about_half(faces: ImageSet, tmp_path: Path) -> None:

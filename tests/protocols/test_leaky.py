@@ -9,7 +9,7 @@ from study.core.errors import UsageError
 from study.core.spec import Spec
 from study.planning.grid import select_protocols, vary
 from study.protocols import PROTOCOLS, Protocol, resolve
-from study.protocols.resolve import TRANSFER_VERSION, companion
+from study.protocols.resolve import TRANSFER_VERSION, paired_protocol
 from tests.committed import copy_committed
 
 LEAKY = [protocol for protocol in PROTOCOLS if "leaky" in protocol.groups]
@@ -41,11 +41,11 @@ def test_a_leaky_protocol_differs_from_its_twin_in_the_leak_alone(protocol):
 
 @pytest.mark.parametrize("protocol", [one for one in PROTOCOLS if one.same_training_as], ids=lambda one: one.name)
 def test_the_companion_of_a_protocol_is_the_registered_one(protocol):
-    assert companion(resolved(protocol)) == resolved(PROTOCOLS.get(protocol.same_training_as))
+    assert paired_protocol(resolved(protocol)) == resolved(PROTOCOLS.get(protocol.same_training_as))
 
 
 def test_most_protocols_have_no_companion():
-    assert companion(resolved(PROTOCOLS.get("baseline"))) is None
+    assert paired_protocol(resolved(PROTOCOLS.get("baseline"))) is None
 
 
 def test_a_twin_is_varied_with_its_leaky_protocol():
@@ -92,12 +92,12 @@ def test_committed_runs_keep_their_specs(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"leak": "oversample-before-split", "resplit": {"test": 0.1, "selection": 0.1, "seed": 0}}, "go together"),
+        ({"leak": "oversample-before-split", "new_split": {"test": 0.1, "validation": 0.1, "seed": 0}}, "go together"),
         ({"sampling": "oversample-before-split"}, "go together"),
-        ({"leak": "augment-before-split", "copies": {"number": 1}}, "give it a resplit"),
-        ({"leak": "augment-before-split", "resplit": {"test": 0.1, "selection": 0.1, "seed": 0}}, "needs copies"),
-        ({"resplit": {"test": 0.6, "selection": 0.4, "seed": 0}}, "shares"),
-        ({"resplit": {"test": 0.1}}, "shares"),
+        ({"leak": "augment-before-split", "copies": {"number": 1}}, "give it a new_split"),
+        ({"leak": "augment-before-split", "new_split": {"test": 0.1, "validation": 0.1, "seed": 0}}, "needs copies"),
+        ({"new_split": {"test": 0.6, "validation": 0.4, "seed": 0}}, "shares"),
+        ({"new_split": {"test": 0.1}}, "shares"),
         ({"leak": "peeking"}, "must be one of"),
         ({"copies": {"number": 1, "blur": 2}}, "unknown augmentation blur"),
     ],

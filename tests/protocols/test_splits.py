@@ -10,7 +10,7 @@ from study.core.spec import SPLITS
 from study.datasets import synthetic
 from study.protocols import PROTOCOLS, resolve
 from study.protocols.contamination import SEEN_CONTENT, SEEN_ID, measure_run, seen_in_training
-from study.protocols.splits import divide, share_of
+from study.protocols.splits import make_splits, share_of
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +18,13 @@ def faces():
     return synthetic.make(images=300)
 
 
-def division(faces, name):
+def splits(faces, name):
     protocol = PROTOCOLS.get(name)
-    return divide(faces, resolve(protocol, family="custom", weights_source="none", train_images=240))
+    return make_splits(faces, resolve(protocol, family="custom", weights_source="none", train_images=240))
 
 
 def test_most_protocols_use_the_set_s_own_split(faces):
-    own = division(faces, "baseline")
+    own = splits(faces, "baseline")
     for split in SPLITS:
         assert np.array_equal(getattr(own, split), faces.indices(split))
     about = own.describe(faces)
@@ -43,8 +43,8 @@ def test_a_share_has_the_same_part_of_every_class_and_larger_shares_hold_smaller
 
 def test_a_share_says_so_and_leaves_the_other_splits_whole(faces):
     whole = resolve(PROTOCOLS.get("baseline"), family="custom", weights_source="none", train_images=60)
-    part = divide(faces, whole | {"train_share": 0.25})
-    assert np.array_equal(part.selection, faces.indices("selection")) and np.array_equal(
+    part = make_splits(faces, whole | {"train_share": 0.25})
+    assert np.array_equal(part.validation, faces.indices("validation")) and np.array_equal(
         part.scored, faces.indices("test")
     )
     about = part.describe(faces)
@@ -53,15 +53,15 @@ def test_a_share_says_so_and_leaves_the_other_splits_whole(faces):
 
 
 def test_a_protocol_that_splits_anew_takes_no_share(faces):
-    name = next(one.name for one in PROTOCOLS if one.resplit)
+    name = next(one.name for one in PROTOCOLS if one.new_split)
     anew = resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=60)
     with pytest.raises(UsageError, match="makes its own training split"):
-        divide(faces, anew | {"train_share": 0.25})
+        make_splits(faces, anew | {"train_share": 0.25})
 
 
-@pytest.mark.parametrize("name", [one.name for one in PROTOCOLS if one.resplit])
+@pytest.mark.parametrize("name", [one.name for one in PROTOCOLS if one.new_split])
 def test_a_new_split_divides_all_images_and_is_the_same_every_time(faces, name):
-    one, again = division(faces, name), division(faces, name)
+    one, again = splits(faces, name), splits(faces, name)
     assert all(np.array_equal(getattr(one, split), getattr(again, split)) for split in SPLITS)
     parts = [one.origins(getattr(one, split)) for split in SPLITS]
     assert set(np.concatenate(parts)) == set(range(len(faces)))
@@ -69,10 +69,10 @@ def test_a_new_split_divides_all_images_and_is_the_same_every_time(faces, name):
     assert not one.describe(faces)["own_test"]
 
 
-@pytest.mark.parametrize("name", [one.name for one in PROTOCOLS if one.resplit and one.leak != "none"])
+@pytest.mark.parametrize("name", [one.name for one in PROTOCOLS if one.new_split and one.leak != "none"])
 def test_images_fall_as_in_the_clean_twin_and_their_copies_anywhere(faces, name):
     n = len(faces)
-    leaky, clean = division(faces, name), division(faces, PROTOCOLS.get(name).twin)
+    leaky, clean = splits(faces, name), splits(faces, PROTOCOLS.get(name).twin)
     assert np.array_equal(leaky.scored, clean.scored) and np.array_equal(clean.test, clean.scored)
     for split in SPLITS:
         mine, twin = getattr(leaky, split), getattr(clean, split)
@@ -87,21 +87,21 @@ def test_images_fall_as_in_the_clean_twin_and_their_copies_anywhere(faces, name)
 
 
 def test_oversampling_before_the_split_makes_the_classes_of_the_pool_equal(faces):
-    leaky = division(faces, "leaky/oversample-before-split")
+    leaky = splits(faces, "leaky/oversample-before-split")
     pool = np.concatenate([getattr(leaky, split) for split in SPLITS])
     counts = np.bincount(faces.labels[pool])
     assert len(set(counts)) == 1 and np.all(pool < len(faces))
 
 
 def test_copies_of_the_clean_twin_are_of_training_images_alone(faces):
-    clean = division(faces, "clean-twin/augment-after-split")
+    clean = splits(faces, "clean-twin/augment-after-split")
     n = len(faces)
     assert np.array_equal(clean.origins(clean.train[clean.train >= n]), clean.train[clean.train < n])
-    assert np.all(clean.selection < n) and np.all(clean.test < n)
+    assert np.all(clean.validation < n) and np.all(clean.test < n)
 
 
 def test_a_changed_copy_is_the_same_image_but_not_the_same_content(faces):
-    leaky = division(faces, "leaky/augment-before-split")
+    leaky = splits(faces, "leaky/augment-before-split")
     seen = seen_in_training(faces, leaky)
     changed = leaky.origins(leaky.train[leaky.train >= len(faces)])
     assert np.array_equal(seen & SEEN_ID > 0, np.isin(leaky.scored, changed))
@@ -109,7 +109,7 @@ def test_a_changed_copy_is_the_same_image_but_not_the_same_content(faces):
 
 
 def test_an_oversampled_copy_has_the_same_content(faces):
-    leaky = division(faces, "leaky/oversample-before-split")
+    leaky = splits(faces, "leaky/oversample-before-split")
     seen = seen_in_training(faces, leaky)
     assert set(seen) == {0, SEEN_ID + SEEN_CONTENT}
     found = measure_run(faces, leaky, declared=True)
@@ -117,8 +117,8 @@ def test_an_oversampled_copy_has_the_same_content(faces):
 
 
 def test_the_oracle_looks_at_the_test_split_for_one_choice_only(faces):
-    oracle = division(faces, "leaky/checkpoint-on-test")
-    assert np.array_equal(oracle.selection, faces.indices("selection"))
-    assert set(oracle.chosen_on) == set(faces.indices("selection")) | set(faces.indices("test"))
-    validation = division(faces, "leaky/test-as-validation")
-    assert np.array_equal(validation.selection, faces.indices("test"))
+    oracle = splits(faces, "leaky/checkpoint-on-test")
+    assert np.array_equal(oracle.validation, faces.indices("validation"))
+    assert set(oracle.chosen_on) == set(faces.indices("validation")) | set(faces.indices("test"))
+    validation = splits(faces, "leaky/test-as-validation")
+    assert np.array_equal(validation.validation, faces.indices("test"))

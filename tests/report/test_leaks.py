@@ -8,7 +8,7 @@ import pytest
 
 from study.core.store import Store
 from study.report.build import build_report
-from study.report.published_results import FILE, read_claims
+from study.report.published_results import FILE, read_published
 from tests.factories import make_card, make_counts, make_dataset, make_record
 
 COUNTS = make_counts(640, 60, 120)
@@ -77,9 +77,9 @@ def test_a_study_of_nothing_but_a_pair_has_a_report(tmp_path):
 
 
 def test_the_oracle_s_twin_is_ranked_and_the_oracle_is_not(tmp_path):
-    report = build(tmp_path, "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-selection")
+    report = build(tmp_path, "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-validation")
     ranks = {row["protocol"]: row["rank"] for row in rows(report, "leaderboard")}
-    assert ranks == {"clean-twin/checkpoint-on-selection": "1", "leaky/checkpoint-on-test": ""}
+    assert ranks == {"clean-twin/checkpoint-on-validation": "1", "leaky/checkpoint-on-test": ""}
 
 
 def test_a_leak_without_its_twin_is_shown_without_a_worth(tmp_path):
@@ -136,7 +136,7 @@ def test_claims_on_fer2013_say_nothing_about_other_data(tmp_path):
 
 
 def test_every_claim_has_a_source_a_caveat_and_numbers_that_are_percent():
-    claims = read_claims()
+    claims = read_published()
     assert len({claim.source for claim in claims}) == len(claims) > 10
     for claim in claims:
         numbers = [one for one in (claim.train, claim.validation, claim.test, claim.test_from) if one is not None]
@@ -148,7 +148,7 @@ def test_recipes_named_by_claims_exist():
     from study.models.entry import MODELS
     from study.protocols import PROTOCOLS
 
-    for claim in read_claims():
+    for claim in read_published():
         for recipe in claim.near:
             model, protocol = recipe.split(" / ")
             assert model in MODELS.names() and protocol in PROTOCOLS.names()
@@ -158,10 +158,10 @@ def test_a_slip_in_the_claims_is_named(tmp_path):
     path = tmp_path / "claims.toml"
     path.write_text(FILE.read_text().replace("caveat", "caveats", 1))
     with pytest.raises(Exception, match="caveats"):
-        read_claims(path)
+        read_published(path)
 
 
 def test_a_record_of_before_splits_were_described_is_on_the_set_s_own(tmp_path):
     record = make_record("cnn3", "baseline", card=CARD)
-    assert not record.division and record.on_own_test
-    assert replace(record, division={"own_test": False}).on_own_test is False
+    assert not record.splits and record.on_own_test
+    assert replace(record, splits={"own_test": False}).on_own_test is False

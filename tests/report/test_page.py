@@ -162,7 +162,7 @@ def test_recipes_and_networks_are_never_compared_with_each_other(seeded):
 
 def test_intervals_of_the_leaderboard_hold_their_scores(seeded):
     for row in rows_of(seeded[1], "leaderboard"):
-        for name in ("test_accuracy", "test_macro_f1", "test_balanced_accuracy", "test_nll"):
+        for name in ("test_accuracy", "test_macro_f1", "test_balanced_accuracy", "test_log_loss"):
             assert float(row[f"{name}_low"]) < float(row[name]) < float(row[f"{name}_high"])
 
 
@@ -206,8 +206,8 @@ def test_copies_among_test_images_count_as_one_and_unknown_ones_are_named(tmp_pa
     assert "treated as independent" in alone.markdown
     store = make_store(tmp_path, models=["cnn3"], protocols=["baseline"], seeds=(0, 1, 2), flaws=False)
     arrays = store.load_arrays(store.records()[0]).arrays
-    counts = [2000, len(arrays["selection_labels"]), len(arrays["test_labels"])]
-    labels = np.concatenate([np.zeros(2000, np.int64), arrays["selection_labels"], arrays["test_labels"]])
+    counts = [2000, len(arrays["validation_labels"]), len(arrays["test_labels"])]
+    labels = np.concatenate([np.zeros(2000, np.int64), arrays["validation_labels"], arrays["test_labels"]])
     hashes = np.arange(sum(counts)).astype("S32")
     hashes[-1] = hashes[-2]
     splits = np.repeat(np.arange(3, dtype=np.uint8), counts)

@@ -18,7 +18,7 @@ from study.report.tables.runs import missing_cells
 from study.report.write import write_report
 from tests.factories import make_card, make_record
 
-UPSTREAM = {
+PRETRAINING = {
     "model": "resnet50",
     "dataset": "cifar10",
     "images": 45000,
@@ -40,7 +40,7 @@ def make(model: str, way: str, seed: int, share: float = 0.25) -> Record:
     if random:
         protocol["start"] = "none"
     spec = dataclasses.replace(record.spec, protocol=protocol)
-    return dataclasses.replace(record, spec=spec, upstream={} if random else UPSTREAM)
+    return dataclasses.replace(record, spec=spec, pretraining={} if random else PRETRAINING)
 
 
 RUNS = [(way, seed) for seed in (0, 1) for way in ("random-start", "frozen", "staged")]
@@ -65,7 +65,7 @@ def test_recipes_say_what_they_start_from_and_on_which_share_they_trained(store:
 
 def test_a_failed_run_is_named_after_what_others_know_of_its_file() -> None:
     good = make("resnet50", "staged", 0)
-    failed = dataclasses.replace(make("resnet50", "staged", 1), status="failed", reason="killed", upstream={})
+    failed = dataclasses.replace(make("resnet50", "staged", 1), status="failed", reason="killed", pretraining={})
     assert len(set(name_records([good, failed]).recipes.values())) == 1
 
 

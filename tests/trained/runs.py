@@ -158,7 +158,7 @@ def real_run(store: Store, image_set: ImageSet, name: str = "small") -> Record:
     last.kernel.assign(last.kernel / np.std(scores - scores.mean(axis=0)))  # neither all alike nor all 0 and 1
     last.bias.assign(-scores.mean(axis=0) / np.std(scores - scores.mean(axis=0)))
     arrays: dict[str, Any] = {}
-    for split in ("selection", "test"):
+    for split in ("validation", "test"):
         places = image_set.indices(split)
         arrays[f"{split}_labels"] = image_set.labels[places]
         arrays[f"{split}_probabilities"] = predictor(image_set.images[places])

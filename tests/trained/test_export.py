@@ -49,18 +49,18 @@ def exporter(store: Store, record: Record, faces: ImageSet) -> Exporter:
 
 
 def make(store: Store, record: Record, faces: ImageSet, folder: Path | None = None) -> Exporter:
-    sample = Sample(faces.images[faces.indices("selection")], "its selection split", faces)
+    sample = Sample(faces.images[faces.indices("validation")], "its validation split", faces)
     return Exporter(store, record, folder or export_folder(store, record), sample)
 
 
 def test_an_onnx_export_answers_as_the_run_does(exporter: Exporter, store: Store, record: Record) -> None:
     entry = exporter.write("onnx")
-    assert entry["largest_difference"] < 1e-5 and entry["checked_on"] == "its selection split"
+    assert entry["largest_difference"] < 1e-5 and entry["checked_on"] == "its validation split"
     assert find_exports(store, record)["onnx"].intact()
     runtime = open_runtime(store, record)
     images = exporter.sample.images
     assert runtime.kind == "onnx"
-    assert np.abs(runtime.probabilities(images) - record.arrays["selection_probabilities"]).max() < 1e-4
+    assert np.abs(runtime.probabilities(images) - record.arrays["validation_probabilities"]).max() < 1e-4
     assert np.ptp(runtime.probabilities(images), axis=0).max() > 0.1, "answers that never differ prove nothing"
     kept = open_keras(store, record)
     assert kept.kind == "keras" and np.abs(kept.probabilities(images) - runtime.probabilities(images)).max() < 1e-5
@@ -122,7 +122,7 @@ def test_a_folder_of_another_run_is_left_alone(
 
 
 def test_weights_of_another_training_are_refused(store: Store, record: Record, faces: ImageSet) -> None:
-    shuffled = record.arrays | {"selection_probabilities": record.arrays["selection_probabilities"][:, ::-1]}
+    shuffled = record.arrays | {"validation_probabilities": record.arrays["validation_probabilities"][:, ::-1]}
     with pytest.raises(WeightsError, match="must give its stored predictions"):
         make(store, store.keep(dataclasses.replace(record, arrays=shuffled)), faces)
 
@@ -157,7 +157,7 @@ def test_every_format_runs_by_the_lines_of_the_card_without_this_project(
     Image.fromarray(image[..., 0]).save(folder / "face.png")
     start, *calls = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     assert len(calls) == len(FORMATS)
-    expected = record.arrays["selection_probabilities"][0]
+    expected = record.arrays["validation_probabilities"][0]
     for form, lines in zip(FORMATS.values(), calls, strict=True):
         code = f"{start}\n{lines}\nprint(*map(float, np.ravel(probabilities)[-7:]))"
         done = run_hidden(["-c", code], tmp_path / form.file, ("study",), cwd=folder)

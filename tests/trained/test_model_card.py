@@ -20,9 +20,9 @@ EXPORTS = {
     for kind, form in FORMATS.items()
 }
 EXPORTS["litert-int8"] |= {
-    "selection_images": 250,
-    "selection_accuracy": 0.498,
-    "selection_accuracy_float32": 0.5,
+    "validation_images": 250,
+    "validation_accuracy": 0.498,
+    "validation_accuracy_float32": 0.5,
     "gain": [-0.002, -0.01, 0.006],
 }
 
@@ -37,7 +37,7 @@ def test_every_metric_is_there_with_its_interval(store: Store) -> None:
     text = build_card(store, record, EXPORTS)
     scores = stored_scores(store, record)
     for metric in OVERALL:
-        if metric != "nll":
+        if metric != "log_loss":
             found = scores.score(metric)
             assert f"{percent(found.value)} ({percent(found.low)}" in text
     for name in record.dataset["classes"]:
@@ -62,7 +62,7 @@ def test_it_names_no_folder_of_this_machine(store: Store) -> None:
 
 def test_contamination_and_missing_convergence_are_said(store: Store) -> None:
     text = build_card(store, keep(store, converged=False), EXPORTS)
-    assert "identical copy among the training images: 18; selection images: 17" in text
+    assert "identical copy among the training images: 18; validation images: 17" in text
     assert "**Not converged**" in text and "leaked" not in text
     leaky = build_card(store, keep(store, "cnn3", "leaky/oversample-before-split"), EXPORTS)
     assert "leaked test images" in leaky

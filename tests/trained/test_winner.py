@@ -1,4 +1,4 @@
-"""Which run is used: the best on the selection split, or the one that is named; missing weights say what to do."""
+"""Which run is used: the best on the validation split, or the one that is named; missing weights say what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results", "faces")
 
 
-def test_the_best_on_the_selection_split_is_used_and_never_a_leaky_one(store: Store) -> None:
+def test_the_best_on_the_validation_split_is_used_and_never_a_leaky_one(store: Store) -> None:
     keep(store, "cnn2", skill=1.0)
     best = keep(store, "cnn3", "augment", skill=2.0)
     keep(store, "cnn5", skill=1.5)
@@ -45,7 +45,7 @@ def test_runs_that_kept_no_weights_are_only_used_when_named(store: Store) -> Non
 
 def test_runs_that_were_scored_on_a_split_of_their_own_are_only_used_when_named(store: Store) -> None:
     trained = keep(store, "cnn2", skill=0.5)
-    made = dataclasses.replace(make_record("cnn5", skill=3.0), weights_file="w", division={"own_test": False})
+    made = dataclasses.replace(make_record("cnn5", skill=3.0), weights_file="w", splits={"own_test": False})
     other = store.keep(made)
     assert choose_run(store).key == trained.key
     assert choose_run(store, "cnn5").key == other.key
@@ -53,7 +53,7 @@ def test_runs_that_were_scored_on_a_split_of_their_own_are_only_used_when_named(
 
 def test_imported_predictions_have_no_network_to_use(store: Store) -> None:
     made = make_record("vgg16", skill=4.0)
-    imported = {"file_sha256": "0" * 64, "probabilities": True, "splits": ["selection", "test"]}
+    imported = {"file_sha256": "0" * 64, "probabilities": True, "splits": ["validation", "test"]}
     store.keep(dataclasses.replace(made, imported=imported, weights_file="w"))
     trained = keep(store, "cnn2", skill=0.5)
     assert choose_run(store).key == trained.key

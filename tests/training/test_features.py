@@ -13,7 +13,7 @@ from study.training.feed import Feed
 from study.training.loop import Training
 from study.training.predict import Predictor
 
-CLASSES, TRAIN, SELECTION, BATCH = 3, 40, 12, 8
+CLASSES, TRAIN, VALIDATION, BATCH = 3, 40, 12, 8
 
 
 def build_body(shape, weights):
@@ -35,7 +35,7 @@ def make_network(builder=build_body):
 
 @pytest.fixture
 def images():
-    return np.random.default_rng(0).integers(0, 256, (TRAIN + SELECTION, 12, 12, 1), dtype=np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (TRAIN + VALIDATION, 12, 12, 1), dtype=np.uint8)
 
 
 def train(network, images, cache, augmentation=None, sampling="oversample"):
@@ -63,11 +63,11 @@ def train(network, images, cache, augmentation=None, sampling="oversample"):
     }
     feed = Feed(images, labels, np.arange(TRAIN), CLASSES, protocol, 0)
     predictor = Predictor(network.model)
-    selection = images[TRAIN:]
+    validation = images[TRAIN:]
     training = Training(
         network,
         feed,
-        selection,
+        validation,
         labels[TRAIN:],
         protocol,
         0,
@@ -95,7 +95,7 @@ def test_a_head_on_features_learns_what_it_learns_behind_the_body(images, monkey
     assert plain.subject is plain.whole
     for one, other in zip(cached.history, plain.history, strict=True):
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
-        assert one["selection_loss"] == pytest.approx(other["selection_loss"], rel=1e-4)
+        assert one["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-4)
     for one, other in zip(cached.network.model.get_weights(), plain.network.model.get_weights(), strict=True):
         assert np.allclose(one, other, atol=1e-4)
 

@@ -43,7 +43,7 @@ def test_only_differences_whose_interval_leaves_zero_out_are_called_ahead():
 
 
 def test_curves_count_epochs_from_one_in_percent():
-    history = [{"epoch": 0, "phase": "all", "accuracy": 0.5, "selection_accuracy": math.nan}]
+    history = [{"epoch": 0, "phase": "all", "accuracy": 0.5, "validation_accuracy": math.nan}]
     values = curves_chart(history, "accuracy", 0)["data"]["values"]
     assert values[0] == {"epoch": 1, "split": "training", "accuracy": 50.0, "phase": "all"}
     assert values[1]["accuracy"] is None

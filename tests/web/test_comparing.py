@@ -14,7 +14,7 @@ def runs(overview):
 
 @pytest.fixture(scope="module")
 def found(overview, runs):
-    return compare(overview.evidence, *runs)
+    return compare(overview.scores, *runs)
 
 
 def test_differences_are_first_less_second_and_lie_in_their_intervals(found, runs):
@@ -51,4 +51,4 @@ def test_the_surest_disagreements_come_first(found, runs, overview):
 def test_runs_on_another_split_are_not_compared(overview):
     elsewhere = [run for run in overview.runs if not run.record.on_own_test]
     with pytest.raises(UsageError, match="same test images"):
-        compare(overview.evidence, overview.comparable[0], elsewhere[0])
+        compare(overview.scores, overview.comparable[0], elsewhere[0])

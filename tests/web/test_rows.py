@@ -19,7 +19,7 @@ def test_the_page_ranks_as_the_report_does(store, overview, rows):
 def test_a_recipes_interval_is_the_reports(store, overview):
     data = collect(store)
     recipe = data.standings[0].recipe
-    ours, theirs = overview.interval(recipe), data.found.evidence.score(recipe)
+    ours, theirs = overview.interval(recipe), data.found.scores.score(recipe)
     assert (ours.value, ours.low, ours.high) == (theirs.value, theirs.low, theirs.high)
 
 
@@ -47,4 +47,4 @@ def test_every_order_puts_the_best_first_and_the_worst_first_on_demand(rows, by)
 
 def test_rows_without_a_value_come_last_either_way(rows):
     for reverse in (False, True):
-        assert ordered(rows, "Rank (selection accuracy)", reverse)[-1]["rank"] is None
+        assert ordered(rows, "Rank (validation accuracy)", reverse)[-1]["rank"] is None

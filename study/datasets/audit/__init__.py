@@ -17,7 +17,7 @@ from study.datasets.audit.pixel_statistics import PixelMeasures, measure_pixels
 from study.datasets.image_set import ImageSet
 from study.datasets.readers import fer2013
 
-LEAKS = (("test", "train"), ("selection", "train"), ("test", "selection"))
+LEAKS = (("test", "train"), ("validation", "train"), ("test", "validation"))
 """Split pairs of which copies are warned: those that make a score look better than it is."""
 
 _WORDS = {
@@ -38,8 +38,8 @@ class Audit:
         near: Pairs of different images of one photograph.
         alike: Group number (int64, n) of each image; identical images and near pairs share one.
         pixels: Brightness, contrast, sharpness and unevenness of every image.
-        class_drifts: Class shares of selection and test against train's.
-        pixel_drifts: Pixel measures of selection and test against train's.
+        class_drifts: Class shares of validation and test against train's.
+        pixel_drifts: Pixel measures of validation and test against train's.
         equalised: Splits whose images have been histogram-equalised.
     """
 

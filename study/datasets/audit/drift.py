@@ -73,7 +73,7 @@ class PixelDrift:
 
 
 def class_drifts(data: ImageSet) -> list[ClassDrift]:
-    """Compare the class shares of selection and test with train's, over the classes that either has."""
+    """Compare the class shares of validation and test with train's, over the classes that either has."""
     from scipy.stats import chi2_contingency
 
     counts = data.counts()
@@ -91,7 +91,7 @@ def class_drifts(data: ImageSet) -> list[ClassDrift]:
 
 
 def pixel_drifts(data: ImageSet, measures: PixelMeasures) -> list[PixelDrift]:
-    """Compare every measure of selection and test with train's; images that have none are left out."""
+    """Compare every measure of validation and test with train's; images that have none are left out."""
     found = []
     for split in SPLITS[1:]:
         for name in MEASURES:

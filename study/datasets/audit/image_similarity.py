@@ -1,4 +1,4 @@
-"""Likeness of two images by their pixels: the strict second look at pairs whose perceptual hashes are close."""
+"""Similarity of two images by their pixels: the strict second look at pairs whose perceptual hashes are close."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def grey_levels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def likeness(
+def similarity(
     images: NDArray[np.uint8],
     first: NDArray[np.int64],
     second: NDArray[np.int64],

@@ -9,20 +9,20 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.audit.image_similarity import grey_levels, likeness
+from study.datasets.audit.image_similarity import grey_levels, similarity
 from study.datasets.image_set import ImageSet
 
 NEAR_BITS = 14
-NEAR_LIKENESS = 0.75
-"""Near copies: hashes differ in at most NEAR_BITS of 64 bits, and the likeness of details is at least NEAR_LIKENESS.
+NEAR_SIMILARITY = 0.75
+"""Near copies: hashes differ in at most NEAR_BITS of 64 bits, and details are similar to at least NEAR_SIMILARITY.
 
 Chosen on FER-2013 by comparing every pair of its 34,096 different images and looking. Of 265 pairs (the 80 least alike,
 all 65 mirrored ones, 120 below 0.85) 4 showed two photographs, all of them below 0.8; from 0.65 to 0.75 about one in
 ten does, below 0.6 most do. What is found is a lower bound: 20 bits would find 4 % more pairs at six times the work,
 and a copy that was also enlarged by a tenth, turned by 10 degrees or half covered is missed.
 """
-NEAR_LIKENESS_DRAWN = 0.9
-NEAR_LIKENESS_POSED = 0.97
+NEAR_SIMILARITY_DRAWN = 0.9
+NEAR_SIMILARITY_POSED = 0.97
 POSED_BITS = 8
 """The same for drawn faces, which share their strokes, and for those below difficulty 0.25, which share their pose.
 
@@ -45,13 +45,13 @@ class NearPairs:
         first: int64 (pairs,), row of one image; of identical images only the first row takes part.
         second: int64 (pairs,), row of the other, greater than ``first``.
         mirrored: bool (pairs,), True where one is the other's mirror image.
-        likeness: float32 (pairs,), correlation of details, 0..1.
+        similarity: float32 (pairs,), correlation of details, 0..1.
     """
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     mirrored: NDArray[np.bool_]
-    likeness: NDArray[np.float32]
+    similarity: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.first)
@@ -105,15 +105,15 @@ def find_near(data: ImageSet) -> NearPairs:
     if not data.drawn:
         return near_pairs(data.images, data.hashes)
     if data.settings.get("difficulty", 0.5) < 0.25:
-        return near_pairs(data.images, data.hashes, POSED_BITS, NEAR_LIKENESS_POSED)
-    return near_pairs(data.images, data.hashes, NEAR_BITS, NEAR_LIKENESS_DRAWN)
+        return near_pairs(data.images, data.hashes, POSED_BITS, NEAR_SIMILARITY_POSED)
+    return near_pairs(data.images, data.hashes, NEAR_BITS, NEAR_SIMILARITY_DRAWN)
 
 
 def near_pairs(
     images: NDArray[np.uint8],
     hashes: NDArray[np.bytes_],
     bits: int = NEAR_BITS,
-    least_likeness: float = NEAR_LIKENESS,
+    least_similarity: float = NEAR_SIMILARITY,
 ) -> NearPairs:
     """Return all pairs of different images that show the same photograph, also mirrored, brightened or encoded anew.
 
@@ -124,7 +124,7 @@ def near_pairs(
         images: uint8 (n, height, width, channels).
         hashes: bytes (n,), content hashes.
         bits: Most bits that hashes may differ in.
-        least_likeness: Least correlation of details, 0..1.
+        least_similarity: Least correlation of details, 0..1.
     """
     _, distinct = np.unique(hashes, return_index=True)
     distinct = np.sort(distinct).astype(np.int64)
@@ -142,9 +142,9 @@ def near_pairs(
             found.append(np.stack([i[near], j[near], np.full(near.sum(), mirrored)]))
     first, second, flips = np.concatenate([np.empty((3, 0), np.int64), *found], axis=1)
     first, second, flips = distinct[first], distinct[second], flips.astype(bool)
-    alike = likeness(images, first, second, flips)
+    alike = similarity(images, first, second, flips)
     order = np.lexsort((-alike, second, first))  # a pair that fits both ways counts once, in the better way
-    order = order[alike[order] >= least_likeness]
+    order = order[alike[order] >= least_similarity]
     pair = np.stack([first[order], second[order]])
     order = order[np.any(np.diff(pair, axis=1, prepend=-1) != 0, axis=0)]
     return NearPairs(first[order], second[order], flips[order], alike[order])

@@ -17,7 +17,7 @@ SIDE_PX = 48
 USAGES = ("Training", "PublicTest", "PrivateTest")  # in the order of study.core.spec.SPLITS
 OFFICIAL_COUNTS = {
     "train": (3995, 436, 4097, 7215, 4830, 3171, 4965),
-    "selection": (467, 56, 496, 895, 653, 415, 607),
+    "validation": (467, 56, 496, 895, 653, 415, 607),
     "test": (491, 55, 528, 879, 594, 416, 626),
 }
 TOTAL = sum(map(sum, OFFICIAL_COUNTS.values()))

@@ -59,7 +59,7 @@ def read(layout: Layout, allocate: Allocate = in_memory) -> RawSet:
 
 def _check_official_names(layout: Layout) -> None:
     """Refuse a copy whose folders say another split than FER-2013's file names, or that holds a file twice."""
-    allowed = {"train": {"train"}, "selection": {"selection"}, "test": {"selection", "test"}}
+    allowed = {"train": {"train"}, "validation": {"validation"}, "test": {"validation", "test"}}
     seen: dict[str, str] = {}
     for folder in layout.folders:
         for name in folder.files:

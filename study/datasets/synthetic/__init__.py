@@ -55,7 +55,7 @@ def make(images: int = 10_000, difficulty: float = 0.5, label_noise: float = 0.1
         CLASSES,
         np.array([f"synthetic/{face:06d}" for face in faces.tolist()]),
         splits,
-        "Drawn with the set: 80 % train, 10 % selection, 10 % test, stratified by label.",
+        "Drawn with the set: 80 % train, 10 % validation, 10 % test, stratified by label.",
         drawn=True,
         bound=float(np.mean(labels[test] == drawn[test])),
         settings=settings,
@@ -113,6 +113,6 @@ def _split(labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray
     for label in range(len(CLASSES)):
         rows = generator.permutation(np.flatnonzero(labels == label))
         held_out = max(1, round(SHARES[1] * len(rows)))
-        splits[rows[:held_out]] = SPLITS.index("selection")
+        splits[rows[:held_out]] = SPLITS.index("validation")
         splits[rows[held_out : 2 * held_out]] = SPLITS.index("test")
     return splits

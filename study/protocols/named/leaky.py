@@ -8,11 +8,11 @@ from study.protocols.named.shared import STANDARD
 from study.protocols.protocol import CUSTOM, TRANSFER, PhasePlan, Protocol, adam, register
 
 #: All images split anew. On FER-2013 the shares give splits of the official sizes, so that epochs are equally long.
-RESPLIT: Mapping[str, Any] = {"test": 0.1, "selection": 0.1, "seed": 0}
+NEW_SPLIT: Mapping[str, Any] = {"test": 0.1, "validation": 0.1, "seed": 0}
 
 
 #: The leaks of images train for a fixed number of updates at a fixed rate, so that both of a pair have the same; with
-#: patience the leaky one, whose selection split leaks too, would go on for longer.
+#: patience the leaky one, whose validation split leaks too, would go on for longer.
 FIXED_CUSTOM = tuple(replace(phase, epochs=30, patience=None, plateau=None) for phase in CUSTOM)
 FIXED_TRANSFER = tuple(replace(phase, patience=None, plateau=None) for phase in TRANSFER)
 
@@ -21,10 +21,10 @@ def pair(leaky: Protocol, twin: str, **clean: Any) -> None:
     """Register ``leaky/NAME`` and, with what makes it clean, ``clean-twin/TWIN``."""
     name = f"clean-twin/{twin}"
     register(
-        replace(leaky, name=f"leaky/{leaky.name}", twin=name, groups=("leaky",), watch_test=True),
+        replace(leaky, name=f"leaky/{leaky.name}", twin=name, groups=("leaky",), monitor_test=True),
         __file__,
     )
-    register(replace(leaky, name=name, leak="none", groups=("clean-twins",), watch_test=True, **clean), __file__)
+    register(replace(leaky, name=name, leak="none", groups=("clean-twins",), monitor_test=True, **clean), __file__)
 
 
 pair(
@@ -32,7 +32,7 @@ pair(
         "oversample-before-split",
         sampling="oversample-before-split",
         leak="oversample-before-split",
-        resplit=RESPLIT,
+        new_split=NEW_SPLIT,
         custom=FIXED_CUSTOM,
         transfer=FIXED_TRANSFER,
         source="classes made equal by copying images, then split at random",
@@ -45,7 +45,7 @@ pair(
     Protocol(
         "augment-before-split",
         leak="augment-before-split",
-        resplit=RESPLIT,
+        new_split=NEW_SPLIT,
         custom=FIXED_CUSTOM,
         transfer=FIXED_TRANSFER,
         copies={"number": 1, **STANDARD},
@@ -55,23 +55,23 @@ pair(
     source="the same images split at random, then one changed copy of every image of the training part",
 )
 
-# One training, two records: the weights of the best epoch on the test split, and those of the best on selection.
+# One training, two records: the weights of the best epoch on the test split, and those of the best on validation.
 pair(
     Protocol(
         "checkpoint-on-test",
         leak="checkpoint-on-test",
-        same_training_as="clean-twin/checkpoint-on-selection",
-        source="shared baseline, one training for two checkpoints: lowest selection loss, and highest test accuracy",
+        same_training_as="clean-twin/checkpoint-on-validation",
+        source="shared baseline, one training for two checkpoints: lowest validation loss, and highest test accuracy",
     ),
-    "checkpoint-on-selection",
+    "checkpoint-on-validation",
     same_training_as="leaky/checkpoint-on-test",
 )
 register(
     Protocol(
         "leaky/test-as-validation",
         leak="test-as-validation",
-        watch_test=True,
-        twin="clean-twin/checkpoint-on-selection",
+        monitor_test=True,
+        twin="clean-twin/checkpoint-on-validation",
         groups=("leaky",),
         source="shared baseline with the test split as validation data of checkpoint, stopping and learning rate",
     ),
@@ -85,7 +85,7 @@ pair(
         "cnn5-notebook",
         sampling="oversample-before-split",
         leak="oversample-before-split",
-        resplit=RESPLIT,
+        new_split=NEW_SPLIT,
         custom=(PhasePlan("all", "custom", "all", adam(1e-4), epochs=59, patience=None),),
         transfer=(PhasePlan("all", "custom", "all", adam(1e-4), epochs=59, patience=None),),
         source="five-convolution notebook that claims 82 %: RandomOverSampler on all images, then a random split",

@@ -1,4 +1,4 @@
-"""Suspects: the labels of an audited image set that a study's held-out predictions contradict."""
+"""LabelErrors: the labels of an audited image set that a study's held-out predictions contradict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from study.analysis.held_out import HeldOut, held_out
-from study.analysis.label_errors import Suspicion, rank_labels
+from study.analysis.label_errors import RankedLabels, rank_labels
 from study.core.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Suspects:
+class LabelErrors:
     """Labels under suspicion.
 
     Attributes:
@@ -26,10 +26,10 @@ class Suspects:
 
     study: str
     held_out: HeldOut
-    found: Suspicion
+    found: RankedLabels
 
 
-def find_suspects(data: ImageSet, store: Store) -> Suspects:
+def find_label_errors(data: ImageSet, store: Store) -> LabelErrors:
     """Rank the labels of an image set by the predictions of a study's finished runs.
 
     Raises:
@@ -50,4 +50,4 @@ def find_suspects(data: ImageSet, store: Store) -> Suspects:
     predictions = held_out([store.load_arrays(record) for record in records], data.splits)
     if predictions is None:
         raise StoreError(f"study {store.study!r} has no honest run with finite predictions. Give another --study.")
-    return Suspects(store.study, predictions, rank_labels(data.labels[predictions.rows], predictions.probabilities))
+    return LabelErrors(store.study, predictions, rank_labels(data.labels[predictions.rows], predictions.probabilities))

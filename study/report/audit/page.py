@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.core.files import write_atomically
-from study.report.audit.label_errors import Suspects
+from study.report.audit.label_errors import LabelErrors
 from study.report.audit.tables import MOST_SHOWN, audit_tables
 from study.report.tables.table import Table
 from study.report.wording import code, escape, percent, plural
@@ -24,21 +24,21 @@ TITLE = "# Audit of "
 
 
 _FEWEST_TWINS = 30
-_FER2013_SPLITS = " *Selection* is its PublicTest, *test* its PrivateTest."
+_FER2013_SPLITS = " *Validation* is its PublicTest, *test* its PrivateTest."
 
 
-def write_audit(audit: Audit, folder: Path, suspects: Suspects | None = None) -> Path:
+def write_audit(audit: Audit, folder: Path, suspected: LabelErrors | None = None) -> Path:
     """Write the page and its tables, the page last; return its path. Pictures are ``audit_pictures``' matter.
 
     Args:
         audit: What was found.
         folder: Where to write.
-        suspects: Labels under suspicion, where a study was asked.
+        suspected: Labels under suspicion, where a study was asked.
 
     Raises:
         StoreError: the folder cannot be written.
     """
-    tables = audit_tables(audit, suspects)
+    tables = audit_tables(audit, suspected)
     named = {f"{table.name}.csv": table for table in tables.values() if table.name}
     for name, table in named.items():
         write_atomically(folder / "tables" / name, table.csv().encode())
@@ -46,30 +46,30 @@ def write_audit(audit: Audit, folder: Path, suspects: Suspects | None = None) ->
         if path.name not in named:
             path.unlink()
     page = folder / "README.md"
-    write_atomically(page, audit_page(audit, tables, suspects).encode())
+    write_atomically(page, audit_page(audit, tables, suspected).encode())
     return page
 
 
-def audit_page(audit: Audit, tables: dict[str, Table], suspects: Suspects | None) -> str:
+def audit_page(audit: Audit, tables: dict[str, Table], suspected: LabelErrors | None) -> str:
     """Return the page as Markdown."""
     parts = [
-        *_head(audit, suspects),
+        *_head(audit, suspected),
         *_classes(audit, tables),
         *_copies(audit, tables),
         *_conflicts(audit, tables),
         *_pixels(audit, tables),
         *_empty(audit, tables),
-        *(_suspicion(audit, tables, suspects) if suspects else ()),
-        *_methods(audit, suspects),
+        *(_label_errors(audit, tables, suspected) if suspected else ()),
+        *_methods(audit, suspected),
     ]
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
-def _head(audit: Audit, suspects: Suspects | None) -> Iterator[str]:
+def _head(audit: Audit, suspected: LabelErrors | None) -> Iterator[str]:
     data = audit.data
     height, width, channels = data.image_shape
     yield f"{TITLE}{escape(data.name)}"
-    call = "study data audit PATH" + (f" --study {suspects.study}" if suspects else "")
+    call = "study data audit PATH" + (f" --study {suspected.study}" if suspected else "")
     splits = _FER2013_SPLITS if data.name.startswith("fer2013") else ""
     yield (
         f"{len(data):,} images of {width}x{height} pixels, {'grey' if channels == 1 else 'colour'}, "
@@ -126,7 +126,7 @@ def _copies(audit: Audit, tables: dict[str, Table]) -> Iterator[str]:
     )
     yield (
         "Images of each row that have a copy in the split after the colon, in the same split another one; *any copy* "
-        "is identical or near. Copies of test and selection images in train make scores look better than they are:"
+        "is identical or near. Copies of test and validation images in train make scores look better than they are:"
     )
     yield tables["by_split"].markdown()
     found = audit.copies("test", "train", near=False)
@@ -159,7 +159,7 @@ def _by_class(audit: Audit, tables: dict[str, Table]) -> Iterator[str]:
 
     yield (
         f"Classes differ: {say(order[0])}, {say(order[1])} and {say(order[-1])} among the test images have a copy in "
-        "train. Copies in train of test and of selection images, class by class; *relabelled* are images of "
+        "train. Copies in train of test and of validation images, class by class; *relabelled* are images of "
         "which some copy there has another label:"
     )
     yield tables["by_class"].markdown()
@@ -209,23 +209,23 @@ def _empty(audit: Audit, tables: dict[str, Table]) -> Iterator[str]:
     yield _shortened(tables["empty"])
 
 
-def _suspicion(audit: Audit, tables: dict[str, Table], suspects: Suspects) -> Iterator[str]:
-    found, held_out = suspects.found, suspects.held_out
+def _label_errors(audit: Audit, tables: dict[str, Table], suspected: LabelErrors) -> Iterator[str]:
+    found, held_out = suspected.found, suspected.held_out
     labels = audit.data.labels[held_out.rows]
     right = float(np.mean(held_out.probabilities.argmax(axis=1) == labels))
     where = (
         "every image that some run held out, in the training split too"
         if held_out.whole
-        else "the selection split alone, since no run held out images of train"
+        else "the validation split alone, since no run held out images of train"
     )
     yield "## Labels under suspicion"
     yield (
-        f"Asked were the networks of study {escape(suspects.study)} ({plural_of(len(held_out.runs), 'run')}, their "
+        f"Asked were the networks of study {escape(suspected.study)} ({plural_of(len(held_out.runs), 'run')}, their "
         f"mean probabilities), on {where}: {len(labels):,} images, {percent(right)} % of them answered as labelled. "
         f"They contradict {len(found.rows):,} labels with confidence. **That is no count of wrong labels**: networks "
         "this often wrong contradict right labels too. The order is what is useful: look at the first ones."
     )
-    yield _shortened(tables["suspects"])
+    yield _shortened(tables["suspected"])
     seen = _relabelled_twins(audit, held_out.rows)
     if len(seen) >= _FEWEST_TWINS:
         caught = int(np.isin(seen, held_out.rows[found.rows]).sum())
@@ -249,7 +249,7 @@ def _relabelled_twins(audit: Audit, rows: np.ndarray) -> np.ndarray:
     return np.intersect1d(rows, twins)
 
 
-def _methods(audit: Audit, suspects: Suspects | None) -> Iterator[str]:
+def _methods(audit: Audit, suspected: LabelErrors | None) -> Iterator[str]:
     lines = [
         "Identical images have equal pixels (128-bit hash of shape and pixels). Identical groups with conflicting "
         "labels are counted once, whatever the number of copies.",
@@ -262,9 +262,9 @@ def _methods(audit: Audit, suspects: Suspects | None) -> Iterator[str]:
         "compared by ranks (Mann-Whitney, Cliff's delta); warned is from a delta of ±0.33 with p < 0.0001, and for "
         "classes from a Cramer's V of 0.1.",
     ]
-    if suspects:
+    if suspected:
         lines.append(
-            "Suspicion is confident learning (Northcutt, Jiang and Chuang 2021): a label is suspected where another "
+            "RankedLabels is confident learning (Northcutt, Jiang and Chuang 2021): a label is suspected where another "
             "class reaches the mean probability of the images labelled so and the label is not the most probable "
             "class; ranked by the probability of the label less that of the most probable other class. Leaky runs and "
             "the image set's own test split take no part."

@@ -11,7 +11,7 @@ import numpy as np
 
 from study.core.files import write_atomically
 from study.core.spec import SPLITS
-from study.report.audit.label_errors import Suspects
+from study.report.audit.label_errors import LabelErrors
 
 if TYPE_CHECKING:
     from study.datasets.audit import Audit
@@ -28,7 +28,7 @@ Cell = tuple[int, str]
 """Row of the image in the set, and its words."""
 
 
-def write_audit_pictures(audit: Audit, folder: Path, suspects: Suspects | None = None) -> list[Path]:
+def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | None = None) -> list[Path]:
     """Draw sheets of what was found into a folder; return the paths written. Nothing found, no sheet.
 
     Raises:
@@ -38,13 +38,13 @@ def write_audit_pictures(audit: Audit, folder: Path, suspects: Suspects | None =
         "copies-across-splits.png": [_group(audit, rows) for rows in _across(audit)],
         "conflicting-labels.png": [_group(audit, rows) for rows in audit.conflicting + _only_near(audit)],
         "mirrored.png": [_pair(audit, int(place)) for place in np.flatnonzero(audit.near.mirrored)],
-        "least-alike.png": [_pair(audit, int(place)) for place in np.argsort(audit.near.likeness, kind="stable")],
+        "least-alike.png": [_pair(audit, int(place)) for place in np.argsort(audit.near.similarity, kind="stable")],
         "largest-groups.png": [_group(audit, rows) for rows in sorted(audit.groups, key=len, reverse=True)],
         "empty.png": [
             [(int(row), _place(audit, int(row)))]
             for row in np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
         ],
-        "suspicious-labels.png": [[cell] for cell in _suspected(audit, suspects)] if suspects else [],
+        "suspicious-labels.png": [[cell] for cell in _suspected(audit, suspected)] if suspected else [],
     }
     written = []
     for name, groups in sheets.items():
@@ -85,13 +85,13 @@ def _pair(audit: Audit, place: int) -> list[Cell]:
     pairs = audit.near
     first, second = int(pairs.first[place]), int(pairs.second[place])
     mirrored = " m" if pairs.mirrored[place] else ""
-    words = f"{_place(audit, second)} {pairs.likeness[place]:.2f}{mirrored}"
+    words = f"{_place(audit, second)} {pairs.similarity[place]:.2f}{mirrored}"
     return [(first, _place(audit, first)), (second, words)]
 
 
-def _suspected(audit: Audit, suspects: Suspects) -> list[Cell]:
-    data, found = audit.data, suspects.found
-    rows = suspects.held_out.rows[found.rows]
+def _suspected(audit: Audit, suspected: LabelErrors) -> list[Cell]:
+    data, found = audit.data, suspected.found
+    rows = suspected.held_out.rows[found.rows]
     return [
         (int(row), f"{data.classes[data.labels[row]]}\n{data.classes[suggested]}?")
         for row, suggested in zip(rows, found.suggested, strict=True)

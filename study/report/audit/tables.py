@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.core.spec import SPLITS
-from study.report.audit.label_errors import Suspects
+from study.report.audit.label_errors import LabelErrors
 from study.report.tables.table import Column, Table
 from study.report.wording import NOTHING, code, escape, p_value, percent, points
 
@@ -29,7 +29,7 @@ def _share(part: int, whole: int) -> str:
     return f"{part:,} ({percent(part / whole)} %)" if whole else NOTHING
 
 
-def audit_tables(audit: Audit, suspects: Suspects | None) -> dict[str, Table]:
+def audit_tables(audit: Audit, suspected: LabelErrors | None) -> dict[str, Table]:
     """Return every table by what it is called in the page's code; those without a name make no CSV."""
     tables = {
         "classes": _classes(audit),
@@ -43,8 +43,8 @@ def audit_tables(audit: Audit, suspects: Suspects | None) -> dict[str, Table]:
         "pixels": _pixels(audit),
         "empty": _empty(audit),
     }
-    if suspects:
-        tables |= {"suspects": _suspects(audit, suspects), "joint": _joint(audit, suspects)}
+    if suspected:
+        tables |= {"suspected": _label_errors(audit, suspected), "joint": _joint(audit, suspected)}
     return tables
 
 
@@ -88,9 +88,9 @@ def _copies_by_split(audit: Audit) -> Table:
 
 
 def _copies_by_class(audit: Audit) -> Table:
-    """Test and selection images with a copy in train, class by class."""
+    """Test and validation images with a copy in train, class by class."""
     columns = [Column("", "class", right=False)]
-    for split in ("test", "selection"):
+    for split in ("test", "validation"):
         columns += [
             Column("", f"{split} images", _integer),
             Column("", "identical", lambda cell: cell),
@@ -101,7 +101,7 @@ def _copies_by_class(audit: Audit) -> Table:
     rows = []
     for label, name in [*enumerate(audit.data.classes), (-1, "all")]:
         row: list[Any] = [name]
-        for split in ("test", "selection"):
+        for split in ("test", "validation"):
             found = [
                 audit.copies(split, "train", near) if label < 0 else _one(overlaps, label, split)
                 for near, overlaps in ((False, audit.identical_overlaps), (True, audit.alike_overlaps))
@@ -159,9 +159,9 @@ def _near_pairs(audit: Audit) -> Table:
     pairs, ids = audit.near, audit.data.ids
     rows = [
         [str(ids[one]), str(ids[two]), "yes" if mirrored else "no", round(float(value), 3)]
-        for one, two, mirrored, value in zip(pairs.first, pairs.second, pairs.mirrored, pairs.likeness, strict=True)
+        for one, two, mirrored, value in zip(pairs.first, pairs.second, pairs.mirrored, pairs.similarity, strict=True)
     ]
-    return Table("near-pairs", [Column(key, "") for key in ("image", "other", "mirrored", "likeness")], rows)
+    return Table("near-pairs", [Column(key, "") for key in ("image", "other", "mirrored", "similarity")], rows)
 
 
 def _pixels(audit: Audit) -> Table:
@@ -199,8 +199,8 @@ def _empty(audit: Audit) -> Table:
     return Table("empty-images", columns, rows)
 
 
-def _suspects(audit: Audit, suspects: Suspects) -> Table:
-    data, found = audit.data, suspects.found
+def _label_errors(audit: Audit, suspected: LabelErrors) -> Table:
+    data, found = audit.data, suspected.found
     columns = [
         Column("rank", "rank"),
         Column("image", "image", code, right=False),
@@ -215,8 +215,8 @@ def _suspects(audit: Audit, suspects: Suspects) -> Table:
     for rank, (place, suggested, margin) in enumerate(
         zip(found.rows, found.suggested, found.margin, strict=True), start=1
     ):
-        row = suspects.held_out.rows[place]
-        odds = suspects.held_out.probabilities[place]
+        row = suspected.held_out.rows[place]
+        odds = suspected.held_out.probabilities[place]
         label = data.labels[row]
         rows.append(
             [rank, str(data.ids[row]), SPLITS[data.splits[row]], data.classes[label], float(odds[label])]
@@ -225,10 +225,10 @@ def _suspects(audit: Audit, suspects: Suspects) -> Table:
     return Table("suspicious-labels", columns, rows)
 
 
-def _joint(audit: Audit, suspects: Suspects) -> Table:
+def _joint(audit: Audit, suspected: LabelErrors) -> Table:
     """Estimated shares in percent by given label and true class."""
     names = audit.data.classes
     columns = [Column("label", "label", right=False)]
     columns += [Column(name, escape(name), percent) for name in names]
-    rows = [[name, *map(float, shares)] for name, shares in zip(names, suspects.found.joint, strict=True)]
+    rows = [[name, *map(float, shares)] for name, shares in zip(names, suspected.found.joint, strict=True)]
     return Table("label-joint", columns, rows)

@@ -16,7 +16,7 @@ MOST_ROWS = 24
 
 
 def contrasts_picture(comparisons: Comparisons) -> Picture:
-    """Show row less column in points, best on selection first; pairs that are told apart are printed bold."""
+    """Show row less column in points, best on validation first; pairs that are told apart are printed bold."""
     compared = comparisons.compared[:MOST_ROWS]
     names = [str(recipe) for recipe in compared]
     values: list[list[float | None]] = [[None] * len(names) for _ in names]

@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_KEPT = ("phase", "loss", "accuracy", "selection_loss", "selection_accuracy")
+_KEPT = ("phase", "loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
 def overview_picture(data: StudyData) -> Picture:
-    """Show selection accuracy by epoch, one panel a model."""
+    """Show validation accuracy by epoch, one panel a model."""
     curves = {model: _curves(data, model) for model in _trained(data)}
     colours = protocol_colours(data.naming.protocols)
     return Picture(
         "learning-curves",
-        "Selection accuracy by epoch, one panel a model",
-        {model: _only(found, ("selection_accuracy",)) for model, found in curves.items()},
+        "Validation accuracy by epoch, one panel a model",
+        {model: _only(found, ("validation_accuracy",)) for model, found in curves.items()},
         lambda: _draw_overview(curves, colours),
     )
 
 
 def model_pictures(data: StudyData) -> dict[str, Picture]:
-    """Return, by model name, a picture of loss and accuracy on the training batches and on the selection split."""
+    """Return, by model name, a picture of loss and accuracy on the training batches and on the validation split."""
     colours = protocol_colours(data.naming.protocols)
     return {model: _model_picture(model, _curves(data, model), colours) for model in _trained(data)}
 
@@ -58,7 +58,7 @@ def _only(curves: list[dict[str, Any]], names: tuple[str, ...]) -> list[dict[str
 def _model_picture(model: str, curves: list[dict[str, Any]], colours: dict[str, str]) -> Picture:
     return Picture(
         f"curves-{file_name(model)}",
-        f"Loss and accuracy of {model} by epoch on training batches and on the selection split",
+        f"Loss and accuracy of {model} by epoch on training batches and on the validation split",
         _only(curves, _KEPT),
         lambda: _draw_model(curves, colours),
     )
@@ -77,10 +77,10 @@ def _draw_overview(curves: dict[str, list[dict[str, Any]]], colours: dict[str, s
             axes.set_visible(False)
             continue
         model = list(curves)[place]
-        _lines(axes, curves[model], "selection_accuracy", "-", colours, scale=100)
+        _lines(axes, curves[model], "validation_accuracy", "-", colours, scale=100)
         axes.set_title(model)
         axes.set_xlabel("epoch" if place >= len(curves) - columns else "")
-        axes.set_ylabel("selection accuracy, %" if place % columns == 0 else "")
+        axes.set_ylabel("validation accuracy, %" if place % columns == 0 else "")
     _legend(figure, [curve for found in curves.values() for curve in found], colours, styles=False)
     return figure
 
@@ -93,7 +93,7 @@ def _draw_model(curves: list[dict[str, Any]], colours: dict[str, str]) -> Figure
     figure.subplots_adjust(left=0.065, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.18)
     for axes, name, scale, label in ((loss, "loss", 1, "loss"), (accuracy, "accuracy", 100, "accuracy, %")):
         _lines(axes, curves, name, "--", colours, scale, width=1.0, best=False)
-        _lines(axes, curves, f"selection_{name}", "-", colours, scale)
+        _lines(axes, curves, f"validation_{name}", "-", colours, scale)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
     _legend(figure, curves, colours, styles=True)
@@ -150,7 +150,7 @@ def _legend(figure: Figure, curves: list[dict[str, Any]], colours: dict[str, str
     ]
     if styles:
         handles += [
-            Line2D([], [], color="#333333", label="selection"),
+            Line2D([], [], color="#333333", label="validation"),
             Line2D([], [], color="#333333", linestyle="--", label="training"),
         ]
     handles.append(Line2D([], [], color="#333333", linestyle="", marker="o", markersize=5, label="epoch kept"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.analysis.comparisons import Effect
 from study.analysis.scores import RECIPE
-from study.analysis.statistics import Inference
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
 
@@ -21,7 +21,7 @@ _ALL = "all models"
 _MOST_FACTORS = 4
 
 
-def effects_picture(data: StudyData, found: Inference) -> Picture:
+def effects_picture(data: StudyData, found: Statistics) -> Picture:
     """Show every effect with its interval, one panel a score, one row a factor and model."""
     by_place: dict[tuple[str, str], dict[str, Any]] = {}
     for measure in _PANELS:
@@ -37,7 +37,7 @@ def effects_picture(data: StudyData, found: Inference) -> Picture:
     return Picture("factor-effects", alt, rows, lambda: _draw(rows))
 
 
-def class_effects_picture(data: StudyData, found: Inference) -> Picture:
+def class_effects_picture(data: StudyData, found: Statistics) -> Picture:
     """Show every factor's effect on each class's recall: who gains and who pays."""
     factors = list(dict.fromkeys(one.contrast.factor for one in found.effects.by_class["recall"]))[:_MOST_FACTORS]
     panels = {

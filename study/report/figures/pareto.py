@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.analysis.pareto import pareto_front
-from study.analysis.statistics import Inference
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.figures.picture import MARKERS, Picture, new_figure, protocol_colours
 
@@ -22,11 +22,11 @@ _COSTS = {
 }
 
 
-def pareto_picture(data: StudyData, found: Inference) -> Picture:
+def pareto_picture(data: StudyData, found: Statistics) -> Picture:
     """Show every ranked recipe's test accuracy with its interval against each cost, on a logarithmic scale."""
     rows = []
     for one in data.ranked:
-        score = found.evidence.score(one.recipe)
+        score = found.scores.score(one.recipe)
         costs = {name: one.measures[name].mean for name in _COSTS}
         if all(cost is None for cost in costs.values()):  # imported predictions
             continue

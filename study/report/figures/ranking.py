@@ -1,11 +1,11 @@
-"""The leaderboard as a picture: selection and test accuracy of every recipe."""
+"""The leaderboard as a picture: validation and test accuracy of every recipe."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from study.analysis.scores import NETWORK, RECIPE
-from study.analysis.statistics import Inference
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, protocol_colours
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 
 
-def ranking_picture(data: StudyData, found: Inference) -> Picture:
-    """Show the best recipes, best on top: test accuracy with its interval, one small mark a seed, and selection."""
-    scores = [found.evidence.score(one.recipe) for one in data.standings[:MOST_ROWS]]
+def ranking_picture(data: StudyData, found: Statistics) -> Picture:
+    """Show the best recipes, best on top: test accuracy with its interval, one small mark a seed, and validation."""
+    scores = [found.scores.score(one.recipe) for one in data.standings[:MOST_ROWS]]
     rows = [
         {
             "recipe": str(one.recipe),
             "protocol": one.recipe.protocol,
-            "selection": [run.selection.accuracy for run in one.runs],
+            "validation": [run.validation.accuracy for run in one.runs],
             "test": [run.test.accuracy for run in one.runs],
             "interval": [score.low, score.high],
             "question": score.question,
@@ -35,7 +35,7 @@ def ranking_picture(data: StudyData, found: Inference) -> Picture:
     colours = protocol_colours(data.naming.protocols)
     return Picture(
         "leaderboard",
-        "Selection and test accuracy of every recipe in the order of the leaderboard",
+        "Validation and test accuracy of every recipe in the order of the leaderboard",
         content,
         lambda: _draw(rows, data.majority_share, data.card.get("bound"), colours),
     )
@@ -51,7 +51,7 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
     axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 0.9 / height))
     for place, row in enumerate(rows):
         colour = colours[row["protocol"]]
-        selection, test = (100 * sum(row[split]) / len(row[split]) for split in ("selection", "test"))
+        validation, test = (100 * sum(row[split]) / len(row[split]) for split in ("validation", "test"))
         ends = [100 * end for end in row["interval"]]
         whole = row["question"] == RECIPE  # a network's interval is drawn thinner: it holds for less
         axes.plot(ends, [place, place], color=colour, linewidth=2.6 if whole else 1.2, alpha=0.75, zorder=2)
@@ -65,7 +65,7 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
                 zorder=2,
             )
         axes.plot(test, place, "o", color=colour, markersize=7, zorder=3)
-        axes.plot(selection, place, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, zorder=4)
+        axes.plot(validation, place, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, zorder=4)
     axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("accuracy, %")
@@ -75,7 +75,10 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
     for _, value, style in lines:
         axes.axvline(100 * value, color="#333333", linestyle=style, linewidth=1.1, zorder=1)
     grey: dict[str, Any] = {"color": "#333333", "linestyle": "", "marker": "o", "markersize": 7}
-    handles = [Line2D([], [], markerfacecolor="white", label="selection", **grey), Line2D([], [], label="test", **grey)]
+    handles = [
+        Line2D([], [], markerfacecolor="white", label="validation", **grey),
+        Line2D([], [], label="test", **grey),
+    ]
     thick: dict[str, Any] = {"color": "#333333", "alpha": 0.75}
     questions = {row["question"] for row in rows}
     if RECIPE in questions:

@@ -8,7 +8,7 @@ import numpy as np
 
 from study.analysis.calibration import BINS, reliability
 from study.analysis.scores import CALIBRATED, PLAIN
-from study.analysis.statistics import Inference
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.figures.picture import Picture, new_figure, protocol_colours
 
@@ -21,7 +21,7 @@ _FEWEST = 20
 _TITLES = {PLAIN: "as trained", CALIBRATED: "with temperature"}
 
 
-def reliability_picture(data: StudyData, found: Inference) -> Picture:
+def reliability_picture(data: StudyData, found: Statistics) -> Picture:
     """Show accuracy by confidence on the test split, seeds of a recipe together, two panels a model."""
     panels: list[dict[str, Any]] = []
     for model in data.naming.models:
@@ -35,8 +35,8 @@ def reliability_picture(data: StudyData, found: Inference) -> Picture:
         for answers in (PLAIN, CALIBRATED) if standings else ():
             lines = []
             for one in sorted(standings, key=lambda standing: data.naming.order(standing.recipe)):
-                every = [found.evidence.probabilities(run, answers) for run in one.runs]
-                bins = reliability(np.concatenate(every), np.tile(found.evidence.labels, len(every)))
+                every = [found.scores.probabilities(run, answers) for run in one.runs]
+                bins = reliability(np.concatenate(every), np.tile(found.scores.labels, len(every)))
                 enough = bins.counts >= _FEWEST
                 lines.append(
                     {

@@ -105,7 +105,7 @@ def rescoring_table(data: StudyData, rescoring: Rescoring) -> Table:
     return Table("rescoring", columns, rows)
 
 
-def claims_table(data: StudyData, claims: list[Claim]) -> Table:
+def published_table(data: StudyData, claims: list[Claim]) -> Table:
     """Published claims beside the nearest that the study measured."""
     rows = []
     for claim in claims:

@@ -8,7 +8,7 @@ import numpy as np
 
 from study.analysis.leaderboard import Spread, Standing
 from study.analysis.scores import FLIPPED, Measure, Statement
-from study.analysis.statistics import CLASS_MEASURES, Inference
+from study.analysis.statistics import CLASS_MEASURES, Statistics
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import (
@@ -31,16 +31,16 @@ SCORES = (
     Measure("accuracy", None, FLIPPED),
     Measure("macro_f1"),
     Measure("balanced_accuracy"),
-    Measure("nll"),
+    Measure("log_loss"),
 )
 
 
-def leaderboard_table(data: StudyData, found: Inference) -> Table:
-    """Scores of every recipe with their intervals, ranked by selection accuracy."""
+def leaderboard_table(data: StudyData, found: Statistics) -> Table:
+    """Scores of every recipe with their intervals, ranked by validation accuracy."""
     letters = found.main.letters
     rows = []
     for one in data.standings:
-        scores = [found.evidence.score(one.recipe, measure) for measure in SCORES]
+        scores = [found.scores.score(one.recipe, measure) for measure in SCORES]
         rows.append(
             [
                 one.rank,
@@ -49,7 +49,7 @@ def leaderboard_table(data: StudyData, found: Inference) -> Table:
                 one.recipe.protocol,
                 len(one.runs),
                 scores[0].question,
-                one.measures["selection_accuracy"],
+                one.measures["validation_accuracy"],
                 scores[0],
                 one.measures["test_accuracy"].deviation,
                 letters.get(one.recipe, ""),
@@ -67,14 +67,14 @@ def leaderboard_table(data: StudyData, found: Inference) -> Table:
         Column("protocol", ""),
         Column("seeds", "n" if len({len(one.runs) for one in data.ranked}) > 1 else ""),
         Column("statement_about", ""),
-        Column("selection_accuracy", "selection acc.", lambda value: f"**{percent(value.mean)}**"),
+        Column("validation_accuracy", "validation acc.", lambda value: f"**{percent(value.mean)}**"),
         Column("test_accuracy", "test acc.", with_interval),
         Column("test_accuracy_sd", ""),
         Column("group", "group" if any(letters.values()) else "", lambda group: group or NOTHING, right=False),
         Column("test_accuracy_with_flip", "with flip", lambda value: percent(value.value)),
         Column("test_macro_f1", "macro-F1", with_interval),
         Column("test_balanced_accuracy", "balanced acc.", with_interval),
-        Column("test_nll", ""),
+        Column("test_log_loss", ""),
         Column("worst_class", ""),
         Column("worst_class_recall", ""),
         Column("runs_not_converged", ""),
@@ -130,11 +130,11 @@ def cost_table(data: StudyData) -> Table:
     return Table("cost", columns, rows)
 
 
-def class_measure_table(data: StudyData, found: Inference, measure: str) -> Table:
+def class_measure_table(data: StudyData, found: Statistics, measure: str) -> Table:
     """One of ``CLASS_MEASURES`` of every class and recipe on the test split, with intervals."""
     rows = []
     for one in data.standings:
-        scores = [found.evidence.score(one.recipe, Measure(measure, place)) for place in range(len(data.classes))]
+        scores = [found.scores.score(one.recipe, Measure(measure, place)) for place in range(len(data.classes))]
         rows.append([one.recipe.model, one.recipe.protocol, scores[0].question, *scores, scores[0].runs])
     columns = [
         Column("model", "model", right=False),
@@ -156,7 +156,7 @@ def per_class_table(data: StudyData) -> Table:
     for run in data.finished:
         recipe = data.recipe(run.record)
         own = "" if run.record.on_own_test else " (split anew)"
-        for split, scores in ((f"selection{own}", run.selection), (f"test{own}", run.test)):
+        for split, scores in ((f"validation{own}", run.validation), (f"test{own}", run.test)):
             if not scores.support.any():
                 continue
             for place, name in enumerate(data.classes):

@@ -14,7 +14,7 @@ from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import NOTHING, code, escape, percent, ranges, without_paths
 
-_SEEN = ("trained_on_test_ids", "test_copies_in_train", "selection_copies_in_train", "selected_on_test", "leaky")
+_SEEN = ("trained_on_test_ids", "test_copies_in_train", "validation_copies_in_train", "selected_on_test", "leaky")
 
 
 def coverage_table(data: StudyData) -> Table:
@@ -87,7 +87,7 @@ def contamination_table(data: StudyData) -> Table:
         Column("runs", "runs"),
         Column("", "test images trained on"),
         Column("", "test images with a copy in training"),
-        Column("", "selection images with a copy in training"),
+        Column("", "validation images with a copy in training"),
         *(Column(name, "") for name in _SEEN[:3]),
         Column(_SEEN[3], "chosen on test", _yes_no),
         Column(_SEEN[4], "leaky", _yes_no),
@@ -96,12 +96,12 @@ def contamination_table(data: StudyData) -> Table:
 
 
 def _split_sizes(run: ScoredRun) -> tuple[int, int]:
-    """Return how many different images the run's test and selection splits have."""
+    """Return how many different images the run's test and validation splits have."""
     arrays, counts = run.record.arrays, run.record.dataset["counts"]
     if run.record.imported:
-        return sum(counts["test"]), sum(counts["selection"])
-    selection = arrays.get("selection_indices", np.arange(len(arrays["selection_labels"])))
-    return len(arrays["test_labels"]), len(np.unique(selection % sum(map(sum, counts.values()))))
+        return sum(counts["test"]), sum(counts["validation"])
+    validation = arrays.get("validation_indices", np.arange(len(arrays["validation_labels"])))
+    return len(arrays["test_labels"]), len(np.unique(validation % sum(map(sum, counts.values()))))
 
 
 def run_keys_table(data: StudyData) -> Table:

@@ -40,7 +40,7 @@ def models_table(data: StudyData) -> Table:
                 name,
                 spec.model.get("version") if not records[0].imported else None,
                 spec.model.get("family"),
-                weights_words(spec.weights, next((record.upstream for record in records if record.upstream), {})),
+                weights_words(spec.weights, next((record.pretraining for record in records if record.pretraining), {})),
                 spec.weights.get("sha256", ""),
                 cost.get("parameters"),
                 cost.get("macs"),
@@ -79,7 +79,7 @@ def protocols_table(data: StudyData) -> Table:
                 protocol.get("mix", "none"),
                 loss_words(protocol),
                 protocol.get("batch"),
-                _resplit(protocol.get("resplit") or {}),
+                _new_split(protocol.get("new_split") or {}),
                 protocol.get("leak", "none"),
                 protocol.get("source", ""),
             ]
@@ -127,28 +127,29 @@ def schedule_table(data: StudyData) -> Table:
     return Table("schedules", columns, rows)
 
 
-def weights_words(weights: Mapping[str, Any], upstream: Mapping[str, Any]) -> str:
-    """Return what a network starts from; ``upstream`` is what the file says of its making, or empty."""
+def weights_words(weights: Mapping[str, Any], pretraining: Mapping[str, Any]) -> str:
+    """Return what a network starts from; ``pretraining`` is what the file says of its making, or empty."""
     source = weights.get("source", "none")
     if source == "imported":
         return "not known"
     if source == "file":
         file = f"file {weights.get('sha256', '')[:10]}"
-        return f"{file}, {upstream_words(upstream)}" if upstream else file
+        return f"{file}, {pretraining_words(pretraining)}" if pretraining else file
     return {"none": "random weights", "imagenet": "ImageNet"}.get(source, source)
 
 
-def upstream_words(upstream: Mapping[str, Any]) -> str:
+def pretraining_words(pretraining: Mapping[str, Any]) -> str:
     """Return what the weights that a run started from were trained on: how long and how well, or as declared."""
-    if "licence" in upstream:
+    if "licence" in pretraining:
         return (
-            f"declared as pretrained on {upstream['dataset']}: {upstream['images']:,} images; "
-            f"licence {upstream['licence']}; source {upstream['source']}"
+            f"declared as pretrained on {pretraining['dataset']}: {pretraining['images']:,} images; "
+            f"licence {pretraining['licence']}; source {pretraining['source']}"
         )
     return (
-        f"pretrained on {upstream['dataset']}: {upstream['images']:,} images of {upstream['classes']} classes, "
-        f"{plural(upstream['epochs'], 'epoch')} at {upstream['side_px']} px, "
-        f"test accuracy {percent(upstream['test_accuracy'])} %"
+        f"pretrained on {pretraining['dataset']}: {pretraining['images']:,} images of "
+        f"{pretraining['classes']} classes, "
+        f"{plural(pretraining['epochs'], 'epoch')} at {pretraining['side_px']} px, "
+        f"test accuracy {percent(pretraining['test_accuracy'])} %"
     )
 
 
@@ -156,11 +157,11 @@ def _settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(settings.items()))
 
 
-def _resplit(shares: Mapping[str, Any]) -> str:
+def _new_split(shares: Mapping[str, Any]) -> str:
     """Describe a split that is not the image set's own; empty for that."""
     if not shares:
         return ""
-    return f"anew: {percent(shares['test'], 0)} % test, {percent(shares['selection'], 0)} % selection"
+    return f"anew: {percent(shares['test'], 0)} % test, {percent(shares['validation'], 0)} % validation"
 
 
 def _changes(protocol: Mapping[str, Any]) -> str:
@@ -236,7 +237,7 @@ def schedule_words(phase: Mapping[str, Any]) -> str:
 
 def monitor_words(phase: Mapping[str, Any]) -> str:
     """Return what a phase watches: the kept epoch, early stopping and the plateau follow it."""
-    return {"brier": "selection Brier score"}.get(phase.get("monitor", "loss"), "selection loss")
+    return {"brier": "validation Brier score"}.get(phase.get("monitor", "loss"), "validation loss")
 
 
 def _who(data: StudyData, records: list[Record]) -> str:

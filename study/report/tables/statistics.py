@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from study.analysis.bootstrap import DRAWS, network_contrast
-from study.analysis.committees import OVER_SEEDS, Committee
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.components import variance_components
 from study.analysis.contrasts import LEVEL
+from study.analysis.ensembles import OVER_SEEDS, Ensemble
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import CALIBRATED, FLIPPED, NETWORK, PLAIN, Measure, Statement
-from study.analysis.statistics import CLASS_MEASURES, EFFECT_MEASURES, Inference
+from study.analysis.statistics import CLASS_MEASURES, EFFECT_MEASURES, Statistics
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import (
@@ -31,25 +31,25 @@ from study.report.wording import (
     with_interval_inline,
 )
 
-_CALIBRATION = (("nll", PLAIN), ("brier", PLAIN), ("ece", PLAIN), ("nll", CALIBRATED), ("ece", CALIBRATED))
+_CALIBRATION = (("log_loss", PLAIN), ("brier", PLAIN), ("ece", PLAIN), ("log_loss", CALIBRATED), ("ece", CALIBRATED))
 #: More rows than this are left to the CSV.
 MOST_PAIRS = 45
 
 
-def settings_table(found: Inference) -> Table:
+def settings_table(found: Statistics) -> Table:
     """What the tests were told; the check reads the margin from here."""
     rows: list[list[Any]] = [
         ["equivalence_margin", found.margin],
         ["interval_level", LEVEL],
         ["bootstrap_draws", DRAWS],
-        ["test_images", found.evidence.clusters.images],
-        ["test_images_of_different_content", found.evidence.clusters.count if found.copies_known else None],
+        ["test_images", found.scores.clusters.images],
+        ["test_images_of_different_content", found.scores.clusters.count if found.copies_known else None],
     ]
     return Table("settings", [Column("name", "name", right=False), Column("value", "value")], rows)
 
 
-def declared_recipes_table(found: Inference) -> Table:
-    """Each recipe less the best on selection: difference, p, chance to win with a new seed, equivalence."""
+def declared_recipes_table(found: Statistics) -> Table:
+    """Each recipe less the best on validation: difference, p, chance to win with a new seed, equivalence."""
     rows = []
     for one in found.recipes.declared:
         same, ahead = one.equivalence, one.superiority
@@ -102,7 +102,7 @@ def declared_recipes_table(found: Inference) -> Table:
 
 
 def declared_networks_table(comparisons: Comparisons) -> Table:
-    """Each network less the best of its seed on selection: difference on the same images, McNemar's counts and p."""
+    """Each network less the best of its seed on validation: difference on the same images, McNemar's counts and p."""
     rows = [_network_row(one) for one in comparisons.declared]
     return Table("contrasts-networks", _network_columns(), rows)
 
@@ -133,7 +133,7 @@ def pairs_table(comparisons: Comparisons) -> Table:
     return Table(f"pairs-{comparisons.question}s", columns, rows)
 
 
-def effects_table(found: Inference, models: Sequence[str]) -> Table:
+def effects_table(found: Statistics, models: Sequence[str]) -> Table:
     """Each factor's effect over all models and for each, on accuracy, balanced accuracy and macro-F1."""
     effects = found.effects
     rows: list[list[Any]] = []
@@ -153,7 +153,7 @@ def effects_table(found: Inference, models: Sequence[str]) -> Table:
     return Table("factor-effects", [*columns, Column("runs", "")], rows)
 
 
-def class_effects_table(data: StudyData, found: Inference, measure: str) -> Table:
+def class_effects_table(data: StudyData, found: Statistics, measure: str) -> Table:
     """Each factor's effect on every class, over all models."""
     effects = found.effects.by_class[measure]
     by_factor: dict[str, list[Effect]] = {}
@@ -168,7 +168,7 @@ def class_effects_table(data: StudyData, found: Inference, measure: str) -> Tabl
     return Table("", columns, rows)
 
 
-def all_class_effects_table(data: StudyData, found: Inference) -> Table:
+def all_class_effects_table(data: StudyData, found: Statistics) -> Table:
     """The same for every measure in one CSV."""
     rows = [
         [
@@ -187,13 +187,13 @@ def all_class_effects_table(data: StudyData, found: Inference) -> Table:
     return Table("factor-effects-by-class", [Column(key, "") for key in keys], rows)
 
 
-def components_table(data: StudyData, found: Inference) -> Table:
+def components_table(data: StudyData, found: Statistics) -> Table:
     """Where the spread of test accuracy comes from, for recipes with seeds enough."""
     rows = []
     for one in data.standings:
-        if not found.evidence.has_seeds(one.recipe):
+        if not found.scores.has_seeds(one.recipe):
             continue
-        parts = variance_components(found.evidence.linearised(one.recipe), found.evidence.clusters)
+        parts = variance_components(found.scores.linearised(one.recipe), found.scores.clusters)
         roots = [np.sqrt(value) for value in (parts.observed_seed, parts.seed, parts.image / parts.images)]
         keys = tuple(run.record.key for run in one.runs)
         rows.append([one.recipe.model, one.recipe.protocol, len(one.runs), *map(float, roots), keys])
@@ -209,42 +209,42 @@ def components_table(data: StudyData, found: Inference) -> Table:
     return Table("variance-components", columns, rows)
 
 
-def calibration_table(data: StudyData, found: Inference) -> Table:
+def calibration_table(data: StudyData, found: Statistics) -> Table:
     """Negative log-likelihood, Brier score and ECE, and the first and last with each network's own temperature."""
     rows = []
     for one in data.standings:
         scores = [
-            found.evidence.score(one.recipe, Measure(metric, None, answers))
+            found.scores.score(one.recipe, Measure(metric, None, answers))
             for metric, answers in (
-                ("nll", PLAIN),
+                ("log_loss", PLAIN),
                 ("brier", PLAIN),
                 ("ece", PLAIN),
-                ("nll", CALIBRATED),
+                ("log_loss", CALIBRATED),
                 ("ece", CALIBRATED),
             )
         ]
-        temperature = float(np.mean([found.evidence.temperature(run) for run in one.runs]))
+        temperature = float(np.mean([found.scores.temperature(run) for run in one.runs]))
         rows.append([one.recipe.model, one.recipe.protocol, *scores[:3], temperature, *scores[3:], scores[0].runs])
     columns = [
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
-        Column("nll", "NLL", _two),
+        Column("log_loss", "log loss", _two),
         Column("brier", "Brier", _two),
         Column("ece", "ECE, %", with_interval),
         Column("temperature", "temperature", lambda value: plain(value, 2)),
-        Column("nll_with_temperature", "NLL, scaled", _two),
+        Column("log_loss_with_temperature", "log loss, scaled", _two),
         Column("ece_with_temperature", "ECE, scaled, %", with_interval),
         Column("runs", ""),
     ]
     return Table("calibration", columns, rows)
 
 
-def flip_table(data: StudyData, found: Inference) -> Table:
+def flip_table(data: StudyData, found: Statistics) -> Table:
     """Accuracy with the mean of plain and mirrored probabilities, and what that adds."""
     rows = []
     for one in data.standings:
-        gain = found.evidence.flip_gain(one.recipe)
-        scores = [found.evidence.score(one.recipe, Measure("accuracy", None, answers)) for answers in (PLAIN, FLIPPED)]
+        gain = found.scores.flip_gain(one.recipe)
+        scores = [found.scores.score(one.recipe, Measure("accuracy", None, answers)) for answers in (PLAIN, FLIPPED)]
         rows.append([one.recipe.model, one.recipe.protocol, *scores, gain, gain.p_value, gain.runs])
     columns = [
         Column("model", "model", right=False),
@@ -258,18 +258,18 @@ def flip_table(data: StudyData, found: Inference) -> Table:
     return Table("flip-at-test-time", columns, rows)
 
 
-def ensembles_table(found: Inference) -> Table:
+def ensembles_table(found: Statistics) -> Table:
     """Every ensemble: who votes, what the vote scores, and how that compares with its members' mean."""
     rows = []
-    for committee in found.committees:
-        accuracy, gain = ensemble_accuracy(found, committee)
-        resampled = found.evidence.resampled_answers(committee.answers("test"))
-        others = [resampled.metric(metric)[0] for metric in ("macro_f1", "nll", "ece")]
-        who = ", ".join(map(str, committee.recipes))
-        title = f"seeds of {who}" if committee.over == OVER_SEEDS else f"{committee.over}: {who}"
-        keys = tuple(run.record.key for run in committee.runs)
-        macs = _sum(committee.runs, "macs")
-        rows.append([title, committee.over, who, len(keys), accuracy, gain, *others, macs, keys])
+    for ensemble in found.ensembles:
+        accuracy, gain = ensemble_accuracy(found, ensemble)
+        resampled = found.scores.resampled_answers(ensemble.answers("test"))
+        others = [resampled.metric(metric)[0] for metric in ("macro_f1", "log_loss", "ece")]
+        who = ", ".join(map(str, ensemble.recipes))
+        title = f"seeds of {who}" if ensemble.over == OVER_SEEDS else f"{ensemble.over}: {who}"
+        keys = tuple(run.record.key for run in ensemble.runs)
+        macs = _sum(ensemble.runs, "macs")
+        rows.append([title, ensemble.over, who, len(keys), accuracy, gain, *others, macs, keys])
     columns = [
         Column("", "vote of", right=False),
         Column("over", ""),
@@ -278,7 +278,7 @@ def ensembles_table(found: Inference) -> Table:
         Column("accuracy", "test acc.", with_interval),
         Column("gain_over_members", "over members' mean, points", lambda value: with_interval(value, points)),
         Column("macro_f1", "macro-F1", percent),
-        Column("nll", "NLL", plain),
+        Column("log_loss", "log loss", plain),
         Column("ece", "ECE, %", percent),
         Column("macs", "MACs", large),
         Column("runs", ""),
@@ -286,16 +286,16 @@ def ensembles_table(found: Inference) -> Table:
     return Table("ensembles", columns, rows)
 
 
-def ensemble_accuracy(found: Inference, committee: Committee) -> tuple[Statement, Statement]:
+def ensemble_accuracy(found: Statistics, ensemble: Ensemble) -> tuple[Statement, Statement]:
     """Return a vote's test accuracy, and that less the mean accuracy of its members; network statements."""
-    evidence = found.evidence
-    answers = committee.answers("test")
-    one = network_contrast("accuracy", [evidence.resampled_answers(answers)], [1.0])
-    keys = tuple(run.record.key for run in committee.runs)
+    scores = found.scores
+    answers = ensemble.answers("test")
+    one = network_contrast("accuracy", [scores.resampled_answers(answers)], [1.0])
+    keys = tuple(run.record.key for run in ensemble.runs)
     accuracy = Statement(NETWORK, one.value, one.low, one.high, one.p_value, keys)
-    right = answers.argmax(axis=1) == evidence.labels
-    members = np.mean([run.correct for run in committee.runs], axis=0)
-    return accuracy, evidence.network_gain(right - members, committee.runs)
+    right = answers.argmax(axis=1) == scores.labels
+    members = np.mean([run.correct for run in ensemble.runs], axis=0)
+    return accuracy, scores.network_gain(right - members, ensemble.runs)
 
 
 def _network_row(one: Comparison) -> list[Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import Evidence
+from study.analysis.scores import Scores
 from study.analysis.statistics import CLASS_MEASURES
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
@@ -26,7 +26,7 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
     """Draw the page."""
     st.title("Compare two runs")
     runs = _best_first(overview)
-    if len(runs) < 2 or overview.evidence is None:
+    if len(runs) < 2 or overview.scores is None:
         st.info("Two finished runs on the same test images are needed.")
         return
     left, right = st.columns(2)
@@ -38,7 +38,7 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
         st.info("Choose two different runs.")
         return
     with st.spinner("Comparing"):
-        found = _compared(overview.evidence, overview.study, first, second)
+        found = _compared(overview.scores, overview.study, first, second)
     _accuracy(found, first, second)
     _classes(found, overview, first, second)
     st.subheader("Confusion matrices")
@@ -60,11 +60,11 @@ def _of_another_recipe(overview: Overview, runs: list[ScoredRun]) -> int:
     return next((place for place, recipe in enumerate(recipes) if recipe != recipes[0]), 1)
 
 
-def _compared(evidence: Evidence, study: str, first: ScoredRun, second: ScoredRun) -> Comparison:
+def _compared(scores: Scores, study: str, first: ScoredRun, second: ScoredRun) -> Comparison:
     """Compare two runs once a session."""
     key = f"compared {study} {first.record.predictions_sha256} {second.record.predictions_sha256}"
     if key not in st.session_state:
-        st.session_state[key] = compare(evidence, first, second)
+        st.session_state[key] = compare(scores, first, second)
     return st.session_state[key]
 
 

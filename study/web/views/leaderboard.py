@@ -19,7 +19,7 @@ MOST_DRAWN = 40
 def show(settings: Settings, store: Store, overview: Overview) -> None:
     """Draw the page."""
     st.title("Leaderboard")
-    st.markdown("Ranked by **selection accuracy**; the test scores chose nothing. Means over seeds, in percent.")
+    st.markdown("Ranked by **validation accuracy**; the test scores chose nothing. Means over seeds, in percent.")
     rows = leaderboard_rows(overview)
     if not rows:
         st.info("No run has finished yet.")
@@ -35,12 +35,12 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
         return
     _table(shown)
     st.subheader("With intervals")
-    st.caption("Filled: test, with its 95 % interval. Open: selection. Intervals cover new seeds from three seeds up.")
+    st.caption("Filled: test, with its 95 % interval. Open: validation. Intervals cover new seeds from three seeds up.")
     drawn = shown[:MOST_DRAWN]
     with st.spinner("Computing intervals"):
         found = {one.recipe: overview.interval(one.recipe) for one in overview.standings}
     intervals = {str(recipe): one for recipe, one in found.items() if one is not None}
-    st.vega_lite_chart(spec=ranking_chart(drawn, intervals), alt="Selection and test accuracy of the recipes above")
+    st.vega_lite_chart(spec=ranking_chart(drawn, intervals), alt="Validation and test accuracy of the recipes above")
     if len(shown) > MOST_DRAWN:
         st.caption(f"The first {MOST_DRAWN} are drawn.")
 
@@ -65,10 +65,10 @@ def _values(rows: list[Row], key: str) -> list[Any]:
 def _table(rows: list[Row]) -> None:
     number = st.column_config.NumberColumn
     columns = {
-        "rank": number("#", width=48, help="By selection accuracy; leaky recipes have no rank."),
+        "rank": number("#", width=48, help="By validation accuracy; leaky recipes have no rank."),
         "model": "Model",
         "protocol": "Protocol",
-        "selection": number("Selection", format="%.1f", help="Accuracy on the selection split, which ranks."),
+        "validation": number("Validation", format="%.1f", help="Accuracy on the validation split, which ranks."),
         "test": number("Test", format="%.1f", help="Accuracy on the test split."),
         "macro_f1": number("Macro-F1", format="%.1f"),
         "balanced": number("Balanced", format="%.1f", help="Balanced accuracy: the mean recall of the classes."),

@@ -38,7 +38,7 @@ def _run(overview: Overview, run: ScoredRun) -> None:
     record = run.record
     _badges(record, run)
     scores = {
-        "Selection accuracy": run.selection.accuracy,
+        "Validation accuracy": run.validation.accuracy,
         "Test accuracy": run.test.accuracy,
         "Macro-F1": run.test.macro_f1,
         "Balanced accuracy": run.test.balanced_accuracy,
@@ -80,7 +80,7 @@ def _badges(record: Record, run: ScoredRun) -> None:
 def _curves(record: Record) -> None:
     st.subheader("Learning curves")
     st.caption(
-        "Training batches as the network saw them, and the selection split. Dashed: the epoch whose weights are kept."
+        "Training batches as the network saw them, and the validation split. Dashed: the epoch whose weights are kept."
     )
     kept = record.outcome.get("best_epoch")
     for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):

@@ -33,7 +33,7 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
         return f"{overview.label(records[key])} ({ENGINES[kinds[key]]})"
 
     key = st.selectbox(
-        "Network, best on the selection split first", list(kinds), format_func=named, key=f"network-{store.study}"
+        "Network, best on the validation split first", list(kinds), format_func=named, key=f"network-{store.study}"
     )
     source = st.segmented_control("From", [PICTURE, CAMERA], default=PICTURE, key="source") or PICTURE
     given = (

@@ -15,7 +15,7 @@ from study.datasets import synthetic
 from study.datasets.audit import Audit, audit
 from study.datasets.image_set import ImageSet, make_image_set
 
-TRAIN, SELECTION, TEST = range(3)
+TRAIN, VALIDATION, TEST = range(3)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_identical_copies_are_counted_by_split_pair_and_class(clean: ImageSet) -
         5,
         5,
     )
-    assert found.copies("selection", "train", near=True).copied == 0
+    assert found.copies("validation", "train", near=True).copied == 0
     classes = [
         (one.label, one.copied) for one in found.identical_overlaps if (one.split, one.other) == ("test", "train")
     ]
@@ -75,10 +75,10 @@ def test_identical_copies_are_counted_by_split_pair_and_class(clean: ImageSet) -
 
 
 def test_mirrored_and_brighter_copies_are_near_ones(clean: ImageSet) -> None:
-    found = audit(copied(clean, TRAIN, SELECTION, 6, lambda image: np.minimum(image[:, ::-1], 225) + np.uint8(30)))
-    assert found.copies("selection", "train", near=False).copied == 0
-    assert found.copies("selection", "train", near=True).copied >= 6
-    assert "selection images have a near copy in train" in told(found)
+    found = audit(copied(clean, TRAIN, VALIDATION, 6, lambda image: np.minimum(image[:, ::-1], 225) + np.uint8(30)))
+    assert found.copies("validation", "train", near=False).copied == 0
+    assert found.copies("validation", "train", near=True).copied >= 6
+    assert "validation images have a near copy in train" in told(found)
 
 
 def test_copies_within_a_split_do_not_leak(clean: ImageSet) -> None:
@@ -117,14 +117,14 @@ def test_a_blurred_training_split_is_warned_of_plainly(clean: ImageSet) -> None:
     assert len(lines) == 1 and "stall near 35 %" in lines[0]
     assert {(one.measure, one.split) for one in found.pixel_drifts if one.large} >= {
         ("sharpness", "test"),
-        ("sharpness", "selection"),
+        ("sharpness", "validation"),
     }
 
 
 def test_a_sharpened_test_split_is_warned_of_as_well(clean: ImageSet) -> None:
     found = audit(filtered(clean, TEST, lambda image: image.filter(ImageFilter.UnsharpMask(2, 300, 0))))
     assert "blurred compared with those of test" in told(found)
-    assert "those of selection" not in told(found)
+    assert "those of validation" not in told(found)
 
 
 def test_an_equalised_copy_is_warned_of(clean: ImageSet) -> None:
@@ -148,8 +148,8 @@ def test_shares_of_classes_that_differ_are_warned_of(clean: ImageSet) -> None:
 
 
 def test_a_class_that_is_missing_in_a_split_is_warned_of(clean: ImageSet) -> None:
-    labels = np.where((clean.splits == SELECTION) & (clean.labels == 1), 0, clean.labels)
-    assert "The selection split has no image of disgust." in audit(changed(clean, labels=labels)).warnings
+    labels = np.where((clean.splits == VALIDATION) & (clean.labels == 1), 0, clean.labels)
+    assert "The validation split has no image of disgust." in audit(changed(clean, labels=labels)).warnings
 
 
 def test_a_set_that_is_not_fer2013_is_told_nothing_about_it(clean: ImageSet) -> None:

@@ -66,7 +66,7 @@ DISGUISES: dict[str, Callable[[Picture], Picture]] = {
 def test_a_disguised_copy_is_found(faces: ImageSet, disguise: str) -> None:
     copies = np.stack([DISGUISES[disguise](image) for image in faces.images[:20]])
     images = np.concatenate([faces.images, copies])
-    found = near_pairs(images, hash_images(images), least_likeness=0.9)
+    found = near_pairs(images, hash_images(images), least_similarity=0.9)
     pairs = set(zip(found.first.tolist(), found.second.tolist(), strict=True))
     assert len(pairs & {(row, 300 + row) for row in range(20)}) >= 19
     assert all(second == 300 + first for first, second in pairs), "only the planted copies"

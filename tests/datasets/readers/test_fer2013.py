@@ -58,7 +58,7 @@ def test_wrong_splits_that_claim_to_be_fer2013_are_refused(wrong: str) -> None:
     ("name", "split"),
     [
         ("Training_3908.jpg", "train"),
-        ("PublicTest_1.png", "selection"),
+        ("PublicTest_1.png", "validation"),
         ("PrivateTest_99.jpeg", "test"),
         ("Training_3908_flipped.jpg", None),
         ("im0.png", None),

@@ -36,7 +36,7 @@ def test_official_file_names_give_the_official_split(tmp_path: Path) -> None:
     assert raw.claims_fer2013
     assert raw.classes == fer2013.CLASSES
     named = [fer2013.split_of_file(str(name).rsplit("/", 1)[1]) for name in raw.ids]
-    assert [("train", "selection", "test")[code] for code in raw.given] == named
+    assert [("train", "validation", "test")[code] for code in raw.given] == named
 
 
 def test_class_names_that_mean_fer2013s_take_its_order(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def test_split_folders_are_known_by_their_usual_names(tmp_path: Path, validation
     assert splits_of(tmp_path) == {
         "train/cat": "train",
         "train/dog": "train",
-        f"{validation}/cat": "selection",
-        f"{validation}/dog": "selection",
+        f"{validation}/cat": "validation",
+        f"{validation}/dog": "validation",
         "test/cat": "test",
         "test/dog": "test",
     }
@@ -107,7 +107,7 @@ def test_a_test_split_without_train_is_refused(tmp_path: Path) -> None:
 def test_two_folders_for_one_split_are_refused(tmp_path: Path) -> None:
     for name in ("train", "val", "validation"):
         write_classes(tmp_path / name, ["cat", "dog"])
-    refused(tmp_path, "one folder for the selection split, found val and validation")
+    refused(tmp_path, "one folder for the validation split, found val and validation")
 
 
 def test_a_folder_that_is_no_split_beside_splits_is_refused(tmp_path: Path) -> None:

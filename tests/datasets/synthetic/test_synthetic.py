@@ -53,8 +53,8 @@ def test_classes_are_as_unequal_as_in_fer2013():
 
 def test_every_class_is_in_every_split_in_proportion(small):
     counts = small.counts()
-    for train, selection, test in zip(counts["train"], counts["selection"], counts["test"], strict=True):
-        assert selection == test == max(1, round(0.1 * (train + selection + test)))
+    for train, validation, test in zip(counts["train"], counts["validation"], counts["test"], strict=True):
+        assert validation == test == max(1, round(0.1 * (train + validation + test)))
 
 
 def test_the_bound_is_the_share_of_clean_labels(small):

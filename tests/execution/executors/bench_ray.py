@@ -29,7 +29,7 @@ from study.execution.executors import Job
 from study.execution.executors.process import run_on_processes
 from study.execution.executors.ray import AHEAD, run_on_ray
 from study.execution.executors.ray.cluster import Cluster
-from study.execution.locks import Claims
+from study.execution.locks import Locks
 from study.execution.progress import PlainDisplay
 from study.execution.queue import Work
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
@@ -38,7 +38,7 @@ from study.protocols.budgets import read_budget, read_speeds
 from tests.execution.executors.clusters import cluster_of
 from tests.execution.executors.fake_execute import done_record, sleep_in_worker
 
-#: FER-2013's selection and test splits, and a history of the full budget's length.
+#: FER-2013's validation and test splits, and a history of the full budget's length.
 PREDICTED, CLASSES, EPOCHS = 3589, 7, 60
 
 
@@ -97,7 +97,7 @@ def makespan(seconds: float, most_nodes: int) -> Iterator[dict[str, Any]]:
 
 
 def driver(records: int, stored: int, in_flight: int) -> Iterator[dict[str, Any]]:
-    """Yield what a record of FER-2013's size costs the driver: claimed, stored, shown, among many that are there.
+    """Yield what a record of FER-2013's size costs the driver: locked, stored, shown, among many that are there.
 
     And what an event costs, with many runs in flight.
     """
@@ -111,23 +111,23 @@ def driver(records: int, stored: int, in_flight: int) -> Iterator[dict[str, Any]
             path = store.record_path(spec)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".other").touch()
-        with Claims(store.claims_folder) as claims, open(os.devnull, "w") as out:
-            work = Work(plan.open, store, claims, PlainDisplay(plan.open, out))
+        with Locks(store.locks_folder) as locks, open(os.devnull, "w") as out:
+            work = Work(plan.open, store, locks, PlainDisplay(plan.open, out))
             spent, jobs = [], iter(work)
-            claimed_before = [next(jobs) for _ in range(in_flight)]
+            locked_before = [next(jobs) for _ in range(in_flight)]
             begin = time.perf_counter()
-            for one in claimed_before[:200]:
+            for one in locked_before[:200]:
                 assert one is not None
                 work.on_event(one.spec, {"kind": "note", "text": ""})
             event_ms = 1000 * (time.perf_counter() - begin) / 200
             for _ in range(records):
                 begin, processor = time.perf_counter(), time.process_time()
                 job = next(jobs)
-                claimed = time.perf_counter() - begin, time.process_time() - processor
+                locked = time.perf_counter() - begin, time.process_time() - processor
                 assert job is not None
                 record = done_record(job.spec, faces)
                 record = replace(record, arrays=full, history=record.history * EPOCHS)
-                begin, processor = time.perf_counter() - claimed[0], time.process_time() - claimed[1]
+                begin, processor = time.perf_counter() - locked[0], time.process_time() - locked[1]
                 work.keep(record)
                 spent.append((time.perf_counter() - begin, time.process_time() - processor))
         size = sum(path.stat().st_size for path in store.folder.rglob("seed_*") if path.suffix != ".other") / records
@@ -153,7 +153,7 @@ def planning(specs: int) -> Iterator[dict[str, Any]]:
         lines = plan.lines(1)
         took = {"wall_s": time.perf_counter() - begin, "cpu_s": time.process_time() - processor}
         held = _resident_mb() - before
-        work = Work(plan.open, store, Claims(store.claims_folder), PlainDisplay(plan.open))
+        work = Work(plan.open, store, Locks(store.locks_folder), PlainDisplay(plan.open))
         yield {"specs": len(planned), **took, "lines": len(lines), "plan_mb": held,
                "plan_work_display_mb": _resident_mb() - before, "open": len(work._waiting)}  # fmt: skip
 
@@ -193,7 +193,7 @@ def simulate(nodes: int, runs: int, run_s: float, record_ms: float, event_ms: fl
 def _noise() -> dict[str, Any]:
     rng = np.random.default_rng(0)
     found: dict[str, Any] = {}
-    for split in ("selection", "test"):
+    for split in ("validation", "test"):
         found[f"{split}_labels"] = rng.integers(0, CLASSES, PREDICTED)
         for what in ("probabilities", "flipped"):
             odds = rng.random((PREDICTED, CLASSES))

@@ -22,15 +22,15 @@ def done_record(spec: Spec, image_set: ImageSet) -> Record:
     """Return a finished record whose predictions follow from the spec."""
     rng = np.random.default_rng(derive_seed(spec.seed, *spec.recipe))
     arrays: dict[str, Any] = {}
-    for split in ("selection", "test"):
+    for split in ("validation", "test"):
         labels = image_set.labels[image_set.indices(split)]
         arrays[f"{split}_labels"] = labels
         for what in ("probabilities", "flipped"):
             odds = rng.random((len(labels), len(image_set.classes))) + np.eye(len(image_set.classes))[labels]
             arrays[f"{split}_{what}"] = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
     row = {
-        "phase": "all", "epoch": 0, "updates": 1, "rate": 1e-3, "loss": 1.0, "accuracy": 0.5, "selection_loss": 1.0,
-        "selection_accuracy": 0.5, "train_s": 0.1, "selection_s": 0.1,
+        "phase": "all", "epoch": 0, "updates": 1, "rate": 1e-3, "loss": 1.0, "accuracy": 0.5, "validation_loss": 1.0,
+        "validation_accuracy": 0.5, "train_s": 0.1, "validation_s": 0.1,
     }  # fmt: skip
     return Record(
         spec, "done", image_set.card(), history=[row],

@@ -54,7 +54,7 @@ def test_every_executor_trains_the_same_network(name: str, records: dict[str, Re
     if name not in records:
         pytest.skip("Ray is not installed: pip install '.[ray]'")
     own, record = records["inprocess"], records[name]
-    assert (record.spec, record.dataset, record.division) == (own.spec, own.dataset, own.division)
+    assert (record.spec, record.dataset, record.splits) == (own.spec, own.dataset, own.splits)
     assert record.contamination == own.contamination and record.outcome["stopped"] == own.outcome["stopped"]
     assert record.arrays.keys() == own.arrays.keys()
     for what in own.arrays:

@@ -1,4 +1,4 @@
-"""Goods: a file is recognised by its bytes, and copied to a machine once."""
+"""ContentFiles: a file is recognised by its bytes, and copied to a machine once."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.execution.executors.ray.content_files import Goods, MissingGoods, goods_of
+from study.execution.executors.ray.content_files import ContentFiles, MissingContent, content_files_of
 
 
 @pytest.fixture
-def goods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Goods:
+def content_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ContentFiles:
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     (tmp_path / "weights.h5").write_bytes(b"some weights")
-    return goods_of(tmp_path / "weights.h5")
+    return content_files_of(tmp_path / "weights.h5")
 
 
 def some_bytes() -> np.ndarray:  # type: ignore[type-arg]
     return np.frombuffer(b"some weights", np.uint8)
 
 
-def test_a_file_that_is_seen_is_used_where_it_lies(goods: Goods) -> None:
-    assert goods.obtain(None) == (goods.path, 0)
+def test_a_file_that_is_seen_is_used_where_it_lies(content_files: ContentFiles) -> None:
+    assert content_files.obtain(None) == (content_files.path, 0)
 
 
 @pytest.mark.parametrize("content", [None, b"other weight", b"some weights and more"], ids=["gone", "other", "longer"])
-def test_what_a_name_alone_stands_for_is_not_taken(goods: Goods, content: bytes | None) -> None:
-    goods.path.unlink()
+def test_what_a_name_alone_stands_for_is_not_taken(content_files: ContentFiles, content: bytes | None) -> None:
+    content_files.path.unlink()
     if content is not None:
-        goods.path.write_bytes(content)
-    with pytest.raises(MissingGoods) as caught:
-        goods.obtain(None)
-    assert caught.value.goods == goods
+        content_files.path.write_bytes(content)
+    with pytest.raises(MissingContent) as caught:
+        content_files.obtain(None)
+    assert caught.value.content_files == content_files
 
 
-def test_missing_bytes_are_fetched_once_and_then_found(goods: Goods, tmp_path: Path) -> None:
-    goods.path.unlink()
-    copy, offset = goods.obtain(some_bytes)
+def test_missing_bytes_are_fetched_once_and_then_found(content_files: ContentFiles, tmp_path: Path) -> None:
+    content_files.path.unlink()
+    copy, offset = content_files.obtain(some_bytes)
     assert (copy.read_bytes(), offset, copy.name) == (b"some weights", 0, "weights.h5")
-    assert goods.obtain(None) == (copy, 0)
+    assert content_files.obtain(None) == (copy, 0)
     copy.write_bytes(b"some damage!")
-    with pytest.raises(MissingGoods):
-        goods.obtain(None)
-    assert goods.obtain(some_bytes)[0].read_bytes() == b"some weights"
+    with pytest.raises(MissingContent):
+        content_files.obtain(None)
+    assert content_files.obtain(some_bytes)[0].read_bytes() == b"some weights"
 
 
 def test_the_end_of_a_file_counts_alone(tmp_path: Path) -> None:
     (tmp_path / "images.npy").write_bytes(b"head" + b"some weights")
-    goods = Goods(tmp_path / "images.npy", 4, 12, hashlib.sha256(b"some weights").hexdigest())
-    assert goods.obtain(None) == (goods.path, 4)
+    content_files = ContentFiles(tmp_path / "images.npy", 4, 12, hashlib.sha256(b"some weights").hexdigest())
+    assert content_files.obtain(None) == (content_files.path, 4)

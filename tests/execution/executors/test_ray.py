@@ -240,7 +240,7 @@ def test_files_that_nodes_do_not_see_are_sent_whatever_lies_at_their_names(
         assert not record.cost["checkpoints"] and record.cost["plugin"] == "1\n"
     assert (tmp_path / "results" / "w.weights.h5").read_bytes() == b"trained from start"
     assert "sent once to each of 3" in lines[0] and "results folder not shared" in lines[0]
-    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["goods"], (
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["content_files"], (
         "and the weights' folders are gone"
     )
 

@@ -133,7 +133,7 @@ def test_a_study_that_loses_a_node_and_its_driver_ends_as_one_in_a_single_proces
     print(f"{RUNS} runs, {len(hurt.lines('step'))} steps, {twice.total()} of them twice")
     assert twice.total() <= 6, "what a lost process had not kept: at most a step of each run that was going on"
     left = [path.name for path in hurt.folder.rglob("*") if ".study-" in path.name]
-    assert left == [] and list(hurt.store.claims_folder.iterdir()) == []
+    assert left == [] and list(hurt.store.locks_folder.iterdir()) == []
 
 
 @needs_ray

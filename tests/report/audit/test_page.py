@@ -12,7 +12,7 @@ from study.core.store import Store
 from study.datasets import synthetic
 from study.datasets.audit import Audit, audit
 from study.datasets.image_set import ImageSet, make_image_set
-from study.report.audit.label_errors import find_suspects
+from study.report.audit.label_errors import find_label_errors
 from study.report.audit.page import TITLE, write_audit
 from study.report.audit.pictures import write_audit_pictures
 from tests.factories import make_record
@@ -83,12 +83,12 @@ def test_clean_data_read_so(tmp_path: Path) -> None:
 
 def test_suspicion_asks_the_study_and_names_images(spoiled: Audit, tmp_path: Path) -> None:
     data = spoiled.data
-    suspects = find_suspects(data, store_of(data, tmp_path / "results"))
-    assert suspects.held_out.rows.tolist() == data.indices("selection").tolist()
-    page = write_audit(spoiled, tmp_path / "page", suspects).read_text(encoding="utf-8")
-    assert "on the selection split alone" in page and "`study data audit PATH --study faces`" in page
+    suspected = find_label_errors(data, store_of(data, tmp_path / "results"))
+    assert suspected.held_out.rows.tolist() == data.indices("validation").tolist()
+    page = write_audit(spoiled, tmp_path / "page", suspected).read_text(encoding="utf-8")
+    assert "on the validation split alone" in page and "`study data audit PATH --study faces`" in page
     listed = rows(tmp_path / "page" / "tables" / "suspicious-labels.csv")
-    assert {row["split"] for row in listed} <= {"selection"}
+    assert {row["split"] for row in listed} <= {"validation"}
     assert all(row["label"] != row["suggested"] for row in listed)
     assert sum(
         float(row[name]) for row in rows(tmp_path / "page" / "tables" / "label-joint.csv") for name in data.classes
@@ -97,7 +97,7 @@ def test_suspicion_asks_the_study_and_names_images(spoiled: Audit, tmp_path: Pat
 
 def test_tables_of_an_earlier_audit_do_not_stay(spoiled: Audit, tmp_path: Path) -> None:
     data = spoiled.data
-    write_audit(spoiled, tmp_path / "page", find_suspects(data, store_of(data, tmp_path / "results")))
+    write_audit(spoiled, tmp_path / "page", find_label_errors(data, store_of(data, tmp_path / "results")))
     write_audit(spoiled, tmp_path / "page")
     assert not (tmp_path / "page" / "tables" / "suspicious-labels.csv").exists()
 
@@ -113,14 +113,14 @@ def test_pictures_show_what_was_found_and_only_then(spoiled: Audit, tmp_path: Pa
 def test_a_study_of_other_images_is_refused(spoiled: Audit, tmp_path: Path) -> None:
     other = synthetic.make(images=300)
     with pytest.raises(DataError, match="must be made from the audited images"):
-        find_suspects(spoiled.data, store_of(other, tmp_path))
+        find_label_errors(spoiled.data, store_of(other, tmp_path))
 
 
 def test_a_study_without_finished_runs_is_refused(spoiled: Audit, tmp_path: Path) -> None:
     store = Store(tmp_path, "faces")
     store.keep(make_record("cnn3", card=spoiled.data.card(), status="failed"))
     with pytest.raises(StoreError, match="has no finished runs"):
-        find_suspects(spoiled.data, store)
+        find_label_errors(spoiled.data, store)
 
 
 def test_the_page_is_the_same_each_time(spoiled: Audit, tmp_path: Path) -> None:

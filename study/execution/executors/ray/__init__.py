@@ -129,7 +129,7 @@ class _Flight:
             num_cpus=cluster.cpus_per_run, num_gpus=cluster.gpus_per_run, max_retries=-1, name="study"
         )
         self._submit = lambda going: task.remote(
-            execute, going.job, going.goods, going.marks, supplies.reference, dict(supplies.sent), self._mailbox
+            execute, going.job, going.content_files, going.marks, supplies.reference, dict(supplies.sent), self._mailbox
         )
 
     def begin(self) -> None:

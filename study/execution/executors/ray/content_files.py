@@ -1,4 +1,4 @@
-"""Goods: files that a run needs on whatever node it is executed, recognised by their content and not by their name."""
+"""Content files: what a run needs on whatever node executes it, recognised by content and not by name."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from study.core.files import write_atomically
 from study.datasets.cache import default_dir
 
-#: Fetches the bytes, uint8 (n,), of goods that a node does not see.
+#: Fetches the bytes, uint8 (n,), of content_files that a node does not see.
 Fetch = Callable[[], NDArray[np.uint8]]
 
 
-class MissingGoods(Exception):  # noqa: N818 (a message to the driver, which then sends them)
-    """A node does not see some goods and was not sent them."""
+class MissingContent(Exception):  # noqa: N818 (a message to the driver, which then sends them)
+    """A node does not see some content_files and was not sent them."""
 
-    def __init__(self, goods: Goods) -> None:
-        super().__init__(goods)
-        self.goods = goods
+    def __init__(self, content_files: ContentFiles) -> None:
+        super().__init__(content_files)
+        self.content_files = content_files
 
 
 @dataclass(frozen=True)
-class Goods:
+class ContentFiles:
     """A file, or the end of one, as the driver sees it.
 
     Attributes:
@@ -53,15 +53,15 @@ class Goods:
             fetch: Fetches the bytes; None where they were not sent.
 
         Raises:
-            MissingGoods: they are not here, and there is nothing to fetch them with.
+            MissingContent: they are not here, and there is nothing to fetch them with.
             WriteError: the copy cannot be written.
         """
         if self.seen_at(self.path, self.offset):
             return self.path, self.offset
-        copy = default_dir() / "goods" / self.sha256[:16] / self.path.name
+        copy = default_dir() / "content_files" / self.sha256[:16] / self.path.name
         if not self.seen_at(copy, 0):
             if fetch is None:
-                raise MissingGoods(self)
+                raise MissingContent(self)
             write_atomically(copy, fetch().tobytes())
         return copy, 0
 
@@ -76,14 +76,14 @@ class Goods:
         return _sha256(path, offset, (state.st_ino, state.st_size, state.st_mtime_ns)) == self.sha256
 
 
-def goods_of(path: Path) -> Goods:
-    """Return a whole file as goods.
+def content_files_of(path: Path) -> ContentFiles:
+    """Return a whole file as content_files.
 
     Raises:
         OSError: it cannot be read.
     """
     data = path.read_bytes()
-    return Goods(path, 0, len(data), hashlib.sha256(data).hexdigest())
+    return ContentFiles(path, 0, len(data), hashlib.sha256(data).hexdigest())
 
 
 def bytes_of(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

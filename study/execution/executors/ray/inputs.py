@@ -17,7 +17,7 @@ from study.datasets.image_set import ImageSet
 from study.execution.executors import Job
 from study.execution.executors.image_transfer import pack
 from study.execution.executors.ray.cluster import Cluster
-from study.execution.executors.ray.content_files import Goods, bytes_of, goods_of
+from study.execution.executors.ray.content_files import ContentFiles, bytes_of, content_files_of
 from study.execution.executors.ray.worker import Marks, Terms, installed
 
 
@@ -27,12 +27,12 @@ class Supplied:
 
     Attributes:
         job: The run, its paths absolute: a node works in another folder.
-        goods: Files that it needs besides what all runs need.
+        content_files: Files that it needs besides what all runs need.
         marks: The marks of its folders.
     """
 
     job: Job
-    goods: tuple[Goods, ...]
+    content_files: tuple[ContentFiles, ...]
     marks: Marks
 
 
@@ -49,7 +49,7 @@ class Supplies:
     Attributes:
         terms: What all runs have in common.
         reference: The terms in Ray's object store.
-        sent: sha256 of goods -> reference to their bytes there.
+        sent: sha256 of content_files -> reference to their bytes there.
         marks: Folder -> the file in it by which nodes know it, and what that holds.
     """
 
@@ -57,20 +57,20 @@ class Supplies:
         self, ray: Any, image_set: ImageSet, plugins: Sequence[str], limit_s: float | None, cluster: Cluster
     ) -> None:
         self._ray, self._image_set = ray, image_set
-        self._known: dict[Path, Goods] = {}
+        self._known: dict[Path, ContentFiles] = {}
         self.sent: dict[str, Any] = {}
         self.marks: dict[Path, tuple[Path, str]] = {}
         packed, place = pack(image_set)
         images = None
         if place is not None:
             data = bytes_of(image_set.images)
-            images = Goods(Path(place.file), place.offset, len(data), hashlib.sha256(data.data).hexdigest())
+            images = ContentFiles(Path(place.file), place.offset, len(data), hashlib.sha256(data.data).hexdigest())
         self.terms = Terms(
             token=secrets.token_hex(8),
             image_set=packed,
             place=place,
             images=images,
-            plugins=tuple(self._goods(Path(file).resolve()) for file in plugins),
+            plugins=tuple(self._content_files(Path(file).resolve()) for file in plugins),
             threads=cluster.threads,
             limit_s=limit_s,
             keep_process=not cluster.gpus_per_run,
@@ -86,16 +86,18 @@ class Supplies:
         """
         names = ("start_weights", "keep_weights", "checkpoints")
         paths = {name: place.absolute() for name in names if (place := getattr(job, name)) is not None}
-        goods = (self._goods(paths["start_weights"]),) if "start_weights" in paths else ()
-        return Supplied(replace(job, **paths), goods, self.mark([paths[name] for name in names[1:] if name in paths]))
+        content_files = (self._content_files(paths["start_weights"]),) if "start_weights" in paths else ()
+        return Supplied(
+            replace(job, **paths), content_files, self.mark([paths[name] for name in names[1:] if name in paths])
+        )
 
-    def send(self, goods: Goods) -> None:
-        """Put goods into Ray's object store, from which each node that lacks them fetches them once."""
-        if goods.sha256 in self.sent:
+    def send(self, content_files: ContentFiles) -> None:
+        """Put content_files into Ray's object store, from which each node that lacks them fetches them once."""
+        if content_files.sha256 in self.sent:
             return
-        images = goods == self.terms.images
-        data = bytes_of(self._image_set.images) if images else np.frombuffer(goods.path.read_bytes(), np.uint8)
-        self.sent[goods.sha256] = self._ray.put(np.asarray(data))
+        images = content_files == self.terms.images
+        data = bytes_of(self._image_set.images) if images else np.frombuffer(content_files.path.read_bytes(), np.uint8)
+        self.sent[content_files.sha256] = self._ray.put(np.asarray(data))
 
     def mark(self, places: Sequence[Path]) -> Mapping[Path, tuple[Path, str]]:
         """Return the mark of the folder that all of some files go below, written where it is not there yet.
@@ -122,9 +124,9 @@ class Supplies:
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    def _goods(self, path: Path) -> Goods:
+    def _content_files(self, path: Path) -> ContentFiles:
         if path not in self._known:
-            self._known[path] = goods_of(path)
+            self._known[path] = content_files_of(path)
         return self._known[path]
 
 

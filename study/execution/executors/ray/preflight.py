@@ -38,7 +38,7 @@ def survey(ray: Any, cluster: Cluster, supplies: Supplies, marks: Marks, may_gro
     wrong = sorted({f"{one.name} has {one.misfit}" for one in facts if one.misfit})
     if wrong:
         raise UsageError(f"what is installed must be the same on all nodes: {'; '.join(wrong)}.")
-    for one in {goods for fact in facts for goods in fact.missing}:
+    for one in {content_files for fact in facts for content_files in fact.missing}:
         supplies.send(one)
     cluster.log(_line(cluster, nodes, facts, bool(marks)))
 

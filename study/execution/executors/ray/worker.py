@@ -26,10 +26,10 @@ from study.datasets.image_set import ImageSet
 from study.execution.executors import Job
 from study.execution.executors.image_transfer import MappedImages, unpack
 from study.execution.executors.process import Execute, run_on_processes
-from study.execution.executors.ray.content_files import Goods, MissingGoods
+from study.execution.executors.ray.content_files import ContentFiles, MissingContent
 
 #: What a task gives back: ``record`` with the record and its weights (uint8, or None where they lie in their place
-#: already), ``unwritable`` with the error, ``missing`` with the goods that have to be sent.
+#: already), ``unwritable`` with the error, ``missing`` with the content_files that have to be sent.
 Outcome = tuple[str, Any, Any]
 #: Folder that runs may use -> a file in it and what it holds, by which a node knows whether the folder is shared.
 Marks = Mapping[Path, tuple[Path, str]]
@@ -55,15 +55,15 @@ class Terms:
     token: str
     image_set: ImageSet
     place: MappedImages | None
-    images: Goods | None
-    plugins: tuple[Goods, ...]
+    images: ContentFiles | None
+    plugins: tuple[ContentFiles, ...]
     threads: int
     limit_s: float | None
     keep_process: bool
     installed: Mapping[str, str]
 
     @property
-    def goods(self) -> tuple[Goods, ...]:
+    def content_files(self) -> tuple[ContentFiles, ...]:
         """All files that every run needs."""
         return ((self.images,) if self.images else ()) + self.plugins
 
@@ -87,19 +87,23 @@ class NodeFacts:
     Attributes:
         name: The node's name, as Ray shows it.
         misfit: In what its installation differs from the driver's.
-        missing: Goods that it does not see.
+        missing: ContentFiles that it does not see.
         shared: Whether it sees all marked folders.
     """
 
     name: str
     misfit: str
-    missing: tuple[Goods, ...]
+    missing: tuple[ContentFiles, ...]
     shared: bool
 
 
 def look(terms: Terms, marks: Marks) -> NodeFacts:
     """Look at this node; executed once on each when a driver starts."""
-    missing = tuple(goods for goods in terms.goods if not goods.seen_at(goods.path, goods.offset))
+    missing = tuple(
+        content_files
+        for content_files in terms.content_files
+        if not content_files.seen_at(content_files.path, content_files.offset)
+    )
     shared = all(map(_is_shared, marks.values()))
     return NodeFacts(platform.node(), misfit(terms.installed, installed()), missing, shared)
 
@@ -123,7 +127,7 @@ class Mailbox:
 def run_task(
     execute: Execute,
     job: Job,
-    goods: Sequence[Goods],
+    content_files: Sequence[ContentFiles],
     marks: Marks,
     terms: Terms,
     sent: Mapping[str, Any],
@@ -137,10 +141,10 @@ def run_task(
     Args:
         execute: What a run is.
         job: The run, with the driver's paths.
-        goods: What this run needs besides what all need: its start weights.
+        content_files: What this run needs besides what all need: its start weights.
         marks: The marks of the job's folders.
         terms: What all runs have in common.
-        sent: sha256 of goods -> reference to their bytes in Ray's object store.
+        sent: sha256 of content_files -> reference to their bytes in Ray's object store.
         mailbox: Where events go.
     """
     import ray
@@ -156,7 +160,7 @@ def run_task(
     places: dict[Path, tuple[Path, int]] = {}
     scratch = temporary_path(default_dir() / "weights")
     try:
-        for one in [*terms.goods, *goods]:
+        for one in [*terms.content_files, *content_files]:
             fetch = (lambda ref: lambda: ray.get(ref))(sent[one.sha256]) if one.sha256 in sent else None
             places[one.path] = one.obtain(fetch)
         shared = all(map(_is_shared, marks.values()))
@@ -170,8 +174,8 @@ def run_task(
         report(job.spec, {"kind": "taken"})
         record = _standing_child(execute, terms, places).run(here, report)
         return "record", record, _read(here.keep_weights) if here.keep_weights != job.keep_weights else None
-    except MissingGoods as error:
-        return "missing", error.goods, None
+    except MissingContent as error:
+        return "missing", error.content_files, None
     except (WriteError, OSError) as error:
         _dismiss()
         return "unwritable", str(error), None
