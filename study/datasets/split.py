@@ -9,7 +9,7 @@ from study.core.errors import DataError
 from study.core.spec import SPLITS, derive_seed
 from study.datasets.readers.raw_set import NO_SPLIT
 
-TRAIN, SELECTION, TEST = range(3)
+TRAIN, VALIDATION, TEST = range(3)
 SHARE = 0.1
 """Share of the divided images that each drawn split (validation, test) gets; train keeps the rest."""
 
@@ -50,21 +50,21 @@ def settle(
             raise DataError(
                 f"expected training images of every class, found none of {name}. Add some or drop the class."
             )
-    if present == {TRAIN, SELECTION, TEST}:
+    if present == {TRAIN, VALIDATION, TEST}:
         return given.copy(), f"The split is given by {given_by}.", False
     pool = given == TRAIN
     wanted: tuple[int, ...]
     if not present or present == {TRAIN}:
-        pool, wanted = np.ones(len(given), bool), (SELECTION, TEST)
+        pool, wanted = np.ones(len(given), bool), (VALIDATION, TEST)
     else:
-        wanted = (SELECTION,) if SELECTION not in present else (TEST,)
+        wanted = (VALIDATION,) if VALIDATION not in present else (TEST,)
     splits = np.where(given == NO_SPLIT, TRAIN, given).astype(np.uint8)
     splits[pool] = _draw(labels[pool], hashes[pool], classes, wanted, seed)
     how = f"stratified by class, identical images together, seed {seed}"
     names = " and ".join(SPLITS[code] for code in wanted)
     if len(wanted) == 2:
         return splits, f"No split is given: train, validation and test are drawn 80/10/10, {how}.", True
-    kept = SPLITS[TEST if wanted == (SELECTION,) else SELECTION]
+    kept = SPLITS[TEST if wanted == (VALIDATION,) else VALIDATION]
     return splits, f"Train and {kept} are given by {given_by}; {names} is {SHARE:.0%} of train, drawn {how}.", True
 
 
