@@ -94,14 +94,14 @@ def make_splits(data: ImageSet, protocol: Mapping[str, Any]) -> Splits:
         parts = [data.indices(split) for split in SPLITS]
         source = data.split_source
     else:
-        codes = _random_codes(n, new_split, derive_seed(new_split["seed"], "new_split"))
+        codes = _random_codes(n, new_split, derive_seed(new_split["seed"], "resplit"))
         parts = [np.flatnonzero(codes == code).astype(np.int64) for code in range(len(SPLITS))]
         source = f"All images are split anew at random, seed {new_split['seed']}."
     train, validation, test = parts
     scored = test
     if leak in BEFORE_SPLIT:
         extra = _copied(n, data.labels, leak, copies, new_split["seed"])
-        codes = _random_codes(len(extra), new_split, derive_seed(new_split["seed"], "new_split", leak))
+        codes = _random_codes(len(extra), new_split, derive_seed(new_split["seed"], "resplit", leak))
         train, validation, test = (np.concatenate([part, extra[codes == code]]) for code, part in enumerate(parts))
         source = f"{source} Copies made before ({leak}) lie on all sides of it."
     elif copies:

@@ -104,10 +104,10 @@ def test_a_split_of_its_own_brings_the_images_that_were_scored(records, faces):
 
 def test_a_claim_covers_the_copies_too(records, faces):
     for name, record in records.items():
-        assert ("lock_answers" in record.arrays) == name.endswith("-before-split")
-        if "lock_answers" in record.arrays:
-            places = record.arrays["lock_indices"] % len(faces)
-            assert np.array_equal(faces.labels[places], record.arrays["lock_labels"])
+        assert ("claim_answers" in record.arrays) == name.endswith("-before-split")
+        if "claim_answers" in record.arrays:
+            places = record.arrays["claim_indices"] % len(faces)
+            assert np.array_equal(faces.labels[places], record.arrays["claim_labels"])
             assert len(places) > len(record.arrays["test_labels"])
 
 

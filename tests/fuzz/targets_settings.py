@@ -96,12 +96,12 @@ def _claims_seed() -> bytes:
     return FILE.read_bytes()
 
 
-def _read_locks(data: bytes, folder: Path) -> object:
-    from study.report.published_results import read_locks
+def _read_published(data: bytes, folder: Path) -> object:
+    from study.report.published_results import read_published
 
     path = folder / "locks.toml"
     path.write_bytes(data)
-    return read_locks(path)
+    return read_published(path)
 
 
 def _read_map(data: bytes, folder: Path, suffix: str) -> object:
@@ -136,7 +136,7 @@ TARGETS = (
         mutate_toml,
         100,
     ),
-    Target("locks-toml", lambda folder: [_claims_seed()], _is_toml, _read_locks, mutate_toml, 80),
+    Target("published-toml", lambda folder: [_claims_seed()], _is_toml, _read_published, mutate_toml, 80),
     Target(
         "classes-toml",
         lambda folder: [b'happiness = "happy"\nanger = "angry"\nother = ""\n'],
