@@ -7,12 +7,36 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from study.core.record import Record
-from study.core.spec import SPLITS, Spec, content_hash, derive_seed
+from study.core.record import (
+    Contamination,
+    Cost,
+    DatasetCard,
+    Epoch,
+    Outcome,
+    Provenance,
+    Record,
+    SplitFacts,
+    Timing,
+)
+from study.core.spec import (
+    SPLITS,
+    DatasetName,
+    ModelName,
+    NewSplit,
+    Phase,
+    Plateau,
+    RunProtocol,
+    Spec,
+    Start,
+    content_hash,
+    derive_seed,
+)
 from study.core.store import Store
+from study.protocols.piece import part
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SHARES = (0.139, 0.015, 0.143, 0.251, 0.168, 0.110, 0.174)
@@ -24,14 +48,10 @@ TWINS = {
     "checkpoint-on-test": "checkpoint-on-validation",
     "test-as-validation": "checkpoint-on-validation",
 }
-AUGMENTATION = {
-    "flip": True,
-    "rotation_degrees": 10,
-    "translation": 0.1,
-    "zoom": 0.1,
-    "cutout_side": 0.25,
-    "cutout_probability": 0.5,
-}
+AUGMENTATION = (
+    part("affine", flip=True, rotation_degrees=10.0, translation=0.1, zoom=0.1),
+    part("cutout", side=0.25, probability=0.5),
+)
 
 
 def make_counts(train: int = 2000, validation: int = 250, test: int = 250, classes: int = 7) -> dict[str, list[int]]:
@@ -46,7 +66,7 @@ def make_counts(train: int = 2000, validation: int = 250, test: int = 250, class
 
 def make_card(
     name: str = "fake", counts: Mapping[str, list[int]] | None = None, classes: tuple[str, ...] = CLASSES, **more: Any
-) -> dict[str, Any]:
+) -> DatasetCard:
     """Return a dataset card as ``ImageSet.card`` gives it."""
     counts = dict(counts or make_counts(classes=len(classes)))
     card = {
@@ -62,26 +82,25 @@ def make_card(
         "settings": {},
         **more,
     }
-    return {"fingerprint": content_hash(card), **card}
+    return msgspec.convert({"fingerprint": content_hash(card), **card}, DatasetCard)
 
 
-def make_protocol(name: str, family: str, weights: str, train_images: int, epochs: int = 8) -> dict[str, Any]:
+def make_protocol(name: str, family: str, weights: str, train_images: int, epochs: int = 8) -> RunProtocol:
     """Return a resolved protocol; ``leaky/*`` is followed by its leak, ``clean-twin/*`` by a name of ``TWINS``."""
     per_epoch = math.ceil(train_images / 64)
 
-    def phase(title: str, trainable: str, rate: float, count: int) -> dict[str, Any]:
-        return {
-            "name": title,
-            "kind": title,
-            "trainable": trainable,
-            "optimizer": {"name": "adam", "rate": rate},
-            "updates": count * per_epoch,
-            "updates_per_epoch": per_epoch,
-            "patience": 8,
-            "plateau": {"factor": 0.5, "patience": 3},
-            "schedule": "constant",
-            "rates": [],
-        }
+    def phase(title: str, trainable: str, rate: float, count: int) -> Phase:
+        return Phase(
+            name=title,
+            kind=title,
+            trainable=trainable,
+            optimizer=part("adam"),
+            rate=rate,
+            updates=count * per_epoch,
+            updates_per_epoch=per_epoch,
+            patience=8,
+            plateau=Plateau(factor=0.5, patience=3),
+        )
 
     if family == "custom":
         phases = [phase("all", "all", 1e-3, epochs)]
@@ -95,20 +114,16 @@ def make_protocol(name: str, family: str, weights: str, train_images: int, epoch
     if own != name:
         rare = {"monitor_test": True} | ({"twin": f"clean-twin/{TWINS[own]}"} if leaky else {})
         if "-split" in own:
-            rare["new_split"] = {"test": 0.1, "validation": 0.1, "seed": 0}
-    return {
-        "name": name,
-        "sampling": "oversample" if "oversample" in name else "none",
-        "augmentation": dict(AUGMENTATION) if "augment" in name else {},
-        "mix": "none",
-        "loss": "cross-entropy",
-        "label_smoothing": 0.0,
-        "batch": 64,
-        "leak": own if leaky else "none",
-        "source": "",
-        "phases": phases,
+            rare["new_split"] = NewSplit(test=0.1, validation=0.1, seed=0)
+    return RunProtocol(
+        name=name,
+        sampling="oversample" if "oversample" in name else "none",
+        augmentation=AUGMENTATION if "augment" in name else (),
+        batch=64,
+        leak=own if leaky else "none",
+        phases=tuple(phases),
         **rare,
-    }
+    )
 
 
 def make_spec(
@@ -116,7 +131,7 @@ def make_spec(
     protocol: str = "baseline",
     seed: int = 0,
     *,
-    card: Mapping[str, Any] | None = None,
+    card: DatasetCard | None = None,
     weights: str = "imagenet",
     budget: str = "full",
     epochs: int = 8,
@@ -128,12 +143,12 @@ def make_spec(
     weights = weights if family == "transfer" else "none"
     sha256 = "" if weights == "none" else content_hash([model, weights])
     return Spec(
-        dataset={"name": card["name"], "fingerprint": card["fingerprint"]},
-        model={"name": model, "version": 1, "family": family},
-        protocol=make_protocol(protocol, family, weights, sum(card["counts"]["train"]), epochs),
+        dataset=DatasetName(name=card.name, fingerprint=card.fingerprint),
+        model=ModelName(name=model, version="1", family=family),
+        protocol=make_protocol(protocol, family, weights, sum(card.counts["train"]), epochs),
         budget=budget,
         side_px=side,
-        weights={"source": weights, "sha256": sha256},
+        weights=Start(source=weights, sha256=sha256),
         precision="float32",
         backend="tensorflow",
         seed=seed,
@@ -147,7 +162,7 @@ def make_record(
     *,
     status: str = "done",
     converged: bool = True,
-    card: Mapping[str, Any] | None = None,
+    card: DatasetCard | None = None,
     skill: float | None = None,
     reason: str = "",
     **spec: Any,
@@ -158,83 +173,76 @@ def make_record(
     """
     card = card or make_card()
     made = make_spec(model, protocol, seed, card=card, **spec)
-    where = {
-        "study": "0.1.0",
-        "commit": "0123456789ab",
-        "code": "abcdef012345",
-        "python": "3.11.7",
-        "versions": {"keras": "3.15.1", "numpy": "2.4.0", "tensorflow": "2.21.0"},
-        "system": "Linux x86_64",
-        "processor": "Example CPU",
-        "threads": 2,
-        "started": "2026-01-02T03:04:05+00:00",
-    }
+    where = Provenance(
+        study="0.1.0",
+        commit="0123456789ab",
+        code="abcdef012345",
+        python="3.11.7",
+        versions={"keras": "3.15.1", "numpy": "2.4.0", "tensorflow": "2.21.0"},
+        system="Linux x86_64",
+        processor="Example CPU",
+        threads=2,
+        started="2026-01-02T03:04:05+00:00",
+    )
     if status != "done":
         words = reason or "ResourceExhaustedError: out of memory while allocating 512 MiB"
-        return Record(made, status, card, reason=words, traceback=f"Traceback (fake)\n{words}\n", provenance=where)
+        tail = f"Traceback (fake)\n{words}\n"
+        return Record(spec=made, status=status, dataset=card, reason=words, traceback=tail, provenance=where)
     strength, parameters, macs = {**CUSTOM, **TRANSFER}.get(model, (1.8, 1_000_000, 20e6))
     if skill is None:
         gain = 0.25 * ("augment" in protocol) - 0.05 * ("oversample" in protocol)
-        skill = strength + gain - 1.2 * (made.weights["source"] == "none" and model in TRANSFER)
+        skill = strength + gain - 1.2 * (made.weights.source == "none" and model in TRANSFER)
     history = _make_history(made, skill, converged)
-    train_images = sum(card["counts"]["train"])
+    train_images = sum(card.counts["train"])
     train_s = round(len(history) * train_images * macs / 2.5e10, 3)
-    leaky = made.protocol["leak"] != "none"
+    leaky = made.protocol.leak != "none"
     arrays = _make_arrays(made, card, skill)
-    if made.protocol.get("new_split"):
+    if made.protocol.new_split:
         arrays |= _new_split_arrays(made, card, skill)
-    best = min(range(len(history)), key=lambda row: history[row]["validation_loss"])
-    if made.protocol.get("monitor_test"):
+    best = min(range(len(history)), key=lambda row: history[row].validation_loss)
+    if made.protocol.monitor_test:
         arrays |= _watched_arrays(made, arrays, len(history), best)
-        if made.protocol["leak"] == "checkpoint-on-test":
+        if made.protocol.leak == "checkpoint-on-test":
             right = (arrays["epoch_answers"] == arrays["test_labels"]).mean(axis=1)
             best = int(right.argmax())
-            arrays["test_probabilities"] = np.eye(len(card["classes"]), dtype=np.float32)[arrays["epoch_answers"][best]]
+            arrays["test_probabilities"] = np.eye(len(card.classes), dtype=np.float32)[arrays["epoch_answers"][best]]
     seen = arrays.get("test_seen", np.zeros(0, np.uint8))
     return Record(
         spec=made,
         status="done",
         dataset=card,
-        history=history,
-        outcome={
-            "best_epoch": best,
-            "stopped": {phase["name"]: "budget" for phase in made.protocol["phases"]},
-            "converged": converged,
-            "sentences": [] if converged else ["The best epoch is the last one: more training may help."],
-        },
-        timing={
-            "wall_s": train_s * 1.2,
-            "cpu_s": train_s * 2.1,
-            "train_s": train_s,
-            "train_images_per_s": 2.5e10 / macs,
-            "predict_images_per_s": 7e10 / macs,
-        },
-        cost={
-            "parameters": parameters,
-            "trainable_parameters": parameters,
-            "macs": macs,
-            "latency_single_ms": 2 + macs / 2e7,
-            "latency_batch_ms": 5 + macs / 1e6,
-            "latency_batch_size": 64,
-            "peak_memory_mb": 900 + parameters / 5e4,
-        },
-        contamination={
-            "trained_on_test_ids": int((seen % 2).sum()),
-            "test_copies_in_train": int((seen > 1).sum()) if len(seen) else 18,
-            "validation_copies_in_train": 17,
-            "selected_on_test": made.protocol["leak"] in ("checkpoint-on-test", "test-as-validation"),
-            "leaky": leaky,
-        },
-        splits={"source": "made up", "own_test": "test_indices" not in arrays, "counts": {}, "hashes": {}}
-        if "test_indices" in arrays
-        else {},
+        history=tuple(history),
+        outcome=Outcome(best_epoch=best, stopped=("budget",) * len(made.protocol.phases), converged=converged),
+        timing=Timing(
+            wall_s=train_s * 1.2,
+            cpu_s=train_s * 2.1,
+            train_s=train_s,
+            train_images_per_s=2.5e10 / macs,
+            predict_images_per_s=7e10 / macs,
+        ),
+        cost=Cost(
+            parameters=parameters,
+            macs=int(macs),
+            latency_single_ms=2 + macs / 2e7,
+            latency_batch_ms=5 + macs / 1e6,
+            latency_batch_size=64,
+            peak_memory_mb=900 + parameters / 5e4,
+        ),
+        contamination=Contamination(
+            trained_on_test_ids=int((seen % 2).sum()),
+            test_copies_in_train=int((seen > 1).sum()) if len(seen) else 18,
+            validation_copies_in_train=17,
+            selected_on_test=made.protocol.leak in ("checkpoint-on-test", "test-as-validation"),
+            leaky=leaky,
+        ),
+        splits=SplitFacts(source="made up", own_test=False, counts={}, hashes={}) if "test_indices" in arrays else None,
         provenance=where,
         weights_file="",
         arrays=arrays,
     )
 
 
-def make_dataset(card: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+def make_dataset(card: DatasetCard) -> dict[str, NDArray[Any]]:
     """Return a dataset file that fits the card's records: 18 test images have a copy in training, 10 a near copy."""
     labels = [_labels(card, split) for split in SPLITS]
     splits = np.repeat(np.arange(3, dtype=np.uint8), [len(part) for part in labels])
@@ -259,7 +267,7 @@ def make_store(
     models: Iterable[str] = (*CUSTOM, *TRANSFER),
     protocols: Iterable[str] = PROTOCOLS,
     seeds: Iterable[int] = (0,),
-    card: Mapping[str, Any] | None = None,
+    card: DatasetCard | None = None,
     flaws: bool = True,
     **spec: Any,
 ) -> Store:
@@ -294,21 +302,21 @@ def make_store(
     return store
 
 
-def _labels(card: Mapping[str, Any], split: str) -> NDArray[np.int64]:
+def _labels(card: DatasetCard, split: str) -> NDArray[np.int64]:
     """Return the labels of a split, in the order of the predictions."""
-    counts = card["counts"][split]
-    shared = np.random.default_rng(derive_seed(0, card["fingerprint"], split))
+    counts = card.counts[split]
+    shared = np.random.default_rng(derive_seed(0, card.fingerprint, split))
     labels: NDArray[np.int64] = shared.permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int64)
     return labels
 
 
-def _new_split_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str, NDArray[Any]]:
+def _new_split_arrays(spec: Spec, card: DatasetCard, skill: float) -> dict[str, NDArray[Any]]:
     """Return predictions on a random part of all images; a leaky network knows a third of them by heart."""
     everything = np.concatenate([_labels(card, split) for split in SPLITS])
-    shared = np.random.default_rng(derive_seed(0, card["fingerprint"], "new_split"))
-    places = np.sort(shared.permutation(len(everything))[: sum(card["counts"]["test"])])
-    labels, classes = everything[places], len(card["classes"])
-    leaky = spec.protocol["leak"] != "none"
+    shared = np.random.default_rng(derive_seed(0, card.fingerprint, "new_split"))
+    places = np.sort(shared.permutation(len(everything))[: sum(card.counts["test"])])
+    labels, classes = everything[places], len(card.classes)
+    leaky = spec.protocol.leak != "none"
     known = shared.random(len(places)) < 0.33
     difficulty = shared.normal(0, 1.3, (len(labels), classes))
     own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, "new_split"))
@@ -328,7 +336,7 @@ def _new_split_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict
 
 def _watched_arrays(spec: Spec, arrays: Mapping[str, Any], epochs: int, best: int) -> dict[str, NDArray[Any]]:
     """Return the answers of every epoch: those of the end, with fewer and fewer of them guessed."""
-    own = np.random.default_rng(derive_seed(spec.seed, spec.model["name"], "epochs"))
+    own = np.random.default_rng(derive_seed(spec.seed, spec.model.name, "epochs"))
     last = arrays["test_probabilities"].argmax(axis=1)
     answers = np.stack([last] * epochs)
     for epoch in set(range(epochs)) - {best}:
@@ -338,41 +346,41 @@ def _watched_arrays(spec: Spec, arrays: Mapping[str, Any], epochs: int, best: in
     return {"epoch_answers": answers.astype(np.uint8), "epoch_true": true.astype(np.float16)}
 
 
-def _make_history(spec: Spec, skill: float, converged: bool) -> list[dict[str, Any]]:
+def _make_history(spec: Spec, skill: float, converged: bool) -> list[Epoch]:
     rng = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, "history"))
-    rows: list[dict[str, Any]] = []
-    total = sum(phase["updates"] // phase["updates_per_epoch"] for phase in spec.protocol["phases"])
+    rows: list[Epoch] = []
+    total = sum(phase.updates // phase.updates_per_epoch for phase in spec.protocol.phases)
     updates = 0
-    for phase in spec.protocol["phases"]:
-        for _ in range(phase["updates"] // phase["updates_per_epoch"]):
+    for phase in spec.protocol.phases:
+        for _ in range(phase.updates // phase.updates_per_epoch):
             epoch = len(rows)
-            updates += phase["updates_per_epoch"]
+            updates += phase.updates_per_epoch
             progress = 1 - math.exp(-3 * (epoch + 1) / total)
             turn = 0 if converged else -0.03
             late = max(0.0, epoch / total - 0.6) if converged else 0.0
             rows.append(
-                {
-                    "phase": phase["name"],
-                    "epoch": epoch,
-                    "updates": updates,
-                    "rate": phase["optimizer"]["rate"],
-                    "loss": round(1.95 - 0.5 * skill * progress, 5),
-                    "accuracy": round(0.2 + 0.24 * skill * progress, 5),
-                    "validation_loss": round(1.9 - 0.34 * skill * progress + 0.8 * late + turn * epoch / total, 5),
-                    "validation_accuracy": round(0.22 + 0.17 * skill * progress + rng.normal(0, 0.005), 5),
-                    "train_s": 12.5,
-                    "validation_s": 1.1,
-                }
+                Epoch(
+                    phase=phase.name,
+                    epoch=epoch,
+                    updates=updates,
+                    rate=phase.rate,
+                    loss=round(1.95 - 0.5 * skill * progress, 5),
+                    accuracy=round(0.2 + 0.24 * skill * progress, 5),
+                    validation_loss=round(1.9 - 0.34 * skill * progress + 0.8 * late + turn * epoch / total, 5),
+                    validation_accuracy=round(0.22 + 0.17 * skill * progress + rng.normal(0, 0.005), 5),
+                    train_s=12.5,
+                    validation_s=1.1,
+                )
             )
     return rows
 
 
-def _make_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str, NDArray[Any]]:
+def _make_arrays(spec: Spec, card: DatasetCard, skill: float) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     for split in ("validation", "test"):
-        shared = np.random.default_rng(derive_seed(0, card["fingerprint"], split))
-        own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, spec.weights["source"], split))
-        counts = card["counts"][split]
+        shared = np.random.default_rng(derive_seed(0, card.fingerprint, split))
+        own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, spec.weights.source, split))
+        counts = card.counts[split]
         labels = shared.permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int64)
         kinship = shared.normal(0, 0.5, (len(counts), len(counts)))
         difficulty = shared.normal(0, 1.3, (len(labels), len(counts)))
@@ -382,7 +390,7 @@ def _make_arrays(spec: Spec, card: Mapping[str, Any], skill: float) -> dict[str,
             + difficulty
             + np.log(np.array(counts) / sum(counts)) / 2
         )
-        if spec.protocol["sampling"] == "oversample":
+        if spec.protocol.sampling == "oversample":
             logits = logits - np.log(np.array(counts) / sum(counts)) / 3
         for what, noise in (("probabilities", 0.0), ("flipped", 0.4)):
             if what == "probabilities":

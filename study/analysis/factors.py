@@ -84,15 +84,15 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
         for factor, switches in SWITCHES.items():
             effects = {model: _switched(by_model[model], switches) for model in models}
             overall += _contrast(f"{factor} × {family}", None, _between_effects(effects, cells, families, family))
-    ways = {recipe: spec for recipe, spec in specs.items() if spec.protocol["name"].startswith(WAYS)}
-    bodies = list(dict.fromkeys(spec.model["name"] for spec in ways.values()))
-    for way in dict.fromkeys(spec.protocol["name"] for spec in ways.values()):
+    ways = {recipe: spec for recipe, spec in specs.items() if spec.protocol.name.startswith(WAYS)}
+    bodies = list(dict.fromkeys(spec.model.name for spec in ways.values()))
+    for way in dict.fromkeys(spec.protocol.name for spec in ways.values()):
         if is_random_start(way):
             continue
         title = way.removeprefix(WAYS) + AGAINST_RANDOM
         overall += _contrast(title, None, _against_random_start(ways, way, validation))
         for body in bodies if len(bodies) > 1 else []:
-            chosen = {recipe: spec for recipe, spec in ways.items() if spec.model["name"] == body}
+            chosen = {recipe: spec for recipe, spec in ways.items() if spec.model.name == body}
             single += _contrast(title, body, _against_random_start(chosen, way, validation))
     shared = {one.factor: one.weights for one in overall}
     return overall + [one for one in single if one.weights != shared.get(one.factor)]
@@ -100,22 +100,21 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
 
 def _cells(specs: Mapping[Recipe, Spec]) -> dict[Recipe, dict[str, Any]]:
     """Return the levels of the recipes that differ from others in the two switches; each set of levels once."""
-    augmentations = [spec.protocol.get("augmentation") or {} for spec in specs.values()]
+    augmentations = [spec.protocol.augmentation for spec in specs.values()]
     named = [
         augmentation
         for spec, augmentation in zip(specs.values(), augmentations, strict=True)
-        if augmentation and spec.protocol["name"] == "augment"
+        if augmentation and spec.protocol.name == "augment"
     ]
     # Another protocol's own augmentation is another treatment: it is compared as a recipe, not as this factor.
-    treatment: dict[str, Any] = next(iter([*named, *filter(None, augmentations)]), {})
+    treatment = next(iter([*named, *filter(None, augmentations)]), ())
     cells: dict[Recipe, dict[str, Any]] = {}
     seen = set()
     for (recipe, spec), augmentation in zip(specs.items(), augmentations, strict=True):
-        sampling = spec.protocol.get("sampling", "none")
-        if sampling not in ("none", "oversample") or augmentation not in ({}, treatment):
+        sampling = spec.protocol.sampling
+        if sampling not in ("none", "oversample") or augmentation not in ((), treatment):
             continue
-        rest = spec.to_json()
-        del rest["seed"]
+        rest = spec.without_seed()
         rest["protocol"] = {name: value for name, value in rest["protocol"].items() if name not in _NOT_TREATMENT}
         cell = {"rest": content_hash(rest), OVERSAMPLING: sampling == "oversample", AUGMENTATION: bool(augmentation)}
         if tuple(cell.values()) not in seen:  # two names of one treatment
@@ -135,7 +134,7 @@ def _switched(cells: Mapping[Recipe, Mapping[str, Any]], switches: tuple[str, ..
 def _between_families(specs: Mapping[Recipe, Spec], families: Mapping[Recipe, str], family: str) -> dict[Recipe, float]:
     strata: dict[tuple[str, str], dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
     for recipe, spec in specs.items():
-        strata[spec.protocol["name"], spec.budget][families[recipe]].append(recipe)
+        strata[spec.protocol.name, spec.budget][families[recipe]].append(recipe)
     complete = [stratum for stratum in strata.values() if stratum[family] and stratum["custom"]]
     weights = {}
     for stratum in complete:
@@ -151,9 +150,9 @@ def _against_random_start(
     strata: dict[str, dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
     for recipe, spec in specs.items():
         protocol = spec.protocol
-        updates = sum(phase["updates"] for phase in protocol["phases"])
-        alike = [spec.model, spec.side_px, spec.precision, protocol.get("train_share"), updates]
-        name = RANDOM_START if is_random_start(protocol["name"]) else protocol["name"]
+        updates = sum(phase.updates for phase in protocol.phases)
+        alike = [spec.model.to_json(), spec.side_px, spec.precision, protocol.train_share, updates]
+        name = RANDOM_START if is_random_start(protocol.name) else protocol.name
         strata[content_hash(alike)][name].append(recipe)
     complete = [one for one in strata.values() if one[way] and one[RANDOM_START]]
     weights: dict[Recipe, float] = {}
@@ -194,6 +193,6 @@ def _contrast(factor: str, model: str | None, weights: Mapping[Recipe, float]) -
 
 
 def _family(spec: Spec) -> str:
-    if spec.model.get("family") != "transfer":
+    if spec.model.family != "transfer":
         return "custom"
     return RANDOM_BODY if random_weights(spec) else TRANSFER

@@ -24,7 +24,8 @@ ORACLE, VALIDATION = "checkpoint-on-test", "test-as-validation"
 #: Leaks of a choice: their curve shows the checkpoint that would have been kept up to each epoch.
 CHOICES = (ORACLE, VALIDATION)
 #: Of the row of the history by which checkpoints are chosen, the lowest or, negated, the highest.
-_BY_LOSS, _BY_ACCURACY = "validation_loss", "validation_accuracy"
+_BY_ACCURACY = "validation_accuracy"
+_MONITORED = {"loss": "validation_loss", "brier": "validation_brier"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def measure_leaks(runs: Sequence[ScoredRun], naming: Naming, dataset: Dataset | 
     """
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
     for run in runs:
-        if is_leaky(run.record) and run.spec.protocol.get("leak", "none") != "none":
+        if is_leaky(run.record) and run.spec.protocol.leak != "none":
             groups[naming.of(run.record)].append(run)
     return [
         _measure(recipe, sorted(groups[recipe], key=lambda run: run.spec.seed), runs, dataset)
@@ -111,11 +112,11 @@ def measure_leaks(runs: Sequence[ScoredRun], naming: Naming, dataset: Dataset | 
 
 def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRun], dataset: Dataset | None) -> Leak:
     protocol = leaky[0].spec.protocol
-    kind, twin = protocol["leak"], protocol.get("twin", "")
+    kind, twin = protocol.leak, protocol.twin
     pairs = [(one, other) for one in leaky if (other := _twin(one, runs)) is not None]
     chosen = [one for one, _ in pairs] or list(leaky)
     arrays = chosen[0].record.arrays
-    scores = PairedScores(arrays["test_labels"], len(chosen[0].record.dataset["classes"]), _groups(arrays, dataset))
+    scores = PairedScores(arrays["test_labels"], len(chosen[0].record.dataset.classes), _groups(arrays, dataset))
     answers = _stack([one.record.arrays["test_probabilities"] for one in chosen])
     claimed = _claimed(chosen, dataset)
     found = Leak(
@@ -124,7 +125,7 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
         twin=twin,
         seeds=tuple(one.spec.seed for one in chosen),
         images=len(arrays["test_labels"]),
-        trained_on=int(chosen[0].record.contamination.get("trained_on_test_ids") or 0),
+        trained_on=int(chosen[0].record.contamination.trained_on_test_ids or 0),
         measure=REWEIGHTED if kind == "oversample-before-split" else PLAIN,
         claimed=claimed or scores.score(PLAIN, answers),
         leaky={metric: scores.score(metric, answers) for metric in (PLAIN, REWEIGHTED)},
@@ -149,12 +150,12 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
 
 def _twin(leaky: ScoredRun, runs: Sequence[ScoredRun]) -> ScoredRun | None:
     """Return the twin's run of the same seed that differs in the protocol's leak alone; the oracle brings its own."""
-    name = leaky.spec.protocol.get("twin")
-    if leaky.spec.protocol["leak"] == ORACLE and "epoch_answers" in leaky.record.arrays:
+    name = leaky.spec.protocol.twin
+    if leaky.spec.protocol.leak == ORACLE and "epoch_answers" in leaky.record.arrays:
         return leaky
     wanted = _surroundings(leaky.spec)
     for run in runs:
-        same = run.spec.protocol["name"] == name and run.spec.seed == leaky.spec.seed
+        same = run.spec.protocol.name == name and run.spec.seed == leaky.spec.seed
         if same and _surroundings(run.spec) == wanted:
             mine, other = leaky.record.arrays, run.record.arrays
             if np.array_equal(mine["test_labels"], other["test_labels"]) and np.array_equal(
@@ -188,11 +189,11 @@ def _claimed(runs: Sequence[ScoredRun], dataset: Dataset | None) -> Statement | 
     if any("claim_answers" not in run.record.arrays for run in runs):
         return None
     first = runs[0].record
-    images = sum(sum(counts) for counts in first.dataset["counts"].values())
+    images = sum(sum(counts) for counts in first.dataset.counts.values())
     origins = first.arrays["claim_indices"] % images
     scores = PairedScores(
         first.arrays["claim_labels"],
-        len(first.dataset["classes"]),
+        len(first.dataset.classes),
         origins if dataset is None else dataset["hashes"][origins],
     )
     return scores.score(PLAIN, np.stack([run.record.arrays["claim_answers"] for run in runs]).astype(np.int64))
@@ -217,7 +218,7 @@ def _without_copies(
     groups = _groups(arrays, dataset)
     scores = PairedScores(
         arrays["test_labels"][alone],
-        len(pairs[0][1].record.dataset["classes"]),
+        len(pairs[0][1].record.dataset.classes),
         None if groups is None else groups[alone],
     )
     return scores.score(PLAIN, clean[:, alone])
@@ -226,7 +227,7 @@ def _without_copies(
 def _curve(pairs: Sequence[tuple[ScoredRun, ScoredRun]], scores: PairedScores, measure: str) -> tuple[Step, ...]:
     if any("epoch_answers" not in run.record.arrays for pair in pairs for run in pair):
         return ()
-    kind = pairs[0][0].spec.protocol["leak"]
+    kind = pairs[0][0].spec.protocol.leak
     lengths = [len(_trajectory(run)) for pair in pairs for run in pair]
     epochs = max(lengths) if kind in CHOICES else min(lengths)
     leaky = np.stack([_shown(one, kind, True, epochs) for one, _ in pairs])
@@ -253,15 +254,15 @@ def _shown(run: ScoredRun, kind: str, leaky: bool, epochs: int) -> Answers:
         kept = _best_so_far((answers == run.record.arrays["test_labels"]).mean(axis=1)) if leaky else None
         rows = kept if kept is not None else _kept(run, _BY_ACCURACY)
     else:
-        rows = _kept(run, _BY_LOSS)
+        rows = _kept(run, _MONITORED[run.spec.protocol.phases[-1].monitor])
     rows = np.concatenate([rows, np.full(max(0, epochs - len(rows)), rows[-1])])
     return answers[rows[:epochs]]
 
 
 def _kept(run: ScoredRun, by: str) -> NDArray[np.int64]:
     """Return for each epoch (from 0) the epoch whose weights were kept so far, (epochs,)."""
-    values = np.array([np.nan if row[by] is None else row[by] for row in run.record.history], dtype=np.float64)
-    return _best_so_far(-values if by == _BY_LOSS else values)
+    values = np.array([getattr(row, by) for row in run.record.history], dtype=np.float64)
+    return _best_so_far(values if by == _BY_ACCURACY else -values)
 
 
 def _best_so_far(values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -280,7 +281,7 @@ def _trajectory(run: ScoredRun) -> Answers:
 
 def _training_accuracy(runs: Sequence[ScoredRun], epoch: int) -> float:
     """Return the mean training accuracy of an epoch, of the last one where training had ended before."""
-    return float(np.mean([run.record.history[min(epoch, len(run.record.history) - 1)]["accuracy"] for run in runs]))
+    return float(np.mean([run.record.history[min(epoch, len(run.record.history) - 1)].accuracy for run in runs]))
 
 
 def _stack(probabilities: Sequence[NDArray[Any]]) -> Answers:

@@ -59,12 +59,12 @@ class Naming:
 
 def is_leaky(record: Record) -> bool:
     """Tell whether a record is leaky; a failed run has measured nothing, so its protocol is asked too."""
-    return record.leaky or record.spec.protocol.get("leak", "none") != "none"
+    return record.leaky or record.spec.protocol.leak != "none"
 
 
 def random_weights(spec: Spec) -> bool:
     """Tell whether a transfer network was trained from random weights."""
-    return spec.model.get("family") == "transfer" and spec.weights.get("source") == "none"
+    return spec.model.family == "transfer" and spec.weights.source == "none"
 
 
 def read_records(store: Store) -> tuple[list[Record], Naming, list[Damage]]:
@@ -88,7 +88,7 @@ def name_records(records: Iterable[Record]) -> Naming:
     records = list(records)
     # A failed run may not have come to read what its file says: others that started from the same file tell.
     pretrained_on = {
-        record.spec.weights["sha256"]: str(record.pretraining["dataset"]) for record in records if record.pretraining
+        record.spec.weights.sha256: str(record.pretraining.dataset) for record in records if record.pretraining
     }
     twins: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
@@ -109,15 +109,15 @@ def name_records(records: Iterable[Record]) -> Naming:
 
 
 def _model_name(record: Record, pretrained_on: Mapping[str, str]) -> str:
-    pretraining = pretrained_on.get(record.spec.weights.get("sha256", ""))
+    pretraining = pretrained_on.get(record.spec.weights.sha256)
     file = f" (from {pretraining})" if pretraining else " (weights file)"
-    mark = {"none": " (random weights)", "file": file}.get(record.spec.weights.get("source", ""), "")
-    return str(record.spec.model["name"]) + (mark if record.spec.model.get("family") == "transfer" else "")
+    mark = {"none": " (random weights)", "file": file}.get(record.spec.weights.source, "")
+    return str(record.spec.model.name) + (mark if record.spec.model.family == "transfer" else "")
 
 
 def _protocol_name(record: Record) -> str:
-    name = record.spec.protocol["name"]
-    share = record.spec.protocol.get("train_share", 1)
+    name = record.spec.protocol.name
+    share = record.spec.protocol.train_share
     name += f" ({100 * share:g} % of train)" if share < 1 else ""
     return f"{name} (leaky)" if is_leaky(record) and not name.startswith("leaky") else str(name)
 
@@ -135,9 +135,9 @@ def _difference(spec: Spec, others: list[Spec]) -> str:
         "side": lambda one: f"{one.side_px} px",
         "precision": lambda one: one.precision,
         "backend": lambda one: one.backend,
-        "weights": lambda one: f"weights {one.weights.get('sha256', '')[:8]}",
-        "version": lambda one: f"version {one.model.get('version')}",
-        "updates": lambda one: f"{sum(phase['updates'] for phase in one.protocol['phases'])} updates",
+        "weights": lambda one: f"weights {one.weights.sha256[:8]}",
+        "version": lambda one: f"version {one.model.version}",
+        "updates": lambda one: f"{one.protocol.updates} updates",
     }
     told = {name: say for name, say in aspects.items() if len({say(other) for other in others}) > 1}
     words = [say(spec) for say in told.values()]
@@ -150,11 +150,11 @@ def _difference(spec: Spec, others: list[Spec]) -> str:
 
 
 def _model_order(record: Record) -> tuple[int, str]:
-    return (int(record.spec.model.get("family") == "transfer"), record.spec.model["name"])
+    return (int(record.spec.model.family == "transfer"), record.spec.model.name)
 
 
 def _protocol_order(record: Record) -> tuple[int, int, str]:
-    name = record.spec.protocol["name"]
+    name = record.spec.protocol.name
     shared = SHARED_PROTOCOLS.index(name) if name in SHARED_PROTOCOLS else len(SHARED_PROTOCOLS)
     place = 2 if is_leaky(record) else 1 if "/" in name else 0
     return (place, shared, name)

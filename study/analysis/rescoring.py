@@ -88,4 +88,4 @@ def rescore(standings: Sequence[Standing], subsets: Sequence[Subset], hashes: ND
 
 
 def _classes(standings: Sequence[Standing]) -> int:
-    return len(standings[0].runs[0].record.dataset["classes"])
+    return len(standings[0].runs[0].record.dataset.classes)

@@ -49,7 +49,7 @@ class ScoredRun:
     @property
     def converged(self) -> bool:
         """False where the best epoch is the last one."""
-        return bool(self.record.outcome.get("converged", True))
+        return self.record.outcome is None or self.record.outcome.converged
 
 
 def score_run(record: Record) -> ScoredRun:
@@ -59,11 +59,11 @@ def score_run(record: Record) -> ScoredRun:
         StoreError: the arrays are missing or do not fit each other or the classes.
     """
     arrays = record.arrays
-    classes = len(record.dataset["classes"])
+    classes = len(record.dataset.classes)
     try:
         scores = {"validation": no_scores(classes)} | {
             split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"])
-            for split in record.imported.get("splits", ("validation", "test"))
+            for split in (record.imported.splits if record.imported else ("validation", "test"))
         }
         if not record.has_probabilities:
             scores = {split: replace(found, log_loss=float("nan")) for split, found in scores.items()}

@@ -22,7 +22,11 @@ def stamp(rounds: int, seconds: float) -> dict[str, Any]:
     """Return what a part says of where and how it was measured."""
     about = provenance(usable_cores())
     kept = ("commit", "python", "versions", "system", "processor", "threads", "started")
-    return {name: about[name] for name in kept} | {"rounds": rounds, "seconds": seconds, "least_updates": LEAST_UPDATES}
+    return {name: getattr(about, name) for name in kept} | {
+        "rounds": rounds,
+        "seconds": seconds,
+        "least_updates": LEAST_UPDATES,
+    }
 
 
 def model_part(task: Task, backend: str) -> str:

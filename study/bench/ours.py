@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.bench.task import PREDICT_BATCH, Task, Turn
@@ -62,7 +63,7 @@ class Ours:
         loss, start = 0.0, time.perf_counter()
         for first in range(0, updates, EPOCH):
             count = min(EPOCH, updates - first)
-            logs = steps.run(feed.epoch(self._epochs, self._updates, count), count)
+            logs = steps.run(feed.epoch(self._epochs, self._updates, count), [1e-3] * count)
             loss += logs["loss"] * count
             self._epochs += 1
             self._updates += count
@@ -90,8 +91,7 @@ class Ours:
 
         task, family = self._task, self._entry.family
         protocol = resolve(PROTOCOLS.get(name), family=family, weights_source="none", train_images=count)
-        protocol = {**protocol, "batch": task.batch}
-        return Feed(self._images, self._labels, np.arange(count), task.classes, protocol, 0)
+        return Feed(self._images, self._labels, np.arange(count), task.classes, replace(protocol, batch=task.batch), 0)
 
     def predict(self, batches: int) -> Turn:
         """Predict as a run predicts its test split."""
@@ -103,9 +103,10 @@ class Ours:
 
 def _steps(model: Any) -> Any:
     """Return the steps of a network that is compiled as a run compiles it."""
-    from study.training.loop import compiled_steps, make_optimizer
+    from study.models.fast.adam import adam
+    from study.training.loop import compiled_steps
 
-    return compiled_steps(model, make_optimizer({"name": "adam", "rate": 1e-3}))
+    return compiled_steps(model, adam())
 
 
 def make(task: Task, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Ours:

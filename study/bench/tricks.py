@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from study.core.errors import unknown_name
+from study.models import fast
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,8 @@ class Trick:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def _standard_normalisation() -> None:
-    import keras
-
-    from study.models import batch_normalization
-
-    # The layer class is cached: what asks for it again gets Keras' own.
-    batch_normalization.fused_class = lambda: keras.layers.BatchNormalization  # type: ignore[assignment]
-
-
-def _ordinary_convolutions() -> None:
-    from study.models import small_convolutions
-
-    small_convolutions.quicken_convolutions = lambda model: None
-
-
-def _keras_dropout() -> None:
-    from study.models import byte_dropout
-
-    byte_dropout.quicken_dropouts = lambda model: None
+def _without(*names: str) -> Callable[[], None]:
+    return lambda: fast.left_out.update(names)
 
 
 def _keras_loop() -> None:
@@ -62,38 +46,30 @@ def _body_every_time() -> None:
     features.fixed = lambda network: False
 
 
-def _keras_adam() -> None:
-    from keras import optimizers
-
-    from study.training import loop
-
-    loop.adam = optimizers.Adam
-
-
 TRICKS = (
     Trick(
         "fused-normalisation",
         "batch normalisation by TensorFlow's fused kernel instead of a dozen operations",
         ("cnn5", "resnet50"),
-        leave_out=_standard_normalisation,
+        leave_out=_without(fast.NORMALISATION),
     ),
     Trick(
         "small-convolutions",
         "convolutions of a few pixels with hundreds of channels as matrix products, without rearranging their kernels",
         ("cnn5", "resnet50", "vgg16"),
-        leave_out=_ordinary_convolutions,
+        leave_out=_without(fast.CONVOLUTIONS),
     ),
     Trick(
         "byte-dropout",
         "dropout decided by 8 random bits a value instead of a float of 32",
         ("cnn3", "cnn5"),
-        leave_out=_keras_dropout,
+        leave_out=_without(fast.DROPOUT),
     ),
     Trick(
         "fused-adam",
         "Adam's update by TensorFlow's own kernel: one pass over each weight instead of a dozen",
         ("cnn3", "cnn5", "resnet50"),
-        leave_out=_keras_adam,
+        leave_out=_without(fast.ADAM),
     ),
     Trick(
         "traced-loop",

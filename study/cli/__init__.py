@@ -18,6 +18,7 @@ VERBS = {
     "bench": ("study.cli.bench", "Measure how fast networks train and predict here, beside peers."),
     "pretrain": ("study.cli.pretrain", "Train a body on other images and write weights that a study starts from."),
     "weights": ("study.cli.weights", "Tell which pretrained weights are here, and whether they are what they claim."),
+    "convert": ("study.cli.convert", "Rewrite records that an older version made in today's form."),
     "check": ("study.cli.check", "Run the contract suite on a model entry, for example your own."),
     "list": ("study.cli.list", "List models, protocols, grids and budgets."),
 }

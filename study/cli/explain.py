@@ -50,7 +50,7 @@ def explain(
     typer.echo(f"Run: {record.key} of study {store.study}")
     image_set = load(data, log=typer.echo) if data else study_images(record, None, typer.echo)
     if image_set is None:
-        raise UsageError(f"the dataset of {record.key}, {record.dataset['name']}, is not at hand: give --data PATH.")
+        raise UsageError(f"the dataset of {record.key}, {record.dataset.name}, is not at hand: give --data PATH.")
     foreign = prepare(store, record, image_set)
     for name, count in foreign.left_out.items():
         typer.echo(f"Left out: {count:,} images of class {name}, which the run does not know")
@@ -64,7 +64,7 @@ def explain(
         cam,
         foreign,
         Predictor(model)(foreign.images),
-        record.dataset["classes"],
+        record.dataset.classes,
         reports / store.study / "local",
         f"gradcam-{record.key}" + ("" if foreign.own else f"-on-{image_set.name}"),
         head,

@@ -47,10 +47,11 @@ def import_(
     if name in MODELS.names():
         raise UsageError(f"{name!r} is the name of a model of this package: give another --name.")
     record = import_predictions(file, name, store, seed)
+    splits = record.imported.splits if record.imported else ()
     kind = "probabilities" if record.has_probabilities else "labels, so that what needs probabilities stays blank"
-    images = sum(len(record.arrays[f"{split}_labels"]) for split in record.imported["splits"])
+    images = sum(len(record.arrays[f"{split}_labels"]) for split in splits)
     typer.echo(f"Imported {record.key}: {images:,} images, {kind}.")
-    if "validation" not in record.imported["splits"]:
+    if "validation" not in splits:
         typer.echo("Without predictions on the validation split it is shown but not ranked.")
     typer.echo(f"See it beside the others: study report {study}")
 

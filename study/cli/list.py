@@ -49,10 +49,9 @@ def print_list(plugins: list[str] | tuple[str, ...]) -> None:
 
 def _protocol_line(protocol: Protocol) -> str:
     parts = [f"sampling {protocol.sampling}"] if protocol.sampling != "none" else []
-    parts += [f"augmentation {', '.join(protocol.augmentation)}"] if protocol.augmentation else []
-    parts += [protocol.mix] if protocol.mix != "none" else []
-    parts += [f"label smoothing {protocol.label_smoothing:g}"] if protocol.label_smoothing else []
-    parts += [f"{protocol.copies['number']} static changed copy of each image"] if protocol.copies else []
+    parts += [f"augmentation {', '.join(one.name for one in protocol.augmentation)}"] if protocol.augmentation else []
+    parts += [f"{name} {value}" for name, value in protocol.loss.settings.items()]
+    parts += [f"{protocol.copies.number} static changed copy of each image"] if protocol.copies else []
     parts += ["all images split anew"] if protocol.new_split else []
     parts += [f"LEAKY: {protocol.leak}"] if protocol.leak != "none" else []
     return "; ".join(parts) or "no resampling, no augmentation"

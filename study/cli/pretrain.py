@@ -43,7 +43,6 @@ def pretrain(
     from study.datasets.load import load
     from study.execution.pretraining import Settings, found, pretrain, pretraining_spec
     from study.models.entry import MODELS
-    from study.models.pretraining_info import pretraining_words
     from study.training.backend import chosen_backend
     from study.training.precision import resolve_precision
 
@@ -55,7 +54,7 @@ def pretrain(
     spec = pretraining_spec(entry, image_set, settings)
     pretraining = found(out, spec)
     if pretraining is None:
-        updates = spec.protocol["phases"][0]["updates"]
+        updates = spec.protocol.phases[0].updates
         say(f"Pretraining {entry.name} at {spec.side_px} px: {epochs} epochs, {updates:,} updates of {batch} images.")
         try:
             pretraining = pretrain(entry, spec, image_set, out, progress=show, plugins=plugin or ())
@@ -64,7 +63,7 @@ def pretrain(
             raise typer.Exit(130) from None
     else:
         say("The file is there already: nothing to do.")
-    say(f"{out}: {entry.name} {pretraining_words(pretraining)}")
+    say(f"{out}: {entry.name} {pretraining.words()}")
     say(f"To transfer it: study run --weights {out} --models {entry.name} --side {spec.side_px} ...")
 
 

@@ -93,5 +93,5 @@ def _keep_ferplus(store: Store, path: Path) -> None:
     from study.datasets.readers.ferplus import read_ferplus
 
     dataset, records = store.load_dataset(), store.records()
-    classes = records[0].dataset["classes"] if records else ()
+    classes = records[0].dataset.classes if records else ()
     store.keep_ferplus(read_ferplus(path, dataset["labels"], dataset["splits"], classes))

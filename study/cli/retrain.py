@@ -49,7 +49,7 @@ def retrain(
 
     image_set = study_images(record, data, typer.echo)
     if image_set is None:
-        raise UsageError(f"the dataset of {record.key}, {record.dataset['name']}, is not at hand: give --data PATH.")
+        raise UsageError(f"the dataset of {record.key}, {record.dataset.name}, is not at hand: give --data PATH.")
     typer.echo(f"Training {record.key} of study {store.study} again.")
     made = train_again(store, record, image_set, start_weights(record, weights), tuple(plugin or ()))
     if made.status != "done":
@@ -70,18 +70,16 @@ def start_weights(record: Record, given: Path | None) -> Path | None:
     from study.models.weights import resolve_weights
 
     start = record.spec.weights
-    if start["source"] == "none":
+    if start.source == "none":
         return None
-    if start["source"] == "file" and given is None:
+    if start.source == "file" and given is None:
         raise WeightsError(
-            f"{record.key} started from a file with sha256 {start['sha256'][:10]}...: give it with --weights."
+            f"{record.key} started from a file with sha256 {start.sha256[:10]}...: give it with --weights."
         )
-    found = resolve_weights(
-        MODELS.get(record.spec.model["name"]), str(given) if start["source"] == "file" else "imagenet"
-    )
-    if found.sha256 != start["sha256"]:
+    found = resolve_weights(MODELS.get(record.spec.model.name), str(given) if start.source == "file" else "imagenet")
+    if found.sha256 != start.sha256:
         raise WeightsError(
-            f"{record.key} started from weights with hash {start['sha256'][:14]}, those given have {found.sha256[:14]}."
+            f"{record.key} started from weights with hash {start.sha256[:14]}, those given have {found.sha256[:14]}."
         )
     return found.path
 
@@ -99,7 +97,7 @@ def train_again(
     from study.training.checkpoint import discard
 
     spec, checkpoints = record.spec, store.checkpoint_folder(record.spec)
-    plan = make_plan([PlannedSpec(spec, WeightsChoice(spec.weights["source"]))], store, image_set, read_speeds(), {})
+    plan = make_plan([PlannedSpec(spec, WeightsChoice(spec.weights.source))], store, image_set, read_speeds(), {})
     with make_display(plan.runs) as display:
         job = Job(spec, start, store.weights_path(spec), checkpoints)
         (made,) = get_executor("inprocess")([job], image_set, workers=1, plugins=plugins, on_event=display.on_event)
@@ -124,4 +122,4 @@ def compare(store: Store, old: Record, new: Record) -> str:
 
 def best_validation_accuracy(record: Record) -> float:
     """Return the validation accuracy of the epoch whose weights were kept."""
-    return float(record.history[record.outcome["best_epoch"]]["validation_accuracy"])
+    return float(record.history[record.kept.best_epoch].validation_accuracy)

@@ -154,7 +154,7 @@ def run(given: Flags) -> int:
     store = Store(given.results, given.study or image_set.name)
     # Before any time is spent; reading them all finds damaged records now and not when the report is written.
     whole, damaged = store.examine(weights=True)
-    store.refuse_other_dataset({"name": image_set.name, "fingerprint": image_set.fingerprint}, whole)
+    store.refuse_other_dataset(image_set.identity, whole)
     recover(store, given.reports, whole, damaged, say, given.dry_run)
     with Locks(store.locks_folder) as locks:
         plan = plan_runs(given, pairs, choices, store, image_set, locks)

@@ -130,8 +130,6 @@ def declare(
     from study.core.files import file_sha256, write_atomically
     from study.models.pretraining_info import (
         declared_pretraining,
-        is_declared,
-        pretraining_words,
         read_pretraining,
         with_pretraining,
     )
@@ -142,14 +140,14 @@ def declare(
         raise WeightsError(f"a weights file is declared, got {str(file)!r}, which is no file.")
     check_form(file)
     found = read_pretraining(file)
-    if found and not is_declared(found):
-        raise UsageError(f"{file.name} already says where it comes from: {pretraining_words(found)}.")
+    if found and not found.declared:
+        raise UsageError(f"{file.name} already says where it comes from: {found.words()}.")
     if any(one.file == file.name for entry in transfer_entries(None) for one in entry.published.values()):
         raise UsageError(
             f"{file.name} is the name of a published file, which is checked against its published hash: rename it."
         )
     write_atomically(file, with_pretraining(file.read_bytes(), pretraining))
-    print(f"{file.name}: {pretraining_words(pretraining)}, sha256 {file_sha256(file)}")
+    print(f"{file.name}: {pretraining.words()}, sha256 {file_sha256(file)}")
 
 
 def verified_file(path: Path, plugins: list[str] | None = None) -> str:
@@ -160,7 +158,7 @@ def verified_file(path: Path, plugins: list[str] | None = None) -> str:
     """
     from study.core.registry import load_plugin
     from study.models.entry import MODELS
-    from study.models.pretraining_info import pretraining_words, read_pretraining
+    from study.models.pretraining_info import read_pretraining
     from study.models.weights import check_digest, hash_file
     from study.models.weights_form import check_form, contents
     from study.training.banners import without_banners
@@ -177,7 +175,7 @@ def verified_file(path: Path, plugins: list[str] | None = None) -> str:
                 check_digest(path, published)
                 return f"{about}, as published for {entry.name}"
     pretraining = read_pretraining(path)
-    words = pretraining_words(pretraining) if pretraining else "pretraining not declared (study weights declare)"
+    words = pretraining.words() if pretraining else "origin not declared (study weights declare)"
     with without_banners():
         from study.training.weights_file import fitting_entries
 

@@ -12,7 +12,8 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from study.core.record import Provenance
 
 PACKAGE = Path(__file__).parents[1]
 #: What a result depends on; a change anywhere else leaves "code changed since" alone.
@@ -73,19 +74,19 @@ def versions() -> dict[str, str]:
     return dict(_versions())
 
 
-def provenance(threads: int | None = None) -> dict[str, Any]:
-    """Return what is known about the code and the machine, as JSON data; ``threads`` defaults to the usable cores."""
-    return {
-        "study": importlib.metadata.version("facial-emotion-study") if _installed() else "source",
-        "commit": commit(),
-        "code": code_hash(),
-        "python": platform.python_version(),
-        "versions": versions(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": processor(),
-        "threads": threads or usable_cores(),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+def provenance(threads: int | None = None) -> Provenance:
+    """Return what is known about the code and the machine; ``threads`` defaults to the usable cores."""
+    return Provenance(
+        study=importlib.metadata.version("facial-emotion-study") if _installed() else "source",
+        commit=commit(),
+        code=code_hash(),
+        python=platform.python_version(),
+        versions=versions(),
+        system=f"{platform.system()} {platform.machine()}",
+        processor=processor(),
+        threads=threads or usable_cores(),
+        started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
 
 
 def _installed() -> bool:

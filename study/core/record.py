@@ -4,86 +4,339 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.core.errors import StoreError
-from study.core.record_form import misfit
-from study.core.spec import Spec
+from study.core.spec import Spec, Stored, plain
 
-FORMAT = 1
+#: 1: until November 2026, see ``study.core.convert``.
+FORMAT = 2
 STATUSES = ("done", "failed", "skipped")
 #: Names of the arrays that a done record carries: probabilities float32 (n, classes), plain and mirrored, labels int64
 #: (n,).
 PREDICTIONS = tuple(
     f"{split}_{what}" for split in ("validation", "test") for what in ("probabilities", "flipped", "labels")
 )
+#: A number of a file that may come from anywhere: counts fit into 64 bits, so that no reader overflows.
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Text = Annotated[str, msgspec.Meta(max_length=20_000)]
 
 
-@dataclass(frozen=True)
-class Record:
+class DatasetCard(Stored, frozen=True):
+    """What a record says about its image set.
+
+    Attributes:
+        name: Name of the image set.
+        fingerprint: sha256 of images, labels, classes, ids and splits.
+        classes: Class names in label order.
+        image_shape: Height, width and channels.
+        counts: Images per class, by split.
+        split_source: One sentence on where the split comes from.
+        split_hashes: sha256 of each split's ids, contents and labels.
+        drawn: Whether the images are drawn, not photographed.
+        bound: The best accuracy that the images allow, where that is known.
+        notes: Sentences that every report repeats.
+        settings: Settings of drawn faces.
+    """
+
+    name: Text
+    fingerprint: Text
+    classes: tuple[Text, ...]
+    image_shape: tuple[Count, Count, Count]
+    counts: dict[str, tuple[Count, ...]]
+    split_source: Text
+    split_hashes: dict[str, Text]
+    drawn: bool = False
+    bound: float | None = None
+    notes: tuple[Text, ...] = ()
+    settings: dict[str, str | int | float | bool | None] = {}
+
+
+class Epoch(Stored, frozen=True):
+    """One epoch of training.
+
+    Attributes:
+        phase: Name of its phase.
+        epoch: Number over all phases, from 0.
+        updates: Weight updates so far.
+        rate: Learning rate at its start.
+        loss: Mean training loss, over batches as the network saw them.
+        accuracy: Training accuracy, likewise.
+        validation_loss: Mean cross-entropy on the validation split.
+        validation_accuracy: Accuracy there.
+        validation_brier: Mean Brier score there; None in records from before it was kept.
+        train_s: Seconds of training.
+        validation_s: Seconds of predicting the validation split.
+    """
+
+    phase: Text
+    epoch: Count
+    updates: Count
+    rate: float
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_brier: float | None = None
+    train_s: float = 0.0
+    validation_s: float = 0.0
+
+
+class Outcome(Stored, frozen=True):
+    """Which weights were kept.
+
+    Attributes:
+        best_epoch: Row of the history whose weights were kept.
+        stopped: ``patience`` or ``budget``, for each phase.
+        converged: False where the kept epoch is the last one although a better one was looked for.
+    """
+
+    best_epoch: Count
+    stopped: tuple[Literal["patience", "budget"], ...] = ()
+    converged: bool = True
+
+
+class Timing(Stored, frozen=True):
+    """Seconds and rates of a run; None where they were not measured."""
+
+    wall_s: float | None = None
+    cpu_s: float | None = None
+    train_s: float | None = None
+    train_images_per_s: float | None = None
+    predict_images_per_s: float | None = None
+
+
+class Cost(Stored, frozen=True):
+    """What a network costs; None where it was not measured.
+
+    Attributes:
+        parameters: All its numbers.
+        macs: Multiply-accumulates of one image.
+        latency_single_ms: Milliseconds of one image.
+        latency_single_ms_sd: Standard deviation of that over repetitions.
+        latency_batch_ms: Milliseconds of a batch.
+        latency_batch_ms_sd: Standard deviation of that.
+        latency_batch_size: Images in that batch.
+        peak_memory_mb: Peak resident memory of the training process in MiB.
+    """
+
+    parameters: Count | None = None
+    macs: Count | None = None
+    latency_single_ms: float | None = None
+    latency_single_ms_sd: float | None = None
+    latency_batch_ms: float | None = None
+    latency_batch_ms_sd: float | None = None
+    latency_batch_size: Count | None = None
+    peak_memory_mb: float | None = None
+
+
+class Contamination(Stored, frozen=True):
+    """What a run's training and choices saw of its test split (``study.protocols.contamination``).
+
+    Attributes:
+        trained_on_test_ids: Test images that were trained on.
+        test_copies_in_train: Test images with an identical copy in the training split.
+        validation_copies_in_train: Validation images with one.
+        selected_on_test: Whether any choice looked at the test split.
+        leaky: Whether the run is marked and never ranked.
+    """
+
+    trained_on_test_ids: Count = 0
+    test_copies_in_train: Count = 0
+    validation_copies_in_train: Count = 0
+    selected_on_test: bool = False
+    leaky: bool = False
+
+
+class SplitFacts(Stored, frozen=True):
+    """The three splits that a run used.
+
+    Attributes:
+        source: One sentence on where they come from.
+        counts: Samples per class, by split.
+        hashes: sha256 of each split.
+        own_test: Whether the predictions are on the image set's own test split.
+    """
+
+    source: Text
+    counts: dict[str, tuple[Count, ...]]
+    hashes: dict[str, Text]
+    own_test: bool = True
+
+
+class Imported(Stored, frozen=True):
+    """Predictions that were made elsewhere.
+
+    Attributes:
+        file_sha256: Of the file that was imported.
+        splits: Splits that it covers.
+        probabilities: False where it gave labels alone; the arrays then hold ones and zeros.
+    """
+
+    file_sha256: Text
+    splits: tuple[Literal["validation", "test"], ...]
+    probabilities: bool = True
+
+
+class Pretraining(Stored, frozen=True):
+    """What the weights that a run started from were trained on, as their file says.
+
+    Either ``study pretrain`` measured it, and then ``epochs``, ``test_accuracy`` and the other figures are there; or
+    somebody declared it for a file from elsewhere, and then ``licence`` and ``source`` are.
+
+    Attributes:
+        dataset: What the weights were trained on.
+        images: Number of training images.
+        licence: Licence of the weights (declared).
+        source: Where the file comes from (declared).
+        model: Entry that was trained.
+        version: Its version.
+        fingerprint: Fingerprint of the image set.
+        classes: Number of its classes.
+        side_px: Input side in pixels.
+        epochs: Epochs of the pretraining.
+        best_epoch: The epoch that was kept, from 1.
+        updates: Its weight updates.
+        batch: Images an update.
+        rate: First learning rate.
+        seed: Seed.
+        precision: Keras' dtype policy.
+        validation_accuracy: Accuracy on that image set's validation split.
+        test_accuracy: Accuracy on its test split.
+        plan: Hash of the pretraining's spec.
+        code: Hash of the code that made it.
+        commit: Commit of that code.
+    """
+
+    dataset: Text
+    images: Count
+    licence: Text = ""
+    source: Text = ""
+    model: Text = ""
+    version: Text = ""
+    fingerprint: Text = ""
+    classes: Count = 0
+    side_px: Count = 0
+    epochs: Count = 0
+    best_epoch: Count = 0
+    updates: Count = 0
+    batch: Count = 0
+    rate: float = 0.0
+    seed: Count = 0
+    precision: Text = ""
+    validation_accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    test_accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    plan: Text = ""
+    code: Text = ""
+    commit: Text = ""
+
+    @property
+    def declared(self) -> bool:
+        """True where somebody declared it, and `study pretrain` did not measure it."""
+        return bool(self.source)
+
+    def words(self) -> str:
+        """Return in one line what the weights were trained on: how long and how well, or as declared.
+
+        >>> Pretraining(dataset="ImageNet", images=1281167, licence="MIT", source="a package").words()
+        'declared as pretrained on ImageNet (1,281,167 images; licence MIT; source a package)'
+        """
+        if self.declared:
+            return (
+                f"declared as pretrained on {self.dataset} ({self.images:,} images; licence {self.licence}; "
+                f"source {self.source})"
+            )
+        epochs = f"{self.epochs} epoch{'s' if self.epochs != 1 else ''}"
+        return (
+            f"pretrained on {self.dataset} ({self.images:,} images of {self.classes} classes, {epochs} at "
+            f"{self.side_px} px, test accuracy {100 * self.test_accuracy:.1f} %)"
+        )
+
+
+class Provenance(Stored, frozen=True):
+    """Where and with what a record was made; no paths and no host names.
+
+    Attributes:
+        study: Version of this package.
+        commit: Commit of the checkout, with ``+changes`` where its sources differ.
+        code: Hash of the sources that decide results.
+        python: Version of Python.
+        versions: Versions of the packages that a result depends on.
+        system: Operating system and architecture.
+        processor: Name of the processor.
+        device: Name of the accelerator; empty for none.
+        threads: Threads of the backend.
+        started: Start time in UTC, ISO 8601.
+    """
+
+    study: Text = ""
+    commit: Text = ""
+    code: Text = ""
+    python: Text = ""
+    versions: dict[str, Text] = {}
+    system: Text = ""
+    processor: Text = ""
+    device: Text = ""
+    threads: Count = 0
+    started: Text = ""
+
+
+class Record(Stored, frozen=True):
     """One run's outcome.
 
     Attributes:
         spec: What was run.
         status: ``done``, ``failed`` or ``skipped``.
-        dataset: The image set's card (``ImageSet.card``): classes, counts, split source and hashes, notes.
+        dataset: The image set.
         reason: One line on why a run failed or was skipped; empty when done.
         traceback: The end of the traceback of a failed run, or empty.
-        history: One row an epoch: ``phase`` (name), ``epoch`` (0-based, over all phases), ``updates`` (so far),
-            ``rate``, ``loss``, ``accuracy`` (training batches as the network saw them), ``validation_loss``,
-            ``validation_accuracy``, ``train_s``, ``validation_s``.
-        outcome: ``best_epoch`` (row of ``history`` whose weights were kept), ``stopped`` (``patience`` or ``budget``,
-            per phase), ``converged`` (False where the best epoch is the last one), ``sentences`` worth showing.
-        timing: ``wall_s``, ``cpu_s``, ``train_s``, ``train_images_per_s``, ``predict_images_per_s``.
-        cost: ``parameters``, ``trainable_parameters``, ``macs`` (one image), ``latency_single_ms``,
-            ``latency_batch_ms``, ``latency_batch_size``, ``peak_memory_mb``.
-        contamination: ``trained_on_test_ids``, ``test_copies_in_train``, ``validation_copies_in_train`` (images),
-            ``selected_on_test`` (bool), ``leaky`` (bool).
-        splits: The three splits that the run used: ``source`` (a sentence), ``counts`` (samples per class) and
-            ``hashes`` of each, ``own_test`` (whether the predictions are on the image set's own test split). Empty in
-            records from before it was kept: the image set's own.
-        imported: Of predictions that were made elsewhere: ``file_sha256`` of what was imported, ``probabilities``
-            (False where it gave labels alone; the arrays then hold ones and zeros), ``splits`` that it covers. Empty
-            in records of runs.
-        pretraining: What the file that it started from says of its making (``study.models.pretraining_info``): model,
-            dataset, fingerprint, accuracy, epochs, side; of a file that was made elsewhere what was declared: dataset,
-            images, licence, source. Empty where it started from none, or from a file that says nothing.
-        provenance: Where and with what it was made: versions, commit, code hash, processor, threads, start time (UTC).
+        history: One row an epoch.
+        outcome: Which weights were kept; None where the run did not end.
+        timing: Seconds and rates.
+        cost: Size and speed of the network.
+        contamination: What of the test split it saw.
+        splits: The three splits that it used; None in failed runs that did not come to split, and in imports.
+        imported: Of predictions that were made elsewhere; None for runs.
+        pretraining: What its first weights were trained on; None where it started from none, or from a file that says
+            nothing.
+        provenance: Where and with what it was made.
         weights_file: Name of the weights file beside the record, empty where none was kept.
-        weights_sha256: sha256 of that file; empty without, and in records from before it was kept.
+        weights_sha256: sha256 of that file.
         predictions_sha256: sha256 of the array file; empty without predictions.
-        arrays: The predictions (``PREDICTIONS``); empty until loaded. A split that is not the image set's own brings
-            ``<split>_indices`` (int32, positions in the image set; n more for each changed copy), a test split of that
-            kind ``test_seen`` too (uint8, 1 where the run trained on the image, 2 where on one of identical content,
-            3 both). Runs that watched the test split have ``epoch_answers`` and ``epoch_true``, (epochs, test images);
-            those that copied images before the split ``claim_answers`` and ``claim_labels`` (uint8) and
-            ``claim_indices``: the test split as they would have reported it, copies included.
+        arrays: The predictions (``PREDICTIONS``), not part of the JSON; empty until loaded. A split that is not the
+            image set's own brings ``<split>_indices`` (int32, positions in the image set; n more for each changed
+            copy), a test split of that kind ``test_seen`` too (uint8, 1 where the run trained on the image, 2 where on
+            one of identical content, 3 both). Runs that monitored the test split have ``epoch_answers`` and
+            ``epoch_true``, (epochs, test images); those that copied images before the split ``claim_answers`` and
+            ``claim_labels`` (uint8) and ``claim_indices``: the test split as they would have reported it, copies
+            included.
         paired: Records that came out of the same training; never stored with this one.
     """
 
     spec: Spec
-    status: str
-    dataset: Mapping[str, Any]
-    reason: str = ""
-    traceback: str = ""
-    history: list[dict[str, Any]] = field(default_factory=list)
-    outcome: Mapping[str, Any] = field(default_factory=dict)
-    timing: Mapping[str, Any] = field(default_factory=dict)
-    cost: Mapping[str, Any] = field(default_factory=dict)
-    contamination: Mapping[str, Any] = field(default_factory=dict)
-    splits: Mapping[str, Any] = field(default_factory=dict)
-    imported: Mapping[str, Any] = field(default_factory=dict)
-    pretraining: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    weights_file: str = ""
-    weights_sha256: str = ""
-    predictions_sha256: str = ""
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
-    paired: tuple[Record, ...] = field(default=(), compare=False, repr=False)
+    status: Literal["done", "failed", "skipped"]
+    dataset: DatasetCard
+    reason: Text = ""
+    traceback: Text = ""
+    history: tuple[Epoch, ...] = ()
+    outcome: Outcome | None = None
+    timing: Timing = Timing()
+    cost: Cost = Cost()
+    contamination: Contamination = Contamination()
+    splits: SplitFacts | None = None
+    imported: Imported | None = None
+    pretraining: Pretraining | None = None
+    provenance: Provenance = Provenance()
+    weights_file: Text = ""
+    weights_sha256: Text = ""
+    predictions_sha256: Text = ""
+    arrays: dict[str, Any] = {}
+    paired: tuple[Any, ...] = ()
 
     @property
     def key(self) -> str:
@@ -93,99 +346,123 @@ class Record:
     @property
     def superseded(self) -> str:
         """Why this record does not show what its spec says, or empty: a fault of the version that made it."""
-        protocol = self.spec.protocol
-        trained = [str(phase.get("trainable", "all")) for phase in protocol["phases"]]
+        trained = [phase.trainable for phase in self.spec.protocol.phases]
         staged = any(one.startswith("blocks:") and after == "all" for one, after in itertools.pairwise(trained))
-        if staged and protocol.get("transfer_version", 1) < 2:
+        if staged and self.spec.protocol.transfer_version < 2:
             return "after a phase that trained some blocks, its phase that should train all trained these blocks alone"
         return ""
 
     @property
     def leaky(self) -> bool:
         """True where the run saw or chose on the test split; such runs are marked and never ranked."""
-        return bool(self.contamination.get("leaky"))
+        return self.contamination.leaky
 
     @property
     def has_probabilities(self) -> bool:
         """False where imported predictions are labels alone: what needs probabilities is blank for them."""
-        return bool(self.imported.get("probabilities", True))
+        return self.imported is None or self.imported.probabilities
 
     @property
     def predictions(self) -> tuple[str, ...]:
         """The arrays that must come with this record when it is done."""
-        if not self.imported:
+        if self.imported is None:
             return PREDICTIONS
-        return tuple(f"{split}_{what}" for split in self.imported["splits"] for what in ("probabilities", "labels"))
+        return tuple(f"{split}_{what}" for split in self.imported.splits for what in ("probabilities", "labels"))
 
     @property
     def on_own_test(self) -> bool:
         """True where the predictions are on the image set's test split, so that the run compares with all others."""
-        return bool(self.splits.get("own_test", True))
+        return self.splits is None or self.splits.own_test
+
+    @property
+    def kept(self) -> Outcome:
+        """The outcome of a done run.
+
+        Raises:
+            StoreError: the run is not done.
+        """
+        if self.outcome is None:
+            raise StoreError(f"{self.key} is {self.status} and kept no weights.")
+        return self.outcome
+
+    def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Record:
+        """Return the record with its predictions."""
+        return replace(self, arrays=dict(arrays))
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data without the arrays."""
-        return {
-            "format": FORMAT,
-            "key": self.key,
-            "status": self.status,
-            "reason": self.reason,
-            "traceback": self.traceback,
-            "spec": self.spec.to_json(),
-            "dataset": dict(self.dataset),
-            "history": rounded(self.history),
-            "outcome": rounded(self.outcome),
-            "timing": rounded(self.timing),
-            "cost": rounded(self.cost),
-            "contamination": rounded(self.contamination),
-            **({"splits": dict(self.splits)} if self.splits else {}),
-            **({"imported": dict(self.imported)} if self.imported else {}),
-            **({"pretraining": rounded(self.pretraining)} if self.pretraining else {}),
-            "provenance": dict(self.provenance),
-            "weights_file": self.weights_file,
-            **({"weights_sha256": self.weights_sha256} if self.weights_sha256 else {}),
-            "predictions_sha256": self.predictions_sha256,
-        }
+        """Return plain JSON data without the arrays, floats rounded to six digits, with format and key."""
+        data = plain(replace(self, arrays={}, paired=()))
+        spec = data.pop("spec")
+        return {"format": FORMAT, "key": self.key, "spec": spec, **rounded(data)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], where: str = "record") -> Record:
         """Build a record from ``to_json`` data.
 
         Raises:
-            StoreError: another format, an unknown status, missing fields, or a key that the spec does not give.
+            StoreError: another format, missing or impossible fields, or a key that the spec does not give.
         """
+        fields = dict(data)
+        if (found := fields.pop("format", None)) != FORMAT:
+            what = "Convert it: study convert." if found == 1 else "It was made by another version."
+            raise StoreError(f"{where}: record format must be {FORMAT}, found {str(found)[:20]!r}. {what}")
+        key = fields.pop("key", None)
         try:
-            if data["format"] != FORMAT:
-                raise StoreError(
-                    f"{where}: record format must be {FORMAT}, found {data['format']!r}: made by another version."
-                )
-            if data["status"] not in STATUSES:
-                raise StoreError(f"{where}: status must be one of {', '.join(STATUSES)}, found {data['status']!r}.")
-            if wrong := misfit(data):
-                raise StoreError(f"{where}: not a record ({wrong}). Remove it and run again.")
-            spec = Spec.from_json(data["spec"])
-            elsewhere = ("spec", "arrays", "paired", "splits", "imported", "pretraining", "weights_sha256")
-            fields = {name: data[name] for name in cls.__dataclass_fields__ if name not in elsewhere}
-            record = cls(
-                spec=spec,
-                splits=data.get("splits", {}),
-                imported=data.get("imported", {}),
-                pretraining=data.get("pretraining", {}),
-                weights_sha256=data.get("weights_sha256", ""),
-                **fields,
-            )
-            if record.key != data["key"]:
-                raise StoreError(
-                    f"{where}: the key must follow from the spec, found {data['key']!r}, expected {record.key!r}."
-                )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            record = msgspec.convert(fields, cls)
+        except (msgspec.ValidationError, OverflowError, RecursionError) as error:
+            raise StoreError(f"{where}: not a record ({error}). Remove it and run again.") from error
+        if wrong := record.contradiction():
+            raise StoreError(f"{where}: not a record ({wrong}). Remove it and run again.")
+        try:
+            expected = record.key
+        except ValueError as error:  # letters that no file can hold
+            raise StoreError(f"{where}: not a record ({type(error).__name__}). Remove it and run again.") from error
+        if expected != key:
             raise StoreError(
-                f"{where}: not a record ({type(error).__name__}: {error}). Remove it and run again."
-            ) from error
+                f"{where}: the key must follow from the spec, found {str(key)[:99]!r}, expected {expected!r}."
+            )
         return record
+
+    def contradiction(self) -> str:
+        """Return what is of the right types and yet cannot be; empty where nothing is."""
+        card, epochs = self.dataset, len(self.history)
+        if self.status == "done" and self.imported is None and self.outcome is None:
+            return "a done run has no outcome"
+        if self.outcome is not None and epochs and self.outcome.best_epoch >= epochs:
+            return f"best_epoch is {self.outcome.best_epoch} of {epochs} epochs"
+        if min(card.image_shape) < 1:
+            return f"image_shape is {card.image_shape}"
+        if len(set(card.classes)) != len(card.classes) or len(card.classes) < 2:
+            return "classes are fewer than two or not different"
+        wrong = next((name for name, row in card.counts.items() if len(row) != len(card.classes)), None)
+        return "" if wrong is None else f"counts of {wrong!r} are not one a class"
+
+
+def misfit(arrays: Mapping[str, NDArray[Any]], classes: int) -> str:
+    """Return which of a record's arrays cannot be what its name says; empty where all can."""
+    kinds = {"probabilities": "f", "flipped": "f", "labels": "iu", "indices": "iu", "seen": "iu"}
+    for name, array in arrays.items():
+        split, _, what = name.rpartition("_")
+        if what not in kinds:
+            continue
+        table = kinds[what] == "f"
+        if array.dtype.kind not in kinds[what] or array.ndim != 1 + table:
+            return f"{name} is {array.dtype} {array.shape}"
+        if table:
+            labels = arrays.get(f"{split}_labels")
+            if array.shape[1] != classes or labels is None or array.shape[:1] != labels.shape or not len(array):
+                return f"{name} is {array.shape}, with {classes} classes and other labels"
+        if what == "labels" and array.size and not 0 <= array.min() <= array.max() < classes:
+            return f"{name} lie in {array.min()}..{array.max()}, with {classes} classes"
+    return ""
 
 
 def rounded(value: Any, digits: int = 6) -> Any:
-    """Round every float in JSON data to significant digits; numpy scalars become Python's, nan and infinity None."""
+    """Round every float in JSON data to significant digits; numpy scalars become Python's, nan and infinity None.
+
+    >>> rounded({"a": 1 / 3, "b": [float("nan"), 2]})
+    {'a': 0.333333, 'b': [None, 2]}
+    """
     if isinstance(value, Mapping):
         return {str(key): rounded(item, digits) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -6,14 +6,23 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import msgspec
+import msgspec.structs
+from msgspec.structs import replace
+
 SPLITS = ("train", "validation", "test")
+#: The value of one setting of a registered part.
+Setting = bool | int | float | str | tuple[float, ...] | None
 
 
 def canonical_json(value: Any) -> str:
-    """Return JSON with sorted keys and no blanks, so that equal values give equal text."""
+    """Return JSON with sorted keys and no blanks, so that equal values give equal text.
+
+    >>> canonical_json({"b": 1, "a": [True, None]})
+    '{"a":[true,null],"b":1}'
+    """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -27,6 +36,9 @@ def derive_seed(seed: int, *names: object) -> int:
 
     Deriving by name keeps every stream (initial weights, order of one epoch, augmentation of one epoch) independent of
     how many numbers another stream has drawn, so that nothing but the epoch number is needed to resume.
+
+    >>> derive_seed(0, "order", 3) == derive_seed(0, "order", 3) != derive_seed(0, "order", 4)
+    True
     """
     text = "/".join([str(seed), *map(str, names)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") & 0x7FFFFFFF
@@ -36,41 +48,213 @@ def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-@dataclass(frozen=True)
-class Spec:
+class Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything that is kept as JSON: typed, checked when it is read, fields at their default left out.
+
+    That a default is left out keeps hashes: a field that is added later changes no spec that does not use it.
+    """
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data, without the fields that are at their default."""
+        data: dict[str, Any] = plain(self)
+        return data
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON data; msgspec leaves out a default by identity, here equal values give equal data."""
+    if isinstance(value, msgspec.Struct):
+        fields = ((field, getattr(value, field.name)) for field in msgspec.structs.fields(value))
+        return {field.name: plain(one) for field, one in fields if one != _default(field)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+class Part(Stored, frozen=True):
+    """A registered piece of a protocol with its settings.
+
+    Attributes:
+        name: Registered name, such as ``cosine`` or ``cutout``.
+        settings: What it is set to; what is left out is at the piece's own default.
+    """
+
+    name: str
+    settings: dict[str, Setting] = {}
+
+
+class Plateau(Stored, frozen=True):
+    """The reduction of the learning rate on a plateau: ``factor`` after ``patience`` epochs without improvement."""
+
+    factor: float
+    patience: int
+
+
+class Phase(Stored, frozen=True):
+    """One phase of training.
+
+    Attributes:
+        name: What records and curves call it.
+        kind: ``custom``, ``head`` or ``stage``: budgets cut phases by kind.
+        trainable: ``all``, ``head`` (the body is frozen) or ``blocks:N`` (the top N blocks of the body).
+        optimizer: Registered optimizer with its settings.
+        rate: Learning rate at the top of the schedule.
+        updates: Weight updates in all.
+        updates_per_epoch: Of these, updates between two looks at the validation split.
+        patience: Epochs without a better value of ``monitor`` after which the phase ends; None: never.
+        plateau: Reduction of the learning rate on ``monitor``, or None.
+        schedule: Registered schedule of the learning rate.
+        block_decay: The head learns at the phase's rate, the body's top block at this share of it, each block below at
+            this share of the block above.
+        monitor: What the phase watches on the validation split (``study.training.monitor``): the epoch that is kept,
+            early stopping and the plateau all follow it. ``last`` keeps the last epoch, whatever it scores.
+        average: Registered average of the weights, which is what is kept; None for the weights themselves.
+    """
+
+    name: str
+    kind: str
+    trainable: str
+    optimizer: Part
+    rate: float
+    updates: int
+    updates_per_epoch: int
+    patience: int | None = None
+    plateau: Plateau | None = None
+    schedule: Part = Part(name="constant")
+    block_decay: float = 1.0
+    monitor: str = "loss"
+    average: Part | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Return the number of epochs if nothing stops the phase early."""
+        return -(-self.updates // self.updates_per_epoch)
+
+
+class NewSplit(Stored, frozen=True):
+    """A random split of all images together: shares of ``test`` and ``validation``, and its ``seed``."""
+
+    test: float
+    validation: float
+    seed: int
+
+
+class Copies(Stored, frozen=True):
+    """Static changed copies of every image, made once: their ``number`` and the ``augmentation`` that makes them."""
+
+    number: int
+    augmentation: tuple[Part, ...]
+
+
+class RunProtocol(Stored, frozen=True):
+    """A protocol as one run follows it: registered pieces and phases with their lengths in updates.
+
+    Attributes:
+        name: Name of the protocol, with what was varied (``baseline@rate=0.0003``).
+        phases: Phases, in order.
+        batch: Images an update.
+        sampling: Registered sampling.
+        augmentation: Registered augmentations, in the order in which they are applied.
+        loss: Registered loss.
+        leak: ``none``, or how the protocol sees the test split on purpose.
+        new_split: A split of all images anew; None for the image set's own.
+        copies: Changed copies of every image; None for none.
+        monitor_test: Whether the test split is predicted after every epoch, for curves.
+        twin: The clean protocol that a leaky one is set beside.
+        same_training_as: The protocol whose record comes out of the same training.
+        start: ``none``: transfer bodies start from random weights whatever the run says; empty: as the run says.
+        epochs_in_all: Whether ``--epochs`` means those of all phases together.
+        train_share: Share of the training split that is trained on.
+        transfer_version: Version of how transfer networks are trained (``study.protocols.resolve``); 0 for custom ones.
+        views: Registered views whose mean is predicted beside the single view at test time; None for none.
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    batch: int = 0
+    sampling: str = "none"
+    augmentation: tuple[Part, ...] = ()
+    loss: Part = Part(name="cross-entropy")
+    leak: str = "none"
+    new_split: NewSplit | None = None
+    copies: Copies | None = None
+    monitor_test: bool = False
+    twin: str = ""
+    same_training_as: str = ""
+    start: str = ""
+    epochs_in_all: bool = False
+    train_share: float = 1.0
+    transfer_version: int = 0
+    views: Part | None = None
+
+    @property
+    def updates(self) -> int:
+        """Return the updates of all phases together."""
+        return sum(phase.updates for phase in self.phases)
+
+
+class DatasetName(Stored, frozen=True):
+    """Which images: ``name``, and ``fingerprint``, the sha256 of images, labels, classes, ids and splits."""
+
+    name: str
+    fingerprint: str
+
+
+class ModelName(Stored, frozen=True):
+    """Which network: ``name``, ``version`` and ``family`` (``custom`` or ``transfer``) of its entry."""
+
+    name: str
+    version: str
+    family: str
+
+
+class Start(Stored, frozen=True):
+    """Where the first weights come from: ``source`` (``none``, ``imagenet``, ``file``) and ``sha256`` of the file."""
+
+    source: str
+    sha256: str = ""
+
+
+class Spec(Stored, frozen=True, dict=True):
     """Everything that decides the result of one run, with every ``auto`` resolved.
 
     Attributes:
-        dataset: ``name``, ``fingerprint`` (sha256 of images, labels, classes, ids and splits) of the image set.
-        model: ``name``, ``version``, ``family`` (``custom`` or ``transfer``) of the model entry.
-        protocol: The resolved protocol (see ``study.protocols.resolve``): sampling, augmentation, loss, batch, phases.
-        budget: Name of the budget that the phases were cut to.
+        dataset: The image set.
+        model: The model entry.
+        protocol: The protocol, cut to its budget.
+        budget: Name of that budget.
         side_px: Input side of the network in pixels.
-        weights: ``source`` (``none``, ``imagenet`` or ``file``) and ``sha256`` of the file (empty for ``none``).
+        weights: Where the first weights come from.
         precision: ``float32`` or ``mixed_bfloat16``.
         backend: Keras' backend.
         seed: Seed of the run; all others are derived from it by name.
     """
 
-    dataset: Mapping[str, Any]
-    model: Mapping[str, Any]
-    protocol: Mapping[str, Any]
+    dataset: DatasetName
+    model: ModelName
+    protocol: RunProtocol
     budget: str
     side_px: int
-    weights: Mapping[str, Any]
+    weights: Start
     precision: str
     backend: str
     seed: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data; ``from_json`` gives an equal spec back."""
-        data: dict[str, Any] = json.loads(canonical_json(asdict(self)))
-        return data
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        """Build a spec from ``to_json`` data; unknown or missing fields raise ``TypeError``."""
-        return cls(**data)
+        """Build a spec from ``to_json`` data.
+
+        Raises:
+            msgspec.ValidationError: a field is missing, unknown or of another type; the message names it.
+        """
+        return msgspec.convert(data, cls)
 
     @functools.cached_property
     def hash(self) -> str:
@@ -88,17 +272,23 @@ class Spec:
             specs.append(spec)
         return specs
 
+    def without_seed(self) -> dict[str, Any]:
+        """Return the JSON data of what all seeds of a run share."""
+        data = self.to_json()
+        del data["seed"]
+        return data
+
     def _json_around_seed(self) -> tuple[str, str]:
-        """Return what precedes and what follows the seed in ``canonical_json(self.to_json())``."""
-        names = sorted(self.__dataclass_fields__)
-        place = names.index("seed")
-        parts = [f'"{name}":{canonical_json(getattr(self, name))}' for name in names]
-        return f'{{{",".join(parts[:place])},"seed":', f",{','.join(parts[place + 1 :])}}}"
+        """Return what precedes and what follows the seed in the canonical JSON."""
+        data = self.without_seed()
+        before = {name: value for name, value in data.items() if name < "seed"}
+        after = {name: value for name, value in data.items() if name > "seed"}
+        return f'{canonical_json(before)[:-1]},"seed":', f",{canonical_json(after)[1:]}"
 
     @property
     def recipe(self) -> tuple[str, str]:
         """The pair that a study compares: model name and protocol name."""
-        return (self.model["name"], self.protocol["name"])
+        return (self.model.name, self.protocol.name)
 
     @property
     def key(self) -> str:

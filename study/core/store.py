@@ -9,19 +9,19 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.core.arrays import read_arrays
 from study.core.errors import DamagedError, StoreError
 from study.core.files import file_sha256, set_aside, write_atomically
-from study.core.record import Record
-from study.core.record_form import misfit_arrays
-from study.core.spec import Spec, content_hash
+from study.core.record import Record, misfit
+from study.core.spec import DatasetName, Spec, content_hash
 
 DATASET_FILE = "dataset.npz"
 FERPLUS_FILE = "ferplus.npz"
@@ -100,9 +100,18 @@ class Store:
             StoreError: the record belongs to another dataset or lacks predictions.
             WriteError: it cannot be written.
         """
-        if record.spec.dataset["fingerprint"] not in self._fitting:
+        if record.spec.dataset.fingerprint not in self._fitting:
             self.refuse_other_dataset(record.spec.dataset, self._sound())
-            self._fitting.add(record.spec.dataset["fingerprint"])
+            self._fitting.add(record.spec.dataset.fingerprint)
+        return self.write(record)
+
+    def write(self, record: Record) -> Record:
+        """Do what ``keep`` does without a look at the other records.
+
+        Raises:
+            StoreError: the record lacks predictions.
+            WriteError: it cannot be written.
+        """
         path = self.record_path(record.spec)
         if record.status == "done":
             missing = [name for name in record.predictions if name not in record.arrays]
@@ -199,9 +208,9 @@ class Store:
         """
         path = self.record_path(record.spec).with_suffix(".npz")
         arrays = unpack_arrays(self._predictions(record), str(path))
-        if wrong := misfit_arrays(arrays, len(record.dataset["classes"])):
+        if wrong := misfit(arrays, len(record.dataset.classes)):
             raise DamagedError(f"{path}: these are not the predictions of a run ({wrong}). Remove it and run again.")
-        return replace(record, arrays=arrays)
+        return record.with_arrays(arrays)
 
     def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
@@ -301,7 +310,7 @@ class Store:
             raise DamagedError(f"{path}: made by a faulty version of this program ({record.superseded}). {AGAIN}")
         return record
 
-    def refuse_other_dataset(self, dataset: Mapping[str, Any], records: Iterable[Record]) -> None:
+    def refuse_other_dataset(self, dataset: DatasetName, records: Iterable[Record]) -> None:
         """Refuse to put runs on one dataset (a spec's ``dataset``) beside records of another; the first record tells.
 
         Raises:
@@ -309,11 +318,11 @@ class Store:
         """
         for record in records:
             found = record.spec.dataset
-            if found["fingerprint"] != dataset["fingerprint"]:
+            if found.fingerprint != dataset.fingerprint:
                 raise StoreError(
-                    f"study {self.study!r} in {self.results} holds records of {found['name']} "
-                    f"({found['fingerprint'][:12]}), the dataset at hand is {dataset['name']} "
-                    f"({dataset['fingerprint'][:12]}): give it a study of its own with --study NAME."
+                    f"study {self.study!r} in {self.results} holds records of {found.name} "
+                    f"({found.fingerprint[:12]}), the dataset at hand is {dataset.name} "
+                    f"({dataset.fingerprint[:12]}): give it a study of its own with --study NAME."
                 )
             return
 
@@ -338,13 +347,55 @@ def studies(results: str | Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
+#: Arrays of probabilities, by the end of their names; they are stored in half precision under a name that says so.
+PROBABILITIES, HALVED = ("probabilities", "flipped", "views"), ".half"
+#: Between neighbours of seven bits, in the ten bits of a half float's fraction.
+STEP = 1 << 3
+#: Puts all probabilities above 2e-9 where half floats have all their bits.
+SCALE = np.float32(1 << 15)
+
+
+def halved(name: str, array: NDArray[Any]) -> tuple[str, NDArray[Any]]:
+    """Return name and array as they are stored: probabilities as the two bytes of half floats, one plane for each.
+
+    Planes compress better than pairs, and the last bits of a half float do not compress at all: without them a
+    probability is right to 0.2 %, and the mean log loss of 3,589 images to five digits. Where rounding would make
+    another class the most probable one, the right one is raised by the smallest step.
+    """
+    if array.ndim != 2 or array.dtype.kind != "f" or name.rpartition("_")[2] not in PROBABILITIES:
+        return name, array
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    rounded = ((bits + (1 << 15)) & np.uint32(0xFFFF0000)).view(np.float32)  # to seven bits, as bfloat16 has
+    half = (rounded * SCALE).astype(np.float16).view(np.uint16)
+    rows = np.arange(len(array))
+    answers = array.argmax(axis=1)
+    ties = half.argmax(axis=1) != answers  # half floats above zero are ordered as their bits are
+    half[rows[ties], answers[ties]] = half[ties].max(axis=1) + STEP
+    return name + HALVED, np.moveaxis(half[..., None].view(np.uint8), 2, 0)
+
+
+def whole(name: str, array: NDArray[Any]) -> tuple[str, NDArray[Any]]:
+    """Return what ``halved`` was given, float32 for probabilities.
+
+    Raises:
+        ValueError: an array of that name that is none of half floats.
+    """
+    if not name.endswith(HALVED):
+        return name, array
+    if array.dtype != np.uint8 or array.ndim != 3 or len(array) != 2:
+        raise ValueError(f"{name} is {array.dtype} {array.shape}")
+    half = np.ascontiguousarray(np.moveaxis(array, 0, 2)).view(np.float16)[..., 0]
+    return name.removesuffix(HALVED), half.astype(np.float32) / SCALE
+
+
 def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return a compressed .npz whose bytes depend on the arrays alone (sorted names, fixed dates)."""
     buffer = io.BytesIO()
+    packed = dict(halved(name, array) for name, array in arrays.items())
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name in sorted(arrays):
+        for name in sorted(packed):
             part = io.BytesIO()
-            np.lib.format.write_array(part, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            np.lib.format.write_array(part, np.ascontiguousarray(packed[name]), allow_pickle=False)
             archive.writestr(
                 zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED
             )
@@ -358,6 +409,6 @@ def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:
         StoreError: not such a file.
     """
     try:
-        return read_arrays(data)
+        return dict(whole(name, array) for name, array in read_arrays(data).items())
     except ValueError as error:
         raise DamagedError(f"{where}: not a readable array file ({error}). Remove it and run again.") from error

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import DataError
-from study.core.spec import SPLITS
+from study.core.record import DatasetCard
+from study.core.spec import SPLITS, DatasetName
 
 
 @dataclass(frozen=True)
@@ -72,21 +73,26 @@ class ImageSet:
         lines = sorted(f"{self.ids[i]}\t{self.hashes[i].decode()}\t{self.labels[i]}" for i in rows)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def card(self) -> dict[str, Any]:
-        """Return what records and reports say about the set, as JSON data."""
-        return {
-            "name": self.name,
-            "fingerprint": self.fingerprint,
-            "classes": list(self.classes),
-            "image_shape": list(self.image_shape),
-            "counts": self.counts(),
-            "split_source": self.split_source,
-            "split_hashes": {name: self.split_hash(name) for name in SPLITS},
-            "drawn": self.drawn,
-            "bound": self.bound,
-            "notes": list(self.notes),
-            "settings": dict(self.settings),
-        }
+    @property
+    def identity(self) -> DatasetName:
+        """What a spec says of the set."""
+        return DatasetName(name=self.name, fingerprint=self.fingerprint)
+
+    def card(self) -> DatasetCard:
+        """Return what records and reports say about the set."""
+        return DatasetCard(
+            name=self.name,
+            fingerprint=self.fingerprint,
+            classes=tuple(self.classes),
+            image_shape=self.image_shape,
+            counts={name: tuple(counts) for name, counts in self.counts().items()},
+            split_source=self.split_source,
+            split_hashes={name: self.split_hash(name) for name in SPLITS},
+            drawn=self.drawn,
+            bound=self.bound,
+            notes=tuple(self.notes),
+            settings=dict(self.settings),
+        )
 
 
 def hash_images(images: NDArray[np.uint8]) -> NDArray[np.bytes_]:

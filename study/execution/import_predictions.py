@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from study.core.environment import provenance
 from study.core.errors import UsageError
 from study.core.files import file_sha256, write_atomically
-from study.core.record import Record
-from study.core.spec import SPLITS, Spec
+from study.core.record import DatasetCard, Imported, Record
+from study.core.spec import SPLITS, DatasetName, ModelName, Part, RunProtocol, Spec, Start
 from study.core.store import Store, pack_arrays
 from study.execution.predictions_file import TAKEN, Predictions, read_predictions
 
@@ -46,10 +46,10 @@ def import_predictions(path: Path, name: str, store: Store, seed: int = 0) -> Re
     card, dataset = _study(store)
     if not _NAME.fullmatch(name):
         raise UsageError(f"a name must be letters, digits, dots, dashes and underscores (at most 64), got {name!r}.")
-    found = read_predictions(path, dataset, card["classes"])
+    found = read_predictions(path, dataset, card.classes)
     spec = _spec(card, name, seed, found)
     for other in store.records():
-        if other.spec.model["name"] != name:
+        if other.spec.model.name != name:
             continue
         if not other.imported:
             raise UsageError(f"{name!r} is a model that study {store.study!r} trained: give another --name.")
@@ -63,13 +63,9 @@ def import_predictions(path: Path, name: str, store: Store, seed: int = 0) -> Re
             spec=spec,
             status="done",
             dataset=card,
-            imported={
-                "file_sha256": file_sha256(path),
-                "probabilities": found.probabilities,
-                "splits": list(found.splits),
-            },
+            imported=Imported(file_sha256=file_sha256(path), probabilities=found.probabilities, splits=found.splits),
             provenance=provenance(),
-            arrays=found.arrays,
+            arrays=dict(found.arrays),
         )
     )
 
@@ -91,7 +87,7 @@ def write_template(path: Path, store: Store) -> int:
     return len(taken)
 
 
-def _study(store: Store) -> tuple[Mapping[str, Any], Mapping[str, NDArray[Any]]]:
+def _study(store: Store) -> tuple[DatasetCard, Mapping[str, NDArray[Any]]]:
     """Return a study's dataset card and its labels, ids and splits."""
     records, dataset = store.records(), store.find_dataset()
     if not records or dataset is None:
@@ -101,25 +97,15 @@ def _study(store: Store) -> tuple[Mapping[str, Any], Mapping[str, NDArray[Any]]]
     return records[0].dataset, dataset
 
 
-def _spec(card: Mapping[str, Any], name: str, seed: int, found: Predictions) -> Spec:
+def _spec(card: DatasetCard, name: str, seed: int, found: Predictions) -> Spec:
     """Return a spec that says of the making of the predictions what is known: nothing but themselves."""
-    protocol = {
-        "name": PROTOCOL,
-        "sampling": "not known",
-        "augmentation": {},
-        "mix": "none",
-        "loss": "not known",
-        "leak": "none",
-        "source": "predictions that were made elsewhere",
-        "phases": [],
-    }
     return Spec(
-        dataset={"name": card["name"], "fingerprint": card["fingerprint"]},
-        model={"name": name, "version": 1, "family": FAMILY},
-        protocol=protocol,
+        dataset=DatasetName(name=card.name, fingerprint=card.fingerprint),
+        model=ModelName(name=name, version="1", family=FAMILY),
+        protocol=RunProtocol(name=PROTOCOL, phases=(), sampling="not known", loss=Part(name="not known")),
         budget="not known",
         side_px=0,
-        weights={"source": "imported", "sha256": hashlib.sha256(pack_arrays(found.arrays)).hexdigest()},
+        weights=Start(source="imported", sha256=hashlib.sha256(pack_arrays(found.arrays)).hexdigest()),
         precision="not known",
         backend="not known",
         seed=seed,

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from study.core.spec import SPLITS
 IMAGE_COLUMNS = ("image", "id")
 ROW_COLUMN = "row"
 LABEL_COLUMN = "label"
-TAKEN = ("validation", "test")
+Taken = Literal["validation", "test"]
+TAKEN: tuple[Taken, ...] = get_args(Taken)
 """Splits of which predictions are taken: test in any case, validation where the record is to be ranked."""
 SUM_TOLERANCE = 0.005
 """Probabilities written with few digits need not add up exactly."""
@@ -38,7 +39,7 @@ class Predictions:
     """
 
     arrays: Mapping[str, NDArray[Any]]
-    splits: tuple[str, ...]
+    splits: tuple[Taken, ...]
     probabilities: bool
 
 

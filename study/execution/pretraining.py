@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from study.core.errors import StudyError, UsageError, WeightsError
-from study.core.record import Record, rounded
-from study.core.spec import Spec
+from study.core.record import Pretraining, Record
+from study.core.spec import Spec, Start
 from study.datasets.image_set import ImageSet
 from study.execution.run_one import execute
 from study.models.entry import ModelEntry
-from study.models.pretraining_info import FORMAT, read_pretraining
+from study.models.pretraining_info import read_pretraining
 from study.protocols import PhasePlan, Protocol, resolve
-from study.protocols.protocol import adam
+from study.protocols.piece import part
+from study.protocols.protocol import ADAM
 from study.training.banners import without_banners
 from study.training.checkpoint import discard
 
 #: What every file of weights here is called, because Keras wants it so.
 SUFFIX = ".weights.h5"
 #: What most images of things bear without becoming others; `study pretrain --no-augment` leaves it out.
-AUGMENTATION: Mapping[str, Any] = {"flip": True, "translation": 0.1}
+AUGMENTATION = (part("affine", flip=True, translation=0.1),)
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,18 @@ def pretraining_spec(entry: ModelEntry, image_set: ImageSet, settings: Settings)
         raise UsageError(
             f"{entry.name} takes sides from {entry.minimum_side_px} px, got {side_px}: give a larger --side."
         )
-    phase = PhasePlan("all", "stage", "all", adam(settings.rate), settings.epochs, patience=None, schedule="cosine")
+    phase = PhasePlan(
+        "all", "stage", "all", ADAM, settings.rate, settings.epochs, patience=None, schedule=part("cosine")
+    )
     protocol = Protocol(
         "pretrain",
-        augmentation=AUGMENTATION if settings.augment else {},
+        augmentation=AUGMENTATION if settings.augment else (),
         batch=settings.batch,
         transfer=(phase,),
     )
     return Spec(
-        dataset={"name": image_set.name, "fingerprint": image_set.fingerprint},
-        model={"name": entry.name, "version": entry.version, "family": entry.family},
+        dataset=image_set.identity,
+        model=entry.identity,
         protocol=resolve(
             protocol,
             family=entry.family,
@@ -84,7 +87,7 @@ def pretraining_spec(entry: ModelEntry, image_set: ImageSet, settings: Settings)
         ),
         budget="pretrain",
         side_px=side_px,
-        weights={"source": "none", "sha256": ""},
+        weights=Start(source="none"),
         precision=settings.precision,
         backend=settings.backend,
         seed=settings.seed,
@@ -96,8 +99,8 @@ def checkpoint_folder(out: Path) -> Path:
     return out.with_name(out.name + ".checkpoints")
 
 
-def found(out: Path, spec: Spec) -> dict[str, Any] | None:
-    """Return the pretraining of a file that holds what this spec makes already, or None where there is no file.
+def found(out: Path, spec: Spec) -> Pretraining | None:
+    """Return the pretraining info of a file that holds what this spec makes already, or None where there is no file.
 
     Raises:
         UsageError: another file is there, or the name has another ending.
@@ -108,7 +111,7 @@ def found(out: Path, spec: Spec) -> dict[str, Any] | None:
     if not out.exists():
         return None
     pretraining = read_pretraining(out)
-    if pretraining.get("plan") != spec.hash:
+    if pretraining is None or pretraining.plan != spec.hash:
         raise UsageError(f"{out} holds other weights: give another --out, or remove it first.")
     return pretraining
 
@@ -121,7 +124,7 @@ def pretrain(
     *,
     progress: Callable[[dict[str, Any]], None] = lambda event: None,
     plugins: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Pretraining:
     """Train, or go on where an earlier call stopped, and write the body; return the file's pretraining.
 
     The body is that of the epoch with the lowest loss on the validation split; the test split is predicted once.
@@ -146,7 +149,7 @@ def pretrain(
 
 
 def _write(
-    entry: ModelEntry, spec: Spec, image_set: ImageSet, whole: Path, out: Path, pretraining: Mapping[str, Any]
+    entry: ModelEntry, spec: Spec, image_set: ImageSet, whole: Path, out: Path, pretraining: Pretraining
 ) -> None:
     """Write the body of a trained network whose weights lie in ``whole``."""
     from study.training.build import build_network, load_weights
@@ -161,33 +164,29 @@ def _write(
         raise WeightsError(f"{out} was not written as it should be: the disk may be at fault.")
 
 
-def _pretraining(record: Record, image_set: ImageSet) -> dict[str, Any]:
+def _pretraining(record: Record, image_set: ImageSet) -> Pretraining:
     """Return what the file says of its making."""
-    spec, best = record.spec, record.outcome["best_epoch"]
+    spec, best = record.spec, record.kept.best_epoch
     answers = record.arrays["test_probabilities"].argmax(axis=1)
-    (phase,) = spec.protocol["phases"]
-    pretraining: dict[str, Any] = rounded(
-        {
-            "format": FORMAT,
-            "model": spec.model["name"],
-            "version": spec.model["version"],
-            "dataset": image_set.name,
-            "fingerprint": image_set.fingerprint,
-            "classes": len(image_set.classes),
-            "images": len(image_set.indices("train")),
-            "side_px": spec.side_px,
-            "epochs": len(record.history),
-            "best_epoch": best + 1,
-            "updates": record.history[-1]["updates"],
-            "batch": spec.protocol["batch"],
-            "rate": float(phase["optimizer"]["rate"]),
-            "seed": spec.seed,
-            "precision": spec.precision,
-            "validation_accuracy": record.history[best]["validation_accuracy"],
-            "test_accuracy": (answers == record.arrays["test_labels"]).mean(),
-            "plan": spec.hash,
-            "code": record.provenance["code"],
-            "commit": record.provenance["commit"],
-        }
+    (phase,) = spec.protocol.phases
+    return Pretraining(
+        dataset=image_set.name,
+        images=len(image_set.indices("train")),
+        model=spec.model.name,
+        version=spec.model.version,
+        fingerprint=image_set.fingerprint,
+        classes=len(image_set.classes),
+        side_px=spec.side_px,
+        epochs=len(record.history),
+        best_epoch=best + 1,
+        updates=record.history[-1].updates,
+        batch=spec.protocol.batch,
+        rate=phase.rate,
+        seed=spec.seed,
+        precision=spec.precision,
+        validation_accuracy=round(record.history[best].validation_accuracy, 6),
+        test_accuracy=round(float((answers == record.arrays["test_labels"]).mean()), 6),
+        plan=spec.hash,
+        code=record.provenance.code,
+        commit=record.provenance.commit,
     )
-    return pretraining

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
-from study.core.record import Record
+from study.core.record import Epoch, Record
 from study.core.spec import Spec
 from study.planning.plan import PlannedRun, duration, total_updates
 
@@ -117,14 +117,14 @@ class PlainDisplay:
     def _summary(self, record: Record) -> str:
         width = len(str(self.total))
         head = f"[{self.finished:{width}d}/{self.total}] {run_name(record.spec)}"
-        took = duration(record.timing["wall_s"]) if "wall_s" in record.timing else ""
+        took = duration(record.timing.wall_s) if record.timing.wall_s is not None else ""
         if record.status != "done":
             return f"{head}: {record.status} - {record.reason}"
         best = best_row(record)
         seen = ""
         if best:
-            epochs = f"best epoch {best['epoch'] + 1} of {len(record.history)}"
-            seen = f"validation {best['validation_accuracy']:.1%}, {epochs}, "
+            epochs = f"best epoch {best.epoch + 1} of {len(record.history)}"
+            seen = f"validation {best.validation_accuracy:.1%}, {epochs}, "
         to_go = duration(self.remaining.seconds(time.monotonic()))
         nodes = f", {self.in_flight}" if any(self._places.values()) else ""
         return f"{head}: {seen}{took}" + (f"; about {to_go} to go{nodes}" if self.finished < self.total else "")
@@ -214,10 +214,9 @@ def make_display(runs: Sequence[PlannedRun]) -> PlainDisplay:
 
 def run_name(spec: Spec) -> str:
     """Return what a run is called in lines and bars."""
-    return f"{spec.model['name']} {spec.protocol['name']} seed {spec.seed}"
+    return f"{spec.model.name} {spec.protocol.name} seed {spec.seed}"
 
 
-def best_row(record: Record) -> Mapping[str, Any] | None:
-    """Return the history row whose weights were kept, or None."""
-    epoch = record.outcome.get("best_epoch")
-    return next((row for row in record.history if row["epoch"] == epoch), None)
+def best_row(record: Record) -> Epoch | None:
+    """Return the epoch whose weights were kept, or None."""
+    return record.history[record.outcome.best_epoch] if record.outcome and record.history else None

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.core.environment import peak_memory_mb, provenance
 from study.core.errors import StudyError, UsageError, WriteError
-from study.core.record import Record
+from study.core.record import Contamination, Cost, Outcome, Record, Timing
 from study.core.registry import load_plugin
-from study.core.spec import Spec, derive_seed
+from study.core.spec import RunProtocol, Spec, derive_seed
 from study.datasets.cache import default_dir
 from study.datasets.image_set import ImageSet
 from study.models.entry import MODELS
 from study.models.weights import file_pretraining
 from study.protocols.contamination import guard_run, measure_run
+from study.protocols.piece import VIEWS
 from study.protocols.resolve import paired_protocol
 from study.protocols.splits import Splits, make_splits
 from study.training.backend import prepare_backend
@@ -67,13 +68,13 @@ def execute(
     try:
         for plugin in plugins:
             load_plugin(plugin)
-        if spec.dataset["fingerprint"] != image_set.fingerprint:
+        if spec.dataset.fingerprint != image_set.fingerprint:
             raise UsageError(
-                f"the spec is for dataset {spec.dataset['name']} ({spec.dataset['fingerprint'][:12]}), the images are "
+                f"the spec is for dataset {spec.dataset.name} ({spec.dataset.fingerprint[:12]}), the images are "
                 f"{image_set.name} ({image_set.fingerprint[:12]})."
             )
         splits = make_splits(image_set, spec.protocol)
-        guard_run(image_set, splits, spec.protocol["leak"] != "none")
+        guard_run(image_set, splits, spec.protocol.leak != "none")
         result, other = _run(spec, image_set, splits, weights_path, keep_weights, checkpoint_folder, progress, threads)
     except WriteError:  # the place is at fault and not the run, which goes on from its checkpoint another time
         raise
@@ -85,12 +86,13 @@ def execute(
             dataset=card,
             reason=(reason.strip().splitlines() or ["unknown"])[0],
             traceback=_without_paths(traceback.format_exc())[-TRACEBACK_CHARACTERS:],
-            timing={"wall_s": time.perf_counter() - clock, "cpu_s": time.process_time() - processor},
+            timing=Timing(wall_s=time.perf_counter() - clock, cpu_s=time.process_time() - processor),
             **(_split_facts(image_set, splits, spec) if splits else {}),
             provenance=started,
         )
-    result["timing"] |= {"wall_s": time.perf_counter() - clock, "cpu_s": time.process_time() - processor}
-    result["cost"]["peak_memory_mb"] = peak_memory_mb()
+    spent = {"wall_s": time.perf_counter() - clock, "cpu_s": time.process_time() - processor}
+    result["timing"] = replace(result["timing"], **spent)
+    result["cost"] = replace(result["cost"], peak_memory_mb=peak_memory_mb())
     record = Record(
         spec=spec,
         status="done",
@@ -109,15 +111,15 @@ def execute(
     return replace(record, paired=(twin,))
 
 
-def contamination(image_set: ImageSet, spec: Spec) -> dict[str, Any]:
+def contamination(image_set: ImageSet, spec: Spec) -> Contamination:
     """Return what a run's training and choices see of its test split: by id, by identical content, by validation."""
-    return measure_run(image_set, make_splits(image_set, spec.protocol), spec.protocol["leak"] != "none")
+    return measure_run(image_set, make_splits(image_set, spec.protocol), spec.protocol.leak != "none")
 
 
 def _split_facts(image_set: ImageSet, splits: Splits, spec: Spec) -> dict[str, Any]:
     """Return the record's fields on the splits that the run used."""
     return {
-        "contamination": measure_run(image_set, splits, spec.protocol["leak"] != "none"),
+        "contamination": measure_run(image_set, splits, spec.protocol.leak != "none"),
         "splits": splits.describe(image_set),
     }
 
@@ -150,32 +152,32 @@ def _run(
     keras.utils.set_random_seed(derive_seed(spec.seed, "initial weights"))
     keras.config.set_dtype_policy(spec.precision)
     try:
-        entry = MODELS.get(spec.model["name"])
-        if entry.version != spec.model["version"]:
+        entry = MODELS.get(spec.model.name)
+        if entry.version != spec.model.version:
             raise UsageError(
-                f"the spec is for {entry.name} version {spec.model['version']}, "
+                f"the spec is for {entry.name} version {spec.model.version}, "
                 f"the entry at hand is version {entry.version}."
             )
         check_start(spec.weights, weights_path)
-        pretraining = {}
-        if spec.weights["source"] == "file" and weights_path is not None and weights_path.is_file():
+        pretraining = None
+        if spec.weights.source == "file" and weights_path is not None and weights_path.is_file():
             pretraining = file_pretraining(weights_path, entry)
         network = build_network(
             entry,
             image_shape=image_set.image_shape,
             classes=len(image_set.classes),
             side_px=spec.side_px,
-            weights_source=spec.weights["source"],
+            weights_source=spec.weights.source,
             weights_path=weights_path,
         )
         predictor = Predictor(network.model)
         images, labels = _samples(image_set, spec.protocol)
-        scoring = Scoring(image_set, splits, images, labels, predictor)
+        views = VIEWS.make(spec.protocol.views) if spec.protocol.views else None
+        scoring = Scoring(image_set, splits, images, labels, predictor, views)
         test_monitor = None
-        if spec.protocol.get("monitor_test"):
-            test_monitor = TestMonitor(
-                predictor, scoring.test, labels[splits.scored], "same_training_as" in spec.protocol
-            )
+        if spec.protocol.monitor_test:
+            both = bool(spec.protocol.same_training_as)
+            test_monitor = TestMonitor(predictor, scoring.test, labels[splits.scored], both)
         training = Training(
             network,
             Feed(images, labels, splits.train, len(image_set.classes), spec.protocol, spec.seed),
@@ -203,47 +205,48 @@ def _run(
             found["checkpoint-on-test"] = _outcome(training, test_monitor.best_epoch) | {
                 "arrays": scoring.arrays() | by_epoch
             }
-            if spec.protocol["leak"] == "none":
+            if spec.protocol.leak == "none":
                 network.model.set_weights(chosen)
         weights_sha256 = save_weights(network.model, keep_weights) if keep_weights else ""
-        mine = found.pop(spec.protocol["leak"] if len(found) > 1 else "none")
-        train_s = sum(row["train_s"] for row in training.history)
-        updates = training.history[-1]["updates"]
+        mine = found.pop(spec.protocol.leak if len(found) > 1 else "none")
+        train_s = sum(row.train_s for row in training.history)
+        updates = training.history[-1].updates
         result = {
             "pretraining": pretraining,
-            "history": training.history,
+            "history": tuple(training.history),
             "weights_sha256": weights_sha256,
-            "timing": {
-                "train_s": train_s,
-                "train_images_per_s": updates * spec.protocol["batch"] / train_s,
-                "predict_images_per_s": scoring.predicted_images / predict_s,
-            },
-            "cost": {
-                "parameters": parameters(network.model),
-                "macs": macs(network.model),
+            "timing": Timing(
+                train_s=train_s,
+                train_images_per_s=updates * spec.protocol.batch / train_s,
+                predict_images_per_s=scoring.predicted_images / predict_s,
+            ),
+            "cost": Cost(
+                parameters=parameters(network.model),
+                macs=macs(network.model),
                 **latency(predictor, image_set.image_shape),
-            },
+            ),
         }
         return result | mine, next(iter(found.values()), {})
     finally:
         keras.config.set_dtype_policy("float32")
 
 
-def _samples(image_set: ImageSet, protocol: Mapping[str, Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _samples(image_set: ImageSet, protocol: RunProtocol) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return images and labels as a splits counts them: the image set's, then each changed copy's."""
     from study.training.copies import with_copies
 
-    copies = protocol.get("copies")
-    if not copies:
+    copies = protocol.copies
+    if copies is None:
         return image_set.images, image_set.labels
-    images = with_copies(image_set.images, copies, protocol.get("new_split", {}).get("seed", 0))
-    return images, np.tile(image_set.labels, 1 + int(copies["number"]))
+    images = with_copies(image_set.images, copies, protocol.new_split.seed if protocol.new_split else 0)
+    return images, np.tile(image_set.labels, 1 + copies.number)
 
 
 def _outcome(training: Training, best_epoch: int) -> dict[str, Any]:
     """Return the outcome of keeping an epoch's weights, as the record's field."""
-    converged = best_epoch < len(training.history) - 1
-    return {"outcome": {"best_epoch": best_epoch, "stopped": training.stopped, "converged": converged}}
+    chosen = training.phases[-1].monitor != "last"
+    converged = not chosen or best_epoch < len(training.history) - 1
+    return {"outcome": Outcome(best_epoch=best_epoch, stopped=tuple(training.stopped), converged=converged)}
 
 
 def _without_paths(text: str) -> str:

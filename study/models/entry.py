@@ -10,6 +10,7 @@ from typing import Any
 
 from study.core.errors import UsageError
 from study.core.registry import Registry
+from study.core.spec import ModelName
 
 FAMILIES = ("custom", "transfer")
 #: Range and channel order that a builder's input is given in; see ``study.models.layers.preprocess``.
@@ -78,6 +79,11 @@ class ModelEntry:
     stages: tuple[str | tuple[str, ...], ...] = ()
     published: Mapping[str, PublishedWeights] = field(default_factory=dict)
     groups: tuple[str, ...] = ("plugin",)
+
+    @property
+    def identity(self) -> ModelName:
+        """What a spec says of the entry."""
+        return ModelName(name=self.name, version=self.version, family=self.family)
 
     def block_of(self, layer: str) -> int:
         """Return the place of a layer's block in ``stages``; what no block names belongs to the lowest."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from study.core.errors import WeightsError
+from study.core.record import Pretraining
 from study.models.entry import ModelEntry, PublishedWeights
-from study.models.pretraining_info import pretraining_words, read_pretraining
+from study.models.pretraining_info import read_pretraining
 from study.models.weights_form import check_form
 
 #: Where Keras fetches the weights of keras.applications from; asked only whether it answers.
@@ -30,14 +29,14 @@ class WeightsChoice:
             empty for ``none``.
         path: The file, where it is known to be there.
         note: What the plan says: cached, to be downloaded, or why random.
-        pretraining: What a file says of its making (``study.models.pretraining_info``), or empty.
+        pretraining: What a file says of its making (``study.models.pretraining_info``), or None.
     """
 
     source: str
     sha256: str = ""
     path: Path | None = None
     note: str = ""
-    pretraining: Mapping[str, Any] = field(default_factory=dict)
+    pretraining: Pretraining | None = None
 
 
 def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
@@ -60,7 +59,7 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
         if not path.is_file():
             raise WeightsError(f"--weights takes none, imagenet, auto or an existing file, got {choice!r}.")
         pretraining = file_pretraining(path, entry)
-        note = f"from {path.name}" + (f", {pretraining_words(pretraining)}" if pretraining else "")
+        note = f"from {path.name}" + (f", {pretraining.words()}" if pretraining else "")
         return WeightsChoice("file", hash_file(path, "sha256"), path, note, pretraining)
     assert published is not None
     cached = cached_path(published)
@@ -75,8 +74,8 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
     return WeightsChoice("none", note="random weights: ImageNet's are not cached and cannot be reached")
 
 
-def file_pretraining(path: Path, entry: ModelEntry) -> dict[str, Any]:
-    """Return what a weights file says of its making; empty where it says nothing.
+def file_pretraining(path: Path, entry: ModelEntry) -> Pretraining | None:
+    """Return what a weights file says of its making; None where it says nothing.
 
     Raises:
         WeightsError: the file cannot be read, it was made for another model or another version of it, or it bears the
@@ -87,9 +86,9 @@ def file_pretraining(path: Path, entry: ModelEntry) -> dict[str, Any]:
     published = next((one for one in entry.published.values() if one.file == path.name), None)
     if published is not None:
         check_digest(path, published)
-    if "model" in info and (info["model"], info["version"]) != (entry.name, entry.version):
+    if info and info.model and (info.model, info.version) != (entry.name, entry.version):
         raise WeightsError(
-            f"{path.name} was pretrained for {info['model']} (version {info['version']}), {entry.name} (version "
+            f"{path.name} was pretrained for {info.model} (version {info.version}), {entry.name} (version "
             f"{entry.version}) cannot start from it: study pretrain --model {entry.name} --data DIR --out FILE."
         )
     return info

@@ -105,8 +105,8 @@ def grid_s(specs: Sequence[Spec], jobs: int, paces: Mapping[str, Pace]) -> float
     other = Pace(starts, rates, 0.0)
     each = []
     for spec in specs:
-        pace = paces.get(spec.model["name"], other)
-        each.append(pace.start_s + total_updates(spec) * spec.protocol["batch"] / pace.train_images_per_s)
+        pace = paces.get(spec.model.name, other)
+        each.append(pace.start_s + total_updates(spec) * spec.protocol.batch / pace.train_images_per_s)
     return max(sum(each) / jobs, max(each))
 
 
@@ -165,11 +165,11 @@ def _train(
     for plugin in plugins:
         load_plugin(plugin)
     pace = measure_speed(
-        spec.model["name"],
+        spec.model.name,
         side_px=spec.side_px,
         image_shape=image_shape,
         classes=classes,
-        batch=spec.protocol["batch"],
+        batch=spec.protocol.batch,
         precision=spec.precision,
         backend=spec.backend,
         ready=together.wait,
@@ -181,9 +181,9 @@ def _largest(runs: Sequence[PlannedRun]) -> dict[str, Spec]:
     """Return one spec a model for the models that most of the work is in."""
     work: dict[str, float] = {}
     for run in runs:
-        name = run.spec.model["name"]
+        name = run.spec.model.name
         work[name] = work.get(name, 0.0) + run.estimate_s
-    specs = {run.spec.model["name"]: run.spec for run in runs}
+    specs = {run.spec.model.name: run.spec for run in runs}
     found: dict[str, Spec] = {}
     covered = 0.0
     for name in sorted(work, key=lambda name: -work[name]):
@@ -200,8 +200,16 @@ def _memory(paces: Mapping[str, Pace]) -> float:
 
 def _key(spec: Spec, jobs: int, cores: int) -> str:
     """Return what a measurement holds for."""
-    about = [processor(), versions(), spec.model, spec.side_px, spec.protocol["batch"], spec.precision, spec.backend]
-    return f"{spec.model['name']} {spec.side_px} px, {jobs} of {cores} cores, {content_hash(about)[:12]}"
+    about = [
+        processor(),
+        versions(),
+        spec.model.to_json(),
+        spec.side_px,
+        spec.protocol.batch,
+        spec.precision,
+        spec.backend,
+    ]
+    return f"{spec.model.name} {spec.side_px} px, {jobs} of {cores} cores, {content_hash(about)[:12]}"
 
 
 def _read(path: Path) -> dict[str, Any]:

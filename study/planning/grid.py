@@ -10,7 +10,7 @@ from typing import Any
 
 from study.core.errors import UsageError, unknown_name
 from study.core.registry import Registry
-from study.core.spec import Spec
+from study.core.spec import Spec, Start
 from study.core.toml import check_table, experiments_folder, read_toml
 from study.datasets.image_set import ImageSet
 from study.models.entry import MODELS, ModelEntry
@@ -346,12 +346,12 @@ def resolve_specs(
                 train_share=share,
             )
             spec = Spec(
-                dataset={"name": image_set.name, "fingerprint": image_set.fingerprint},
-                model={"name": entry.name, "version": entry.version, "family": entry.family},
+                dataset=image_set.identity,
+                model=entry.identity,
                 protocol=phases,
                 budget=choices.budget.name,
                 side_px=_side(entry, side_px, choices),
-                weights={"source": start.source, "sha256": start.sha256},
+                weights=Start(source=start.source, sha256=start.sha256),
                 precision=choices.precision,
                 backend=choices.backend,
                 seed=choices.seeds[0],
@@ -376,15 +376,8 @@ def _members(kind: str, registry: Registry[Any], name: str, members: list[Any]) 
 
 
 def _with_rate(phases: tuple[PhasePlan, ...], rate: float) -> tuple[PhasePlan, ...]:
-    factor = rate / phases[0].optimizer["rate"]
-    return tuple(
-        replace(
-            phase,
-            optimizer={**phase.optimizer, "rate": _scaled(phase.optimizer["rate"], factor)},
-            rates=tuple(_scaled(one, factor) for one in phase.rates),
-        )
-        for phase in phases
-    )
+    factor = rate / phases[0].rate
+    return tuple(replace(phase, rate=_scaled(phase.rate, factor)) for phase in phases)
 
 
 def _scaled(rate: float, factor: float) -> float:

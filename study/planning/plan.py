@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
 from statistics import median
+
+from msgspec.structs import replace
 
 from study.core.environment import code_hash
 from study.core.record import Record
@@ -87,7 +90,7 @@ class Plan:
     def _table(self) -> list[str]:
         groups: dict[tuple[str, str, int, float], list[PlannedRun]] = {}
         for run in self.runs:
-            share = run.spec.protocol.get("train_share", 1.0)
+            share = run.spec.protocol.train_share
             groups.setdefault((*run.spec.recipe, run.spec.side_px, share), []).append(run)
         rows = [("model", "protocol", "seeds", "updates", "side", "state", "about")]
         for (model, protocol, _, share), runs in groups.items():
@@ -109,7 +112,7 @@ class Plan:
         return [("  " + "  ".join(row)).rstrip() for row in padded]
 
     def _weights(self) -> list[str]:
-        notes = [(run.spec.model["name"], run.planned.weights.note) for run in self.runs if run.planned.weights.note]
+        notes = [(run.spec.model.name, run.planned.weights.note) for run in self.runs if run.planned.weights.note]
         return ["", *(f"  {model}: {note}" for model, note in dict.fromkeys(notes))] if notes else []
 
 
@@ -135,17 +138,17 @@ def make_plan(
     trained: set[str] = set()
     estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
     for one, record in zip(planned, records, strict=True):
-        speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model["name"])
+        speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model.name)
         speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
-        changed = record is not None and record.status == "done" and record.provenance.get("code") != code_hash()
-        alike = id(one.spec.protocol), one.spec.model["name"], speed
+        changed = record is not None and record.status == "done" and record.provenance.code != code_hash()
+        alike = id(one.spec.protocol), one.spec.model.name, speed
         if alike not in estimates:
             estimates[alike] = estimate_s(one.spec, image_set, speed)
         run = PlannedRun(one, record, estimates[alike], changed)
         same_training = paired_protocol(one.spec.protocol)
         if run.state != "done" and same_training:
             if replace(one.spec, protocol=same_training).key in trained:
-                run = replace(run, estimate_s=0.0, comes_with=same_training["name"])
+                run = with_changes(run, estimate_s=0.0, comes_with=same_training.name)
             trained.add(one.spec.key)
         runs.append(run)
     return Plan(tuple(runs))
@@ -154,21 +157,21 @@ def make_plan(
 def estimate_s(spec: Spec, image_set: ImageSet, speed: Speed) -> float:
     """Return about how many seconds a run takes if no phase stops early."""
     validation, test = len(image_set.indices("validation")), len(image_set.indices("test"))
-    looks = sum(math.ceil(phase["updates"] / max(1, phase["updates_per_epoch"])) for phase in spec.protocol["phases"])
-    trained = total_updates(spec) * spec.protocol["batch"]
-    looked_at = validation + (test if spec.protocol.get("monitor_test") else 0)
+    looks = sum(math.ceil(phase.updates / max(1, phase.updates_per_epoch)) for phase in spec.protocol.phases)
+    trained = total_updates(spec) * spec.protocol.batch
+    looked_at = validation + (test if spec.protocol.monitor_test else 0)
     predicted = looks * looked_at + 2 * (validation + test)
     return speed.start_s + trained / speed.train_images_per_s + predicted / speed.predict_images_per_s + CLOSING_S
 
 
 def total_updates(spec: Spec) -> int:
     """Return the updates of all phases together."""
-    return sum(phase["updates"] for phase in spec.protocol["phases"])
+    return sum(phase.updates for phase in spec.protocol.phases)
 
 
 def speed_of(spec: Spec, speeds: Mapping[str, Speed]) -> Speed:
     """Return the recorded speed of a spec's model, or its family's."""
-    return speeds.get(spec.model["name"]) or speeds[spec.model["family"]]
+    return speeds.get(spec.model.name) or speeds[spec.model.family]
 
 
 def scaled_speed(speed: Speed, side_px: int) -> Speed:
@@ -193,21 +196,21 @@ def _gain(jobs: int) -> float:
 
 
 def _speed_name(spec: Spec) -> str:
-    return f"{spec.model['name']} {spec.side_px} {spec.precision}"
+    return f"{spec.model.name} {spec.side_px} {spec.precision}"
 
 
 def _seen_speeds(records: Iterable[Record], speeds: Mapping[str, Speed]) -> dict[str, Speed]:
     """Return the speeds that done records of the same model, side and precision report."""
-    groups: dict[str, list[Record]] = {}
+    groups: dict[str, list[tuple[Spec, float, float]]] = {}
     for record in records:
-        paces = (record.timing.get("train_images_per_s"), record.timing.get("predict_images_per_s"))
+        paces = (record.timing.train_images_per_s or 0.0, record.timing.predict_images_per_s or 0.0)
         if record.status == "done" and all(paces):
-            groups.setdefault(_speed_name(record.spec), []).append(record)
+            groups.setdefault(_speed_name(record.spec), []).append((record.spec, *paces))
     return {
         name: Speed(
-            median(record.timing["train_images_per_s"] for record in group),
-            median(record.timing["predict_images_per_s"] for record in group),
-            speed_of(group[0].spec, speeds).start_s,
+            median(train for _, train, _ in group),
+            median(predict for _, _, predict in group),
+            speed_of(group[0][0], speeds).start_s,
         )
         for name, group in groups.items()
     }

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from study.core.errors import StoreError
 from study.core.files import write_atomically
 from study.core.spec import Spec
@@ -69,17 +71,17 @@ def fit_time_budget(
     """
     path = store.folder / FILE
     kept = _read(path)
-    families = [family for family in FAMILIES if any(one.spec.model["family"] == family for one in planned)]
+    families = [family for family in FAMILIES if any(one.spec.model.family == family for one in planned)]
     updates: dict[str, int] = {}
     speeds: dict[str, Speed] = {}
     lines = []
     for family in families:
-        specs = [one.spec for one in planned if one.spec.model["family"] == family]
+        specs = [one.spec for one in planned if one.spec.model.family == family]
         name = _choice_name(family, specs, image_set)
         choice = kept.get(name)
         if choice is None:
             measured = dict(measure(_one_a_model(specs))) if measure else {}
-            known = {spec.model["name"]: _speed(spec, recorded, measured) for spec in specs}
+            known = {spec.model.name: _speed(spec, recorded, measured) for spec in specs}
             time_s = (budget.hours or 0) * 3600 * PLANNED_SHARE / len(families)
             choice = {"updates": fit_updates(specs, image_set, known, time_s), "images_per_s": measured}
             if measure:
@@ -92,8 +94,8 @@ def fit_time_budget(
             how = f"chosen before, kept in {path}"
         updates |= choice["updates"]
         for spec in _one_a_model(specs):
-            if spec.model["name"] in choice["images_per_s"]:
-                speeds[spec.model["name"]] = _speed(spec, recorded, choice["images_per_s"])
+            if spec.model.name in choice["images_per_s"]:
+                speeds[spec.model.name] = _speed(spec, recorded, choice["images_per_s"])
         caps = ", ".join(f"{kind} {count}" for kind, count in choice["updates"].items())
         lines.append(f"Budget {budget.name}: {family} networks, updates a phase at most: {caps} ({how})")
     return TimeBudget(updates, speeds, tuple(lines))
@@ -111,15 +113,15 @@ def fit_updates(
         time_s: Seconds for all of them.
     """
     full: dict[str, tuple[int, int]] = {}
-    for phase in (phase for spec in specs for phase in spec.protocol["phases"]):
-        full[phase["kind"]] = max(full.get(phase["kind"], (0, 0)), (phase["updates"], phase["updates_per_epoch"]))
+    for phase in (phase for spec in specs for phase in spec.protocol.phases):
+        full[phase.kind] = max(full.get(phase.kind, (0, 0)), (phase.updates, phase.updates_per_epoch))
 
     def caps(share: float) -> dict[str, int]:
         return {kind: _whole_epochs(share * updates, epoch) for kind, (updates, epoch) in full.items()}
 
     def seconds(share: float) -> float:
         limits = caps(share)
-        return sum(estimate_s(_cut(spec, limits), image_set, speeds[spec.model["name"]]) for spec in specs)
+        return sum(estimate_s(_cut(spec, limits), image_set, speeds[spec.model.name]) for spec in specs)
 
     low, high = 0.0, 1.0
     if seconds(high) <= time_s:
@@ -141,7 +143,7 @@ def measure_speeds(specs: Sequence[Spec], *, image_set: ImageSet, plugins: Seque
         try:
             with ProcessPoolExecutor(1, context) as pool:
                 call = pool.submit(_measure_one, spec, image_set.image_shape, len(image_set.classes), list(plugins))
-                found[spec.model["name"]] = call.result()
+                found[spec.model.name] = call.result()
         except Exception:  # whatever a builder raises, or a killed child: the run itself will tell, in its record
             continue
     return found
@@ -155,11 +157,11 @@ def _measure_one(spec: Spec, image_shape: tuple[int, int, int], classes: int, pl
     for plugin in plugins:
         load_plugin(plugin)
     return measure_speed(
-        spec.model["name"],
+        spec.model.name,
         side_px=spec.side_px,
         image_shape=image_shape,
         classes=classes,
-        batch=spec.protocol["batch"],
+        batch=spec.protocol.batch,
         precision=spec.precision,
         backend=spec.backend,
     ).train_images_per_s
@@ -167,7 +169,7 @@ def _measure_one(spec: Spec, image_shape: tuple[int, int, int], classes: int, pl
 
 def _speed(spec: Spec, recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> Speed:
     speed = scaled_speed(speed_of(spec, recorded), spec.side_px)
-    train = measured.get(spec.model["name"])
+    train = measured.get(spec.model.name)
     if not train:
         return speed
     return Speed(train, speed.predict_images_per_s * train / speed.train_images_per_s, speed.start_s)
@@ -180,17 +182,15 @@ def _whole_epochs(updates: float, epoch: int) -> int:
 
 
 def _cut(spec: Spec, limits: Mapping[str, int]) -> Spec:
-    from dataclasses import replace
-
     phases = []
-    for phase in spec.protocol["phases"]:
-        updates = min(phase["updates"], limits[phase["kind"]])
-        phases.append({**phase, "updates": updates, "updates_per_epoch": min(phase["updates_per_epoch"], updates)})
-    return replace(spec, protocol={**spec.protocol, "phases": phases})
+    for phase in spec.protocol.phases:
+        updates = min(phase.updates, limits[phase.kind])
+        phases.append(replace(phase, updates=updates, updates_per_epoch=min(phase.updates_per_epoch, updates)))
+    return replace(spec, protocol=replace(spec.protocol, phases=tuple(phases)))
 
 
 def _one_a_model(specs: Sequence[Spec]) -> list[Spec]:
-    return list({spec.model["name"]: spec for spec in specs}.values())
+    return list({spec.model.name: spec for spec in specs}.values())
 
 
 def _choice_name(family: str, specs: Sequence[Spec], image_set: ImageSet) -> str:

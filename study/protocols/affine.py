@@ -20,15 +20,19 @@ class RandomAffine:
         rotation_degrees: Largest rotation, either way.
         translation: Largest shift in each direction, as a share of the side.
         zoom: Largest change of size, as a share; both axes alike.
+        probability: Of rotation, shift and zoom, each for itself.
     """
 
-    def __init__(self, *, flip: bool, rotation_degrees: float, translation: float, zoom: float) -> None:
+    def __init__(
+        self, *, flip: bool, rotation_degrees: float, translation: float, zoom: float, probability: float = 1.0
+    ) -> None:
         import keras
 
         self.flip = flip
         self.rotation = math.radians(rotation_degrees)
         self.translation = translation
         self.zoom = zoom
+        self.probability = probability
         self.seed_generator = keras.random.SeedGenerator(1)
 
     def __call__(self, images: Any, training: bool = True) -> Any:
@@ -49,6 +53,11 @@ class RandomAffine:
         from keras import ops, random
 
         numbers = random.uniform((5, count), -1.0, 1.0, seed=self.seed_generator)
+        if self.probability < 1:
+            chosen = random.uniform((3, count), 0.0, 1.0, seed=self.seed_generator) < self.probability
+            rotated, zoomed, shifted = chosen[0], chosen[1], chosen[2]
+            applied = [rotated, zoomed, ops.ones_like(zoomed), shifted, shifted]
+            numbers = ops.where(ops.stack(applied), numbers, 0.0)
         angle = numbers[0] * self.rotation
         scale = 1.0 / (1.0 + numbers[1] * self.zoom)
         mirror = ops.where(numbers[2] < 0, -1.0, 1.0) if self.flip else ops.ones_like(angle)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import DataError
+from study.core.record import Contamination
 from study.core.spec import SPLITS
 from study.datasets.contamination import guard
 from study.datasets.image_set import ImageSet
@@ -29,30 +28,26 @@ def seen_in_training(data: ImageSet, splits: Splits) -> NDArray[np.uint8]:
     return (SEEN_ID * by_id + SEEN_CONTENT * by_content).astype(np.uint8)
 
 
-def measure_run(data: ImageSet, splits: Splits, declared: bool) -> dict[str, Any]:
+def measure_run(data: ImageSet, splits: Splits, declared: bool) -> Contamination:
     """Return the contamination of one run, as records keep it: computed from what the run uses, whatever it is called.
 
     Args:
         data: The image set.
         splits: The run's splits.
         declared: Whether the protocol says itself that it leaks.
-
-    Returns:
-        ``trained_on_test_ids``, ``test_copies_in_train``, ``validation_copies_in_train`` (images),
-        ``selected_on_test`` and ``leaky`` (bool).
     """
     seen = seen_in_training(data, splits)
     by_id = int((seen & SEEN_ID > 0).sum())
     unchanged = splits.train[splits.train < splits.images]
     validation = np.unique(splits.origins(splits.validation))
     chosen = np.isin(data.ids[splits.origins(splits.chosen_on)], data.ids[splits.scored])
-    return {
-        "trained_on_test_ids": by_id,
-        "test_copies_in_train": int((seen & SEEN_CONTENT > 0).sum()),
-        "validation_copies_in_train": int(np.isin(data.hashes[validation], data.hashes[unchanged]).sum()),
-        "selected_on_test": bool(chosen.any()),
-        "leaky": declared or by_id > 0 or bool(chosen.any()),
-    }
+    return Contamination(
+        trained_on_test_ids=by_id,
+        test_copies_in_train=int((seen & SEEN_CONTENT > 0).sum()),
+        validation_copies_in_train=int(np.isin(data.hashes[validation], data.hashes[unchanged]).sum()),
+        selected_on_test=bool(chosen.any()),
+        leaky=declared or by_id > 0 or bool(chosen.any()),
+    )
 
 
 def guard_run(data: ImageSet, splits: Splits, declared: bool) -> None:

@@ -1,19 +1,23 @@
-"""Protocol + family + weights + budget -> the resolved protocol that a spec holds."""
+"""Protocol + family + weights + budget -> the protocol that a run follows, which its spec holds."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+
+import msgspec
+from msgspec.structs import replace
 
 from study.core.errors import UsageError
+from study.core.spec import Phase, RunProtocol, plain
 from study.protocols.protocol import PhasePlan, Protocol
 
 #: Version of how transfer networks are trained, part of their specs. 1: once a block had been unfrozen, "all" reached
 #: no other block. 2: "all" is all, and phases that say so keep the epoch with the best Brier score.
 TRANSFER_VERSION = 2
-#: What most protocols do without: left out where it is empty, so that specs keep the hashes they had before it existed.
-_RARE = ("new_split", "copies", "monitor_test", "twin", "same_training_as", "start", "epochs_in_all")
+#: Fields of a named protocol that a run has as they are.
+_SAME = {field.name for field in fields(Protocol)} & set(RunProtocol.__struct_fields__)
 
 
 def resolve(
@@ -25,12 +29,12 @@ def resolve(
     updates: Mapping[str, int] | None = None,
     epochs: int | None = None,
     train_share: float = 1.0,
-) -> dict[str, Any]:
-    """Return the protocol as JSON data with every phase's length in updates.
+) -> RunProtocol:
+    """Return the protocol with every phase's length in updates.
 
     An epoch is ``ceil(train_images / batch)`` updates under every sampling, so that oversampling buys no extra
-    updates. Where a
-    phase has fewer updates than an epoch, its epoch is that short, so that validation is still looked at once.
+    updates. Where a phase has fewer updates than an epoch, its epoch is that short, so that validation is still looked
+    at once.
 
     Args:
         protocol: The named protocol.
@@ -44,8 +48,14 @@ def resolve(
         train_share: Share of the training split that ``train_images`` are, see ``study.protocols.splits``.
 
     Raises:
-        UsageError: nothing is left to train: a head alone, on a body of random weights.
+        UsageError: a piece that does not exist, or nothing is left to train: a head alone, on a body of random weights.
+
+    >>> from study.protocols import PROTOCOLS
+    >>> found = resolve(PROTOCOLS.get("baseline"), family="custom", weights_source="none", train_images=1000)
+    >>> found.phases[0].updates_per_epoch, found.phases[0].epochs
+    (16, 60)
     """
+    protocol.check()
     per_epoch = math.ceil(train_images / protocol.batch)
     random_body = family == "transfer" and weights_source == "none"
     plans = [
@@ -64,36 +74,26 @@ def resolve(
         if updates is not None and plan.kind in updates:
             total = min(total, updates[plan.kind])
         phases.append(_phase(plan, "all" if random_body else plan.trainable, total, min(per_epoch, total)))
-    rare = {name: getattr(protocol, name) for name in _RARE if getattr(protocol, name)}
-    return {
-        "name": protocol.name,
-        "sampling": protocol.sampling,
-        "augmentation": dict(protocol.augmentation),
-        "mix": protocol.mix,
-        "loss": "cross-entropy",
-        "label_smoothing": protocol.label_smoothing,
-        "batch": protocol.batch,
-        "leak": protocol.leak,
-        "source": protocol.source,
-        "phases": phases,
-        **{name: dict(value) if isinstance(value, Mapping) else value for name, value in rare.items()},
-        **({"train_share": train_share} if train_share < 1 else {}),
-        **({"transfer_version": TRANSFER_VERSION} if family == "transfer" else {}),
-    }
+    resolved = RunProtocol(
+        phases=tuple(phases),
+        train_share=train_share,
+        transfer_version=TRANSFER_VERSION if family == "transfer" else 0,
+        **{name: getattr(protocol, name) for name in _SAME},
+    )
+    return msgspec.convert(plain(resolved), RunProtocol)  # whole numbers where floats are meant would change the hash
 
 
-def paired_protocol(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the resolved protocol whose record comes out of the same training as this one's, or None.
+def paired_protocol(resolved: RunProtocol) -> RunProtocol | None:
+    """Return the protocol whose record comes out of the same training as this one's, or None.
 
     Of the two one chooses its checkpoint on the validation split and the other, the oracle, on the test split.
     """
-    if not resolved.get("same_training_as"):
+    if not resolved.same_training_as:
         return None
-    other = {**resolved, "name": resolved["same_training_as"], "same_training_as": resolved["name"]}
-    if resolved["leak"] == "none":
-        return other | {"leak": "checkpoint-on-test", "twin": resolved["name"]}
-    del other["twin"]
-    return other | {"leak": "none"}
+    other = replace(resolved, name=resolved.same_training_as, same_training_as=resolved.name)
+    if resolved.leak == "none":
+        return replace(other, leak="checkpoint-on-test", twin=resolved.name)
+    return replace(other, leak="none", twin="")
 
 
 def _lengths(plans: Sequence[PhasePlan], epochs: int | None, in_all: bool) -> list[int]:
@@ -108,18 +108,11 @@ def _lengths(plans: Sequence[PhasePlan], epochs: int | None, in_all: bool) -> li
     return lengths
 
 
-def _phase(plan: PhasePlan, trainable: str, updates: int, updates_per_epoch: int) -> dict[str, Any]:
-    return {
-        "name": plan.name,
-        "kind": plan.kind,
-        "trainable": trainable,
-        "optimizer": dict(plan.optimizer),
-        "updates": updates,
-        "updates_per_epoch": updates_per_epoch,
-        "patience": plan.patience,
-        "plateau": dict(plan.plateau) if plan.plateau else None,
-        "schedule": plan.schedule,
-        "rates": list(plan.rates),
-        **({"block_decay": plan.block_decay} if plan.block_decay != 1 else {}),
-        **({"monitor": plan.monitor} if plan.monitor != "loss" else {}),
-    }
+def _phase(plan: PhasePlan, trainable: str, updates: int, updates_per_epoch: int) -> Phase:
+    same = {field.name for field in fields(PhasePlan)} & set(Phase.__struct_fields__) - {"trainable"}
+    return Phase(
+        trainable=trainable,
+        updates=updates,
+        updates_per_epoch=updates_per_epoch,
+        **{name: getattr(plan, name) for name in same},
+    )

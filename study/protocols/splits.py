@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import UsageError
-from study.core.spec import SPLITS, derive_seed
+from study.core.record import SplitFacts
+from study.core.spec import SPLITS, Copies, NewSplit, RunProtocol, derive_seed
 from study.datasets.image_set import ImageSet
+from study.protocols.piece import SAMPLINGS, part
 from study.protocols.protocol import BEFORE_SPLIT
-from study.protocols.sampling import training_pool
 
 Samples = NDArray[np.int64]
 #: Decides which images a share of the training split holds.
@@ -51,23 +50,23 @@ class Splits:
         """Return the image of the set that each sample is or was made from."""
         return samples % self.images
 
-    def describe(self, data: ImageSet) -> dict[str, Any]:
-        """Return what the record says about it as JSON data: source, counts per class and hashes of the three splits.
+    def describe(self, data: ImageSet) -> SplitFacts:
+        """Return what the record says about it: source, counts per class and hashes of the three splits.
 
         ``own_test`` tells whether the predictions are on the image set's test split. Where the three splits are the
         image set's own, the hashes are those of its card.
         """
         parts = {split: getattr(self, split) for split in SPLITS}
         width = len(data.classes)
-        return {
-            "source": self.source,
-            "own_test": bool(np.array_equal(self.scored, data.indices("test"))),
-            "counts": {
-                name: np.bincount(data.labels[self.origins(part)], minlength=width).tolist()
+        return SplitFacts(
+            source=self.source,
+            own_test=bool(np.array_equal(self.scored, data.indices("test"))),
+            counts={
+                name: tuple(np.bincount(data.labels[self.origins(part)], minlength=width).tolist())
                 for name, part in parts.items()
             },
-            "hashes": {name: self._hash(data, part) for name, part in parts.items()},
-        }
+            hashes={name: self._hash(data, part) for name, part in parts.items()},
+        )
 
     def _hash(self, data: ImageSet, samples: Samples) -> str:
         lines = []
@@ -77,7 +76,7 @@ class Splits:
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def make_splits(data: ImageSet, protocol: Mapping[str, Any]) -> Splits:
+def make_splits(data: ImageSet, protocol: RunProtocol) -> Splits:
     """Return the splits that a resolved protocol asks for; a pure function of both.
 
     Without ``new_split`` it is the image set's own split, of whose training part ``train_share`` takes a share. With it
@@ -88,20 +87,20 @@ def make_splits(data: ImageSet, protocol: Mapping[str, Any]) -> Splits:
     Raises:
         UsageError: a share is asked for of a training split that is not the image set's own.
     """
-    leak, new_split, copies = protocol["leak"], protocol.get("new_split") or {}, protocol.get("copies") or {}
+    leak, new_split, copies = protocol.leak, protocol.new_split, protocol.copies
     n = len(data)
     if not new_split:
         parts = [data.indices(split) for split in SPLITS]
         source = data.split_source
     else:
-        codes = _random_codes(n, new_split, derive_seed(new_split["seed"], "resplit"))
+        codes = _random_codes(n, new_split, derive_seed(new_split.seed, "resplit"))
         parts = [np.flatnonzero(codes == code).astype(np.int64) for code in range(len(SPLITS))]
-        source = f"All images are split anew at random, seed {new_split['seed']}."
+        source = f"All images are split anew at random, seed {new_split.seed}."
     train, validation, test = parts
     scored = test
-    if leak in BEFORE_SPLIT:
-        extra = _copied(n, data.labels, leak, copies, new_split["seed"])
-        codes = _random_codes(len(extra), new_split, derive_seed(new_split["seed"], "resplit", leak))
+    if leak in BEFORE_SPLIT and new_split:
+        extra = _copied(n, data.labels, leak, copies, new_split.seed)
+        codes = _random_codes(len(extra), new_split, derive_seed(new_split.seed, "resplit", leak))
         train, validation, test = (np.concatenate([part, extra[codes == code]]) for code, part in enumerate(parts))
         source = f"{source} Copies made before ({leak}) lie on all sides of it."
     elif copies:
@@ -110,8 +109,8 @@ def make_splits(data: ImageSet, protocol: Mapping[str, Any]) -> Splits:
         validation = test
         source = f"{source} The test split is validation data too."
     chosen_on = np.concatenate([validation, test]) if leak == "checkpoint-on-test" else validation
-    if "train_share" in protocol:
-        train, source = _shared_out(data, protocol, train), f"{source} {share_words(protocol['train_share'])}"
+    if protocol.train_share < 1:
+        train, source = _shared_out(data, protocol, train), f"{source} {share_words(protocol.train_share)}"
     return Splits(n, train, validation, test, scored, chosen_on, source)
 
 
@@ -142,23 +141,23 @@ def share_words(share: float) -> str:
     )
 
 
-def _shared_out(data: ImageSet, protocol: Mapping[str, Any], train: Samples) -> Samples:
+def _shared_out(data: ImageSet, protocol: RunProtocol, train: Samples) -> Samples:
     """Return the share of the training split that a protocol trains on.
 
     Raises:
         UsageError: the protocol splits anew or copies images, which would mix the two draws.
     """
-    if protocol.get("new_split") or protocol.get("copies"):
+    if protocol.new_split or protocol.copies:
         raise UsageError(
-            f"protocol {protocol['name']!r} makes its own training split: it takes no share of one, leave out "
+            f"protocol {protocol.name!r} makes its own training split: it takes no share of one, leave out "
             "--train-share."
         )
-    return share_of(data.labels[train], train, protocol["train_share"])
+    return share_of(data.labels[train], train, protocol.train_share)
 
 
-def _random_codes(count: int, new_split: Mapping[str, Any], seed: int) -> NDArray[np.uint8]:
+def _random_codes(count: int, new_split: NewSplit, seed: int) -> NDArray[np.uint8]:
     """Return an index into ``SPLITS`` for each of ``count`` things; shares are rounded up, as scikit-learn does."""
-    test, validation = (math.ceil(new_split[split] * count) for split in ("test", "validation"))
+    test, validation = (math.ceil(share * count) for share in (new_split.test, new_split.validation))
     order = np.random.default_rng(seed).permutation(count)
     codes = np.full(count, SPLITS.index("train"), np.uint8)
     codes[order[:test]] = SPLITS.index("test")
@@ -166,13 +165,15 @@ def _random_codes(count: int, new_split: Mapping[str, Any], seed: int) -> NDArra
     return codes
 
 
-def _copied(n: int, labels: NDArray[np.int64], leak: str, copies: Mapping[str, Any], seed: int) -> Samples:
+def _copied(n: int, labels: NDArray[np.int64], leak: str, copies: Copies | None, seed: int) -> Samples:
     """Return the samples that a leak adds to the n images before they are split."""
     images = np.arange(n, dtype=np.int64)
     if leak == "oversample-before-split":
-        return training_pool(images, labels, "oversample", seed)[n:]  # the sampler keeps the images themselves first
+        return SAMPLINGS.make(part("oversample")).pool(images, labels, seed)[
+            n:
+        ]  # the sampler keeps the images themselves first
     return np.concatenate([images + n * number for number in _numbers(copies)])
 
 
-def _numbers(copies: Mapping[str, Any]) -> range:
-    return range(1, int(copies["number"]) + 1)
+def _numbers(copies: Copies | None) -> range:
+    return range(1, copies.number + 1) if copies else range(0)

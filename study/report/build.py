@@ -96,7 +96,7 @@ def _tables(data: StudyData) -> dict[str, Table]:
     }
     if data.finished:
         tables |= {"contamination": runs.contamination_table(data), "versions": runs.versions_table(data)}
-        if data.card["name"] == DATASET:
+        if data.card.name == DATASET:
             tables["claims"] = leaks.published_table(data, read_published())
     if data.leaks:
         tables |= {"leaks": leaks.ladder_table(data), "leaks_by_epoch": leaks.curve_table(data)}
@@ -156,7 +156,7 @@ def _facts(data: StudyData) -> dict[str, Any]:
     statuses = [(status, sum(one.status == status for one in data.trained)) for status in ("done", "failed", "skipped")]
     return {
         "conclusions": conclusions(data),
-        "title": f"Study {data.study}" + (": drawn faces (synthetic)" if data.card.get("drawn") else ""),
+        "title": f"Study {data.study}" + (": drawn faces (synthetic)" if data.card.drawn else ""),
         "budgets": listed(sorted({record.spec.budget for record in data.trained})),
         "models": len({data.recipe(record).model for record in data.trained}),
         "protocols": len({data.recipe(record).protocol for record in data.trained}),
@@ -164,11 +164,9 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "statuses": ", ".join(f"{count} {status}" for status, count in statuses if count),
         "missing": len(runs.missing_cells(data)),
         "unconverged": sum(not run.converged for run in data.runs),
-        "random_weights": any(random_weights(one.spec) and not one.spec.protocol.get("start") for one in data.trained),
-        "shares": sorted(
-            {one.spec.protocol["train_share"] for one in data.trained if "train_share" in one.spec.protocol}
-        ),
-        "all_shares": all("train_share" in one.spec.protocol for one in data.trained),
+        "random_weights": any(random_weights(one.spec) and not one.spec.protocol.start for one in data.trained),
+        "shares": sorted({one.spec.protocol.train_share for one in data.trained if one.spec.protocol.train_share < 1}),
+        "all_shares": all(one.spec.protocol.train_share < 1 for one in data.trained),
         "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
         "found": data.found,
         "few_seeds": [one for one in data.ranked if data.found and not data.found.scores.has_seeds(one.recipe)],
@@ -176,7 +174,7 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
         "leaky": any(is_leaky(run.record) for one in data.standings for run in one.runs),
         "without_validation": any(not run.on_validation for one in data.standings for run in one.runs),
-        "watched": any(record.spec.protocol.get("monitor_test") for record in data.records),
+        "watched": any(record.spec.protocol.monitor_test for record in data.records),
         "elsewhere": sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
         "subset_names": [subset.name for subset in data.rescoring.subsets] if data.rescoring else [],
         "commands": commands(data),

@@ -17,7 +17,7 @@ from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
 from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
-from study.core.record import Record
+from study.core.record import DatasetCard, Record
 from study.core.spec import SPLITS
 from study.core.store import Store
 
@@ -41,7 +41,7 @@ class StudyData:
     """
 
     study: str
-    card: Mapping[str, Any]
+    card: DatasetCard
     records: tuple[Record, ...]
     naming: Naming
     runs: tuple[ScoredRun, ...]
@@ -55,7 +55,7 @@ class StudyData:
     @property
     def classes(self) -> list[str]:
         """Class names in label order."""
-        return list(self.card["classes"])
+        return list(self.card.classes)
 
     @property
     def ranked(self) -> list[Standing]:
@@ -91,7 +91,7 @@ class StudyData:
     @property
     def majority_share(self) -> float:
         """Share of the most frequent training class in the test split: what a network scores that looks at nothing."""
-        counts = self.card["counts"]
+        counts = self.card.counts
         return counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"])
 
     def recipe(self, record: Record) -> Recipe:

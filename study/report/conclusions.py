@@ -59,7 +59,7 @@ def conclusions(data: StudyData) -> list[str]:
 
 def _caveats(data: StudyData) -> list[str]:
     words = []
-    if data.card.get("drawn"):
+    if data.card.drawn:
         words.append(
             "**The faces are drawn, not photographed.** Nothing here says how well a network reads real faces; "
             "the numbers show that the study runs and how the networks differ on this drawn set."
@@ -103,7 +103,7 @@ def _best(data: StudyData, found: Statistics, first: Standing) -> str:
         f"**{percent(score.value)} %** (95 % interval {percent(score.low)} to {percent(score.high)}, {about}). "
         f"Always answering with the most frequent class would score {percent(data.majority_share)} %"
     )
-    bound = data.card.get("bound")
+    bound = data.card.bound
     return text + (f"; label noise bounds every accuracy at about {percent(bound)} %." if bound else ".")
 
 
@@ -199,7 +199,7 @@ def _factors(data: StudyData, found: Statistics) -> list[str]:
         f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size and cost too)",
         f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
     }
-    starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol["name"])})
+    starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)})
     start = f"the best of {starts} random starts by validation accuracy" if starts > 1 else "a random start"
     for factor in (one.contrast.factor for one in effects.overall["accuracy"]):
         if factor.endswith(AGAINST_RANDOM):
@@ -248,7 +248,7 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     effects = [one for one in found.effects.by_class["recall"] if one.contrast.factor == OVERSAMPLING]
     if not effects:
         return []
-    images = data.card["counts"]["train"]
+    images = data.card.counts["train"]
     rare = int(np.argmin(images))
     named = {data.classes[one.measure.class_index or 0]: one for one in effects}
     first = named[data.classes[rare]] if data.classes[rare] in named else effects[0]
@@ -260,7 +260,7 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     gains = [(name, one) for name, one in others if one.told_apart and one.difference.value > 0]
     losses = [(name, one) for name, one in others if one.told_apart and one.difference.value < 0]
     told = "" if first.told_apart else ", which could not be told from none"
-    support = data.card["counts"]["test"][rare]
+    support = data.card.counts["test"][rare]
     text = (
         f"Oversampling changes the recall of the rarest class, {escape(data.classes[rare])} "
         f"({plural(support, 'test image')}), by {with_interval_inline(first.difference, points)} points{told}. "
@@ -359,7 +359,7 @@ def _gaps(data: StudyData) -> list[str]:
 
 
 def _copies(runs: tuple[ScoredRun, ...]) -> str:
-    counts = {run.record.contamination.get("test_copies_in_train") or 0 for run in runs if not run.record.leaky}
+    counts = {run.record.contamination.test_copies_in_train or 0 for run in runs if not run.record.leaky}
     if not counts or max(counts) == 0:
         return ""
     images = plural(max(counts), "test image")

@@ -62,7 +62,7 @@ def _leaderboard(data: StudyData, table: Table) -> str:
         rows[-1][shown.index("protocol")] += _mark(cells["statement_about"])
     caption = (
         f"Study {escaped(data.study)}: recipes ranked by accuracy on the validation split. Scores in percent on the "
-        f"test split ({sum(data.card['counts']['test']):,} images) with 95\\,\\% intervals. "
+        f"test split ({sum(data.card.counts['test']):,} images) with 95\\,\\% intervals. "
     ) + _notes(table, unconverged=any(standing.unconverged for standing in data.standings))
     columns = "rll" + "r" * (len(shown) - 3)
     return _table(columns, [_HEADINGS[key] for key in shown], rows, caption, "tab:leaderboard", scores)

@@ -40,9 +40,9 @@ def write_local_pictures(store: Store, image_set: ImageSet, reports: str | Path)
         StoreError: the study has no records, or predictions cannot be read.
     """
     data = collect(store)
-    if image_set.fingerprint != data.card["fingerprint"]:
+    if image_set.fingerprint != data.card.fingerprint:
         raise DataError(
-            f"the images must be those of the study, whose fingerprint is {data.card['fingerprint'][:12]}, found "
+            f"the images must be those of the study, whose fingerprint is {data.card.fingerprint[:12]}, found "
             f"{image_set.fingerprint[:12]}: give the data that study {store.study!r} was run on."
         )
     folder = report_folder(store, reports) / "local"

@@ -9,7 +9,7 @@ from typing import Any
 
 from study.analysis.runs import ScoredRun, score_run
 from study.core.record import Record
-from study.report.wording import escape, percent, without_paths
+from study.report.wording import escape, percent
 
 CURVES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "rate")
 _TIMINGS = ("train_s", "wall_s", "train_images_per_s")
@@ -72,7 +72,7 @@ def content_of(record: Record) -> Content:
         curves=_curves(record, start),
         report=run_report(run),
         start_s=start,
-        end_s=start + float(record.timing.get("wall_s") or 0.0),
+        end_s=start + float(record.timing.wall_s or 0.0),
     )
 
 
@@ -91,13 +91,12 @@ def flat(data: Mapping[str, Any], before: str = "") -> dict[str, str]:
 
 def run_report(run: ScoredRun) -> str:
     """Return a run in Markdown."""
-    record, classes = run.record, run.record.dataset["classes"]
+    record, classes = run.record, run.record.dataset.classes
     lines = [f"# {escape(record.key)}", ""]
-    if record.dataset["drawn"]:
+    if record.dataset.drawn:
         lines += ["**The faces are drawn, not photographed: these numbers say nothing about people.**", ""]
     if record.leaky:
         lines += ["**Leaky: it saw or chose on test images on purpose, and is never ranked.**", ""]
-    lines += [f"- {escape(without_paths(sentence))}" for sentence in record.outcome.get("sentences", ())]
     lines += ["", "| split | accuracy | macro-F1 | balanced accuracy |", "|:--|--:|--:|--:|"]
     for split, scores in (("validation", run.validation), ("test", run.test)):
         shown = (scores.accuracy, scores.macro_f1, scores.balanced_accuracy)
@@ -116,7 +115,7 @@ def run_report(run: ScoredRun) -> str:
 
 
 def _metrics(run: ScoredRun) -> dict[str, float]:
-    record, classes = run.record, run.record.dataset["classes"]
+    record, classes = run.record, run.record.dataset.classes
     found: dict[str, Any] = {}
     for split, scores in (("validation", run.validation), ("test", run.test)):
         found |= {
@@ -124,21 +123,22 @@ def _metrics(run: ScoredRun) -> dict[str, float]:
             for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
         }
     found |= {f"test_recall_{place}_{name}": run.test.recall[place] for place, name in enumerate(classes)}
-    found |= {name: record.timing.get(name) for name in _TIMINGS} | {name: record.cost.get(name) for name in _COSTS}
-    found["best_epoch"] = record.outcome.get("best_epoch")
+    found |= {name: getattr(record.timing, name) for name in _TIMINGS}
+    found |= {name: getattr(record.cost, name) for name in _COSTS}
+    found["best_epoch"] = record.outcome.best_epoch if record.outcome else None
     return {name: float(value) for name, value in found.items() if value is not None and value == value}
 
 
 def _curves(record: Record, start_s: float) -> dict[str, tuple[Point, ...]]:
     times, now = [], start_s
     for row in record.history:
-        now += float(row.get("train_s") or 0.0) + float(row.get("validation_s") or 0.0)
+        now += row.train_s + row.validation_s
         times.append(now)
     curves = {
         name: tuple(
-            Point(int(row["epoch"]), float(row[name]), time_s)
+            Point(row.epoch, float(getattr(row, name)), time_s)
             for row, time_s in zip(record.history, times, strict=True)
-            if row.get(name) is not None
+            if getattr(row, name) is not None
         )
         for name in CURVES
     }
@@ -147,6 +147,6 @@ def _curves(record: Record, start_s: float) -> dict[str, tuple[Point, ...]]:
 
 def _start(record: Record) -> float:
     try:
-        return datetime.fromisoformat(str(record.provenance["started"])).timestamp()
+        return datetime.fromisoformat(str(record.provenance.started)).timestamp()
     except (KeyError, ValueError):
         return 0.0

@@ -91,9 +91,9 @@ def write_manifest(folder: Path, record: Record, weights_sha256: str, exports: M
         "key": record.key,
         "weights_sha256": weights_sha256,
         "predictions_sha256": record.predictions_sha256,
-        "classes": list(record.dataset["classes"]),
-        "image_shape": list(record.dataset["image_shape"]),
-        "drawn": bool(record.dataset["drawn"]),
+        "classes": list(record.dataset.classes),
+        "image_shape": list(record.dataset.image_shape),
+        "drawn": bool(record.dataset.drawn),
         "exports": {kind: dict(entry) for kind, entry in sorted(exports.items())},
     }
     path = folder / MANIFEST

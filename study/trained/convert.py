@@ -107,7 +107,7 @@ def without_own_layers(model: Any) -> Any:
 
     if not on_tensorflow():
         return model
-    from study.models.batch_normalization import fused_class
+    from study.models.fast.normalization import fused_class
 
     fused = fused_class()
 

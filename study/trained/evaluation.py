@@ -88,7 +88,7 @@ def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) 
         tables=tables,
         picture=picture,
         notices=[
-            *([DRAWN_NOTICE] if found.record.dataset["drawn"] else []),
+            *([DRAWN_NOTICE] if found.record.dataset.drawn else []),
             *([DRAWN_DATA] if found.image_set.drawn else []),
         ],
         seen=None if found.foreign.seen is None else int(found.foreign.seen.sum()),
@@ -145,7 +145,7 @@ def class_table(found: Evaluation) -> Table:
 
 def confusion_table(found: Evaluation) -> Table:
     """Counts, rows true and columns predicted classes, without rows that have no image."""
-    classes = found.record.dataset["classes"]
+    classes = found.record.dataset.classes
     counts = found.here.run.test.confusion
     rows = [[name, *map(int, row)] for name, row in zip(classes, counts, strict=True) if row.sum()]
     columns = [
@@ -162,9 +162,9 @@ def confusion(found: Evaluation) -> Picture:
     title = f"{model} {protocol} seed {found.record.spec.seed}, on {found.image_set.name}"
     panel = {"title": f"accuracy {100 * run.test.accuracy:.1f} %", "counts": run.test.confusion.tolist()}
     alt = f"Confusion matrix of {title}"
-    return confusion_picture("confusion", alt, title, list(found.record.dataset["classes"]), [panel])
+    return confusion_picture("confusion", alt, title, list(found.record.dataset.classes), [panel])
 
 
 def _supports(found: Evaluation) -> list[tuple[str, int]]:
     support = found.here.run.test.support
-    return [(name, int(count)) for name, count in zip(found.record.dataset["classes"], support, strict=True)]
+    return [(name, int(count)) for name, count in zip(found.record.dataset.classes, support, strict=True)]

@@ -48,7 +48,7 @@ class Exporter:
     """
 
     def __init__(self, store: Store, record: Record, folder: Path, sample: Sample) -> None:
-        from study.models.small_convolutions import ordinary_convolutions
+        from study.models.fast.convolutions import ordinary_convolutions
         from study.trained.restore import restore_network
         from study.training.predict import Predictor
 
@@ -149,7 +149,7 @@ class Exporter:
         if self.sample.image_set is None:
             raise UsageError(
                 f"--int8 measures ranges on training images and accuracy on the validation split: give the dataset of "
-                f"{self.record.key} ({self.record.dataset['name']}) with --data PATH."
+                f"{self.record.key} ({self.record.dataset.name}) with --data PATH."
             )
         return self.sample.image_set
 

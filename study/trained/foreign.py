@@ -67,8 +67,8 @@ def prepare(
     Raises:
         UsageError: no class has a counterpart, or fewer than two images are left.
     """
-    classes = list(record.dataset["classes"])
-    own = image_set.fingerprint == record.dataset["fingerprint"]
+    classes = list(record.dataset.classes)
+    own = image_set.fingerprint == record.dataset.fingerprint
     split = split or ("test" if own else ALL)
     mapped = map_classes(image_set.classes, classes, table)
     chosen = np.arange(len(image_set)) if split == ALL else image_set.indices(split)
@@ -81,7 +81,7 @@ def prepare(
     kept = chosen[labels >= 0]
     if len(kept) < 2:
         raise UsageError(f"scores need at least two images, {image_set.name} has {len(kept)} of the run's classes.")
-    images = resized(np.ascontiguousarray(image_set.images[kept]), record.dataset["image_shape"])
+    images = resized(np.ascontiguousarray(image_set.images[kept]), record.dataset.image_shape)
     hashes = hash_images(images)
     return Foreign(
         images=images,

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from study.core.files import write_atomically
-from study.core.record import Record
-from study.core.spec import SPLITS
+from study.core.record import DatasetCard, Record
+from study.core.spec import SPLITS, Phase
 from study.core.store import Store
 from study.models.entry import MODELS
 from study.report.markdown import render
-from study.report.tables.setup import (
-    augmentation_words,
-    loss_words,
-    monitor_words,
-    optimizer_words,
-    schedule_words,
-    weights_words,
-)
+from study.report.tables.setup import augmentation_words, monitor_words, part_words, schedule_words, weights_words
 from study.report.tables.table import Column, Table
 from study.report.wording import code, large, listed, percent, plain, points, with_interval_inline
 from study.trained.formats import FORMATS
@@ -56,9 +49,9 @@ def build_card(store: Store, record: Record, exports: Mapping[str, Mapping[str, 
     """
     scores = stored_scores(store, record)
     spec, card = record.spec, record.dataset
-    entry = MODELS.get(spec.model["name"])
-    height, width, channels = card["image_shape"]
-    published = entry.published.get(spec.weights["source"])
+    entry = MODELS.get(spec.model.name)
+    height, width, channels = card.image_shape
+    published = entry.published.get(spec.weights.source)
     exports = {kind: exports[kind] for kind in FORMATS if kind in exports}
     return render(
         TEMPLATE,
@@ -72,23 +65,23 @@ def build_card(store: Store, record: Record, exports: Mapping[str, Mapping[str, 
         channels=channels,
         counts=counts_table(card),
         overall=overall_table(scores),
-        by_class=class_table(scores, card["classes"]),
-        phases=phase_table(spec.protocol["phases"]),
+        by_class=class_table(scores, card.classes),
+        phases=phase_table(spec.protocol.phases),
         exports=export_table(exports),
         checked_on=listed(sorted({one["checked_on"] for one in exports.values()})),
         int8=exports.get("litert-int8"),
         calls=[(FORMATS[kind], FORMATS[kind].python.format(file=FORMATS[kind].file)) for kind in exports],
         starts_from=weights_words(spec.weights, record.pretraining) if entry.family == "transfer" else "random weights",
         weights_licence=published.licence if published else "",
-        augmentation=augmentation_words(spec.protocol.get("augmentation") or {}),
-        loss=loss_words(spec.protocol),
-        watched=monitor_words(spec.protocol["phases"][-1]),
-        parameters=large(record.cost.get("parameters")),
-        macs=large(record.cost.get("macs")),
+        augmentation=augmentation_words(spec.protocol.augmentation),
+        loss=part_words(spec.protocol.loss),
+        watched=monitor_words(spec.protocol.phases[-1]),
+        parameters=large(record.cost.parameters),
+        macs=large(record.cost.macs),
         validation=percent(scores.run.validation.accuracy),
         flipped=percent(scores.run.test_accuracy_flipped),
         majority=percent(majority_share(card)),
-        worst=card["classes"][scores.run.test.worst_class],
+        worst=card.classes[scores.run.test.worst_class],
         worst_recall=percent(float(scores.run.test.recall[scores.run.test.worst_class])),
         retrain=retrain_command(Store("results", store.study), record),  # no folders of this machine
         points=points,
@@ -96,10 +89,10 @@ def build_card(store: Store, record: Record, exports: Mapping[str, Mapping[str, 
     )
 
 
-def counts_table(card: Mapping[str, Any]) -> str:
+def counts_table(card: DatasetCard) -> str:
     """Images of each class and split."""
-    counts = card["counts"]
-    rows = [[name, *(counts[split][place] for split in SPLITS)] for place, name in enumerate(card["classes"])]
+    counts = card.counts
+    rows = [[name, *(counts[split][place] for split in SPLITS)] for place, name in enumerate(card.classes)]
     rows.append(["all", *(sum(counts[split]) for split in SPLITS)])
     columns = [Column("", "class", right=False), *(Column("", split, lambda count: f"{count:,}") for split in SPLITS)]
     return Table("", columns, rows).markdown()
@@ -115,7 +108,7 @@ def overall_table(scores: NetworkScores) -> str:
     return Table("", [Column("", "metric", right=False), Column("", "95 % interval in brackets", str)], rows).markdown()
 
 
-def class_table(scores: NetworkScores, classes: list[str]) -> str:
+def class_table(scores: NetworkScores, classes: Sequence[str]) -> str:
     """Precision, recall and F1 of every class that has images, with intervals."""
     support = scores.run.test.support
     rows = [
@@ -127,17 +120,17 @@ def class_table(scores: NetworkScores, classes: list[str]) -> str:
     return Table("", [*columns, Column("", "images", lambda count: f"{count:,}")], rows).markdown()
 
 
-def phase_table(phases: list[Mapping[str, Any]]) -> str:
+def phase_table(phases: Sequence[Phase]) -> str:
     """What each phase of the training was allowed."""
     rows = [
         [
-            phase["name"],
-            phase.get("trainable", "all"),
-            optimizer_words(phase.get("optimizer", {})),
-            phase.get("optimizer", {}).get("rate"),
-            phase["updates"],
+            phase.name,
+            phase.trainable,
+            part_words(phase.optimizer),
+            phase.rate,
+            phase.updates,
             schedule_words(phase),
-            phase.get("patience"),
+            phase.patience,
         ]
         for phase in phases
     ]
@@ -168,7 +161,7 @@ def export_table(exports: Mapping[str, Mapping[str, Any]]) -> str:
     return Table("", columns, rows).markdown()
 
 
-def majority_share(card: Mapping[str, Any]) -> float:
+def majority_share(card: DatasetCard) -> float:
     """Return the share of the test images that always answering the most frequent training class gets right."""
-    counts = card["counts"]
+    counts = card.counts
     return float(counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"]))

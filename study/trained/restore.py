@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from study.core.errors import UsageError
-from study.core.record import Record
+from study.core.record import DatasetCard, Record
 from study.core.store import Store
 from study.models.entry import MODELS, ModelEntry
 from study.trained.winner import weights_of
@@ -33,10 +32,10 @@ def restore_network(store: Store, record: Record, precision: str | None = None) 
     """
     path = weights_of(store, record)
     spec = record.spec
-    entry = MODELS.get(spec.model["name"])
-    if entry.version != spec.model["version"]:
+    entry = MODELS.get(spec.model.name)
+    if entry.version != spec.model.version:
         raise UsageError(
-            f"{record.key} was trained with {entry.name} version {spec.model['version']}, the entry at hand is version "
+            f"{record.key} was trained with {entry.name} version {spec.model.version}, the entry at hand is version "
             f"{entry.version}: use the code of that time, or train again with `study run`."
         )
     with without_banners():
@@ -50,15 +49,13 @@ def restored_call(store: Store, record: Record) -> Any:
     return Predictor(restore_network(store, record).model)
 
 
-def _built(entry: ModelEntry, precision: str, side_px: int, card: Mapping[str, Any], weights: Path) -> Network:
+def _built(entry: ModelEntry, precision: str, side_px: int, card: DatasetCard, weights: Path) -> Network:
     prepare_backend(chosen_backend())
     import keras
 
     keras.config.set_dtype_policy(precision)
     try:
-        network = build_network(
-            entry, image_shape=tuple(card["image_shape"]), classes=len(card["classes"]), side_px=side_px
-        )
+        network = build_network(entry, image_shape=card.image_shape, classes=len(card.classes), side_px=side_px)
     finally:
         keras.config.set_dtype_policy("float32")
     load_weights(network.model, weights, entry.name)

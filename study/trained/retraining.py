@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from study.core.record import Record
+from study.core.record import DatasetCard, Record
 from study.core.store import Store
 
 
@@ -24,14 +22,14 @@ def retrain_command(store: Store, record: Record, data: str | None = None) -> st
     words += ["--study", store.study]
     if store.results != Path("results"):
         words += ["--results", str(store.results)]
-    if record.spec.weights["source"] == "file":
+    if record.spec.weights.source == "file":
         words += ["--weights", "FILE"]
     return shlex.join(words)
 
 
-def data_words(card: Mapping[str, Any]) -> str:
+def data_words(card: DatasetCard) -> str:
     """Return what ``--data`` takes to give the dataset of a card: exact for the built-in faces, else ``PATH``."""
-    if not card["drawn"]:
+    if not card.drawn:
         return "PATH"
-    settings = ",".join(f"{name}={value}" for name, value in card["settings"].items())
+    settings = ",".join(f"{name}={value}" for name, value in card.settings.items())
     return f"synthetic:{settings}" if settings else "synthetic"

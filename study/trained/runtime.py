@@ -97,9 +97,9 @@ def open_keras(store: Store, record: Record) -> Runtime:
 
 def notice_of(record: Record) -> str:
     """Return what every output of a run's network must say; empty for photographs."""
-    return DRAWN_NOTICE if record.dataset["drawn"] else ""
+    return DRAWN_NOTICE if record.dataset.drawn else ""
 
 
 def _runtime(kind: str, record: Record, call: Call) -> Runtime:
     card = record.dataset
-    return Runtime(kind, record.key, tuple(card["classes"]), tuple(card["image_shape"]), notice_of(record), call)
+    return Runtime(kind, record.key, tuple(card.classes), card.image_shape, notice_of(record), call)

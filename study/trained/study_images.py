@@ -48,21 +48,21 @@ def study_images(record: Record, data: str | None, log: Callable[[str], None]) -
     Raises:
         DataError: ``data`` is another dataset, or cannot be used.
     """
-    if data is None and not record.dataset["drawn"] and not _something_in(Path("data")):
+    if data is None and not record.dataset.drawn and not _something_in(Path("data")):
         return None
     try:
-        found = load(data or (data_words(record.dataset) if record.dataset["drawn"] else None), log=log)
+        found = load(data or (data_words(record.dataset) if record.dataset.drawn else None), log=log)
     except StudyError:
         if data is None:
             return None
         raise
-    if found.fingerprint == record.dataset["fingerprint"]:
+    if found.fingerprint == record.dataset.fingerprint:
         return found
     if data is None:
         return None
     raise DataError(
-        f"{data} must be the dataset of {record.key}, {record.dataset['name']} "
-        f"({record.dataset['fingerprint'][:12]}), found {found.name} ({found.fingerprint[:12]})."
+        f"{data} must be the dataset of {record.key}, {record.dataset.name} "
+        f"({record.dataset.fingerprint[:12]}), found {found.name} ({found.fingerprint[:12]})."
     )
 
 
@@ -77,9 +77,9 @@ def check_sample(record: Record, data: str | None, log: Callable[[str], None]) -
         chosen = spread(found.indices("validation"), SAMPLE)
         images = np.ascontiguousarray(found.images[chosen])
         return Sample(images, f"{len(images)} images of {found.name}'s validation split", found)
-    shape = tuple(record.dataset["image_shape"])
+    shape = tuple(record.dataset.image_shape)
     drawn = load(STAND_IN, log=lambda line: None).images[:SAMPLE]
-    what = f"{len(drawn)} drawn faces, since {record.dataset['name']} is not at hand"
+    what = f"{len(drawn)} drawn faces, since {record.dataset.name} is not at hand"
     return Sample(resized(drawn, shape), what, None)
 
 

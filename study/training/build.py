@@ -8,10 +8,10 @@ from typing import Any
 
 from study.core.errors import TrainingError, UsageError, WeightsError
 from study.models.entry import ModelEntry, PublishedWeights
+from study.models.fast import quicken
 from study.models.layers import leaves
 from study.models.weights import address, cached_path, out_of_reach
 from study.models.weights_form import check_form, contents
-from study.training.backend import on_tensorflow
 
 TRANSFER_DROPOUT = 0.3
 
@@ -145,7 +145,7 @@ def build_network(
                 f"got {tuple(outputs.shape)}."
             )
         model = keras.Model(images, outputs, name=entry.name.replace("-", "_"))
-        _quicken(model)
+        quicken(model)
         if weights_source == "file":
             load_weights(model, weights_path, entry.name)
         return Network(entry, model, None)
@@ -154,12 +154,12 @@ def build_network(
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(TRANSFER_DROPOUT, name="dropout")(x)
     model = keras.Model(images, classifier(x, classes), name=entry.name.replace("-", "_"))
-    _quicken(model)
+    quicken(model)
     return Network(entry, model, body)
 
 
 def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Path | None) -> Any:
-    from study.models.batch_normalization import fuse_batch_normalizations
+    from study.models.fast.normalization import fuse_batch_normalizations
 
     body = entry.builder((side_px, side_px, 3), None)
     if weights_source == "imagenet":
@@ -167,20 +167,6 @@ def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Pa
     if weights_source == "file":
         load_weights(body, weights_path, entry.name)
     return fuse_batch_normalizations(body)
-
-
-def _quicken(model: Any) -> None:
-    """Have layers take faster ways to the same results, where these were measured: on TensorFlow without a GPU."""
-    if not on_tensorflow():
-        return
-    import tensorflow as tf
-
-    from study.models.byte_dropout import quicken_dropouts
-    from study.models.small_convolutions import quicken_convolutions
-
-    if not tf.config.list_physical_devices("GPU"):
-        quicken_convolutions(model)
-        quicken_dropouts(model)
 
 
 def load_weights(model: Any, path: Path | None, name: str) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import StudyError
-from study.core.spec import Spec
+from study.core.spec import DatasetName, RunProtocol, Spec, Start
 from study.models.entry import ModelEntry
 from study.protocols import PROTOCOLS, PhasePlan, Protocol, resolve
-from study.protocols.protocol import adam
+from study.protocols.protocol import ADAM
 
 CLASSES = 7
 IMAGES = 16
@@ -181,18 +181,19 @@ def preprocessed(bench: Bench) -> Any:
 
 def overfits_one_batch(bench: Bench) -> None:
     """Training steps learn one batch by heart: its loss falls by a tenth."""
+    from study.models.fast.adam import adam
     from study.training.feed import Feed
-    from study.training.loop import compiled_steps, make_optimizer
+    from study.training.loop import compiled_steps
 
     network = bench.build()
     network.set_trainable("all")
     rate = 1e-3 if bench.entry.family == "custom" else 1e-4
-    steps = compiled_steps(network.model, make_optimizer({"name": "adam", "rate": rate}))
-    plain = {"batch": IMAGES, "sampling": "none", "augmentation": {}, "mix": "none"}
+    steps = compiled_steps(network.model, adam())
+    plain = RunProtocol(name="plain", phases=(), batch=IMAGES)
     feed = Feed(bench.images, bench.labels, np.arange(IMAGES), CLASSES, plain, seed=0)
     losses: list[float] = []
     for look in range(MOST_STEPS // STEPS):
-        losses.append(steps.run(feed.epoch(look, look * STEPS, STEPS), STEPS)["loss"])
+        losses.append(steps.run(feed.epoch(look, look * STEPS, STEPS), [rate] * STEPS)["loss"])
         require(bool(np.isfinite(losses).all()), f"the loss must stay finite, got {losses}.")
         if losses[-1] < 0.9 * losses[0]:
             return
@@ -235,7 +236,7 @@ def names_its_blocks(bench: Bench) -> None:
 
 #: Every kind of phase that a transfer network is trained in, one after the other in one run.
 EVERY_PHASE = tuple(
-    PhasePlan(f"phase {what}", "head" if what == "head" else "stage", what, adam(1e-2), epochs=1, patience=None)
+    PhasePlan(f"phase {what}", "head" if what == "head" else "stage", what, ADAM, 1e-2, epochs=1, patience=None)
     for what in ("head", "blocks:1", "all")
 )
 
@@ -275,7 +276,7 @@ def check_phases(bench: Bench, protocol: Protocol) -> None:
         train_images=IMAGES,
         epochs=len(protocol.transfer) if protocol.epochs_in_all else 1,
     )
-    trainable = {phase["name"]: phase["trainable"] for phase in resolved["phases"]}
+    trainable = {phase.name: phase.trainable for phase in resolved.phases}
     before = weights_by_path(network)
 
     def compare(event: dict[str, Any]) -> None:
@@ -327,10 +328,16 @@ def compare_weights(
 def spec_round_trips(bench: Bench) -> None:
     """A spec of the entry is JSON and comes back equal, with the same key."""
     protocol = resolve(PROTOCOLS.get("baseline"), family=bench.entry.family, weights_source="none", train_images=100)
-    model = {"name": bench.entry.name, "version": bench.entry.version, "family": bench.entry.family}
-    dataset = {"name": "d", "fingerprint": "0" * 64}
     spec = Spec(
-        dataset, model, protocol, "full", bench.side_px, {"source": "none", "sha256": ""}, "float32", "tensorflow", 0
+        dataset=DatasetName(name="d", fingerprint="0" * 64),
+        model=bench.entry.identity,
+        protocol=protocol,
+        budget="full",
+        side_px=bench.side_px,
+        weights=Start(source="none"),
+        precision="float32",
+        backend="tensorflow",
+        seed=0,
     )
     again = Spec.from_json(spec.to_json())
     require(again.to_json() == spec.to_json() and again.key == spec.key, "a spec must survive JSON.")

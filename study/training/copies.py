@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from study.core.spec import derive_seed
-from study.protocols.augmentation import Augmentation
-from study.training.backend import on_tensorflow
+from study.core.spec import Copies, derive_seed
+from study.protocols.augmentation import Augmenter
 
 BATCH = 512
 
 
-def with_copies(images: NDArray[np.uint8], copies: Mapping[str, Any], seed: int) -> NDArray[np.uint8]:
+def with_copies(images: NDArray[np.uint8], copies: Copies, seed: int) -> NDArray[np.uint8]:
     """Return the images followed by their copies, copy by copy; uint8 ((1 + number) n, h, w, c).
 
     Args:
         images: uint8 (n, h, w, c).
-        copies: ``number`` of copies and settings of the augmentation.
+        copies: Their number, and the augmentation that makes them.
         seed: Decides every change, so that a leaky run and its clean twin have the same copies.
     """
     from keras import ops
 
-    settings = {name: value for name, value in copies.items() if name != "number"}
-    change = Augmentation(settings, "none", "kerascv" if on_tensorflow() else "keras")
+    change = Augmenter(copies.augmentation)
     labels = np.zeros((BATCH, 1), np.float32)
     parts = [np.asarray(images)]
-    for number in range(int(copies["number"])):
+    for number in range(copies.number):
         change.reseed(derive_seed(seed, "copies"), number)
         for start in range(0, len(images), BATCH):
             batch = np.ascontiguousarray(images[start : start + BATCH])

@@ -36,7 +36,7 @@ def macs(model: Any) -> int:
     return int(total)
 
 
-def latency(predictor: Predictor, image_shape: tuple[int, int, int]) -> dict[str, float]:
+def latency(predictor: Predictor, image_shape: tuple[int, int, int]) -> dict[str, Any]:
     """Return the median milliseconds for one image and for a batch of ``LATENCY_BATCH``, after a warm-up."""
     images = np.random.default_rng(0).integers(0, 256, (LATENCY_BATCH, *image_shape), dtype=np.uint8)
     return {

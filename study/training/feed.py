@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.protocols.augmentation import Augmentation
-from study.protocols.sampling import class_weights, epoch_order, training_pool
+from study.core.spec import RunProtocol, derive_seed
+from study.protocols.augmentation import Augmenter
+from study.protocols.piece import SAMPLINGS, part
 from study.training.backend import on_tensorflow
+
+
+def epoch_order(pool: NDArray[np.int64], start: int, count: int, seed: int) -> NDArray[np.int64]:
+    """Return ``count`` indices of an endless stream of shuffled passes over the pool, from position ``start``.
+
+    Every image comes once a pass; a pass that ends inside an epoch is followed by the next, so that all batches are
+    full.
+    The order of pass k follows from the seed and k alone, so that a run resumes at any epoch without generator state.
+    """
+    parts = []
+    n = len(pool)
+    position, end = start, start + count
+    while position < end:
+        number, offset = divmod(position, n)
+        shuffled = pool[np.random.default_rng(derive_seed(seed, "order", number)).permutation(n)]
+        part = shuffled[offset : offset + end - position]
+        parts.append(part)
+        position += len(part)
+    return np.concatenate(parts) if parts else pool[:0]
 
 
 class Feed:
@@ -35,24 +55,18 @@ class Feed:
         labels: NDArray[np.int64],
         train: NDArray[np.int64],
         classes: int,
-        protocol: Mapping[str, Any],
+        protocol: RunProtocol,
         seed: int,
     ) -> None:
-        self.batch = int(protocol["batch"])
+        sampling = SAMPLINGS.make(part(protocol.sampling))
+        self.batch = protocol.batch
         self.seed = seed
         self.images = np.ascontiguousarray(images[train])
         self.labels = labels[train]
-        self.pool = training_pool(np.arange(len(train), dtype=np.int64), self.labels, protocol["sampling"], seed)
-        weights = (
-            class_weights(self.labels, classes)
-            if protocol["sampling"] == "class-weights"
-            else np.ones(classes, np.float32)
-        )
-        self.weights = weights[self.labels]
+        self.pool = sampling.pool(np.arange(len(train), dtype=np.int64), self.labels, seed)
+        self.weights = sampling.weights(self.labels, classes)[self.labels]
         self.one_hot = np.eye(classes, dtype=np.float32)[self.labels]
-        changes = bool(protocol["augmentation"]) or protocol["mix"] != "none"
-        cutout = "kerascv" if on_tensorflow() else "keras"
-        self.augmentation = Augmentation(protocol["augmentation"], protocol["mix"], cutout) if changes else None
+        self.augmentation = Augmenter(protocol.augmentation) if protocol.augmentation else None
         self._dataset: Any = None
         self._order: Any = None
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.core.errors import TrainingError
-from study.protocols.protocol import MONITORS
-from study.protocols.schedules import Plateau, Stopping, restore, scheduled_rate, state
-from study.training.adam import adam
+from study.core.record import Epoch
+from study.core.spec import Part, Phase, RunProtocol
+from study.protocols.piece import AVERAGES, LOSSES, OPTIMIZERS, SCHEDULES, part
+from study.protocols.stopping import PlateauState, Stopping, restore, state
 from study.training.backend import on_tensorflow, reseed_layers
 from study.training.build import Network
 from study.training.checkpoint import Checkpoint
@@ -25,37 +28,20 @@ from study.training.predict import Predictor
 from study.training.steps import Steps
 from study.training.test_monitor import TestMonitor
 
+CONSTANT, CROSS_ENTROPY = part("constant"), part("cross-entropy")
 Progress = Callable[[dict[str, Any]], None]
 
 
-def make_optimizer(settings: Mapping[str, Any]) -> Any:
-    """Build a Keras optimizer from a phase's ``optimizer`` settings.
-
-    Raises:
-        TrainingError: an unknown name.
-    """
-    from keras import optimizers
-
-    known = {"adam": adam, "adamw": optimizers.AdamW, "sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
-    settings = dict(settings)
-    name, rate = settings.pop("name"), settings.pop("rate")
-    if name not in known:
-        raise TrainingError(f"an optimizer must be one of {', '.join(known)}, got {name!r}.")
-    return known[name](learning_rate=rate, **settings)
-
-
-def compiled_steps(model: Any, optimizer: Any, label_smoothing: float = 0.0) -> Steps:
+def compiled_steps(model: Any, optimizer: Any, loss: Part = CROSS_ENTROPY, average: Part | None = None) -> Steps:
     """Compile a model with its optimizer's variables made, and return the steps that train it."""
-    from keras import losses
-
     model.compile(
         optimizer=optimizer,
-        loss=losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
+        loss=LOSSES.make(loss).function(),
         metrics=["accuracy"],
         jit_compile=False if on_tensorflow() else "auto",
     )
     model.optimizer.build(model.trainable_variables)
-    return Steps(model)
+    return Steps(model, AVERAGES.make(average) if average else None)
 
 
 @dataclass(frozen=True)
@@ -98,7 +84,7 @@ class Training:
         feed: Feed,
         validation_images: NDArray[np.uint8],
         validation_labels: NDArray[np.int64],
-        protocol: Mapping[str, Any],
+        protocol: RunProtocol,
         seed: int,
         predictor: Predictor,
         checkpoint: Checkpoint,
@@ -110,23 +96,23 @@ class Training:
         self.feed = feed
         self.validation_labels = validation_labels
         self.protocol = protocol
-        self.phases: Sequence[Mapping[str, Any]] = protocol["phases"]
+        self.phases = protocol.phases
         self.seed = seed
         self.features = features
         self.subject = self.whole = Subject(network.model, feed, predictor, validation_images)
         self.checkpoint = checkpoint
         self.progress = progress
         self.test_monitor = test_monitor
-        self.history: list[dict[str, Any]] = []
+        self.history: list[Epoch] = []
         self.best: list[NDArray[Any]] = []
         self.best_epoch = -1
-        self.stopped: list[str] = []
-        self._compiled_for: tuple[str, float, dict[str, Any]] | None = None
+        self.stopped: list[Literal["patience", "budget"]] = []
+        self._compiled_for: Phase | None = None
 
     def run(self) -> None:
-        """Train every phase; afterwards the network holds the weights of the best epoch of the last phase that ran.
+        """Train every phase; afterwards the network holds the weights that the last phase kept.
 
-        Each phase starts from the best weights of the one before. The last checkpoint stays until the record is stored.
+        Each phase starts from the kept weights of the one before. The last checkpoint stays until the record is stored.
 
         Raises:
             TrainingError: the loss is no finite number.
@@ -137,88 +123,100 @@ class Training:
 
     def _phase(self, number: int, resumed: dict[str, Any] | None) -> None:
         phase = self.phases[number]
-        plateau = Plateau(**phase["plateau"]) if phase["plateau"] else None
-        stopping = Stopping(phase["patience"])
+        plateau = PlateauState(phase.plateau.factor, phase.plateau.patience) if phase.plateau else None
+        stopping = Stopping(phase.patience)
+        schedule = SCHEDULES.make(phase.schedule)
         done = 0
         if resumed:
             done = resumed["updates"]
             stopping = restore(Stopping, resumed["stopping"])
-            plateau = restore(Plateau, resumed["plateau"]) if plateau else None
+            plateau = restore(PlateauState, resumed["plateau"]) if plateau else None
         else:
             self._compile(phase)
-        self.progress({"kind": "phase", "phase": phase["name"], "epochs": self.most_epochs()})
-        while done < phase["updates"] and not stopping.stop:
-            count = min(phase["updates_per_epoch"], phase["updates"] - done)
-            rate = scheduled_rate(phase, done) * (plateau.scale if plateau else 1.0)
-            row = self._epoch(phase["name"], rate, count)
-            if self.test_monitor:
-                self.test_monitor.look(row["epoch"], self._weights)
+        self.progress({"kind": "phase", "phase": phase.name, "epochs": self.most_epochs()})
+        while done < phase.updates and not stopping.stop:
+            count = min(phase.updates_per_epoch, phase.updates - done)
+            scale = plateau.scale if plateau else 1.0
+            rates = [
+                scale * schedule.rate(phase.rate, update, phase.updates, phase.updates_per_epoch)
+                for update in range(done, done + count)
+            ]
+            row = self._epoch(phase, rates, done)
             done += count
-            watched = row[MONITORS[phase.get("monitor", "loss")]]
-            if stopping.update(row["epoch"], watched):
-                self.best, self.best_epoch = self._weights(), row["epoch"]
+            watched = {"loss": row.validation_loss, "brier": row.validation_brier, "last": -row.epoch}[phase.monitor]
+            if stopping.update(row.epoch, float(watched or 0.0)):
+                self.best, self.best_epoch = self._weights(), row.epoch
+            if self.test_monitor:
+                self.test_monitor.look(row.epoch, self._weights)
+            self._set_weights(self._raw)
             if plateau:
-                plateau.update(watched)
+                plateau.update(float(watched or 0.0))
             self.progress(
                 {
                     "kind": "epoch",
-                    "phase": phase["name"],
-                    "epoch": row["epoch"],
+                    "phase": phase.name,
+                    "epoch": row.epoch,
                     "epochs": self.most_epochs(),
-                    "row": row,
-                    "best": max(line["validation_accuracy"] for line in self.history),
+                    "row": row.to_json(),
+                    "best": max(line.validation_accuracy for line in self.history),
                 }
             )
             self._save(number, done, stopping, plateau)
-        self.stopped.append("patience" if done < phase["updates"] else "budget")
+        self.stopped.append("patience" if done < phase.updates else "budget")
         self._set_weights(self.best)
 
-    def _epoch(self, phase: str, rate: float, count: int) -> dict[str, Any]:
+    def _epoch(self, phase: Phase, rates: Sequence[float], done: int) -> Epoch:
+        """Train an epoch and look at the validation split; afterwards the network holds the averaged weights.
+
+        ``self._raw`` are the weights to go on training with; without an average they are the same.
+        """
         epoch = len(self.history)
-        before = self.history[-1]["updates"] if self.history else 0
+        before = self.history[-1].updates if self.history else 0
         reseed_layers(self.network.model, self.seed, epoch)
-        self.subject.model.optimizer.learning_rate.assign(rate)
         start = time.perf_counter()
-        logs = self._steps.run(self.subject.feed.epoch(epoch, before, count), count)
+        logs = self._steps.run(self.subject.feed.epoch(epoch, before, len(rates)), rates, done)
+        self._raw = self._weights()
+        if phase.average:
+            for weight, value in zip(self.subject.model.weights, self._steps.averages(), strict=True):
+                weight.assign(value)
         middle = time.perf_counter()
         probabilities = self.subject.predictor(self.subject.validation)
-        row = {
-            "phase": phase,
-            "epoch": epoch,
-            "updates": before + count,
-            "rate": rate,
-            "loss": logs["loss"],
-            "accuracy": logs["accuracy"],
-            "validation_loss": log_loss(probabilities, self.validation_labels),
-            "validation_brier": brier_score(probabilities, self.validation_labels),
-            "validation_accuracy": float((probabilities.argmax(axis=1) == self.validation_labels).mean()),
-            "train_s": middle - start,
-            "validation_s": time.perf_counter() - middle,
-        }
-        if not np.isfinite([row["loss"], row["validation_loss"]]).all():
+        row = Epoch(
+            phase=phase.name,
+            epoch=epoch,
+            updates=before + len(rates),
+            rate=rates[0],
+            loss=logs["loss"],
+            accuracy=logs["accuracy"],
+            validation_loss=log_loss(probabilities, self.validation_labels),
+            validation_brier=brier_score(probabilities, self.validation_labels),
+            validation_accuracy=float((probabilities.argmax(axis=1) == self.validation_labels).mean()),
+            train_s=middle - start,
+            validation_s=time.perf_counter() - middle,
+        )
+        if not np.isfinite([row.loss, row.validation_loss]).all():
             raise TrainingError(
-                f"the loss is no number in epoch {epoch + 1} ({phase}, rate {rate:g}): lower the learning rate."
+                f"the loss became NaN or infinite in epoch {epoch + 1} ({phase.name}, rate {rates[0]:g}): lower the "
+                "learning rate."
             )
         self.history.append(row)
         return row
 
-    def _compile(self, phase: Mapping[str, Any]) -> None:
-        """Compile for a phase; where the same variables are trained again only the optimizer starts afresh."""
-        decay = phase.get("block_decay", 1.0)
-        settings = {name: value for name, value in phase["optimizer"].items() if name != "rate"}  # set every epoch
-        wanted = (phase["trainable"], decay, settings)
-        if wanted == self._compiled_for:
+    def _compile(self, phase: Phase) -> None:
+        """Compile for a phase; where nothing differs but its length and rates only the optimizer starts afresh."""
+        wanted = replace(phase, name="", kind="", rate=0.0, updates=1, updates_per_epoch=1, schedule=CONSTANT)
+        if wanted == self._compiled_for and not phase.average:
             for variable in self.subject.model.optimizer.variables:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
             return
-        self.network.set_trainable(phase["trainable"])
-        self.subject = self._head() if phase["trainable"] == "head" and self._features_stay() else self.whole
+        self.network.set_trainable(phase.trainable)
+        self.subject = self._head() if phase.trainable == "head" and self._features_stay() else self.whole
         model = self.subject.model
-        optimizer = make_optimizer(phase["optimizer"])
-        if decay != 1 and self.network.body is not None:
-            optimizer = with_factors(optimizer, block_factors(self.network, decay))
-        self.network.check_trainable(phase["trainable"], model)
-        self._steps = compiled_steps(model, optimizer, self.protocol["label_smoothing"])
+        optimizer = OPTIMIZERS.make(phase.optimizer).build(phase.rate)
+        if phase.block_decay != 1 and self.network.body is not None:
+            optimizer = with_factors(optimizer, block_factors(self.network, phase.block_decay))
+        self.network.check_trainable(phase.trainable, model)
+        self._steps = compiled_steps(model, optimizer, self.protocol.loss, phase.average)
         self._compiled_for = wanted
 
     def _features_stay(self) -> bool:
@@ -236,12 +234,10 @@ class Training:
     def most_epochs(self) -> int:
         """Return the epochs of the run if nothing more stops early."""
         ended = sum(
-            1
-            for row in self.history
-            if row["phase"] != self.phases[min(len(self.stopped), len(self.phases) - 1)]["name"]
+            1 for row in self.history if row.phase != self.phases[min(len(self.stopped), len(self.phases) - 1)].name
         )
         rest = self.phases[len(self.stopped) :]
-        return ended + sum(-(-phase["updates"] // phase["updates_per_epoch"]) for phase in rest)
+        return ended + sum(phase.epochs for phase in rest)
 
     def _weights(self) -> list[NDArray[Any]]:
         return [np.asarray(weight) for weight in self.network.model.get_weights()]
@@ -249,7 +245,7 @@ class Training:
     def _set_weights(self, weights: list[NDArray[Any]]) -> None:
         self.network.model.set_weights(weights)
 
-    def _save(self, phase: int, done: int, stopping: Stopping, plateau: Plateau | None) -> None:
+    def _save(self, phase: int, done: int, stopping: Stopping, plateau: PlateauState | None) -> None:
         self.checkpoint.save(
             phase,
             {
@@ -257,7 +253,7 @@ class Training:
                 "updates": done,
                 "stopping": state(stopping),
                 "plateau": state(plateau),
-                "history": self.history,
+                "history": [row.to_json() for row in self.history],
                 "best_epoch": self.best_epoch,
                 "stopped": self.stopped,
                 "test_monitor": self.test_monitor.state() if self.test_monitor else {},
@@ -265,6 +261,7 @@ class Training:
             {
                 "weights": self._weights(),
                 "best": self.best,
+                "average": self._steps.averages() if self.phases[phase].average else [],
                 "optimizer": [np.asarray(variable) for variable in self.subject.model.optimizer.variables],
                 **(self.test_monitor.arrays() if self.test_monitor else {}),
             },
@@ -289,7 +286,8 @@ class Training:
             self._compiled_for = None
             return 0, None
         saved, arrays = found
-        self.history, self.best_epoch, self.stopped = saved["history"], saved["best_epoch"], saved["stopped"]
+        self.history = [msgspec.convert(row, Epoch) for row in saved["history"]]
+        self.best_epoch, self.stopped = saved["best_epoch"], saved["stopped"]
         self.best = arrays["best"]
         if self.test_monitor:
             self.test_monitor.restore(saved["test_monitor"], arrays)
@@ -307,6 +305,10 @@ class Training:
         variables = self.subject.model.optimizer.variables
         if _shapes(arrays["optimizer"]) != _shapes(variables):
             return False
+        if self.phases[saved["phase"]].average:
+            if _shapes(arrays["average"]) != _shapes(self.subject.model.weights):
+                return False
+            self._steps.set_averages(arrays["average"])
         for variable, value in zip(variables, arrays["optimizer"], strict=True):
             variable.assign(value)
         return True

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
 from study.core.environment import peak_memory_mb
 from study.models.entry import MODELS
-from study.training.adam import adam
+from study.models.fast.adam import adam
 from study.training.backend import prepare_backend
 
-UPDATES = 4
+UPDATES, RATE = 4, 1e-3
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ def measure_speed(
     images = random.integers(0, 256, (count, *image_shape), dtype=np.uint8)
     labels = random.integers(0, classes, count)
     protocol = resolve(PROTOCOLS.get("baseline"), family=entry.family, weights_source="none", train_images=count)
-    feed = Feed(images, labels, np.arange(count), classes, {**protocol, "batch": batch}, 0)
+    feed = Feed(images, labels, np.arange(count), classes, replace(protocol, batch=batch), 0)
     steps = compiled_steps(network, adam())
-    steps.run(feed.epoch(0, 0, 1), 1)
+    steps.run(feed.epoch(0, 0, 1), [RATE])
     start_s = time.perf_counter() - start
     ready()
     start = time.perf_counter()
-    steps.run(feed.epoch(1, 1, UPDATES), UPDATES)
+    steps.run(feed.epoch(1, 1, UPDATES), [RATE] * UPDATES)
     return Pace(start_s, count / (time.perf_counter() - start), peak_memory_mb())

@@ -1,10 +1,15 @@
-"""Steps: the weight updates of one epoch, traced once on TensorFlow and by Keras' own loop elsewhere."""
+"""Steps: the weight updates of one epoch with their learning rates, and an average of the weights beside them."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from study.protocols.piece import Average
 from study.training.backend import on_tensorflow
 
 #: Updates between two looks at Python (where Ctrl-C is seen) take about this long.
@@ -15,52 +20,154 @@ class Steps:
     """Training steps of a compiled model.
 
     On TensorFlow the loop over batches runs inside one graph. Keras' ``fit`` nests two traced functions there and
-    traces the
-    inner one twice, which costs a large network more than a short study's updates; steps and results are the same.
+    traces the inner one twice, which costs a large network more than a short study's updates; on JAX it knows no
+    learning rate that changes from update to update. Steps and results are those of ``fit``.
 
     Args:
         model: Compiled keras.Model whose optimizer is built.
+        average: Average of the weights that is kept beside them, or None.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, average: Average | None = None) -> None:
         self.model = model
-        self._updates = _tensorflow_updates(model) if on_tensorflow() else None
+        self.average = average
+        self._loop = _TensorflowLoop(model, average) if on_tensorflow() else _JaxLoop(model, average)
 
-    def run(self, batches: Any, count: int) -> dict[str, float]:
-        """Make ``count`` updates and return mean loss and accuracy over them.
+    def run(self, batches: Any, rates: Sequence[float], first_update: int = 0) -> dict[str, float]:
+        """Make as many updates as there are rates and return mean loss and accuracy over them.
 
         Args:
             batches: What ``Feed.epoch`` returns.
-            count: Its number of batches.
+            rates: Learning rate of each update.
+            first_update: Updates that the average has seen before.
         """
-        if self._updates is None:
-            history = self.model.fit(batches, epochs=1, steps_per_epoch=count, shuffle=False, verbose=0).history
-            return {name: float(values[-1]) for name, values in history.items()}
+        decays = [self.average.decay(first_update + number) if self.average else 0.0 for number in range(len(rates))]
         self.model.reset_metrics()
+        self._loop.run(batches, np.asarray(rates, np.float32), np.asarray(decays, np.float32))
+        return {name: float(value) for name, value in self.model.get_metrics_result().items()}
+
+    def averages(self) -> list[NDArray[Any]]:
+        """Return the averaged weights in the order of ``model.weights``; without an average the weights themselves."""
+        return self._loop.averages() if self.average else [np.asarray(weight) for weight in self.model.weights]
+
+    def set_averages(self, values: Sequence[NDArray[Any]]) -> None:
+        """Go on averaging from values that ``averages`` gave."""
+        if self.average:
+            self._loop.set_averages(values)
+
+
+def is_averaged(weight: Any) -> bool:
+    """Return whether a weight is averaged: states of random generators are not."""
+    return not str(weight.path).endswith("seed_generator_state")
+
+
+class _TensorflowLoop:
+    """Updates in one graph."""
+
+    def __init__(self, model: Any, average: Average | None) -> None:
+        import tensorflow as tf
+
+        self.model = model
+        # Metrics create their variables when first used; inside the graph that would cost a second trace.
+        images, labels = (np.zeros((1, *shape[1:]), np.float32) for shape in (model.input_shape, model.output_shape))
+        model.compute_metrics(images, labels, labels, sample_weight=np.ones(1, np.float32))
+        model.reset_metrics()
+        averaged = [weight for weight in model.weights if average and is_averaged(weight)]
+        copies = [tf.Variable(weight.value, trainable=False) for weight in averaged]
+        self._copies = {id(weight): copy for weight, copy in zip(averaged, copies, strict=True)}
+        with tf.device("/cpu:0"):
+            self._rates, self._decays = (
+                tf.Variable(np.zeros(1, np.float32), shape=(None,), trainable=False) for _ in range(2)
+            )
+        rate = model.optimizer.learning_rate
+
+        def updates(iterator: Any, start: Any, count: Any) -> None:
+            for number in tf.range(start, start + count):
+                rate.assign(self._rates[number])
+                model.train_step(next(iterator))
+                decay = self._decays[number]
+                for weight, copy in zip(averaged, copies, strict=True):
+                    copy.assign(decay * copy + (1.0 - decay) * tf.cast(weight.value, copy.dtype))
+
+        self._updates: Callable[..., None] = tf.function(updates, reduce_retracing=True)
+
+    def run(self, batches: Any, rates: NDArray[np.float32], decays: NDArray[np.float32]) -> None:
+        import tensorflow as tf
+
+        self._rates.assign(rates)
+        self._decays.assign(decays)
         iterator = iter(batches)
         done, chunk = 0, 1
-        while done < count:
-            now = min(chunk, count - done)
+        while done < len(rates):
+            now = min(chunk, len(rates) - done)
             start = time.perf_counter()
-            self._updates(iterator, now)
+            self._updates(iterator, tf.constant(done), tf.constant(now))
             done += now
             if time.perf_counter() - start < CALL_S / 2:
                 chunk *= 2
-        return {name: float(value) for name, value in self.model.get_metrics_result().items()}
+
+    def averages(self) -> list[NDArray[Any]]:
+        return [np.asarray(self._copies.get(id(weight), weight.value)) for weight in self.model.weights]
+
+    def set_averages(self, values: Sequence[NDArray[Any]]) -> None:
+        for weight, value in zip(self.model.weights, values, strict=True):
+            if id(weight) in self._copies:
+                self._copies[id(weight)].assign(value)
 
 
-def _tensorflow_updates(model: Any) -> Any:
-    import numpy as np
-    import tensorflow as tf
+class _JaxLoop:
+    """Updates one by one through a compiled function whose state stays on the device."""
 
-    # Metrics create their variables when first used; inside the graph that would cost a second trace.
-    images, labels = (np.zeros((1, *shape[1:]), np.float32) for shape in (model.input_shape, model.output_shape))
-    model.compute_metrics(images, labels, labels, sample_weight=np.ones(1, np.float32))
-    model.reset_metrics()
+    def __init__(self, model: Any, average: Average | None) -> None:
+        import jax
 
-    def updates(iterator: Any, count: Any) -> None:
-        for _ in tf.range(count):
-            model.train_step(next(iterator))
+        self.model = model
+        self._average = average is not None
+        self._copies = [weight.value + 0 for weight in model.weights] if average else []
+        optimizer = model.optimizer
+        place = next(n for n, one in enumerate(optimizer.variables) if one is optimizer.learning_rate)
+        trained = {id(weight): n for n, weight in enumerate(model.trainable_variables)}
+        others = {id(weight): n for n, weight in enumerate(model.non_trainable_variables)}
+        averaged = [is_averaged(weight) for weight in model.weights]
 
-    compiled = tf.function(updates, reduce_retracing=True)
-    return lambda iterator, count: compiled(iterator, tf.constant(count))
+        def step(state: Any, copies: Any, batch: Any, rate: Any, decay: Any) -> tuple[Any, Any]:
+            settings = list(state[2])
+            settings[place] = rate
+            _, state = model.train_step((state[0], state[1], settings, state[3]), batch)
+            if copies:
+                now = [
+                    state[0][trained[id(weight)]] if id(weight) in trained else state[1][others[id(weight)]]
+                    for weight in model.weights
+                ]
+                copies = [
+                    decay * copy + (1 - decay) * weight if wanted else weight
+                    for copy, weight, wanted in zip(copies, now, averaged, strict=True)
+                ]
+            return state, copies
+
+        self._step = jax.jit(step, donate_argnums=(0, 1))
+
+    def run(self, batches: Any, rates: NDArray[np.float32], decays: NDArray[np.float32]) -> None:
+        model = self.model
+        groups = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+        state = tuple([variable.value + 0 for variable in group] for group in groups)  # donated: keep Keras' own
+        copies = self._copies
+        for rate, decay, batch in zip(rates, decays, batches, strict=False):
+            state, copies = self._step(state, copies, batch, rate, decay)
+        self._copies = copies
+        for group, values in zip(groups, state, strict=True):
+            for variable, value in zip(group, values, strict=True):
+                variable.assign(value)
+
+    def averages(self) -> list[NDArray[Any]]:
+        return [np.asarray(copy) for copy in self._copies]
+
+    def set_averages(self, values: Sequence[NDArray[Any]]) -> None:
+        import jax
+
+        self._copies = [jax.numpy.asarray(value) for value in values]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from study.core.errors import UsageError, WeightsError
 from study.core.files import file_sha256, write_atomically
+from study.core.record import Pretraining
+from study.core.spec import Start
 from study.models.entry import ModelEntry
 from study.models.pretraining_info import with_pretraining
 from study.training.build import Network
@@ -43,7 +45,7 @@ def save_weights(model: Any, path: Path) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def save_body(network: Network, path: Path, pretraining: Mapping[str, Any]) -> None:
+def save_body(network: Network, path: Path, pretraining: Pretraining) -> None:
     """Write the body's weights as the entry's own builder names them, so that no file depends on fused layers.
 
     Args:
@@ -91,14 +93,14 @@ def _takes_weights(entry: ModelEntry) -> Any:
     return build_network(entry, image_shape=(48, 48, 1), classes=7, side_px=entry.side_px).model
 
 
-def check_start(weights: Mapping[str, Any], path: Path | None) -> None:
+def check_start(weights: Start, path: Path | None) -> None:
     """Refuse to start from a file that is not the one whose hash a spec's ``weights`` hold.
 
     Raises:
         WeightsError: it was changed since the run was planned.
     """
-    if weights["source"] == "file" and path is not None and path.is_file() and file_sha256(path) != weights["sha256"]:
+    if weights.source == "file" and path is not None and path.is_file() and file_sha256(path) != weights.sha256:
         raise WeightsError(
-            f"{path.name} was changed since the run was planned (sha256 {weights['sha256'][:10]}...): "
+            f"{path.name} was changed since the run was planned (sha256 {weights.sha256[:10]}...): "
             "restore it, or start again to plan with what it holds now."
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.scores import RECIPE, Statement
-from study.core.record import rounded
+from study.core.record import Epoch, rounded
 from study.report.wording import percent, points
 
 Spec = dict[str, Any]
@@ -48,14 +48,13 @@ def ranking_chart(rows: Sequence[Mapping[str, Any]], intervals: Mapping[str, Sta
     return _chart(values, {"layer": layers, "height": {"step": _ROW_PX}})
 
 
-def curves_chart(history: Sequence[Mapping[str, Any]], measure: str, kept: int | None) -> Spec:
+def curves_chart(history: Sequence[Epoch], measure: str, kept: int | None) -> Spec:
     """Show ``loss`` or ``accuracy`` by epoch on training batches and the validation split; a rule marks the kept."""
     scale = 100 if measure == "accuracy" else 1
     values = [
-        {"epoch": row["epoch"] + 1, "split": split, measure: scale * row[name], "phase": row["phase"]}
+        {"epoch": row.epoch + 1, "split": split, measure: scale * getattr(row, name), "phase": row.phase}
         for row in history
         for split, name in (("training", measure), ("validation", f"validation_{measure}"))
-        if row.get(name) is not None
     ]
     colours = {"domain": ["training", "validation"], "range": [ORANGE, BLUE]}
     lines = {

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from study.analysis.leaderboard import Standing, leaderboard
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.runs import ScoredRun, scored_runs
 from study.analysis.scores import Scores, Statement
-from study.core.record import Record
+from study.core.record import DatasetCard, Record
 from study.core.store import Damage, Store
 from study.report.collect import copies_of_test
 
@@ -35,7 +33,7 @@ class Overview:
     """
 
     study: str
-    card: Mapping[str, Any]
+    card: DatasetCard
     records: tuple[Record, ...]
     naming: Naming
     runs: tuple[ScoredRun, ...]
@@ -47,7 +45,7 @@ class Overview:
     @property
     def classes(self) -> list[str]:
         """Class names in label order."""
-        return list(self.card["classes"])
+        return list(self.card.classes)
 
     @property
     def comparable(self) -> list[ScoredRun]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from study.analysis.held_out import held_out
-from study.core.record import Record
+from study.core.record import Contamination, Record
+from tests.changed import replace
 from tests.factories import make_card, make_counts, make_record
 
 COUNTS = make_counts(200, 40, 40)
@@ -31,7 +30,7 @@ def test_every_honest_run_gives_its_validation_split_and_nothing_else() -> None:
 
 
 def test_leaky_runs_and_networks_that_diverged_are_left_out() -> None:
-    leaky = record(0, contamination={"leaky": True})
+    leaky = record(0, contamination=Contamination(leaky=True))
     arrays = dict(record(1).arrays)
     arrays["validation_probabilities"] = np.full_like(arrays["validation_probabilities"], np.nan)
     assert held_out([leaky, record(1, arrays=arrays)], SPLITS) is None

@@ -1,10 +1,9 @@
 """The leaderboard ranks by the validation split alone."""
 
-from dataclasses import replace
-
 import pytest
 
 from study.analysis.leaderboard import Spread, leaderboard
+from tests.changed import replace
 
 
 def test_recipes_are_ranked_by_mean_validation_accuracy(scored):

@@ -1,7 +1,5 @@
 """What leaks are worth: pairs are found by what they have in common, and their numbers are those of the answers."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from study.analysis.leaks import ORACLE, PLAIN, REWEIGHTED, measure_leaks
 from study.analysis.recipes import name_records
 from study.analysis.runs import score_run
 from study.analysis.scores import NETWORK, RECIPE
+from tests.changed import replace
 from tests.factories import make_card, make_counts, make_dataset, make_record
 
 CARD = make_card("fake", make_counts(640, 60, 120))
@@ -34,7 +33,7 @@ def test_a_leak_is_worth_what_the_leaky_network_has_more_right_on_the_same_image
     assert leak.worth[PLAIN].value == pytest.approx(right(leaky).mean() - right(clean).mean())
     assert leak.worth[PLAIN].low < leak.worth[PLAIN].value < leak.worth[PLAIN].high
     assert leak.leaky[PLAIN].value - leak.clean[PLAIN].value == pytest.approx(leak.worth[PLAIN].value)
-    assert (leak.seeds, leak.images, leak.trained_on) == ((0,), 120, leaky.contamination["trained_on_test_ids"])
+    assert (leak.seeds, leak.images, leak.trained_on) == ((0,), 120, leaky.contamination.trained_on_test_ids)
 
 
 def test_reweighted_scores_give_every_class_the_same_weight():
@@ -111,7 +110,7 @@ def test_the_oracle_is_set_beside_the_same_rule_on_the_validation_split_of_its_t
     oracle = make_record("cnn3", "leaky/checkpoint-on-test", 0, card=CARD)
     (leak,) = measured(oracle)
     by_epoch = (oracle.arrays["epoch_answers"] == oracle.arrays["test_labels"]).mean(axis=1)
-    chosen = int(np.argmax([row["validation_accuracy"] for row in oracle.history]))
+    chosen = int(np.argmax([row.validation_accuracy for row in oracle.history]))
     assert leak.kind == ORACLE and leak.paired
     assert leak.claimed.value == pytest.approx(by_epoch.max())
     assert leak.clean[PLAIN].value == pytest.approx(by_epoch[chosen])

@@ -1,9 +1,8 @@
 """Names: what is marked, what is told apart, what comes first."""
 
-from dataclasses import replace
-
 from study.analysis.recipes import name_records
 from study.core.spec import Spec
+from tests.changed import replace
 from tests.factories import make_record
 
 

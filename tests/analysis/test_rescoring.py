@@ -28,7 +28,7 @@ def hashes(dataset):
 
 def test_subsets_leave_out_what_training_has(dataset):
     subsets = {one.name: one for one in subsets_of_test(dataset)}
-    n = sum(CARD["counts"]["test"])
+    n = sum(CARD.counts["test"])
     assert {name: len(one) for name, one in subsets.items()} == {ALL: n, NO_COPIES: n - 18, NO_NEAR_COPIES: n - 28}
     assert not np.any(subsets[NO_COPIES].mask & ~subsets[ALL].mask)
     assert not np.any(subsets[NO_NEAR_COPIES].mask & ~subsets[NO_COPIES].mask), "a copy is a near copy"

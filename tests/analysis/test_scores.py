@@ -103,8 +103,7 @@ def test_the_test_split_does_not_choose_who_votes(scores):
             record = make_record(recipe.model, recipe.protocol, run.spec.seed)
             arrays = dict(record.arrays)
             arrays["test_probabilities"] = arrays["test_probabilities"][:, ::-1].copy()
-            object.__setattr__(record, "arrays", arrays)
-            shuffled[recipe].append(score_run(record))
+            shuffled[recipe].append(score_run(record.with_arrays(arrays)))
     ranked = [GOOD, POOR, SINGLE]
     before, after = (ensembles(one, ranked) for one in (scores, Scores(shuffled)))
     assert [(one.over, one.recipes) for one in before] == [(one.over, one.recipes) for one in after]

@@ -21,10 +21,10 @@ def answers(store: Store) -> dict[str, np.ndarray]:
     """Right or wrong, bool (seeds, images), of every protocol of cnn3 on PrivateTest."""
     rows: dict[str, list[np.ndarray]] = {}
     for record in store.records():
-        if record.spec.model["name"] == "cnn3":
+        if record.spec.model.name == "cnn3":
             arrays = store.load_arrays(record).arrays
             right = arrays["test_probabilities"].argmax(axis=1) == arrays["test_labels"]
-            rows.setdefault(record.spec.protocol["name"], []).append(right)
+            rows.setdefault(record.spec.protocol.name, []).append(right)
     return {name: np.stack(runs) for name, runs in rows.items()}
 
 
@@ -34,7 +34,7 @@ def unlike(runs: np.ndarray) -> float:
 
 def test_the_split_and_its_classes_are_those_of_the_study(answers, store):
     assert Design().images == sum(CLASS_COUNTS) == answers["baseline"].shape[1]
-    counts = store.records()[0].dataset["counts"]["test"]
+    counts = store.records()[0].dataset.counts["test"]
     assert tuple(counts) == CLASS_COUNTS
 
 

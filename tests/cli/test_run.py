@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from study.core.spec import Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.protocols.resolve import paired_protocol
+from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute, done_record
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ import study.execution.run_one
 from tests.execution.executors.fake_execute import done_record
 
 def execute(spec, image_set, **more):
-    if spec.model["name"] == "cnn2":
+    if spec.model.name == "cnn2":
         return done_record(spec, image_set)
     pathlib.Path({marker!r}).touch()
     time.sleep(60)
@@ -106,7 +106,7 @@ def test_a_failed_run_is_exit_code_1_and_tried_again(
     assert "cnn2 baseline seed 0: broken on purpose" in out and "Report: " in out
     execute.failing = ()
     assert driver.run(given) == 0
-    assert [spec.model["name"] for spec in execute.executed] == ["cnn2", "cnn3", "cnn2"]
+    assert [spec.model.name for spec in execute.executed] == ["cnn2", "cnn3", "cnn2"]
 
 
 def test_a_dry_run_writes_and_executes_nothing(given: Flags, execute: FakeExecute) -> None:
@@ -126,7 +126,7 @@ def test_the_night_is_chosen_once(given: Flags, execute: FakeExecute, monkeypatc
     asked: list[str] = []
 
     def measure(specs: list, **_: object) -> dict[str, float]:  # type: ignore[type-arg]
-        asked.extend(spec.model["name"] for spec in specs)
+        asked.extend(spec.model.name for spec in specs)
         return dict.fromkeys(asked, 1.0)
 
     monkeypatch.setattr("study.planning.time_budget.measure_speeds", measure)
@@ -147,7 +147,7 @@ def test_flags_decide_what_a_spec_holds(given: Flags, execute: FakeExecute) -> N
         replace(given, models=("vgg16",), seeds="4,", side=40, weights="none", precision="mixed_bfloat16", epochs=1)
     )
     (spec,) = execute.executed
-    assert (spec.seed, spec.side_px, spec.weights["source"], spec.precision) == (4, 40, "none", "mixed_bfloat16")
+    assert (spec.seed, spec.side_px, spec.weights.source, spec.precision) == (4, 40, "none", "mixed_bfloat16")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_signals_end_cleanly_with_a_hint_and_keep_what_is_done(
     assert out.splitlines()[-1] == "Stopped after 1 of 2 runs, which are kept; the same command goes on."
     assert "Traceback" not in err
     (record,) = Store(tmp_path / "results", "synthetic-200").records()
-    assert (record.spec.model["name"], record.status) == ("cnn2", "done")
+    assert (record.spec.model.name, record.status) == ("cnn2", "done")
     deadline = time.monotonic() + 10
     with pytest.raises(ProcessLookupError):  # no worker outlives the driver for long
         while time.monotonic() < deadline:
@@ -245,7 +245,7 @@ def test_one_training_of_two_protocols_leaves_both_records(given: Flags, monkeyp
     trained = []
 
     def execute(spec: Spec, image_set: ImageSet, **more: object) -> Record:
-        trained.append(spec.protocol["name"])
+        trained.append(spec.protocol.name)
         paired_spec = replace(spec, protocol=paired_protocol(spec.protocol))
         return replace(done_record(spec, image_set), paired=(done_record(paired_spec, image_set),))
 
@@ -253,7 +253,7 @@ def test_one_training_of_two_protocols_leaves_both_records(given: Flags, monkeyp
     pair = replace(given, grid="leakage", models=("cnn3",), protocols=(twin, oracle))
     assert driver.run(pair) == 0
     records = Store(given.results, "synthetic-200").records()
-    assert trained == [twin] and [record.spec.protocol["name"] for record in records] == [twin, oracle]
+    assert trained == [twin] and [record.spec.protocol.name for record in records] == [twin, oracle]
     assert driver.run(pair) == 0 and trained == [twin], "nothing is left to do"
     store = Store(given.results, "synthetic-200")
     store.record_path(records[1].spec).unlink()

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from study.cli.weights import app, verified_file
 from study.core.errors import UsageError, WeightsError
+from study.core.record import Pretraining
 from study.core.registry import load_plugin
 from study.models import weights as room
 from study.models.entry import MODELS
@@ -108,7 +109,7 @@ def test_a_file_is_verified_by_its_form_and_its_published_name(home: Path) -> No
 
 
 def test_a_file_is_verified_by_the_entries_that_it_fits(few: None, file: Path) -> None:
-    assert verified_file(file).endswith("pretraining not declared (study weights declare); fits my_body")
+    assert verified_file(file).endswith("origin not declared (study weights declare); fits my_body")
 
 
 def test_a_file_that_fits_no_entry_is_wrong(few: None, home: Path) -> None:
@@ -137,5 +138,5 @@ def test_what_cannot_be_declared_is_refused(home: Path, file: Path) -> None:
     assert "above 0" in str(said("declare", str(file), "--images", "0", *DECLARED[:2], *DECLARED[4:])[1])
     published = write(home / MODELS.get("vgg16").published["imagenet"].file)
     assert "rename it" in str(said("declare", str(published), *DECLARED)[1])
-    file.write_bytes(with_pretraining(file.read_bytes(), {"format": 2, "dataset": "x", "images": 3}))
-    assert "not in the form of" in str(said("declare", str(file), *DECLARED)[1])
+    file.write_bytes(with_pretraining(file.read_bytes(), Pretraining(dataset="x", images=3)))
+    assert "neither `study pretrain` nor" in str(said("declare", str(file), *DECLARED)[1])

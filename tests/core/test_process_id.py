@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 from study.core.process_id import ProcessId, this_process
+from tests.changed import replace
 
 
 def test_this_process_is_here_and_runs() -> None:

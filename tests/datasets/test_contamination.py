@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from study.core.errors import DataError
 from study.datasets.contamination import guard, measure
 from study.datasets.image_set import ImageSet, make_image_set
 from study.datasets.readers import fer2013
+from tests.changed import replace
 
 
 def make(numbers: list[int], labels: list[int], splits: list[int]) -> ImageSet:

@@ -119,10 +119,10 @@ def test_every_failure_is_a_record_with_its_reason_and_the_grid_goes_on(tmp_path
     done = call(study_run(tmp_path, *words))
     assert done.returncode == 1, done.stdout + done.stderr
     records, damaged = Store(tmp_path / "study" / "results", "s").examine(weights=True)
-    assert not damaged and [record.spec.model["name"] for record in records] == names
+    assert not damaged and [record.spec.model.name for record in records] == names
     for record in records:
-        status, reason, tail = EXPECTED[record.spec.model["name"]]
-        if executor == "inprocess" and record.spec.model["name"] == "f-hangs":
+        status, reason, tail = EXPECTED[record.spec.model.name]
+        if executor == "inprocess" and record.spec.model.name == "f-hangs":
             tail = "in hangs"
         assert (record.status, record.reason.startswith(reason)) == (status, True), record.reason
         assert tail in record.traceback, record.traceback
@@ -167,4 +167,4 @@ def test_a_disk_that_is_full_of_checkpoints_stops_the_study_which_goes_on_from_t
     kept = [Path(line).name for line in done.stdout.splitlines() if line.endswith(".checkpoint")]
     assert sorted(kept) == ["000000.checkpoint", "000001.checkpoint"]
     (record,) = Store(place / "results", "s").records()
-    assert record.status == "done" and [row["epoch"] for row in record.history] == [0, 1, 2, 3]
+    assert record.status == "done" and [row.epoch for row in record.history] == [0, 1, 2, 3]

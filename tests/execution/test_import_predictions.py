@@ -49,10 +49,10 @@ def write(path: Path, store: Store, splits: tuple[str, ...] = ("validation", TES
     found = predictions(store)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["image", *(["label"] if labels else CARD["classes"])])
+        rows.writerow(["image", *(["label"] if labels else CARD.classes)])
         for place in np.flatnonzero(np.isin(found["splits"], [SPLITS.index(split) for split in splits])):
             odds = found["odds"][place]
-            rows.writerow([found["ids"][place], *([CARD["classes"][odds.argmax()]] if labels else odds)])
+            rows.writerow([found["ids"][place], *([CARD.classes[odds.argmax()]] if labels else odds)])
     return path
 
 
@@ -94,10 +94,10 @@ def test_what_is_not_known_of_it_takes_no_part(store: Store, tmp_path: Path) -> 
 
 def test_labels_alone_leave_blank_what_needs_probabilities(store: Store, tmp_path: Path) -> None:
     record, data = taken(store, write(tmp_path / "p.csv", store, labels=True))
-    assert record.imported["probabilities"] is False
+    assert record.imported.probabilities is False
     report = build_report(store)
     row = next(one for one in csv.DictReader(report.tables["leaderboard.csv"].splitlines()) if one["model"] == "peer")
-    assert row["rank"] == "1" and float(row["test_accuracy"]) > 0.5 and float(row["test_macro_f1"]) > 0
+    assert row["rank"] == "1" and float(row["test_accuracy"]) > 0.5 and float(row.test_macro_f1) > 0
     assert row["test_log_loss"] == "" and row["test_accuracy_with_flip"] == ""
     calibration = next(
         one for one in csv.DictReader(report.tables["calibration.csv"].splitlines()) if one["model"] == "peer"
@@ -173,7 +173,7 @@ def test_a_filled_template_can_be_imported(store: Store, tmp_path: Path) -> None
     with pytest.raises(DataError, match="line 2: expected a class"):
         import_predictions(path, "peer", store)
     path.write_text("\n".join([lines[0], *(f"{line}happy" for line in lines[1:])]))
-    assert import_predictions(path, "peer", store).imported["splits"] == ["validation", "test"]
+    assert import_predictions(path, "peer", store).imported.splits == ("validation", "test")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from study.core.errors import DataError
-from study.core.spec import SPLITS
+from study.core.spec import SPLITS, RunProtocol
 from study.datasets import synthetic
 from study.datasets.audit import audit
 from study.datasets.image_set import ImageSet, hash_images, make_image_set
@@ -19,6 +18,7 @@ from study.datasets.readers import fer2013
 from study.protocols import PROTOCOLS, resolve
 from study.protocols.contamination import guard_run, measure_run
 from study.protocols.splits import Splits, make_splits
+from tests.changed import replace
 
 COPIED = 6
 """Images that a planted leak copies, out of 40 test images."""
@@ -29,7 +29,7 @@ def clean() -> ImageSet:
     return synthetic.make(images=400)
 
 
-def protocol(name: str = "baseline") -> dict[str, Any]:
+def protocol(name: str = "baseline") -> RunProtocol:
     return resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=320)
 
 
@@ -37,8 +37,8 @@ def flags(data: ImageSet, name: str = "baseline", splits: Splits | None = None) 
     """Return everything that speaks against a run of a protocol on a set: refusal, contamination, warnings."""
     settings = protocol(name)
     splits = splits or make_splits(data, settings)
-    declared = settings["leak"] != "none"
-    found = [f"declared: {settings['leak']}"] if declared else []
+    declared = settings.leak != "none"
+    found = [f"declared: {settings.leak}"] if declared else []
     try:
         guard_run(data, splits, declared)
     except DataError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 
 import h5py
 import numpy as np
@@ -10,16 +10,18 @@ import pytest
 
 from study.core.errors import UsageError, WeightsError
 from study.core.record import Record
+from study.core.spec import Start
 from study.datasets import synthetic
 from study.datasets.image_set import make_image_set
 from study.execution.pretraining import Settings, checkpoint_folder, found, pretrain, pretraining_spec
 from study.execution.run_one import execute
 from study.models import pretraining_info as room
 from study.models.entry import MODELS, model
-from study.models.pretraining_info import pretraining_words, read_pretraining
+from study.models.pretraining_info import read_pretraining
 from study.models.weights import resolve_weights
 from study.planning.grid import Choices, Grid, resolve_specs, select_pairs
 from study.protocols.budgets import Budget
+from tests.changed import replace
 
 SETTINGS = Settings(epochs=2, batch=8, side_px=16)
 TRANSFER = ("transfer/random-start", "transfer/frozen", "transfer/staged", "transfer/layerwise")
@@ -81,22 +83,20 @@ def planned(faces, entry, weights, protocols=TRANSFER, share=1.0):
 def test_the_file_says_what_it_was_made_from(entry, things, made):
     out, epochs = made
     pretraining = read_pretraining(out)
-    assert len(epochs) == 2 and pretraining["epochs"] == 2
-    assert (pretraining["model"], pretraining["dataset"], pretraining["fingerprint"]) == (
+    assert len(epochs) == 2 and pretraining.epochs == 2
+    assert (pretraining.model, pretraining.dataset, pretraining.fingerprint) == (
         "small-body",
         "things",
         things.fingerprint,
     )
-    assert (pretraining["images"], pretraining["classes"], pretraining["side_px"], pretraining["seed"]) == (
+    assert (pretraining.images, pretraining.classes, pretraining.side_px, pretraining.seed) == (
         54,
         3,
         16,
         0,
     )
-    assert 0 <= pretraining["test_accuracy"] <= 1
-    assert pretraining_words(pretraining).startswith(
-        "pretrained on things (54 images of 3 classes, 2 epochs at 16 px, test acc"
-    )
+    assert 0 <= pretraining.test_accuracy <= 1
+    assert pretraining.words().startswith("pretrained on things (54 images of 3 classes, 2 epochs at 16 px, test acc")
     assert not checkpoint_folder(out).exists(), "what a finished pretraining resumed from is gone"
 
 
@@ -110,7 +110,7 @@ def test_the_file_is_a_plain_file_of_weights_of_the_entry(entry, made):
 def test_the_same_command_again_finds_the_file_and_another_leaves_it_alone(entry, things, made):
     assert found(made[0], pretraining_spec(entry, things, SETTINGS)) == read_pretraining(made[0])
     with pytest.raises(UsageError, match="holds other weights"):
-        found(made[0], pretraining_spec(entry, things, dataclasses.replace(SETTINGS, seed=1)))
+        found(made[0], pretraining_spec(entry, things, replace(SETTINGS, seed=1)))
 
 
 def test_an_interrupted_pretraining_goes_on_and_ends_the_same(entry, things, made, tmp_path):
@@ -134,7 +134,7 @@ def test_an_interrupted_pretraining_goes_on_and_ends_the_same(entry, things, mad
 
 def test_the_plan_says_what_the_file_was_made_from(faces, entry, made):
     specs = planned(faces, entry, made[0])
-    random, *others = [(one.spec.weights["source"], one.weights.note) for one in specs]
+    random, *others = [(one.spec.weights.source, one.weights.note) for one in specs]
     assert random == ("none", "random weights")
     assert all(source == "file" and "pretrained on things (54 images" in note for source, note in others)
 
@@ -144,7 +144,7 @@ def records(faces, entry, made) -> dict[str, Record]:
     specs = planned(faces, entry, made[0], share=0.5)
     done = [execute(one.spec, faces, weights_path=one.weights.path) for one in specs]
     assert [record.reason for record in done] == [""] * len(done)
-    return {record.spec.protocol["name"]: record for record in done}
+    return {record.spec.protocol.name: record for record in done}
 
 
 def test_records_carry_the_origin_of_what_they_started_from(records, made):
@@ -157,24 +157,24 @@ def test_records_carry_the_origin_of_what_they_started_from(records, made):
 
 
 def test_every_way_to_transfer_makes_the_same_updates_on_the_same_images(records, faces):
-    counts = {record.history[-1]["updates"] for record in records.values()}
+    counts = {record.history[-1].updates for record in records.values()}
     assert len(counts) == 1
-    hashes = {record.splits["hashes"]["train"] for record in records.values()}
+    hashes = {record.splits.hashes["train"] for record in records.values()}
     assert len(hashes) == 1 and faces.split_hash("train") not in hashes
     for record in records.values():
-        trained = record.splits["counts"]["train"]
-        assert trained == [max(1, round(0.5 * count)) for count in faces.counts()["train"]]
-        assert "50 % of the training split" in record.splits["source"]
-        assert record.splits["own_test"] and not record.leaky
+        trained = record.splits.counts["train"]
+        assert list(trained) == [max(1, round(0.5 * count)) for count in faces.counts()["train"]]
+        assert "50 % of the training split" in record.splits.source
+        assert record.splits.own_test and not record.leaky
 
 
 def test_the_phases_are_in_the_learning_curve(records):
-    assert [row["phase"] for row in records["transfer/staged"].history] == ["head", "top-block", "all", "all"]
-    assert {row["phase"] for row in records["transfer/frozen"].history} == {"head"}
+    assert [row.phase for row in records["transfer/staged"].history] == ["head", "top-block", "all", "all"]
+    assert {row.phase for row in records["transfer/frozen"].history} == {"head"}
 
 
 def test_random_start_stays_random_whatever_file_is_given(records):
-    assert records["transfer/random-start"].spec.weights == {"source": "none", "sha256": ""}
+    assert records["transfer/random-start"].spec.weights == Start(source="none")
 
 
 def test_another_model_s_file_is_refused_in_one_line(made, entry):
@@ -191,12 +191,14 @@ def test_a_truncated_file_is_refused_in_one_line(made, entry, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"epochs": "3"}, {"format": 2}, {"more": 1}, {"test_accuracy": None}, {"images": -1}]
+    "change", [{"epochs": "3"}, {"format": 9}, {"more": 1}, {"test_accuracy": None}, {"images": -1}, {"epochs": 0}]
 )
 def test_an_origin_of_another_form_is_refused(made, entry, tmp_path, change):
     path = tmp_path / "changed.weights.h5"
-    path.write_bytes(room.with_pretraining(made[0].read_bytes(), {**read_pretraining(made[0]), **change}))
-    with pytest.raises(WeightsError, match="pretraining that is not in the form"):
+    path.write_bytes(made[0].read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs[room.ATTRIBUTE] = json.dumps({**json.loads(file.attrs[room.ATTRIBUTE]), **change})
+    with pytest.raises(WeightsError, match="says of its pretraining what neither"):
         resolve_weights(entry, str(path))
 
 
@@ -207,7 +209,7 @@ def test_a_custom_network_has_no_body_to_pretrain(things):
 
 def test_weights_by_model(faces, entry, made):
     (random, pretrained) = (
-        planned(faces, entry, f"{name}={made[0]}", ("transfer/full",))[0].spec.weights["source"] if name else "none"
+        planned(faces, entry, f"{name}={made[0]}", ("transfer/full",))[0].spec.weights.source if name else "none"
         for name in ("", entry.name)
     )
     assert (random, pretrained) == ("none", "file")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from study.execution.progress import PlainDisplay, Remaining, RichDisplay, make_
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.planning.plan import PlannedRun
 from study.protocols.budgets import read_budget
+from tests.changed import replace
 from tests.execution.executors.fake_execute import done_record, failed_record
 
 

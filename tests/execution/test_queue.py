@@ -9,7 +9,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from study.planning.plan import PlannedRun, make_plan
 from study.protocols.budgets import read_budget, read_speeds
 from study.protocols.resolve import paired_protocol
 from study.training.checkpoint import Checkpoint, checkpoints
+from tests.changed import replace
 from tests.execution.executors.fake_execute import done_record, failed_record
 
 ROOT = Path(__file__).parents[2]

@@ -10,22 +10,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from study.core.files import file_sha256
 from study.core.record import PREDICTIONS, Record
 from study.core.registry import load_plugin
-from study.core.spec import Spec
+from study.core.spec import Spec, Start
 from study.datasets import synthetic
 from study.datasets.image_set import ImageSet
 from study.execution.run_one import execute
 from study.models.entry import MODELS
 from study.protocols import PhasePlan, Protocol, resolve
-from study.protocols.protocol import adam
+from study.protocols.piece import part
+from study.protocols.protocol import ADAM
 from study.training.checkpoint import Checkpoint, checkpoints
 
 #: Two epochs of every kind of phase.
 PHASES = tuple(
-    PhasePlan(what, "head" if what == "head" else "stage", what, adam(3e-3), epochs=2, patience=None, monitor="brier")
+    PhasePlan(what, "head" if what == "head" else "stage", what, ADAM, 3e-3, epochs=2, patience=None, monitor="brier")
     for what in ("head", "blocks:1", "all")
 )
 EPOCHS = 6
@@ -64,7 +66,7 @@ class Run:
         return record, trained
 
 
-@pytest.fixture(scope="module", params=[{}, {"flip": True}], ids=["cached features", "augmented"])
+@pytest.fixture(scope="module", params=[(), (part("affine", flip=True),)], ids=["cached features", "augmented"])
 def run(request: pytest.FixtureRequest, registered_models: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     import keras
 
@@ -81,12 +83,12 @@ def run(request: pytest.FixtureRequest, registered_models: None, tmp_path_factor
         train_images=len(faces.indices("train")),
     )
     spec = Spec(
-        dataset={"name": faces.name, "fingerprint": faces.fingerprint},
-        model={"name": entry.name, "version": entry.version, "family": entry.family},
+        dataset=faces.identity,
+        model=entry.identity,
         protocol=protocol,
         budget="test",
         side_px=48,
-        weights={"source": "file", "sha256": file_sha256(weights)},
+        weights=Start(source="file", sha256=file_sha256(weights)),
         precision="float32",
         backend="tensorflow",
         seed=0,
@@ -100,16 +102,13 @@ def whole(run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, P
     folder = tmp_path_factory.mktemp("whole")
     record, trained = run(folder)
     assert trained == list(range(EPOCHS))
-    assert [row["phase"] for row in record.history] == ["head", "head", "blocks:1", "blocks:1", "all", "all"]
+    assert [row.phase for row in record.history] == ["head", "head", "blocks:1", "blocks:1", "all", "all"]
     return record, folder
 
 
 def same(one: Record, other: Record) -> bool:
     """Return whether two records say the same of training, and predictions are equal bit for bit."""
-    rows = [
-        [{name: value for name, value in row.items() if not name.endswith("_s")} for row in record.history]
-        for record in (one, other)
-    ]
+    rows = [[replace(row, train_s=0.0, validation_s=0.0) for row in record.history] for record in (one, other)]
     return rows[0] == rows[1] and all(np.array_equal(one.arrays[name], other.arrays[name]) for name in PREDICTIONS)
 
 

@@ -10,7 +10,6 @@ import random
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from study.core.errors import StoreError
 from study.core.spec import Spec, content_hash
 from study.core.store import CHECKSUM, DATASET_FILE, Store, pack_arrays
+from tests.changed import replace
 from tests.factories import make_card, make_counts, make_dataset, make_record
 from tests.fuzz.mutations import Seeds, mutate_bytes, mutate_json
 from tests.fuzz.target import Target

@@ -84,16 +84,23 @@ def _check(data: bytes, folder: Path) -> None:
 
 def _pretraining() -> dict[str, object]:
     """Return what `study pretrain` writes into a file of its making."""
-    from study.models.pretraining_info import FIELDS, FORMAT
+    from study.core.record import Pretraining
 
-    values = {name: "cifar10" if kinds == (str,) else 3 for name, kinds in FIELDS.items()}
-    return {**values, "format": FORMAT, "validation_accuracy": 0.7, "test_accuracy": 0.69}
+    info = Pretraining(
+        dataset="cifar10", images=3, model="m", version="1", fingerprint="f", classes=3, side_px=3, epochs=3, rate=0.5,
+        validation_accuracy=0.7, test_accuracy=0.69, precision="float32",
+    )  # fmt: skip
+    return {**info.to_json(), "format": 2}
 
 
 def _origin_seeds(folder: Path) -> Seeds:
+    import msgspec
+
+    from study.core.record import Pretraining
     from study.models.pretraining_info import with_pretraining
 
-    return [with_pretraining(_file("", random.Random(0)), _pretraining())]
+    fields = {name: value for name, value in _pretraining().items() if name != "format"}
+    return [with_pretraining(_file("", random.Random(0)), msgspec.convert(fields, Pretraining))]
 
 
 def _mutate_origin(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
@@ -113,12 +120,12 @@ def _mutate_origin(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
 
 
 def _read_origin(data: bytes, folder: Path) -> None:
-    from study.models.pretraining_info import pretraining_words, read_pretraining
+    from study.models.pretraining_info import read_pretraining
 
     path = folder / "x.weights.h5"
     path.write_bytes(data)
     if found := read_pretraining(path):
-        pretraining_words(found)
+        found.words()
 
 
 def _load(data: bytes, folder: Path) -> None:

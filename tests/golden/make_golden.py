@@ -11,8 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from study.store import Store
-
+from study.core.store import Store
 from study.report.write import write_report
 from tests.factories import TWINS, make_card, make_counts, make_dataset, make_record
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.planning.plan import PlannedRun
 from study.protocols.budgets import read_budget
 from study.training.speed import Pace
+from tests.changed import replace
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ class Measure:
         self.asked: list[tuple[str, int, int]] = []
 
     def __call__(self, spec: Spec, processes: int, threads: int) -> Pace | None:
-        self.asked.append((spec.model["name"], processes, threads))
+        self.asked.append((spec.model.name, processes, threads))
         share = self.shares[processes]
         return None if share is None else Pace(self.start_s, 1000.0 * share, self.memory_mb)
 

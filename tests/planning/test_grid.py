@@ -18,6 +18,7 @@ from study.models.entry import MODELS
 from study.planning.grid import Choices, grid_names, parse_seeds, read_grid, resolve_specs, select_pairs, vary
 from study.protocols import PROTOCOLS
 from study.protocols.budgets import Budget, budget_names, read_budget, read_speeds
+from study.protocols.piece import part
 
 SHARED = ["baseline", "oversample", "augment", "oversample+augment"]
 EXAMPLE = Path(__file__).parents[2] / "experiments" / "plugin_example.py"
@@ -90,7 +91,7 @@ def test_sides_and_shares_are_axes_of_a_grid(tmp_path: Path, faces: ImageSet) ->
     grid = read_grid(str(path))
     choices = make_choices(Flags(grid=str(path), budget="full"), grid)
     specs = [one.spec for one in resolve_specs(select_pairs(grid), choices, faces)]
-    assert {(spec.side_px, spec.protocol.get("train_share", 1)) for spec in specs} == {
+    assert {(spec.side_px, spec.protocol.train_share) for spec in specs} == {
         (side, share) for side in (32, 48) for share in (0.5, 1)
     }
     assert {spec.recipe for spec in specs} == {("cnn2", "baseline")}, "the report tells them apart by itself"
@@ -107,7 +108,7 @@ def test_epochs_of_all_phases_together_keep_the_protocol_s_proportions(faces: Im
         choices = Choices(read_budget("full"), weights="imagenet", epochs=count)
         specs = [one.spec for one in resolve_specs(pairs, choices, faces)]
         return {
-            spec.protocol["name"]: [phase["updates"] // phase["updates_per_epoch"] for phase in spec.protocol["phases"]]
+            spec.protocol.name: [phase.updates // phase.updates_per_epoch for phase in spec.protocol.phases]
             for spec in specs
         }
 
@@ -195,7 +196,7 @@ def test_other_seeds_are_refused(text: str) -> None:
 def test_a_seed_is_complete_before_the_next_begins(faces: ImageSet) -> None:
     pairs = select_pairs(read_grid("all"), ("cnn2", "cnn3"), ("baseline",))
     planned = resolve_specs(pairs, Choices(read_budget("demo"), seeds=(0, 1)), faces)
-    assert [(one.spec.seed, one.spec.model["name"]) for one in planned] == [
+    assert [(one.spec.seed, one.spec.model.name) for one in planned] == [
         (0, "cnn2"),
         (0, "cnn3"),
         (1, "cnn2"),
@@ -213,8 +214,8 @@ def test_the_budget_caps_updates_and_gives_the_side(faces: ImageSet) -> None:
     pairs = select_pairs(read_grid("all"), ("cnn2", "vgg16"), ("baseline",))
     budget = Budget("mine", updates={"custom": 5, "stage": 2}, side_px={"transfer": 40})
     custom, transfer = (one.spec for one in resolve_specs(pairs, Choices(budget, weights="none"), faces))
-    assert ([phase["updates"] for phase in custom.protocol["phases"]], custom.side_px) == ([5], 48)
-    assert ([phase["updates"] for phase in transfer.protocol["phases"]], transfer.side_px) == ([2, 2], 40)
+    assert ([phase.updates for phase in custom.protocol.phases], custom.side_px) == ([5], 48)
+    assert ([phase.updates for phase in transfer.protocol.phases], transfer.side_px) == ([2, 2], 40)
 
 
 def test_a_side_below_the_minimum_is_refused(faces: ImageSet) -> None:
@@ -226,15 +227,15 @@ def test_a_side_below_the_minimum_is_refused(faces: ImageSet) -> None:
 def test_varying_the_rate_keeps_the_proportion_of_later_phases() -> None:
     baseline = PROTOCOLS.get("baseline")
     varied = vary(baseline, rate=3e-3)
-    assert [phase.optimizer["rate"] for phase in varied.custom] == [3e-3]
-    assert [phase.optimizer["rate"] for phase in varied.transfer] == [3e-3, 3e-4, 3e-5]
+    assert [phase.rate for phase in varied.custom] == [3e-3]
+    assert [phase.rate for phase in varied.transfer] == [3e-3, 3e-4, 3e-5]
     assert vary(baseline, batch=32).batch == 32 and vary(baseline, batch=32).name == "baseline@batch=32"
     assert vary(baseline) is baseline
 
 
 def test_varied_steps_are_scaled_together() -> None:
     webcam = vary(PROTOCOLS.get("as-published/webcam"), rate=3e-4)
-    assert webcam.custom[0].rates == (3e-4, 1.5e-4, 7.5e-5)
+    assert (webcam.custom[0].rate, webcam.custom[0].schedule) == (3e-4, part("steps", factors=(1.0, 0.5, 0.25)))
 
 
 @pytest.mark.parametrize(

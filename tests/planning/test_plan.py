@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from study.datasets.load import load
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
 from study.planning.plan import Plan, duration, estimate_s, make_plan
 from study.protocols.budgets import Speed, read_budget, read_speeds
+from tests.changed import replace
 from tests.execution.executors.fake_execute import done_record, failed_record
 
 
@@ -49,7 +49,7 @@ def test_done_runs_are_closed_and_failed_ones_open(faces: ImageSet, tmp_path: Pa
 def test_a_record_of_other_code_is_marked_and_not_run_again(faces: ImageSet, tmp_path: Path) -> None:
     store, planned = Store(tmp_path, "s"), specs(faces, "cnn2")
     record = done_record(planned[0].spec, faces)
-    store.keep(replace(record, provenance={**record.provenance, "code": "other"}))
+    store.keep(replace(record, provenance=replace(record.provenance, code="other")))
     made = plan(faces, store, planned)
     assert not made.open
     text = "\n".join(made.lines(1))
@@ -78,7 +78,7 @@ def test_done_runs_correct_the_estimate(faces: ImageSet, tmp_path: Path) -> None
     store, planned = Store(tmp_path, "s"), specs(faces, "cnn2", seeds=(0, 1))
     before = plan(faces, store, planned).runs[1].estimate_s
     record = done_record(planned[0].spec, faces)
-    store.keep(replace(record, timing={**record.timing, "train_images_per_s": 1.0}))
+    store.keep(replace(record, timing=replace(record.timing, train_images_per_s=1.0)))
     assert plan(faces, store, planned).runs[1].estimate_s > 10 * before
 
 
@@ -99,7 +99,7 @@ def pair_of(faces: ImageSet, *protocols: str) -> list[PlannedSpec]:
 
 def test_two_records_of_one_training_are_trained_once(faces: ImageSet, tmp_path: Path) -> None:
     made = plan(faces, Store(tmp_path, "s"), pair_of(faces, ORACLE, TWIN))
-    assert [run.spec.protocol["name"] for run in made.open] == [ORACLE]
+    assert [run.spec.protocol.name for run in made.open] == [ORACLE]
     assert f"missing (comes with {ORACLE})" in "\n".join(made.lines(1))
     assert len(plan(faces, Store(tmp_path, "s"), pair_of(faces, TWIN)).open) == 1, "and by itself where it is alone"
 

@@ -37,8 +37,8 @@ class Measure:
         self.broken = ""
 
     def __call__(self, specs: Sequence[Spec]) -> dict[str, float]:
-        self.asked += [spec.model["name"] for spec in specs]
-        names = [spec.model["name"] for spec in specs]
+        self.asked += [spec.model.name for spec in specs]
+        names = [spec.model.name for spec in specs]
         return {name: SLOW[name] for name in names if name != self.broken}
 
 
@@ -51,7 +51,7 @@ def test_the_whole_grid_fits_and_each_family_takes_about_half(faces: ImageSet, t
     cut = [one.spec for one in planned(faces, updates=dict(night.updates))]
     times = {family: 0.0 for family in ("custom", "transfer")}
     for spec in cut:
-        times[spec.model["family"]] += estimate_s(spec, faces, night.speeds[spec.model["name"]])
+        times[spec.model.family] += estimate_s(spec, faces, night.speeds[spec.model.name])
     assert sum(times.values()) <= 3600
     assert all(1200 < time_s <= 1800 for time_s in times.values())
 
@@ -59,8 +59,8 @@ def test_the_whole_grid_fits_and_each_family_takes_about_half(faces: ImageSet, t
 def test_models_of_a_family_get_equal_updates(faces: ImageSet, tmp_path: Path) -> None:
     night = choose(faces, tmp_path, Measure())
     for family in ("custom", "transfer"):
-        specs = [one.spec for one in planned(faces, updates=dict(night.updates)) if one.spec.model["family"] == family]
-        assert len({tuple(phase["updates"] for phase in spec.protocol["phases"]) for spec in specs}) == 1
+        specs = [one.spec for one in planned(faces, updates=dict(night.updates)) if one.spec.model.family == family]
+        assert len({tuple(phase.updates for phase in spec.protocol.phases) for spec in specs}) == 1
 
 
 def test_one_family_alone_gets_all_the_time(faces: ImageSet, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_model_that_cannot_be_measured_is_told(faces: ImageSet, tmp_path: Path
 def test_plenty_of_time_gives_the_full_length(faces: ImageSet) -> None:
     specs = [one.spec for one in planned(faces, "cnn3")]
     fast = {"cnn3": Speed(1e9, 1e9, 0)}
-    assert fit_updates(specs, faces, fast, 3600) == {"custom": specs[0].protocol["phases"][0]["updates"]}
+    assert fit_updates(specs, faces, fast, 3600) == {"custom": specs[0].protocol.phases[0].updates}
 
 
 def test_too_little_time_still_gives_an_update(faces: ImageSet) -> None:
@@ -108,7 +108,7 @@ def test_too_little_time_still_gives_an_update(faces: ImageSet) -> None:
 def test_whole_epochs_are_kept_where_there_is_one(faces: ImageSet) -> None:
     specs = [one.spec for one in planned(faces, "cnn3")]
     found = fit_updates(specs, faces, {"cnn3": Speed(100, 1e9, 0)}, 200)["custom"]
-    assert found % specs[0].protocol["phases"][0]["updates_per_epoch"] == 0 and found > 0
+    assert found % specs[0].protocol.phases[0].updates_per_epoch == 0 and found > 0
 
 
 def test_a_damaged_choice_is_named(faces: ImageSet, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
+from study.core.spec import RunProtocol
 from study.protocols import PROTOCOLS, resolve
 from study.training.feed import Feed
+from tests.changed import replace
 
 N, CLASSES = 90, 3
 
@@ -21,7 +24,8 @@ def arrays():
 
 def feed(name, arrays, seed=0, batch=8):
     images, labels = arrays
-    protocol = resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=N) | {"batch": batch}
+    protocol = resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=N)
+    protocol = replace(protocol, batch=batch)
     return Feed(images, labels, np.arange(N), CLASSES, protocol, seed)
 
 
@@ -33,11 +37,11 @@ def batches(one, number, first, count):
 @pytest.mark.parametrize("name", PROTOCOLS.names())
 def test_a_protocol_resolves_to_json_with_whole_epochs(name, family):
     data = resolve(PROTOCOLS.get(name), family=family, weights_source="imagenet", train_images=N)
-    assert json.loads(json.dumps(data)) == data
-    assert data["phases"], "a protocol needs a phase"
-    for phase in data["phases"]:
-        assert phase["updates_per_epoch"] == -(-N // data["batch"])
-        assert phase["updates"] % phase["updates_per_epoch"] == 0
+    assert msgspec.convert(json.loads(json.dumps(data.to_json())), RunProtocol) == data
+    assert data.phases, "a protocol needs a phase"
+    for phase in data.phases:
+        assert phase.updates_per_epoch == -(-N // data.batch)
+        assert phase.updates % phase.updates_per_epoch == 0
 
 
 @pytest.mark.parametrize("name", PROTOCOLS.names())

@@ -11,6 +11,7 @@ from study.datasets import synthetic
 from study.protocols import PROTOCOLS, resolve
 from study.protocols.contamination import SEEN_CONTENT, SEEN_ID, measure_run, seen_in_training
 from study.protocols.splits import make_splits, share_of
+from tests.changed import replace
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,10 @@ def test_most_protocols_use_the_set_s_own_split(faces):
     for split in SPLITS:
         assert np.array_equal(getattr(own, split), faces.indices(split))
     about = own.describe(faces)
-    assert about["own_test"] and about["hashes"] == {split: faces.split_hash(split) for split in SPLITS}
-    assert about["counts"] == faces.counts() and about["source"] == faces.split_source
+    assert about.own_test and about.hashes == {split: faces.split_hash(split) for split in SPLITS}
+    assert {
+        name: list(row) for name, row in about.counts.items()
+    } == faces.counts() and about.source == faces.split_source
 
 
 def test_a_share_has_the_same_part_of_every_class_and_larger_shares_hold_smaller_ones(faces):
@@ -43,20 +46,20 @@ def test_a_share_has_the_same_part_of_every_class_and_larger_shares_hold_smaller
 
 def test_a_share_says_so_and_leaves_the_other_splits_whole(faces):
     whole = resolve(PROTOCOLS.get("baseline"), family="custom", weights_source="none", train_images=60)
-    part = make_splits(faces, whole | {"train_share": 0.25})
+    part = make_splits(faces, replace(whole, train_share=0.25))
     assert np.array_equal(part.validation, faces.indices("validation")) and np.array_equal(
         part.scored, faces.indices("test")
     )
     about = part.describe(faces)
-    assert about["own_test"] and "25 % of the training split, stratified by class" in about["source"]
-    assert about["hashes"]["train"] != faces.split_hash("train")
+    assert about.own_test and "25 % of the training split, stratified by class" in about.source
+    assert about.hashes["train"] != faces.split_hash("train")
 
 
 def test_a_protocol_that_splits_anew_takes_no_share(faces):
     name = next(one.name for one in PROTOCOLS if one.new_split)
     anew = resolve(PROTOCOLS.get(name), family="custom", weights_source="none", train_images=60)
     with pytest.raises(UsageError, match="makes its own training split"):
-        make_splits(faces, anew | {"train_share": 0.25})
+        make_splits(faces, replace(anew, train_share=0.25))
 
 
 @pytest.mark.parametrize("name", [one.name for one in PROTOCOLS if one.new_split])
@@ -66,7 +69,7 @@ def test_a_new_split_divides_all_images_and_is_the_same_every_time(faces, name):
     parts = [one.origins(getattr(one, split)) for split in SPLITS]
     assert set(np.concatenate(parts)) == set(range(len(faces)))
     assert len(one.scored) == math.ceil(0.1 * len(faces)) and np.all(np.diff(one.scored) > 0)
-    assert not one.describe(faces)["own_test"]
+    assert not one.describe(faces).own_test
 
 
 @pytest.mark.parametrize("name", [one.name for one in PROTOCOLS if one.new_split and one.leak != "none"])
@@ -113,7 +116,7 @@ def test_an_oversampled_copy_has_the_same_content(faces):
     seen = seen_in_training(faces, leaky)
     assert set(seen) == {0, SEEN_ID + SEEN_CONTENT}
     found = measure_run(faces, leaky, declared=True)
-    assert found["trained_on_test_ids"] == found["test_copies_in_train"] == np.count_nonzero(seen)
+    assert found.trained_on_test_ids == found.test_copies_in_train == np.count_nonzero(seen)
 
 
 def test_the_oracle_looks_at_the_test_split_for_one_choice_only(faces):

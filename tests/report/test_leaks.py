@@ -2,13 +2,14 @@
 
 import csv
 import io
-from dataclasses import replace
 
 import pytest
 
+from study.core.record import SplitFacts
 from study.core.store import Store
 from study.report.build import build_report
 from study.report.published_results import FILE, read_published
+from tests.changed import replace
 from tests.factories import make_card, make_counts, make_dataset, make_record
 
 COUNTS = make_counts(640, 60, 120)
@@ -164,4 +165,4 @@ def test_a_slip_in_the_claims_is_named(tmp_path):
 def test_a_record_of_before_splits_were_described_is_on_the_set_s_own(tmp_path):
     record = make_record("cnn3", "baseline", card=CARD)
     assert not record.splits and record.on_own_test
-    assert replace(record, splits={"own_test": False}).on_own_test is False
+    assert replace(record, splits=SplitFacts(source="", counts={}, hashes={}, own_test=False)).on_own_test is False

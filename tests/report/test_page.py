@@ -4,7 +4,6 @@ import csv
 import re
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from study.core.errors import StoreError
 from study.core.store import Store
 from study.report.build import build_report
 from study.report.write import write_report
+from tests.changed import replace
 from tests.factories import CLASSES, make_card, make_record, make_store
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from pathlib import Path
 
@@ -10,23 +9,19 @@ import pytest
 
 from study.analysis.factors import factor_contrasts
 from study.analysis.recipes import name_records
-from study.core.record import Record
+from study.core.record import Pretraining, Record
+from study.core.spec import Start
 from study.core.store import Store
 from study.report.collect import collect
 from study.report.reproduce import commands
 from study.report.tables.runs import missing_cells
 from study.report.write import write_report
+from tests.changed import replace
 from tests.factories import make_card, make_record
 
-PRETRAINING = {
-    "model": "resnet50",
-    "dataset": "cifar10",
-    "images": 45000,
-    "classes": 10,
-    "epochs": 5,
-    "side_px": 48,
-    "test_accuracy": 0.6912,
-}
+PRETRAINING = Pretraining(
+    model="resnet50", dataset="cifar10", images=45000, classes=10, epochs=5, side_px=48, test_accuracy=0.6912
+)
 
 
 def make(model: str, way: str, seed: int, share: float = 0.25) -> Record:
@@ -35,12 +30,11 @@ def make(model: str, way: str, seed: int, share: float = 0.25) -> Record:
     skill = {"random-start": 1.0, "frozen": 1.3, "staged": 1.9}[way]
     weights = "none" if random else "file"
     record = make_record(model, f"transfer/{way}", seed, card=make_card(), weights=weights, skill=skill, epochs=8)
-    phase = {**record.spec.protocol["phases"][-1], "updates": 64, "updates_per_epoch": 8}
-    protocol = {**record.spec.protocol, "phases": [phase], "epochs_in_all": True, "train_share": share}
-    if random:
-        protocol["start"] = "none"
-    spec = dataclasses.replace(record.spec, protocol=protocol)
-    return dataclasses.replace(record, spec=spec, pretraining={} if random else PRETRAINING)
+    phase = replace(record.spec.protocol.phases[-1], updates=64, updates_per_epoch=8)
+    start = "none" if random else ""
+    protocol = replace(record.spec.protocol, phases=(phase,), epochs_in_all=True, train_share=share, start=start)
+    spec = replace(record.spec, protocol=protocol)
+    return replace(record, spec=spec, pretraining=None if random else PRETRAINING)
 
 
 RUNS = [(way, seed) for seed in (0, 1) for way in ("random-start", "frozen", "staged")]
@@ -65,14 +59,14 @@ def test_recipes_say_what_they_start_from_and_on_which_share_they_trained(store:
 
 def test_a_failed_run_is_named_after_what_others_know_of_its_file() -> None:
     good = make("resnet50", "staged", 0)
-    failed = dataclasses.replace(make("resnet50", "staged", 1), status="failed", reason="killed", pretraining={})
+    failed = replace(make("resnet50", "staged", 1), status="failed", reason="killed", pretraining=None)
     assert len(set(name_records([good, failed]).recipes.values())) == 1
 
 
 def test_files_from_one_dataset_are_told_apart() -> None:
     one = make("resnet50", "staged", 0)
-    spec = dataclasses.replace(one.spec, weights={"source": "file", "sha256": "f" * 64})
-    names = {recipe.protocol for recipe in name_records([one, dataclasses.replace(one, spec=spec)]).recipes.values()}
+    spec = replace(one.spec, weights=Start(source="file", sha256="f" * 64))
+    names = {recipe.protocol for recipe in name_records([one, replace(one, spec=spec)]).recipes.values()}
     assert len(names) == 2 and any("weights ffffffff" in name for name in names)
 
 
@@ -98,8 +92,8 @@ def test_each_way_is_set_against_the_random_start_of_its_own_body() -> None:
 
 def test_of_several_random_starts_the_one_that_learns_best_is_set_against() -> None:
     records = [make("resnet50", "random-start", 0), make("resnet50", "staged", 0)]
-    protocol = {**records[0].spec.protocol, "name": "transfer/random-start@rate=0.0003"}
-    records.append(dataclasses.replace(records[0], spec=dataclasses.replace(records[0].spec, protocol=protocol)))
+    protocol = replace(records[0].spec.protocol, name="transfer/random-start@rate=0.0003")
+    records.append(replace(records[0], spec=replace(records[0].spec, protocol=protocol)))
     naming = name_records(records)
     recipes = [naming.of(record) for record in records]
     for better in (0, 2):
@@ -117,7 +111,7 @@ def test_ways_with_other_images_or_updates_are_not_compared() -> None:
 
 def test_the_report_says_what_transfer_was_worth_and_from_what(store: Store, tmp_path: Path) -> None:
     page = write_report(store, tmp_path).read_text(encoding="utf-8")
-    assert "pretrained on cifar10: 45,000 images of 10 classes, 5 epochs at 48 px, test accuracy 69.1 %" in page
+    assert "pretrained on cifar10 (45,000 images of 10 classes, 5 epochs at 48 px, test accuracy 69.1 %)" in page
     assert "All runs trained on a part of the training split alone (25 %)" in page
     assert "a pretrained body, staged (against a random start, equal updates and images)" in page
     assert "no pretrained weights were at hand" not in page, "the random start was chosen"

@@ -1,7 +1,6 @@
 """What is logged of a run is read back with the tracker's own library and equals the record."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from study.core.errors import UsageError
 from study.core.store import Store
 from study.trackers import TRACKERS, check_tracker, open_tracker, tracking_folder
 from study.trackers.content import content_of, flat
+from tests.changed import replace
 from tests.factories import make_record
 from tests.hidden import run_hidden
 
@@ -51,7 +51,7 @@ def test_content_follows_from_the_record(record):
     content = content_of(record)
     assert content == content_of(record)
     assert content.metrics["test_accuracy"] == score_run(record).test.accuracy
-    assert [point.value for point in content.curves["loss"]] == [row["loss"] for row in record.history]
+    assert [point.value for point in content.curves["loss"]] == [row.loss for row in record.history]
     assert content.params["model.name"] == "cnn3" and content.params["seed"] == "1"
     times = [point.time_s for point in content.curves["loss"]]
     assert times == sorted(times) and times[0] > content.start_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from numpy.typing import NDArray
 
 from study.core.files import file_sha256
 from study.core.record import Record
-from study.core.spec import Spec
+from study.core.spec import Spec, Start
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.trained.artifacts import export_folder, write_manifest
+from tests.changed import replace
 from tests.execution.executors.fake_execute import done_record
 from tests.factories import make_record
 
@@ -22,7 +22,7 @@ from tests.factories import make_record
 def keep(store: Store, *words: Any, **more: Any) -> Record:
     """Store an invented run (as ``make_record``) with something in place of its weights."""
     record = make_record(*words, **more)
-    record = store.keep(dataclasses.replace(record, weights_file="w.weights.h5"))
+    record = store.keep(replace(record, weights_file="w.weights.h5"))
     store.weights_path(record.spec).write_bytes(record.key.encode())
     return record
 
@@ -41,12 +41,12 @@ def spec_of(image_set: ImageSet, name: str = "small", protocol: str = "baseline"
         epochs=epochs,
     )
     return Spec(
-        dataset={"name": image_set.name, "fingerprint": image_set.fingerprint},
-        model={"name": entry.name, "version": entry.version, "family": entry.family},
+        dataset=image_set.identity,
+        model=entry.identity,
         protocol=phases,
         budget="test",
         side_px=entry.side_px,
-        weights={"source": "none", "sha256": ""},
+        weights=Start(source="none"),
         precision="float32",
         backend="tensorflow",
         seed=0,
@@ -58,8 +58,8 @@ def add_onnx(store: Store, record: Record) -> Path:
     import onnx
     from onnx import TensorProto, helper
 
-    height, width, channels = record.dataset["image_shape"]
-    classes = len(record.dataset["classes"])
+    height, width, channels = record.dataset.image_shape
+    classes = len(record.dataset.classes)
     bands = np.zeros((height * width * channels, classes), np.float32)
     for place, rows in enumerate(np.array_split(np.arange(height), classes)):
         pixels = np.arange(height * width * channels).reshape(height, -1)[rows].ravel()
@@ -104,7 +104,7 @@ def register_small() -> None:
     def build(images: Any, classes: int) -> Any:
         from keras import layers
 
-        from study.models.batch_normalization import batch_normalization
+        from study.models.fast.normalization import batch_normalization
         from study.models.layers import classifier
 
         x = layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False, name="first")(images)
@@ -166,7 +166,7 @@ def real_run(store: Store, image_set: ImageSet, name: str = "small") -> Record:
     path = store.weights_path(spec)
     path.parent.mkdir(parents=True, exist_ok=True)
     network.model.save_weights(path)
-    record = dataclasses.replace(
+    record = replace(
         done_record(spec, image_set), arrays=arrays, weights_file=path.name, weights_sha256=file_sha256(path)
     )
     keep_images(store, image_set)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from study.core.record import Record
 from study.core.store import Store
 from study.trained.artifacts import MANIFEST, export_folder, find_exports
+from tests.changed import replace
 from tests.trained.runs import add_onnx, keep
 
 
@@ -41,7 +41,7 @@ def test_without_weights_it_counts_until_the_record_is_replaced(store: Store, re
     store.weights_path(record.spec).unlink()
     assert find_exports(store, record)
     arrays = {name: array[::-1] for name, array in record.arrays.items()}
-    assert find_exports(store, store.keep(dataclasses.replace(record, arrays=arrays))) == {}
+    assert find_exports(store, store.keep(replace(record, arrays=arrays))) == {}
 
 
 def test_a_changed_or_missing_file_is_noticed(store: Store, record: Record) -> None:
@@ -68,5 +68,5 @@ def test_a_manifest_cannot_point_elsewhere(store: Store, record: Record) -> None
 
 def test_the_manifest_says_what_a_program_needs_to_know(store: Store, record: Record) -> None:
     manifest = json.loads((export_folder(store, record) / MANIFEST).read_text())
-    assert manifest["classes"] == record.dataset["classes"]
+    assert manifest["classes"] == list(record.dataset.classes)
     assert manifest["image_shape"] == [48, 48, 1] and manifest["drawn"] is False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -23,6 +22,7 @@ from study.trained.formats import CHOICES, FORMATS, select_formats
 from study.trained.model_card import write_card
 from study.trained.runtime import open_keras, open_runtime
 from study.trained.study_images import Sample
+from tests.changed import replace
 from tests.hidden import run_hidden
 from tests.trained.runs import contents, real_run, register_small, register_small_transfer
 
@@ -105,7 +105,7 @@ def test_later_formats_join_earlier_ones_of_the_same_weights(
     assert set(find_exports(store, record)) == {"keras", "h5"}
     path = store.weights_path(record.spec)
     path.write_bytes(path.read_bytes() + b"\0")  # the same network in another file
-    again = store.keep(dataclasses.replace(record, weights_sha256=""))
+    again = store.keep(replace(record, weights_sha256=""))
     make(store, again, faces).write("h5")
     assert set(find_exports(store, again)) == {"h5"}
     assert not (export_folder(store, record) / "model.keras").exists()
@@ -124,7 +124,7 @@ def test_a_folder_of_another_run_is_left_alone(
 def test_weights_of_another_training_are_refused(store: Store, record: Record, faces: ImageSet) -> None:
     shuffled = record.arrays | {"validation_probabilities": record.arrays["validation_probabilities"][:, ::-1]}
     with pytest.raises(WeightsError, match="must give its stored predictions"):
-        make(store, store.keep(dataclasses.replace(record, arrays=shuffled)), faces)
+        make(store, store.keep(replace(record, arrays=shuffled)), faces)
 
 
 def test_int8_needs_training_images(store: Store, record: Record, faces: ImageSet) -> None:

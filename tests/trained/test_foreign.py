@@ -45,14 +45,14 @@ def record(store: Store) -> Record:
 
 def test_labels_are_the_runs_and_classes_without_counterpart_are_left_out(store: Store, record: Record) -> None:
     found = prepare(store, record, image_set([0, 1, 2, 0, 1, 2]))
-    assert [record.dataset["classes"][label] for label in found.labels] == ["happy", "sad", "happy", "sad"]
+    assert [record.dataset.classes[label] for label in found.labels] == ["happy", "sad", "happy", "sad"]
     assert found.ids.tolist() == ["image-0", "image-2", "image-3", "image-5"]
     assert found.left_out == {"contempt": 2} and found.split == "all" and not found.own
 
 
 def test_two_classes_may_mean_one(store: Store, record: Record) -> None:
     found = prepare(store, record, image_set([0, 1, 2]), {"contempt": "sad"})
-    assert [record.dataset["classes"][label] for label in found.labels] == ["happy", "sad", "sad"]
+    assert [record.dataset.classes[label] for label in found.labels] == ["happy", "sad", "sad"]
     assert found.left_out == {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from study.report.wording import percent
 from study.trained.formats import FORMATS
 from study.trained.model_card import build_card
 from study.trained.scores import OVERALL, stored_scores
+from tests.changed import replace
 from tests.factories import make_card
 from tests.trained.runs import keep
 
@@ -40,9 +40,9 @@ def test_every_metric_is_there_with_its_interval(store: Store) -> None:
         if metric != "log_loss":
             found = scores.score(metric)
             assert f"{percent(found.value)} ({percent(found.low)}" in text
-    for name in record.dataset["classes"]:
+    for name in record.dataset.classes:
         assert f"\n| {name}" in text
-    assert record.key in text and record.dataset["fingerprint"][:12] in text
+    assert record.key in text and record.dataset.fingerprint[:12] in text
 
 
 def test_every_export_is_listed_with_its_call(store: Store) -> None:
@@ -82,7 +82,7 @@ def test_the_start_of_a_transfer_network_is_said_with_its_licence(store: Store) 
 
 def test_mixed_precision_is_said(store: Store) -> None:
     record = keep(store)
-    mixed = dataclasses.replace(record, spec=dataclasses.replace(record.spec, precision="mixed_bfloat16"))
+    mixed = replace(record, spec=replace(record.spec, precision="mixed_bfloat16"))
     assert "compute in float32" in build_card(store, store.keep(mixed), EXPORTS)
 
 

@@ -46,7 +46,7 @@ def test_it_needs_no_backend(store: Store, record: Record, tmp_path: Path) -> No
 def test_it_says_what_it_takes_and_gives(store: Store, record: Record) -> None:
     runtime = open_runtime(store, record)
     assert runtime.kind == "onnx" and runtime.key == record.key and runtime.notice == ""
-    assert runtime.classes == tuple(record.dataset["classes"]) and runtime.image_shape == (48, 48, 1)
+    assert runtime.classes == tuple(record.dataset.classes) and runtime.image_shape == (48, 48, 1)
 
 
 @pytest.mark.parametrize("count", [0, 1, BATCH, 2 * BATCH + 3])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import re
 import shlex
@@ -13,9 +12,11 @@ import pytest
 import typer.main
 
 from study.core.errors import UsageError, WeightsError
+from study.core.record import Imported, SplitFacts
 from study.core.store import Store
 from study.trained.retraining import retrain_command
 from study.trained.winner import choose_run, open_run, open_study, weights_of
+from tests.changed import replace
 from tests.factories import make_card, make_record
 from tests.trained.runs import add_onnx, keep
 
@@ -45,7 +46,11 @@ def test_runs_that_kept_no_weights_are_only_used_when_named(store: Store) -> Non
 
 def test_runs_that_were_scored_on_a_split_of_their_own_are_only_used_when_named(store: Store) -> None:
     trained = keep(store, "cnn2", skill=0.5)
-    made = dataclasses.replace(make_record("cnn5", skill=3.0), weights_file="w", splits={"own_test": False})
+    made = replace(
+        make_record("cnn5", skill=3.0),
+        weights_file="w",
+        splits=SplitFacts(source="", counts={}, hashes={}, own_test=False),
+    )
     other = store.keep(made)
     assert choose_run(store).key == trained.key
     assert choose_run(store, "cnn5").key == other.key
@@ -53,8 +58,8 @@ def test_runs_that_were_scored_on_a_split_of_their_own_are_only_used_when_named(
 
 def test_imported_predictions_have_no_network_to_use(store: Store) -> None:
     made = make_record("vgg16", skill=4.0)
-    imported = {"file_sha256": "0" * 64, "probabilities": True, "splits": ["validation", "test"]}
-    store.keep(dataclasses.replace(made, imported=imported, weights_file="w"))
+    imported = Imported(file_sha256="0" * 64, splits=("validation", "test"))
+    store.keep(replace(made, imported=imported, weights_file="w"))
     trained = keep(store, "cnn2", skill=0.5)
     assert choose_run(store).key == trained.key
     with pytest.raises(UsageError, match=trained.key):
@@ -64,7 +69,7 @@ def test_imported_predictions_have_no_network_to_use(store: Store) -> None:
 def test_equals_go_by_model_protocol_and_seed(store: Store) -> None:
     arrays = make_record().arrays
     for words in (("cnn5", "baseline", 0), ("cnn3", "baseline", 1), ("cnn3", "augment", 2), ("cnn3", "augment", 1)):
-        store.keep(dataclasses.replace(make_record(*words), arrays=arrays, weights_file="w"))
+        store.keep(replace(make_record(*words), arrays=arrays, weights_file="w"))
     chosen = choose_run(store).spec
     assert (*chosen.recipe, chosen.seed) == ("cnn3", "augment", 1)
 

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from study.core.spec import Phase, RunProtocol
 from study.models.entry import ModelEntry
+from study.protocols.piece import part
 from study.training import features as room
 from study.training.build import build_network
 from study.training.checkpoint import Checkpoint
@@ -12,6 +14,7 @@ from study.training.features import FeatureCache, extractor, head
 from study.training.feed import Feed
 from study.training.loop import Training
 from study.training.predict import Predictor
+from tests.changed import replace
 
 CLASSES, TRAIN, VALIDATION, BATCH = 3, 40, 12, 8
 
@@ -38,29 +41,21 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (TRAIN + VALIDATION, 12, 12, 1), dtype=np.uint8)
 
 
-def train(network, images, cache, augmentation=None, sampling="oversample"):
+def train(network, images, cache, augmentation=(), sampling="oversample"):
     labels = np.arange(len(images)) % 5 % CLASSES
-    phase = {
-        "name": "head",
-        "kind": "head",
-        "trainable": "head",
-        "optimizer": {"name": "adam", "rate": 0.01},
-        "updates": 15,
-        "updates_per_epoch": 5,
-        "patience": None,
-        "plateau": None,
-        "schedule": "constant",
-        "rates": [],
-    }
-    unfrozen = {**phase, "name": "stage", "kind": "stage", "trainable": "all", "updates": 5}
-    protocol = {
-        "sampling": sampling,
-        "augmentation": augmentation or {},
-        "mix": "none",
-        "label_smoothing": 0.0,
-        "batch": BATCH,
-        "phases": [phase, unfrozen],
-    }
+    phase = Phase(
+        name="head",
+        kind="head",
+        trainable="head",
+        optimizer=part("adam"),
+        rate=0.01,
+        updates=15,
+        updates_per_epoch=5,
+    )
+    unfrozen = replace(phase, name="stage", kind="stage", trainable="all", updates=5)
+    protocol = RunProtocol(
+        name="p", phases=(phase, unfrozen), sampling=sampling, augmentation=augmentation, batch=BATCH
+    )
     feed = Feed(images, labels, np.arange(TRAIN), CLASSES, protocol, 0)
     predictor = Predictor(network.model)
     validation = images[TRAIN:]
@@ -94,8 +89,8 @@ def test_a_head_on_features_learns_what_it_learns_behind_the_body(images, monkey
     plain = train(make_network(), images, FeatureCache())
     assert plain.subject is plain.whole
     for one, other in zip(cached.history, plain.history, strict=True):
-        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
-        assert one["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-4)
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+        assert one.validation_loss == pytest.approx(other.validation_loss, rel=1e-4)
     for one, other in zip(cached.network.model.get_weights(), plain.network.model.get_weights(), strict=True):
         assert np.allclose(one, other, atol=1e-4)
 
@@ -140,7 +135,7 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_time(images, tmp_path)
 
 
 def test_augmented_training_runs_the_body(images, tmp_path):
-    train(make_network(), images, FeatureCache(tmp_path), augmentation={"flip": True})
+    train(make_network(), images, FeatureCache(tmp_path), augmentation=(part("affine", flip=True),))
     assert not list(tmp_path.iterdir())
 
 

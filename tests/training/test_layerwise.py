@@ -43,7 +43,7 @@ def test_adam_moves_each_variable_by_its_share():
     batch = (images, np.eye(3, dtype=np.float32)[[0, 1, 2] * 2], np.ones(6, np.float32))
     import tensorflow as tf
 
-    Steps(network.model).run(tf.data.Dataset.from_tensors(batch), 1)
+    Steps(network.model).run(tf.data.Dataset.from_tensors(batch), [0.01])
     for variable, old, factor in zip(network.model.trainable_variables, before, factors, strict=True):
         step = np.abs(np.asarray(variable) - old).max()
         assert np.isclose(step, 0.01 * factor, rtol=1e-3), variable.path

@@ -33,7 +33,7 @@ def batches():
 
 def test_updates_and_metrics_equal_those_of_fit(batches):
     ours, theirs = make_model(), make_model()
-    logs = Steps(ours).run(batches, COUNT)
+    logs = Steps(ours).run(batches, [0.001] * COUNT)
     history = theirs.fit(batches, epochs=1, shuffle=False, verbose=0).history
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         assert np.allclose(one, other, atol=1e-6)
@@ -47,9 +47,9 @@ def test_epochs_are_counted_apart_and_nothing_is_traced_again(batches):
     original = model.train_step
     model.train_step = lambda data: traced.append(1) or original(data)
     steps = Steps(model)
-    first = steps.run(batches, COUNT)
+    first = steps.run(batches, [0.001] * COUNT)
     for _ in range(5):
-        last = steps.run(batches, COUNT)
+        last = steps.run(batches, [0.001] * COUNT)
     assert len(traced) == 1
     assert last["loss"] < first["loss"]
     assert int(model.optimizer.iterations) == 6 * COUNT
@@ -57,5 +57,5 @@ def test_epochs_are_counted_apart_and_nothing_is_traced_again(batches):
 
 def test_fewer_updates_than_batches_are_made_as_asked(batches):
     model = make_model()
-    Steps(model).run(batches, 3)
+    Steps(model).run(batches, [0.001] * 3)
     assert int(model.optimizer.iterations) == 3

@@ -8,6 +8,7 @@ import pytest
 
 from study.core.errors import WeightsError, WriteError
 from study.core.files import file_sha256
+from study.core.spec import Start
 from study.training.weights_file import check_start, save_weights
 
 
@@ -46,9 +47,9 @@ def test_on_a_full_disk_the_old_file_stays_and_the_process_too(
 def test_a_file_to_start_from_that_was_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "start.weights.h5"
     path.write_bytes(b"weights")
-    spec = {"source": "file", "sha256": file_sha256(path)}
+    spec = Start(source="file", sha256=file_sha256(path))
     check_start(spec, path)
-    check_start({"source": "none", "sha256": ""}, None)
+    check_start(Start(source="none"), None)
     path.write_bytes(b"weight5")
     with pytest.raises(WeightsError, match="changed since the run was planned"):
         check_start(spec, path)

@@ -45,9 +45,9 @@ def folder(tmp_path_factory):
     card = load("synthetic:images=300", log=lambda line: None).card()
     store = make_store(folder / "results", "faces", models=("cnn2", "cnn3"), card=card)
     add_onnx(store, keep(store, "cnn3", "augment", 1, card=card))
-    audit = folder / "reports" / f"{card['name']}-audit"
+    audit = folder / "reports" / f"{card.name}-audit"
     audit.mkdir(parents=True)
-    words = f"# Audit of faces\n\nFingerprint `{card['fingerprint'][:12]}`.\n\n"
+    words = f"# Audit of faces\n\nFingerprint `{card.fingerprint[:12]}`.\n\n"
     words += "<details><summary>Folded</summary>\n\nInside.\n\n</details>\n"
     (audit / "README.md").write_text(words, encoding="utf-8")
     picture = background(640, 480).copy()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from study.analysis.scores import NETWORK, Statement
+from study.core.record import Epoch
 from study.web.charts import class_differences_chart, curves_chart, matrix_chart, probabilities_chart, ranking_chart
 from study.web.rows import leaderboard_rows
 
@@ -43,7 +44,8 @@ def test_only_differences_whose_interval_leaves_zero_out_are_called_ahead():
 
 
 def test_curves_count_epochs_from_one_in_percent():
-    history = [{"epoch": 0, "phase": "all", "accuracy": 0.5, "validation_accuracy": math.nan}]
+    about = {"phase": "all", "epoch": 0, "updates": 1, "rate": 0.1, "loss": 1.0, "validation_loss": 1.0}
+    history = [Epoch(**about, accuracy=0.5, validation_accuracy=math.nan)]
     values = curves_chart(history, "accuracy", 0)["data"]["values"]
     assert values[0] == {"epoch": 1, "split": "training", "accuracy": 50.0, "phase": "all"}
     assert values[1]["accuracy"] is None

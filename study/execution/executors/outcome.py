@@ -17,7 +17,14 @@ class TimeLimitError(StudyError):
 
 def failed_record(spec: Spec, image_set: ImageSet, reason: str, tail: str = "") -> Record:
     """Return the record of a run that failed without one; ``tail`` is the end of what it printed."""
-    return Record(spec, "failed", image_set.card(), reason=reason, traceback=tail, provenance=provenance())
+    return Record(
+        spec=spec,
+        status="failed",
+        dataset=image_set.card(),
+        reason=reason,
+        traceback=tail,
+        provenance=provenance(),
+    )
 
 
 def too_long(limit_s: float) -> str:

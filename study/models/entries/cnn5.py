@@ -15,7 +15,7 @@ def build(images, classes):
     """Five 3x3 convolutions, each normalised and halved by pooling."""
     from keras import layers
 
-    from study.models.batch_normalization import batch_normalization
+    from study.models.fast.normalization import batch_normalization
     from study.models.layers import classifier
 
     x = images

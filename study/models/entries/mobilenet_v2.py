@@ -33,6 +33,6 @@ def build(shape, weights):
     """MobileNetV2 without its classifier."""
     from keras.applications import MobileNetV2
 
-    from study.models.batch_normalization import settle_sooner
+    from study.models.fast.normalization import settle_sooner
 
     return settle_sooner(MobileNetV2(include_top=False, weights=weights, input_shape=shape, name="mobilenet_v2"))

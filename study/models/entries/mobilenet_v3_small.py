@@ -32,7 +32,7 @@ def build(shape, weights):
     """MobileNetV3Small without its classifier."""
     from keras.applications import MobileNetV3Small
 
-    from study.models.batch_normalization import settle_sooner
+    from study.models.fast.normalization import settle_sooner
 
     body = MobileNetV3Small(include_top=False, weights=weights, input_shape=shape, name="mobilenet_v3_small")
     return settle_sooner(body)

@@ -15,7 +15,7 @@ def build(images, classes):
     """Four normalised convolutions and two normalised dense layers."""
     from keras import layers
 
-    from study.models.batch_normalization import batch_normalization
+    from study.models.fast.normalization import batch_normalization
     from study.models.layers import classifier
 
     x = images

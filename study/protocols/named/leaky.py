@@ -1,14 +1,14 @@
 """Leaky protocols, which let the test split in on purpose to measure what that is worth, and their clean twins."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from study.core.spec import Copies, NewSplit
 from study.protocols.named.shared import STANDARD
-from study.protocols.protocol import CUSTOM, TRANSFER, PhasePlan, Protocol, adam, register
+from study.protocols.protocol import ADAM, CUSTOM, TRANSFER, PhasePlan, Protocol, register
 
 #: All images split anew. On FER-2013 the shares give splits of the official sizes, so that epochs are equally long.
-NEW_SPLIT: Mapping[str, Any] = {"test": 0.1, "validation": 0.1, "seed": 0}
+NEW_SPLIT = NewSplit(test=0.1, validation=0.1, seed=0)
 
 
 #: The leaks of images train for a fixed number of updates at a fixed rate, so that both of a pair have the same; with
@@ -48,7 +48,7 @@ pair(
         new_split=NEW_SPLIT,
         custom=FIXED_CUSTOM,
         transfer=FIXED_TRANSFER,
-        copies={"number": 1, **STANDARD},
+        copies=Copies(number=1, augmentation=STANDARD),
         source="one changed copy of every image, then split at random",
     ),
     "augment-after-split",
@@ -86,8 +86,8 @@ pair(
         sampling="oversample-before-split",
         leak="oversample-before-split",
         new_split=NEW_SPLIT,
-        custom=(PhasePlan("all", "custom", "all", adam(1e-4), epochs=59, patience=None),),
-        transfer=(PhasePlan("all", "custom", "all", adam(1e-4), epochs=59, patience=None),),
+        custom=(PhasePlan("all", "custom", "all", ADAM, 1e-4, epochs=59, patience=None),),
+        transfer=(PhasePlan("all", "custom", "all", ADAM, 1e-4, epochs=59, patience=None),),
         source="five-convolution notebook that claims 82 %: RandomOverSampler on all images, then a random split",
     ),
     "cnn5-notebook",

@@ -1,6 +1,8 @@
 """What the public projects did, one protocol each, as their authors describe it."""
 
-from study.protocols.protocol import PhasePlan, Protocol, adam, register
+from study.core.spec import Plateau
+from study.protocols.piece import part
+from study.protocols.protocol import ADAM, PhasePlan, Protocol, register
 
 
 def published(name: str, phase: PhasePlan, source: str, **more: object) -> None:
@@ -18,7 +20,7 @@ def published(name: str, phase: PhasePlan, source: str, **more: object) -> None:
 
 def fixed(rate: float, epochs: int) -> PhasePlan:
     """Return a phase of Adam at one rate with no stopping, as most public scripts train."""
-    return PhasePlan("all", "custom", "all", adam(rate), epochs=epochs, patience=None)
+    return PhasePlan("all", "custom", "all", ADAM, rate, epochs=epochs, patience=None)
 
 
 published(
@@ -34,18 +36,18 @@ published(
         "all",
         "custom",
         "all",
-        adam(1.5e-4),
+        ADAM,
+        1.5e-4,
         epochs=45,
         patience=None,
-        schedule="steps",
-        rates=(1.5e-4, 7.5e-5, 3.75e-5),
+        schedule=part("steps", factors=(1.0, 0.5, 0.25)),
     ),
     "webcam project: augmentation, rate 1.5e-4 halved twice",
-    augmentation={"flip": True, "rotation_degrees": 10, "translation": 0.1, "zoom": 0.1},
+    augmentation=(part("affine", flip=True, rotation_degrees=10.0, translation=0.1, zoom=0.1),),
 )
 published("emotionnet", fixed(1e-3, 30), "EmotionNet: csv, 30 epochs")
 published(
     "folder",
-    PhasePlan("all", "custom", "all", adam(1e-3), epochs=50, patience=5, plateau={"factor": 0.2, "patience": 3}),
+    PhasePlan("all", "custom", "all", ADAM, 1e-3, epochs=50, patience=5, plateau=Plateau(factor=0.2, patience=3)),
     "network from folders with BatchNorm and Keras' EarlyStopping and ReduceLROnPlateau, saved as .h5",
 )

@@ -1,6 +1,7 @@
 """Ways to transfer a body, all with the same updates in all: frozen, staged, full, layer-wise rates; random start."""
 
-from study.protocols.protocol import PhasePlan, Protocol, adam, register
+from study.protocols.piece import part
+from study.protocols.protocol import ADAM, PhasePlan, Protocol, register
 
 #: Epochs at the full budget, of all phases together; `--epochs` replaces the sum and keeps the proportions.
 EPOCHS = 24
@@ -13,7 +14,16 @@ def phase(trainable: str, rate: float, epochs: int, schedule: str = "cosine", bl
     name = {"blocks:1": "top-block"}.get(trainable, trainable)
     kind = "head" if trainable == "head" else "stage"
     return PhasePlan(
-        name, kind, trainable, adam(rate), epochs, None, schedule=schedule, block_decay=block_decay, monitor="brier"
+        name,
+        kind,
+        trainable,
+        ADAM,
+        rate,
+        epochs,
+        patience=None,
+        schedule=part(schedule),
+        block_decay=block_decay,
+        monitor="brier",
     )
 
 

@@ -42,10 +42,10 @@ def find_label_errors(data: ImageSet, store: Store) -> LabelErrors:
             f"study {store.study!r} has no finished runs in {store.results}: run it, or leave out --study."
         )
     known = records[0].dataset
-    if known["fingerprint"] != data.fingerprint:
+    if known.fingerprint != data.fingerprint:
         raise DataError(
             f"the study must be made from the audited images, whose fingerprint is {data.fingerprint[:12]}, found "
-            f"{known['name']} ({known['fingerprint'][:12]}) in study {store.study!r}. Give another --study."
+            f"{known.name} ({known.fingerprint[:12]}) in study {store.study!r}. Give another --study."
         )
     predictions = held_out([store.load_arrays(record) for record in records], data.splits)
     if predictions is None:

@@ -43,8 +43,8 @@ def _curves(data: StudyData, model: str) -> list[dict[str, Any]]:
         {
             "protocol": data.recipe(run.record).protocol,
             "seed": run.spec.seed,
-            "best": run.record.outcome.get("best_epoch"),
-            "rows": [{name: row.get(name) for name in _KEPT} for row in run.record.history],
+            "best": run.record.kept.best_epoch,
+            "rows": [{name: getattr(row, name) for name in _KEPT} for row in run.record.history],
         }
         for run in data.finished
         if data.recipe(run.record).model == model and run.record.history

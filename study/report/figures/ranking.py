@@ -31,13 +31,13 @@ def ranking_picture(data: StudyData, found: Statistics) -> Picture:
         }
         for one, score in zip(data.standings, scores, strict=False)
     ]
-    content = {"rows": rows, "majority": data.majority_share, "bound": data.card.get("bound")}
+    content = {"rows": rows, "majority": data.majority_share, "bound": data.card.bound}
     colours = protocol_colours(data.naming.protocols)
     return Picture(
         "leaderboard",
         "Validation and test accuracy of every recipe in the order of the leaderboard",
         content,
-        lambda: _draw(rows, data.majority_share, data.card.get("bound"), colours),
+        lambda: _draw(rows, data.majority_share, data.card.bound, colours),
     )
 
 

@@ -87,7 +87,7 @@ def cost_table(data: StudyData) -> Table:
     """What every recipe costs, in the order of the leaderboard; means over seeds."""
     rows = []
     for one in data.standings:
-        batch = next((run.record.cost.get("latency_batch_size") for run in one.runs), None)
+        batch = next((run.record.cost.latency_batch_size for run in one.runs), None)
         names = (
             "parameters",
             "macs",

@@ -43,9 +43,9 @@ def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
     product = [(model, protocol, seed) for model in models for protocol in shared for seed in data.seeds]
     random = {data.recipe(one).model: random_weights(one.spec) for one in data.trained}
     ways = {
-        data.recipe(one).protocol: bool(one.spec.protocol.get("start"))
+        data.recipe(one).protocol: bool(one.spec.protocol.start)
         for one in data.trained
-        if one.spec.protocol["name"].startswith(WAYS)
+        if one.spec.protocol.name.startswith(WAYS)
     }
     return [cell for cell in product if cell not in found and random[cell[0]] == ways.get(cell[1], random[cell[0]])]
 
@@ -73,7 +73,7 @@ def contamination_table(data: StudyData) -> Table:
     """What training saw of the other splits, one row for all runs that saw the same."""
     groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for run in data.finished:
-        seen = tuple(run.record.contamination.get(name) for name in _SEEN)
+        seen = tuple(getattr(run.record.contamination, name) for name in _SEEN)
         groups[(*seen, *_split_sizes(run))].append(data.recipe(run.record).protocol)
     everything = {data.recipe(run.record).protocol for run in data.finished}
     rows = []
@@ -97,7 +97,7 @@ def contamination_table(data: StudyData) -> Table:
 
 def _split_sizes(run: ScoredRun) -> tuple[int, int]:
     """Return how many different images the run's test and validation splits have."""
-    arrays, counts = run.record.arrays, run.record.dataset["counts"]
+    arrays, counts = run.record.arrays, run.record.dataset.counts
     if run.record.imported:
         return sum(counts["test"]), sum(counts["validation"])
     validation = arrays.get("validation_indices", np.arange(len(arrays["validation_labels"])))
@@ -109,15 +109,15 @@ def run_keys_table(data: StudyData) -> Table:
     rows = []
     for record in data.records:
         where = record.provenance
-        state = "imported" if record.imported else record.status
-        if record.status == "done" and not record.outcome.get("converged", True):
+        state: str = "imported" if record.imported else record.status
+        if record.outcome and not record.outcome.converged:
             state = "done, not converged"
         rows.append(
             [
                 record.key,
                 state,
-                where.get("commit"),
-                where.get("code"),
+                where.commit,
+                where.code,
                 record.predictions_sha256[:12],
                 record.spec.budget,
                 record.spec.precision,
@@ -145,9 +145,10 @@ def versions_table(data: StudyData) -> Table:
             continue
         where = run.record.provenance
         facts = {
-            name: where.get(name) for name in ("study", "commit", "code", "python", "system", "processor", "threads")
+            name: getattr(where, name)
+            for name in ("study", "commit", "code", "python", "system", "processor", "threads")
         }
-        facts |= dict(where.get("versions", {})) | {"precision": run.spec.precision, "backend": run.spec.backend}
+        facts |= dict(where.versions) | {"precision": run.spec.precision, "backend": run.spec.backend}
         for name, value in facts.items():
             seen[name][str(value or NOTHING)] += 1
     rows = []

@@ -367,5 +367,5 @@ def _two(value: Statement) -> str:
 
 
 def _sum(runs: Sequence[ScoredRun], name: str) -> float | None:
-    values = [run.record.cost.get(name) for run in runs]
+    values = [getattr(run.record.cost, name) for run in runs]
     return None if None in values else float(sum(value for value in values if value is not None))

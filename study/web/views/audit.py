@@ -18,23 +18,23 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
     """Draw the page."""
     card = overview.card
     st.title("Dataset")
-    counts = {split: card["counts"][split] for split in SPLITS}
+    counts = {split: card.counts[split] for split in SPLITS}
     for column, (split, numbers) in zip(st.columns(len(counts)), counts.items(), strict=True):
         column.metric(f"{split.capitalize()} images", f"{sum(numbers):,}", border=True)
-    st.markdown(f"{escape(card['split_source'].rstrip('.'))}. Fingerprint `{card['fingerprint'][:12]}`.")
+    st.markdown(f"{escape(card.split_source.rstrip('.'))}. Fingerprint `{card.fingerprint[:12]}`.")
     rows = [
         {"class": name, **{split: numbers[place] for split, numbers in counts.items()}}
         for place, name in enumerate(overview.classes)
     ]
     columns = {split: st.column_config.NumberColumn(format="localized") for split in counts}
     st.dataframe(rows, column_config=columns, hide_index=True, alt="Images of each class and split")
-    for note in card["notes"]:
+    for note in card.notes:
         st.info(escape(note))
     st.header("Audit", divider="gray")
-    found = find_audit(Path(settings.reports), card["name"], card["fingerprint"])
+    found = find_audit(Path(settings.reports), card.name, card.fingerprint)
     if found is None:
         st.info("No audit of this dataset was found. It looks for copies, conflicting labels and drift between splits:")
-        st.code(f"study data audit {'synthetic' if card['drawn'] else 'PATH'}", language="sh")
+        st.code(f"study data audit {'synthetic' if card.drawn else 'PATH'}", language="sh")
         return
     for part in found.parts:
         if part.summary:

@@ -124,7 +124,7 @@ def _images(settings: Settings, overview: Overview, found: Comparison, first: Sc
         return
     st.caption(f"{int(fits.sum())} images" + (f", the {len(places)} surest answers first" if len(places) > 1 else ""))
     images = (
-        _dataset(settings, first, overview.card["fingerprint"]) if st.toggle("Show the images", key="images") else None
+        _dataset(settings, first, overview.card.fingerprint) if st.toggle("Show the images", key="images") else None
     )
     said = [
         (answer_words(first, place, overview.classes), answer_words(second, place, overview.classes))

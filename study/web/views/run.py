@@ -82,7 +82,7 @@ def _curves(record: Record) -> None:
     st.caption(
         "Training batches as the network saw them, and the validation split. Dashed: the epoch whose weights are kept."
     )
-    kept = record.outcome.get("best_epoch")
+    kept = record.outcome.best_epoch if record.outcome else None
     for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
         column.vega_lite_chart(spec=curves_chart(record.history, measure, kept), alt=f"{measure} by epoch")
 
@@ -102,19 +102,16 @@ def _classes(overview: Overview, run: ScoredRun) -> None:
 
 def _facts(record: Record) -> dict[str, Any]:
     spec, cost, made = record.spec, record.cost, record.provenance
-    latency = cost.get("latency_single_ms")
+    latency = cost.latency_single_ms
     return {
         "Run key": record.key,
-        "Protocol": f"{spec.protocol['name']}: sampling {spec.protocol.get('sampling', 'none')}, "
-        f"augmentation {', '.join(spec.protocol.get('augmentation', {})) or 'none'}",
+        "Protocol": f"{spec.protocol.name}: sampling {spec.protocol.sampling}, "
+        f"augmentation {', '.join(one.name for one in spec.protocol.augmentation) or 'none'}",
         "Budget": spec.budget,
         "Epochs": len(record.history) or "",
-        "Parameters": large(cost["parameters"]) if cost.get("parameters") else "",
-        "Training": duration(record.timing["train_s"]) if record.timing.get("train_s") else "",
+        "Parameters": large(cost.parameters) if cost.parameters else "",
+        "Training": duration(record.timing.train_s) if record.timing.train_s else "",
         "One image": f"{plain(latency, 1)} ms" if latency else "",
-        "Test images with an identical copy in training": str(record.contamination.get("test_copies_in_train", "")),
-        "Notes": " ".join(record.outcome.get("sentences", ())),
-        "Made": f"{made.get('started', '')[:10]} with study {made.get('study', '?')} on {made.get('processor', '?')}"
-        if made
-        else "",
+        "Test images with an identical copy in training": str(record.contamination.test_copies_in_train),
+        "Made": f"{made.started[:10]} with study {made.study} on {made.processor}" if made.started else "",
     }

@@ -33,12 +33,12 @@ def chosen_study(settings: Settings) -> tuple[Store, Overview]:
     with st.spinner("Reading the study"):
         overview = current_overview(settings.results, name)
     card = overview.card
-    images = sum(map(sum, card["counts"].values()))
+    images = sum(map(sum, card.counts.values()))
     st.sidebar.caption(
-        f"{len(overview.runs)} finished runs of {len(overview.standings)} recipes on {escape(card['name'])}: "
-        f"{images:,} images of {len(card['classes'])} classes."
+        f"{len(overview.runs)} finished runs of {len(overview.standings)} recipes on {escape(card.name)}: "
+        f"{images:,} images of {len(card.classes)} classes."
     )
-    if card["drawn"]:
+    if card.drawn:
         st.sidebar.warning(DRAWN_NOTICE)
     if overview.damaged:
         st.sidebar.warning(f"{len(overview.damaged)} damaged runs are left out; `study run` does them again.")

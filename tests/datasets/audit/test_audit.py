@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from study.core.spec import SPLITS
 from study.datasets import synthetic
 from study.datasets.audit import Audit, audit
 from study.datasets.image_set import ImageSet, make_image_set
+from tests.changed import replace
 
 TRAIN, VALIDATION, TEST = range(3)
 

@@ -14,7 +14,6 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from study.execution.queue import Work
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
 from study.planning.plan import Plan, make_plan
 from study.protocols.budgets import read_budget, read_speeds
+from tests.changed import replace
 from tests.execution.executors.clusters import cluster_of
 from tests.execution.executors.fake_execute import done_record, sleep_in_worker
 

@@ -55,7 +55,7 @@ def test_every_executor_trains_the_same_network(name: str, records: dict[str, Re
         pytest.skip("Ray is not installed: pip install '.[ray]'")
     own, record = records["inprocess"], records[name]
     assert (record.spec, record.dataset, record.splits) == (own.spec, own.dataset, own.splits)
-    assert record.contamination == own.contamination and record.outcome["stopped"] == own.outcome["stopped"]
+    assert record.contamination == own.contamination and record.outcome.stopped == own.outcome.stopped
     assert record.arrays.keys() == own.arrays.keys()
     for what in own.arrays:
         assert np.allclose(record.arrays[what], own.arrays[what], atol=1e-4), what

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from study.execution.executors.process import run_on_processes
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.protocols.budgets import read_budget
 from study.training.banners import without_banners
+from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute, done_record, execute_in_worker
 
 #: What needs no cluster; `test_ray.py` asks the same of the other one.
@@ -115,7 +115,7 @@ def test_a_worker_that_dies_is_a_failed_record_and_the_others_go_on(faces: Image
     assert found[1].reason == "the worker process exited with code 3"
     assert found[1].traceback == "this is seed 1\nlast words", "of this run alone"
     assert "SIGKILL" in found[2].reason and "memory" in found[2].reason
-    assert found[1].provenance["code"] and found[1].dataset["name"] == faces.name
+    assert found[1].provenance.code and found[1].dataset.name == faces.name
 
 
 def test_closing_the_iterator_ends_the_workers(faces: ImageSet, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from study.execution.executors.ray import run_on_ray
 from study.execution.executors.ray.cluster import Cluster, connected
 from study.execution.executors.ray.inputs import Supplies
 from study.execution.executors.ray.worker import NodeFacts, Terms, misfit
+from tests.changed import replace
 from tests.execution.executors.clusters import add_node, cluster_of
 from tests.execution.executors.fake_execute import done_record, execute_in_worker
 from tests.execution.executors.test_executors import Events, jobs
