@@ -409,7 +409,7 @@ class Record(Stored, frozen=True):
         key = fields.pop("key", None)
         try:
             record = msgspec.convert(fields, cls)
-        except (msgspec.ValidationError, OverflowError, RecursionError) as error:
+        except (ValueError, OverflowError, RecursionError) as error:  # ValidationError is a ValueError
             raise StoreError(f"{where}: not a record ({error}). Remove it and run again.") from error
         if wrong := record.contradiction():
             raise StoreError(f"{where}: not a record ({wrong}). Remove it and run again.")

@@ -124,7 +124,7 @@ def test_the_curve_of_a_leak_of_images_shows_the_networks_of_each_epoch():
     labels, present = leaky.arrays["test_labels"], np.unique(leaky.arrays["test_labels"])
     for step, answers, row in zip(leak.curve, leaky.arrays["epoch_answers"], leaky.history, strict=True):
         recalls = [(answers == labels)[labels == label].mean() for label in present]
-        assert step.leaky == pytest.approx(np.mean(recalls)) and step.leaky_training == row["accuracy"]
+        assert step.leaky == pytest.approx(np.mean(recalls)) and step.leaky_training == row.accuracy
         assert step.worth.value == pytest.approx(step.leaky - step.clean)
 
 

@@ -78,7 +78,7 @@ def watched(real, after):
 
 
 def trained(training, *_):
-    note("trained", training.checkpoint.key, training.history[-1]["epoch"])
+    note("trained", training.checkpoint.key, training.history[-1].epoch)
 
 
 def kept(store, record):

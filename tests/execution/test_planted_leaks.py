@@ -44,7 +44,9 @@ def flags(data: ImageSet, name: str = "baseline", splits: Splits | None = None) 
     except DataError as error:
         found.append(f"refused: {error}")
     seen = measure_run(data, splits, declared=False)
-    found += [f"contamination: {name}" for name in ("trained_on_test_ids", "selected_on_test", "leaky") if seen[name]]
+    found += [
+        f"contamination: {name}" for name in ("trained_on_test_ids", "selected_on_test", "leaky") if getattr(seen, name)
+    ]
     if len(np.unique(data.hashes)) > 1 and data.image_shape[0] > 1:
         found += [f"audit: {warning}" for warning in audit(data).warnings]
     return found
