@@ -22,7 +22,7 @@ from study.core.store import CHECKSUM, WEIGHTS_SUFFIX, Store, unpack_arrays
 
 #: Hashes of code that decides results, before and after the change of November 2026, which changed names and forms and
 #: no result: runs of both were compared bit by bit.
-SAME_CODE: Mapping[str, str] = {}
+SAME_CODE: Mapping[str, str] = {"b93b449534a7": "c4b4cafad494"}
 _RENAMED = {"selection": "validation", "resplit": "new_split", "watch_test": "monitor_test"}
 _FIELDS = {"division": "splits", "upstream": "pretraining"}
 

@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import datetime
 import functools
 import hashlib
 import importlib.metadata
+import io
 import os
 import platform
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 from study.core.record import Provenance
 
 PACKAGE = Path(__file__).parents[1]
-#: What a result depends on; a change anywhere else leaves "code changed since" alone.
+#: What a result depends on beside its spec; a change anywhere else leaves "code changed since" alone.
 RESULT_ROOMS = ("datasets", "models", "protocols", "training", "execution/run_one.py", "core/spec.py")
+#: What the spec speaks for: versions of entries, resolved protocols, the fingerprint of what readers read.
+IN_SPEC = ("models/entries", "protocols/named", "datasets/readers", "datasets/audit", "datasets/synthetic")
 PACKAGES = ("tensorflow", "keras", "keras-cv", "jax", "numpy", "imbalanced-learn", "scikit-learn", "opencv-python")
 
 
 @functools.cache
 def code_hash() -> str:
-    """Return the first 12 hex digits of the sha256 over the sources that decide results."""
-    digest = hashlib.sha256()
+    """Return the first 12 hex digits of the sha256 over the sources that decide results.
+
+    Where a definition stands does not count, nor do comments, docstrings and imports within the package, so that moved
+    and renamed files leave the hash alone.
+    """
+    statements: set[str] = set()
     for room in RESULT_ROOMS:
         place = PACKAGE / room
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
+        for path in place.rglob("*.py") if place.is_dir() else [place]:
+            if not path.relative_to(PACKAGE).as_posix().startswith(IN_SPEC):
+                statements |= result_statements(path.read_text(encoding="utf-8"))
+    return hashlib.sha256("\0".join(sorted(statements)).encode()).hexdigest()[:12]
+
+
+def result_statements(source: str) -> set[str]:
+    """Return a module's top-level statements as ``code_hash`` sees them.
+
+    >>> sorted(result_statements("import numpy\\nfrom study.core import spec\\ndef one():  # a comment\\n    return 1"))
+    ['def one():\\n    return 1', 'import numpy']
+    """
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or 0) - node.lineno + 1)
+    found = set()
+    for node in tree.body:
+        inside = isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "study"
+        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+        written = [line.rstrip() for line in lines[first - 1 : node.end_lineno] if line.strip()]
+        if written and not inside:
+            found.add("\n".join(written))
+    return found
 
 
 @functools.cache
