@@ -45,7 +45,7 @@ def _row(one: Any) -> str:
         flag = "`, `".join((one.opts[-1], *one.secondary_opts))
     else:
         flag = f"{one.opts[-1]} {one.metavar or one.name.upper()}"
-    default = "" if one.default in (None, False, "") else f"`{one.default}`"
+    default = "" if one.default in (None, False, "") else "on" if one.default is True else f"`{one.default}`"
     return f"| `{_text(flag)}` | {'required' if one.required else default} | {_text(one.help)} |"
 
 
