@@ -185,6 +185,15 @@ def test_relative_links_lead_somewhere(document: str) -> None:
             assert part in anchors, f"{target}#{part}"
 
 
+def test_files_that_are_named_exist() -> None:
+    decisions = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    for page in (*PAGES, *OTHERS, *FOLDERS[:3], *decisions):
+        if page == "CHANGELOG.md":
+            continue  # history
+        named = re.findall(r"(?<![\w/.])((?:study|tests|experiments|docs)/[\w/.*-]*[\w*/])", text_of(page))
+        assert [name for name in named if not any(ROOT.glob(name.rstrip("/")))] == [], page
+
+
 def test_the_index_of_decisions_is_complete() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = re.findall(r"^- ([\d-]+): \[(.+)\]\((.+)\)$", text_of("docs/decisions/README.md"), re.MULTILINE)
