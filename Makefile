@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test test-slow test-all lint types imports report-check audit constraints clean
+.PHONY: help install study test test-slow test-all lint types imports report-index report-check audit constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -53,12 +53,16 @@ types: $(INSTALLED_DEV) ## check types
 imports: $(INSTALLED_DEV) ## check what may import what
 	@$(VENV)/bin/lint-imports
 
+report-index: $(INSTALLED) ## write reports/README.md, the index of all committed reports
+	@$(RUN) -m study.report.index $$(git ls-files 'reports/*/README.md')
+
 report-check: $(INSTALLED) ## check that each committed report still matches its results (audits need their images)
 	@for study in $$(git ls-files 'reports/*/README.md' | cut -d/ -f2 | sort -u); do \
 	  head -n 1 "reports/$$study/README.md" | grep -q '^# Audit of ' && continue; \
 	  if [ "$$study" = bench ]; then $(RUN) -m study bench --check || exit $$?; continue; fi; \
 	  $(RUN) -m study report "$$study" --check || exit $$?; \
 	done
+	@$(RUN) -m study.report.index --check $$(git ls-files 'reports/*/README.md')
 
 audit: ## ask the package index which pinned dependencies have known vulnerabilities (needs the network)
 	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \

@@ -1,55 +1,65 @@
-"""The README tells the truth: its commands exist, its flags are known, its example is the file that is tested."""
+"""README and docs tell the truth: commands exist, flags are known, links lead somewhere, numbers are the reports'."""
 
 from __future__ import annotations
 
+import csv
 import importlib
 import re
-import shlex
 import subprocess
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer.main
 
+from docs.make_flags import flags_page
 from study.cli import VERBS
 from study.datasets.load import load
 from study.models.entry import MODELS
 from study.planning.grid import grid_names
+from study.protocols import PROTOCOLS
 from study.protocols.budgets import budget_names
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "experiments/README.md",
-    "experiments/ray.md",
-    "results/README.md",
-    "reports/README.md",
-    "reports/bench/README.md",
-)
+#: The pages with commands: README and docs; decisions are history.
+PAGES = ("README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md"))))
+OTHERS = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/decisions/README.md", "experiments/README.md")
+FOLDERS = ("data/README.md", "results/README.md", "reports/README.md", "reports/bench/README.md")
+#: Stands for the address that this repository will have.
+CLONE = "git clone https://example.org/facial-emotion-study.git"
+MOST_WORDS = 900
 
 
-def blocks(language: str, text: str = README) -> list[str]:
-    """Return the contents of the fenced code blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+def text_of(page: str) -> str:
+    """Return the text of a page, named from the repository's root."""
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-def command_lines() -> list[list[str]]:
-    """Return the README's shell commands as words, without comments."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+def blocks(language: str, text: str) -> list[str]:
+    """Return the contents of the fenced code blocks of a language, in lists too."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    return ["".join(line.removeprefix(indent) for line in body.splitlines(keepends=True)) for indent, body in found]
 
 
-def study_calls() -> list[list[str]]:
-    """Return the words after `study`, `python -m study` or `python -m study.run` (as the verb run)."""
-    calls = []
-    for words in command_lines():
-        if words[0] == "study":
-            calls.append(words[1:])
-        elif "-m" in words and words[words.index("-m") + 1] == "study.run":
-            calls.append(["run", *words[words.index("-m") + 2 :]])
-    return calls
+def command_lines(page: str) -> list[list[str]]:
+    """Return a page's shell commands as words, without comments: all code blocks, and code between words."""
+    text = text_of(page)
+    code = [block.replace("\\\n", " ") for language in ("sh", "bash") for block in blocks(language, text)]
+    lines = [line for block in code for line in block.splitlines()]
+    lines += re.findall(r"`((?:study|make) [^`]+)`", re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S))
+    return [words for line in lines if (words := re.sub("['\"]", " ", f" {line} ".partition(" #")[0]).split())]
+
+
+def study_calls(page: str) -> Iterator[list[str]]:
+    """Yield the words after `study`, `python -m study` or `python -m study.run` (as the verb run)."""
+    for words in command_lines(page):
+        for place, word in enumerate(words):
+            if place + 1 < len(words) and (word == "study" or word.endswith("/bin/study")):
+                yield words[place + 1 :]
+            elif words[place - 1 : place + 1] == ["-m", "study.run"]:
+                yield ["run", *words[place + 1 :]]
 
 
 def flags_of(verb: str) -> set[str]:
@@ -59,74 +69,156 @@ def flags_of(verb: str) -> set[str]:
     return {name for one in commands for option in one.params for name in option.opts if name.startswith("--")}
 
 
-def test_the_first_screen_has_the_two_commands() -> None:
-    screen = "\n".join(README.splitlines()[:40])
-    assert "make study" in screen and "make test" in screen
-    assert "libGL.so.1: cannot open shared object file" in screen
+def test_the_readme_is_short() -> None:
+    assert len(README.split()) <= MOST_WORDS
 
 
-def test_every_make_target_exists() -> None:
-    for words in command_lines():
-        if words[0] == "make":
-            subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, check=True, capture_output=True)
+def test_the_readme_says_how_to_clone_install_run_and_test() -> None:
+    lines = [" ".join(words) for words in command_lines("README.md")]
+    assert CLONE in lines and "Clone this repository" in README
+    assert {"make study", "make test"} <= set(lines)
+    assert "libGL.so.1: cannot open shared object file" in README
 
 
 def test_the_pip_lines_do_what_make_does() -> None:
-    lines = " \n".join(" ".join(words) for words in command_lines())
+    lines = " \n".join(" ".join(words) for words in command_lines("README.md"))
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for part in ("--constraint constraints.txt", "-m study.run --grid all --data synthetic --budget demo", "-m pytest"):
         assert part in lines and part in makefile
 
 
-def test_every_call_names_a_verb_and_flags_that_it_takes() -> None:
-    calls = study_calls()
-    assert len(calls) >= 6
-    for verb, *words in calls:
-        assert verb in VERBS, f"the README calls study {verb}"
-        unknown = {word.partition("=")[0] for word in words if word.startswith("--")} - flags_of(verb)
-        assert not unknown, f"study {verb} does not take {unknown}"
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS, *FOLDERS])
+def test_every_make_target_exists(page: str) -> None:
+    targets = {target for words in command_lines(page) if words[0] == "make" for target in words[1:]}
+    if targets:
+        subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_the_table_of_flags_is_complete() -> None:
-    table = README[README.index("| flag of `study run`") : README.index("## Budgets")]
-    named = set(re.findall(r"`(--[a-z-]+)", table)) | {"--data"}
-    assert named == flags_of("run") - {"--help"}
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS, *FOLDERS])
+def test_every_call_names_a_verb_and_flags_that_it_takes(page: str) -> None:
+    for verb, *words in study_calls(page):
+        if verb in ("COMMAND", "--install-completion"):
+            continue
+        assert verb in VERBS, f"{page} calls study {verb}"
+        unknown = {word.partition("=")[0] for word in words if word.startswith("--")} - flags_of(verb) - {"--help"}
+        assert not unknown, f"{page}: study {verb} does not take {unknown}"
+
+
+def test_the_pages_call_every_verb() -> None:
+    assert {verb for page in PAGES for verb, *_ in study_calls(page)} >= set(VERBS)
+
+
+def test_the_page_of_flags_is_what_the_commands_say() -> None:
+    assert text_of("docs/flags.md") == flags_page(), "run python -m docs.make_flags"
+
+
+def test_the_index_names_every_page() -> None:
+    linked = set(re.findall(r"\]\(([^)#]+)", text_of("docs/README.md")))
+    assert {Path(page).name for page in PAGES[1:]} - {"README.md"} <= linked
 
 
 def test_every_grid_and_budget_is_named() -> None:
-    assert [name for name in (*grid_names(), *budget_names()) if f"`{name}`" not in README] == []
+    compare, budgets = text_of("docs/compare.md"), text_of("docs/budgets.md")
+    assert [name for name in grid_names() if f"`{name}`" not in compare] == []
+    assert [name for name in budget_names() if f"`{name}`" not in budgets] == []
+
+
+def test_every_group_is_named() -> None:
+    compare = text_of("docs/compare.md")
+    groups = {group for entry in (*MODELS, *PROTOCOLS) for group in entry.groups}
+    assert [group for group in sorted(groups) if f"`{group}`" not in compare] == []
+
+
+def test_every_core_entry_and_protocol_is_in_its_table() -> None:
+    page = text_of("docs/architectures-and-protocols.md")
+    assert [entry.name for entry in MODELS if "core" in entry.groups and f"\n| {entry.name} |" not in page] == []
+    named = [protocol.name for protocol in PROTOCOLS]
+    folders = {f"{name.partition('/')[0]}/*" if "/" in name else name for name in named}
+    assert [name for name in sorted(folders) if f"`{name}`" not in page] == []
 
 
 def test_the_settings_of_the_built_in_faces_are_taken() -> None:
-    (settings,) = re.findall(r"`(synthetic:[^`]+)`", README)
+    (settings,) = re.findall(r"`(synthetic:[^`]+)`", text_of("docs/get-the-data.md"))
     assert len(load(settings.replace("images=4000", "images=200"))) == 200
 
 
-def test_the_examples_are_the_tested_files() -> None:
-    files = ("plugin_body.py", "plugin_example.py")
-    assert blocks("python") == [(ROOT / "experiments" / name).read_text(encoding="utf-8") for name in files]
+@pytest.mark.parametrize(("page", "file"), [("add-a-model", "plugin_example"), ("transfer", "plugin_body")])
+def test_the_examples_are_the_tested_files(page: str, file: str) -> None:
+    assert text_of(f"experiments/{file}.py") in blocks("python", text_of(f"docs/{page}.md"))
 
 
-def test_every_core_entry_is_in_the_table_of_models() -> None:
-    core = [entry.name for entry in MODELS if "core" in entry.groups]
-    assert [name for name in core if f"\n| {name} |" not in README] == []
+def test_the_protocol_of_the_example_can_be_registered() -> None:
+    (example,) = (block for block in blocks("python", text_of("docs/add-a-model.md")) if "register(" in block)
+    try:
+        exec(compile(example, "example", "exec"), {"__file__": "example"})
+        assert "flip-only" in PROTOCOLS.names()
+    finally:
+        PROTOCOLS._entries.pop("flip-only", None)
+        PROTOCOLS._files.pop("flip-only", None)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_answer_is_that_of_the_report() -> None:
+    answer = README[README.index("<!-- answer: begin") : README.index("<!-- answer: end")]
+    study = re.search(r"\]\(reports/([^/]+)/README.md\)", answer)[1]
+    with (ROOT / "reports" / study / "tables" / "leaderboard.csv").open(encoding="utf-8") as file:
+        board = {(row["model"], row["protocol"]): row for row in csv.DictReader(file)}
+    rows = re.findall(r"^\| (\S+) \| (\S+) \| (\d+) \| (.+?) \| (.+?) \|$", answer, re.MULTILINE)
+    assert len(rows) >= 2
+    for model, protocol, seeds, *scores in rows:
+        row = board[model, protocol]
+        measured = [
+            "{} ({} to {})".format(*(f"{100 * float(row[f'test_{score}{end}']):.1f}" for end in ("", "_low", "_high")))
+            for score in ("accuracy", "balanced_accuracy")
+        ]
+        assert (seeds, scores) == (row["seeds"], measured)
+    assert f"**{rows[0][3].split()[0]} %**" in answer
+
+
+@pytest.mark.parametrize("document", [*PAGES, *OTHERS, *FOLDERS])
 def test_relative_links_lead_somewhere(document: str) -> None:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
-    assert [target for target in targets if not (ROOT / document).parent.joinpath(target).exists()] == []
+    for target, _, part in (link.partition("#") for link in re.findall(r"\]\((?!https?:)([^)]+)", text_of(document))):
+        path = (ROOT / document).parent / target if target else ROOT / document
+        assert path.exists(), target
+        if part:
+            titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert part in anchors, f"{target}#{part}"
+
+
+def test_files_that_are_named_exist() -> None:
+    decisions = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    for page in (*PAGES, *OTHERS, *FOLDERS[:3], *decisions):
+        if page == "CHANGELOG.md":
+            continue  # history
+        named = re.findall(r"(?<![\w/.])((?:study|tests|experiments|docs)/[\w/.*-]*[\w*/])", text_of(page))
+        assert [name for name in named if not any(ROOT.glob(name.rstrip("/")))] == [], page
+
+
+def test_the_index_of_decisions_is_complete() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^- ([\d-]+): \[(.+)\]\((.+)\)$", text_of("docs/decisions/README.md"), re.MULTILINE)
+    assert {name for *_, name in listed} == {path.name for path in folder.glob("*.md")} - {"README.md"}
+    for date, title, name in listed:
+        assert name.startswith(f"{date}-")
+        assert (folder / name).read_text(encoding="utf-8").startswith(f"# {title}\n\n")
+
+
+def test_the_table_of_rooms_is_that_of_the_contract() -> None:
+    contracts = tomllib.loads(text_of("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    layers = [[room.strip() for room in re.split("[|:]", layer)] for layer in contracts[0]["layers"]]
+    table = text_of("CONTRIBUTING.md").partition("## Rooms")[2].partition("## Words")[0]
+    rows = [re.findall(r"`(\w+)(?:\.py|/)`", line.split("|")[1]) for line in table.splitlines() if "| `" in line[:3]]
+    named = [room for row in rows for room in row]
+    place = {room: number for number, layer in enumerate(layers) for room in layer}
+    assert sorted(named) == sorted(place)
+    assert [place[room] for room in named] == sorted(place[room] for room in named)
 
 
 def test_the_changelog_opens_with_what_is_unreleased() -> None:
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.search(r"^## \[(.+?)\]", changelog, re.MULTILINE).group(1) == "Unreleased"
+    assert re.search(r"^## \[(.+?)\]", text_of("CHANGELOG.md"), re.MULTILINE).group(1) == "Unreleased"
 
 
 def test_the_badges_are_true() -> None:
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     assert "badge/python-3.11%20to%203.13" in README and project["requires-python"] == ">=3.11,<3.14"
@@ -142,6 +234,8 @@ def test_the_citation_names_this_version() -> None:
     assert f"\nversion: {__version__}\n" in citation and "\nlicense: MIT\n" in citation
 
 
-def test_a_report_of_real_data_is_on_the_first_screen() -> None:
-    picture = re.search(r"!\[[^\]]+\]\((reports/[^)]+)\)", "\n".join(README.splitlines()[:16]))
-    assert picture and (ROOT / picture[1]).is_file()
+def test_the_workflow_runs_what_people_run() -> None:
+    lines = text_of(".github/workflows/checks.yml").splitlines()
+    assert "      - run: bash .ci/run" in lines and "bash .ci/run" in text_of("CONTRIBUTING.md")
+    (versions,) = (re.findall(r'"([\d.]+)"', line) for line in lines if line.strip().startswith("python: ["))
+    assert f"badge/python-{versions[0]}%20to%20{versions[-1]}-" in README

@@ -137,7 +137,7 @@ def _knock(address: str) -> None:
 
 
 def _nobody(address: str, reason: str) -> StudyError:
-    return StudyError(f"no Ray cluster answers at {address!r} ({reason}): see experiments/ray.md.")
+    return StudyError(f"no Ray cluster answers at {address!r} ({reason}): see docs/ray.md.")
 
 
 def _import_ray() -> Any:
@@ -175,7 +175,7 @@ def _warn_if_open(cluster: Cluster, ray: Any) -> None:
     if os.environ.get("RAY_AUTH_MODE") != "token" and not place.startswith(_LOOPBACK):
         cluster.log(
             f"Warning: the Ray cluster at {place} asks for no token, so that whoever reaches it can run code on all of "
-            "its nodes: see experiments/ray.md."
+            "its nodes: see docs/ray.md."
         )
 
 
