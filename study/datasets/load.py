@@ -15,14 +15,11 @@ from study.core.spec import canonical_json
 from study.datasets import cache as caching
 from study.datasets import contamination, split
 from study.datasets.image_set import ImageSet, hash_images, make_image_set
-from study.datasets.readers import fer2013, fer2013_csv, folder, kaggle, layout
-from study.datasets.readers.archives.archive import Archive, archive_stem, is_archive
-from study.datasets.readers.archives.limits import DEFAULT_GIB, Limits
-from study.datasets.readers.layout import Layout
-from study.datasets.readers.raw_set import Allocate, Log, in_memory
+from study.datasets.readers import fer2013, kaggle, layout
+from study.datasets.readers.archive import DEFAULT_GIB, Archive, Limits, archive_stem, is_archive
+from study.datasets.readers.entry import READERS, Allocate, Log, Source, in_memory
 
 SYNTHETIC = "synthetic"
-_EXAMPLES = {"images": 2000, "difficulty": 0.5, "label_noise": 0.1, "seed": 0}
 _SETTINGS: dict[str, Callable[[str], Any]] = {"images": int, "difficulty": float, "label_noise": float, "seed": int}
 
 
@@ -65,8 +62,8 @@ def load(
             if not found:
                 log(f"Dataset: {SYNTHETIC}, the built-in faces (no --data given, no dataset in {default_dir}/)")
                 return _synthetic(synthetic, cache, log)
-            more = f"; also there: {', '.join(str(other.path) for other in found[1:])}" if found[1:] else ""
-            log(f"Dataset: {found[0].path} (no --data given, found in {default_dir}/{more})")
+            more = f"; also there: {', '.join(str(other.place) for other in found[1:])}" if found[1:] else ""
+            log(f"Dataset: {found[0].place} (no --data given, found in {default_dir}/{more})")
             return _from_files(found[0], seed, cache, log, recheck, archive_gib)
         kind, _, settings = data.partition(":")
         if kind == SYNTHETIC:
@@ -114,10 +111,10 @@ def _drawing_hash(settings: Mapping[str, Any]) -> str:
 
 
 def _from_files(
-    source: Layout, seed: int, cache: caching.Cache, log: Log, recheck: bool, archive_gib: float
+    source: Source, seed: int, cache: caching.Cache, log: Log, recheck: bool, archive_gib: float
 ) -> ImageSet:
     """Open a source from the cache or read it into the cache."""
-    name = _slug(Path(str(source.path)))
+    name = _set_name(source)
     content = cache.content(source, recheck)
     parsed = _cached(cache, content, name, seed, lambda allocate: _open(source, name, seed, allocate, archive_gib), log)
     for line in parsed.left_out:
@@ -140,23 +137,31 @@ def _cached(
         return parse(in_memory)
 
 
-def _open(source: Layout, name: str, seed: int, allocate: Allocate, archive_gib: float) -> caching.Parsed:
+def _open(source: Source, name: str, seed: int, allocate: Allocate, archive_gib: float) -> caching.Parsed:
     """Read a source, an archive by what is in it."""
-    if not source.packed:
+    if source.reader:
         return _parse(source, name, seed, allocate)
-    path = Path(str(source.path))
-    with Archive(path, Limits.of(archive_gib), layout.is_read) as archive:
-        return _parse(layout.find(archive.root), name, seed, allocate)
+    with Archive(Path(str(source.place)), Limits.of(archive_gib), layout.is_read) as archive:
+        inside = archive.root / source.plan
+        files, folders = archive.root.lists()
+        if not inside.exists and not files and len(folders) == 1:  # the folder around all that most archives have
+            inside = archive.root / folders[0] / source.plan
+        if not inside.exists:
+            raise DataError(
+                f"{inside}: expected {layout.forms()}, found nothing there; the archive holds "
+                f"{layout.describe(archive.root)}. Check the path."
+            )
+        return _parse(layout.find_at(inside), name, seed, allocate)
 
 
-def _parse(source: Layout, name: str, seed: int, allocate: Allocate = in_memory) -> caching.Parsed:
+def _parse(source: Source, name: str, seed: int, allocate: Allocate = in_memory) -> caching.Parsed:
     """Read a source, settle its split and check it."""
-    raw = folder.read(source, allocate) if source.folders else fer2013_csv.read(source.path, allocate, source.test)
+    raw = READERS.get(source.reader).read(source, allocate)
     hashes = hash_images(raw.images)
     splits, split_source, drawn = split.settle(raw.given, raw.labels, hashes, raw.classes, raw.given_by, seed)
     notes = list(raw.notes)
     if raw.claims_fer2013:
-        complete = fer2013.check_claim(raw.labels, raw.given, raw.classes, str(source.path))
+        complete = fer2013.check_claim(raw.labels, raw.given, raw.classes, str(source.place))
         name = fer2013.NAME if complete else f"{fer2013.NAME}-part"
         if not complete:
             notes.append(
@@ -174,8 +179,10 @@ def _parse(source: Layout, name: str, seed: int, allocate: Allocate = in_memory)
     return caching.Parsed(replace(data, notes=tuple(notes)), drawn, raw.left_out)
 
 
-def _slug(path: Path) -> str:
+def _set_name(source: Source) -> str:
     """Return a name made from a file or folder; FER-2013's own name is kept for what was checked to be it."""
-    stem = archive_stem(path.resolve()) if is_archive(path) else path.resolve().stem
-    slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "dataset"
+    path = Path(str(source.place)).resolve()
+    stem = archive_stem(path.name) if is_archive(path.name) else path.stem
+    inside = "" if source.reader else source.plan
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{stem} {inside}".lower()).strip("-") or "dataset"
     return f"{slug}-copy" if slug in (fer2013.NAME, SYNTHETIC) else slug

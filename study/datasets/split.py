@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from study.core.errors import DataError
 from study.core.spec import SPLITS, derive_seed
-from study.datasets.readers.raw_set import NO_SPLIT
+from study.datasets.readers.entry import NO_SPLIT
 
 TRAIN, VALIDATION, TEST = range(3)
 SHARE = 0.1
