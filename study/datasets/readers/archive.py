@@ -197,12 +197,10 @@ class Archive:
         with packed, _unpacked(packed) as source:
             stream = _Forward(source, self._counter)
             with tarfile.TarFile(fileobj=stream, encoding="utf-8", errors="surrogateescape") as tar:  # type: ignore[arg-type]
-                member = tar.firstmember  # type: ignore[attr-defined]
-                while member is not None:
+                while (member := tar.next()) is not None:
                     self._add_tar_member(member, stream, wanted)
                     tar.members.clear()  # type: ignore[attr-defined] # it would keep them all
                     stream.header_left = _LONGEST_HEADER
-                    member = tar.next()
             stream.finish()
 
     def _add_tar_member(self, member: tarfile.TarInfo, stream: _Forward, wanted: Callable[[str], bool]) -> None:

@@ -14,7 +14,7 @@ from study.datasets.readers.place import Place
 class Folders(Reader):
     """Reads images whose folders say their class."""
 
-    form = "folders <split>/<class>/* or <class>/* of images"
+    form = "images in folders <split>/<class>/* or <class>/*"
     order = 20
 
     def recognise(self, place: Place) -> Source | None:

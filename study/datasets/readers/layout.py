@@ -63,7 +63,8 @@ def find_all(place: Path | Place, depth: int = _DEEPEST) -> list[Source]:
         if (source := reader.recognise(place)) is not None:
             return [source]
     if not place.is_folder:  # archives in archives stay closed
-        return [Source(place, "", plan="")] if place.tree is DISK and is_archive(place.name) else []
+        packed = place.tree is DISK and is_archive(place.name) and Path(place.path).is_file()
+        return [Source(place, "", plan="")] if packed else []
     files, folders = place.lists()
     found = [source for name in files for source in find_all(place / name, 0)]
     found.sort(key=lambda source: not source.reader)  # archives last
@@ -79,18 +80,23 @@ def is_read(name: str) -> bool:
 
 def forms() -> str:
     """Return what can be read, for messages."""
-    return "a dataset (" + "; ".join(reader.form for _, reader in in_order()) + "; also in a .zip or .tar)"
+    return "a dataset (" + ", ".join(reader.form for _, reader in in_order()) + "; also in a .zip or .tar)"
 
 
 def describe(place: Place) -> str:
     """Say what is at a place that is no dataset."""
     if not place.is_folder:
         if place.suffix in SUFFIXES:
-            with Table(place) as table:
-                return f"a table with the columns {', '.join(table.columns)[:80]}" if table.columns else "binary data"
+            columns = ", ".join(_columns(place))
+            return f"a table with the columns {columns[:80]}" if columns else "no text" if place.head(1) else "an empty file"
         return "a single image" if images_in(place.parent, [place.name]) else place.describe()
     files, _ = place.lists()
     if images := images_in(place, files):
         return f"{len(images)} images without class folders, such as {images[0]}: sort them into one folder per class"
-    tables = [f"; {name} has {describe(place / name)[2:]}" for name in files if name.lower().endswith((".csv", ".tsv"))]
-    return place.describe() + "".join(tables[:3])
+    tables = [name for name in files if name.lower().endswith((".csv", ".tsv"))]
+    return place.describe() + "".join(f"; {name}: {', '.join(_columns(place / name))[:80]}" for name in tables[:3])
+
+
+def _columns(place: Place) -> list[str]:
+    with Table(place) as table:
+        return table.columns

@@ -50,16 +50,13 @@ class Listed(Reader):
     file names. Where every image lies in a folder called like its class, the folders are read instead.
     """
 
-    form = "images and a csv with the columns image and label (or RAF-DB's and AffectNet's own lists)"
+    form = "images with a list of labels"
     order = 10
 
     def recognise(self, place: Place) -> Source | None:
         """Return the images that a list, or the lists in a folder or just below it, are about."""
         if not place.is_folder:
-            if not _is_list(place):
-                return None
-            folder = place.parent
-            return _source(folder, [place.name]) or _source(folder.parent, [f"{folder.name}/{place.name}"])
+            return _source(place.parent, [place.name]) if _is_list(place) else None
         files, folders = place.lists()
         lists = [name for name in files if _is_list(place / name)]
         if not lists:
@@ -116,12 +113,13 @@ def _source(root: Place, lists: list[str]) -> Source | None:
 
 def _says_more(root: Place, path: str, images: _Images) -> bool:
     """Tell whether a list is about images that are there and whose folders are not called like the classes."""
+    folder = path.rpartition("/")[0]
+    if folder and any(image.startswith(f"{folder}/") for image in images.paths):
+        return False  # a dataset of its own
     matched = False
     for row in _rows(root / path):
         image = images.find(row, root / path)
         if image is not None:
-            if "/" in path and image.startswith(path.rpartition("/")[0] + "/"):
-                return False  # a folder below that is a dataset of its own
             if f"/{image}".split("/")[-2].lower() != row.written.lower():
                 return True
             matched = True

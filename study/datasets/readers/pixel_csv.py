@@ -34,7 +34,7 @@ class PixelCsv(Reader):
     and test where the challenge's two files lie together and both have labels.
     """
 
-    form = "a csv with the columns emotion, pixels and mostly Usage, such as fer2013.csv"
+    form = "a csv of pixels such as fer2013.csv"
     order = 30
 
     def recognise(self, place: Place) -> Source | None:

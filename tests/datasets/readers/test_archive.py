@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 
 from study.core.errors import DataError
 from study.datasets.load import load
-from study.datasets.readers.archives.archive import Archive, archive_stem, is_archive
-from study.datasets.readers.archives.limits import Limits
+from study.datasets.readers.archive import Archive, Limits, archive_stem, is_archive
 from study.datasets.readers.layout import is_read
 from tests.datasets.sources import csv_rows, write_classes, write_csv, write_fer2013_folders
 
@@ -69,10 +68,9 @@ def opened(path: Path, limits: Limits = SMALL) -> dict[str, bytes]:
     """Return all that can be read of an archive."""
     with Archive(path, limits, is_read) as archive:
         return {
-            "/".join((*parts, name)): (archive.root / "/".join((*parts, name))).read_bytes()
+            "/".join((*parts, name)): (archive.root / "/".join((*parts, name))).read_bytes(1 << 20)
             for parts, (files, _) in archive.folders.items()
             for name in files
-            if is_read(name)
         }
 
 
@@ -141,7 +139,7 @@ def test_archives_in_archives_stay_closed(tmp_path: Path) -> None:
     write_classes(tmp_path / "faces", ["cat", "dog"], 12)
     (tmp_path / "outer").mkdir()
     pack(tmp_path / "faces", tmp_path / "outer" / "faces.zip")
-    with pytest.raises(DataError, match="found no csv and no images"):
+    with pytest.raises(DataError, match=r"found 1 file \(faces.zip\)"):
         load(str(pack(tmp_path / "outer", tmp_path / "outer.zip")))
 
 
@@ -157,7 +155,11 @@ def test_empty_files_and_skipped_ones_do_not_shift_the_others(tmp_path: Path) ->
         for name, content in (("a.png", b""), ("b.txt", b"x" * 700), ("c.png", b"c" * 513), ("d.png", b"d")):
             member = entry(name, len(content))
             archive.addfile(member, io.BytesIO(content))
-    assert opened(tmp_path / "a.tar") == {"a.png": b"", "c.png": b"c" * 513, "d.png": b"d"}
+    with Archive(tmp_path / "a.tar", SMALL, lambda name: name.endswith(".png")) as archive:
+        found = {name: (archive.root / name).read_bytes(1 << 20) for name in ("a.png", "c.png", "d.png")}
+        with pytest.raises(OSError, match="not kept"):
+            (archive.root / "b.txt").read_bytes(1 << 20)
+    assert found == {"a.png": b"", "c.png": b"c" * 513, "d.png": b"d"}
 
 
 UNSAFE_NAMES = (
@@ -273,7 +275,7 @@ def test_too_many_files_are_refused(tmp_path: Path, kind: str) -> None:
 
 def test_a_header_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None:
     member = entry("x.png", 3, pax_headers={"comment": "c" * 200_000})
-    with pytest.raises(DataError, match="found a header of 200,0.. bytes"):
+    with pytest.raises(DataError, match="found a header of more than 65,536 bytes"):
         opened(tar(tmp_path / "a.tar", member))
 
 
@@ -331,8 +333,8 @@ def test_damaged_bytes_give_the_files_or_one_of_our_errors(
 
 
 def test_names_and_stems() -> None:
-    assert is_archive(Path("A.TAR.XZ")) and is_archive(Path("a.tgz")) and not is_archive(Path("a.csv"))
-    assert [archive_stem(Path(name)) for name in ("fer2013.tar.xz", "Faces.ZIP", "a.b.tgz")] == [
+    assert is_archive("A.TAR.XZ") and is_archive("a.tgz") and not is_archive("a.csv")
+    assert [archive_stem(name) for name in ("fer2013.tar.xz", "Faces.ZIP", "a.b.tgz")] == [
         "fer2013",
         "Faces",
         "a.b",
