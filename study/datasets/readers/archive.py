@@ -269,7 +269,7 @@ class _Counter:
             self._refuse_size(f"at most {self.limits.members:,} files", "more")
         if not 0 <= size <= self.limits.member_bytes:
             most = _size(self.limits.member_bytes)
-            self._refuse_size(f"files of at most {most}", f"{_shown(name)} of {size:,} bytes")
+            self._refuse_size(f"files of at most {most}", f"{_shown(name)} of {min(size, 1 << 63):,} bytes")
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
         wrong = ""
         if name.startswith("/") or _DRIVE.match(name):

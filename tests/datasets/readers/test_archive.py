@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import stat
 import tarfile
 import warnings
@@ -355,3 +356,88 @@ def test_a_wrong_checksum_at_the_very_end_is_noticed(tmp_path: Path, kind: str) 
     path.write_bytes(data)
     with pytest.raises(DataError, match="damaged or cut off"):
         opened(path)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_names_of_a_zip_are_utf_8_with_or_without_the_flag_that_says_so(tmp_path: Path, flag: bool) -> None:
+    path = tmp_path / "finder.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("злой/1.png", "ärger/2.png", "joy/3.png"):
+            archive.writestr(name, b"abc")
+    if not flag:
+        data = bytearray(path.read_bytes())
+        for signature, offset in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+            place = data.find(signature)
+            while place >= 0:
+                data[place + offset] &= ~0x08
+                place = data.find(signature, place + 4)
+        path.write_bytes(data)
+    assert opened(path) == {"злой/1.png": b"abc", "ärger/2.png": b"abc", "joy/3.png": b"abc"}
+
+
+def test_names_of_an_old_zip_are_in_its_own_code_page(tmp_path: Path) -> None:
+    path = tmp_path / "old.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("XX/1.png", b"abc")
+    path.write_bytes(path.read_bytes().replace(b"XX/", "Ä/".encode("cp437").ljust(3, b"/")))
+    assert opened(path) == {"Ä/1.png": b"abc"}
+
+
+def extended(body: bytes) -> bytes:
+    """Return an extended header with a body and an empty tar behind it."""
+    head = bytearray(tarfile.TarInfo("pax").tobuf(tarfile.USTAR_FORMAT))
+    head[124:136], head[156:157], head[148:156] = b"%011o\0" % len(body), b"x", b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + body + bytes(-len(body) % 512) + bytes(1024)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"9" * 5990 + b" a=b\n",
+        b"4013 size=" + b"9" * 4002 + b"\n",
+        b"20 size=" + b"9" * 30 + b"\n",
+        b"a=b\n",
+        b"11 size=-1\n",
+        b"5 a\n",
+        b"\xff" * 600,
+    ],
+)
+def test_an_extended_header_of_any_form_ends_in_one_line(tmp_path: Path, body: bytes) -> None:
+    whole = tar(tmp_path / "whole.tar", entry("x.png", 3)).read_bytes()
+    (tmp_path / "a.tar").write_bytes(extended(body)[:-1024] + whole)
+    try:
+        assert opened(tmp_path / "a.tar") == {"x.png": bytes(3)}
+    except DataError as error:
+        assert re.search("damaged or cut off|expected files of at most", str(error)) and len(str(error)) < 400
+
+
+@pytest.mark.parametrize("wrong", ["name", "checksum", "size", "kind"])
+def test_a_damaged_header_in_the_middle_is_not_taken_for_the_end(tmp_path: Path, wrong: str) -> None:
+    path = tar(tmp_path / "a.tar", *(entry(f"{number}.png", 600) for number in range(5)))
+    data = bytearray(path.read_bytes())
+    start = 2 * (512 + 1024)
+    data[start + {"name": 0, "checksum": 148, "size": 124, "kind": 156}[wrong]] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="a header is damaged or missing"):
+        opened(path)
+
+
+def test_a_tar_without_its_end_is_called_damaged(tmp_path: Path) -> None:
+    path = tar(tmp_path / "a.tar", entry("0.png", 600))
+    path.write_bytes(path.read_bytes()[: 512 + 1024])
+    with pytest.raises(DataError, match="damaged or cut off"):
+        opened(path)
+
+
+def test_a_path_may_lead_into_an_archive(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_classes(tmp_path / "sets" / name, ["cat", "dog"], 12, first=100 * len(name) + ord(name[0]))
+    path = pack(tmp_path / "sets", tmp_path / "sets.tar.gz")
+    with pytest.raises(DataError, match=r"found 2: .*sets.tar.gz/one, .*sets.tar.gz/two. Give the path"):
+        load(str(path))
+    one, two = (load(str(path / name)) for name in ("one", "two"))
+    assert one.fingerprint == load(str(tmp_path / "sets" / "one")).fingerprint != two.fingerprint
+    assert (one.name, two.name) == ("sets-one", "sets-two")
+    lines: list[str] = []
+    assert load(str(path / "one"), log=lines.append).fingerprint == one.fingerprint and len(lines) == 1
