@@ -88,7 +88,13 @@ def describe(place: Place) -> str:
     if not place.is_folder:
         if place.suffix in SUFFIXES:
             columns = ", ".join(_columns(place))
-            return f"a table with the columns {columns[:80]}" if columns else "no text" if place.head(1) else "an empty file"
+            return (
+                f"a table with the columns {columns[:80]}"
+                if columns
+                else "no text"
+                if place.head(1)
+                else "an empty file"
+            )
         return "a single image" if images_in(place.parent, [place.name]) else place.describe()
     files, _ = place.lists()
     if images := images_in(place, files):
