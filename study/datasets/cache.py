@@ -21,10 +21,10 @@ from study.core.files import DAMAGED, clear_left, file_sha256, temporary_path, w
 from study.core.spec import SPLITS, canonical_json
 from study.datasets.image_set import ImageSet
 from study.datasets.readers.entry import READERS, Allocate, Source
-from study.datasets.readers.place import DISK, open_regular
+from study.datasets.readers.place import open_regular
 
 VERSION = "3"
-"""Part of every key: a change of what readers make of the same files must raise it."""
+"""Part of every key. Raise it whenever a reader of the package makes something else of the same files."""
 
 _FIELDS = ("name", "classes", "fingerprint", "split_source", "drawn", "bound", "notes", "settings")
 _ARRAYS = ("images", "labels", "ids", "splits", "hashes")
@@ -63,7 +63,7 @@ class Cache:
 
     ``sources/`` maps what a glance at the source shows (names, sizes, times) to the hash of its content; ``sets/``
     holds one folder per content. A moved, copied or touched source is therefore hashed again but not parsed again, and
-    a changed one is parsed anew. Folders appear by renaming only when they are complete; damaged ones are set aside.
+    a changed one is parsed again. Folders appear by renaming only when they are complete; damaged ones are set aside.
 
     Args:
         root: The folder.
@@ -150,7 +150,7 @@ class Cache:
         return parsed if stored is None else stored
 
     def _set_aside(self, folder: Path) -> None:
-        """Rename a damaged set; of one set no more than the last damaged copy is kept, since it can be made anew."""
+        """Rename a damaged set; only its last damaged copy is kept, since the set can be made again."""
         target = folder.with_name(folder.name + DAMAGED)
         shutil.rmtree(target, ignore_errors=True)
         with contextlib.suppress(OSError):  # it is replaced when the set is stored again
@@ -194,7 +194,7 @@ def content_hash(source: Source) -> str:
 
 
 def _readers() -> str:
-    """Return what names the readers that plugins registered; for those of the package ``VERSION`` stands."""
+    """Return the hashes of the plugins that registered readers; ``VERSION`` covers the package's own."""
     own = Path(__file__).parent / "readers"
     files = sorted({path for name in READERS.names() if (path := Path(READERS.file(name))).parent != own})
     return " ".join(file_sha256(path) for path in files if path.is_file())
@@ -202,7 +202,7 @@ def _readers() -> str:
 
 def _on_disk(source: Source) -> Path:
     """Return where a source is; of one in an archive the archive as a whole is what the cache looks at."""
-    if source.place.tree is not DISK:
+    if source.place.archive is not None:
         raise TypeError(f"{source.place} lies in an archive: the cache looks at the archive itself.")
     return Path(source.place.path)
 
@@ -273,9 +273,7 @@ def _read(folder: Path, verify: bool = False) -> Parsed | None:
             ImageSet(images=images, **about["set"], **arrays), about["drawn_split"], tuple(about["left_out"])
         )
         return found if _whole(found) else None
-    except (
-        Exception
-    ):  # numpy lets what the parser of its headers raises pass, and a set that cannot be read is made anew
+    except Exception:  # numpy raises many kinds on damaged headers; a set that cannot be read is made again
         return None
 
 

@@ -1,4 +1,4 @@
-"""The one entry to data: a path, the built-in faces, or whatever lies in data/, as an image set."""
+"""The one entry to data: a path, the built-in faces, or what is in data/, as an image set."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ def load(
     """Return the images that ``data`` means; the first line logged says which they are and why.
 
     Args:
-        data: A path (fer2013.csv, icml_face_data.csv, train.csv, split folders, class folders, or an archive of
-            these), ``kaggle:owner/name``, ``synthetic`` or
-            ``synthetic:images=2000,difficulty=0.5,label_noise=0.1,seed=0``, or None: what ``default_dir`` holds,
-            otherwise ``synthetic``.
+        data: A path to what some reader of ``study.datasets.readers`` knows, to an archive of it or into one,
+            ``kaggle:owner/name``, ``synthetic`` or ``synthetic:images=2000,difficulty=0.5,label_noise=0.1,seed=0``.
+            None: what ``default_dir`` holds, otherwise ``synthetic``.
         seed: Seed of a split that has to be drawn (a given one is kept).
         cache_dir: Where parsed images are kept, by default ``study.datasets.cache.default_dir()``.
         default_dir: Where to look without ``data``.

@@ -33,7 +33,7 @@ def settle(
         hashes: bytes (n,), equal for identical images.
         classes: Class names, for messages.
         given_by: What the given split rests on.
-        seed: Seed of what is drawn; equal contents and seed give equal splits, whatever the order of files.
+        seed: Seed of what is drawn; equal contents and seed give equal splits in any order of files.
 
     Returns:
         uint8 (n,) index into ``SPLITS``; one sentence that says where the split comes from; whether anything was drawn.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import re
 import stat
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import BinaryIO, NoReturn, Protocol
 
@@ -24,7 +23,7 @@ from study.datasets.readers.place import Place, open_regular, too_large
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 DEFAULT_GIB = 4.0
-"""An archive may unpack to so much unless told otherwise; FER-2013's csv takes 0.3 GiB."""
+"""Default limit on what an archive unpacks to; FER-2013's csv takes 0.3 GiB."""
 
 _GIB = 1 << 30
 _FREE_BYTES = 16 << 20
@@ -85,7 +84,7 @@ class Archive:
     Args:
         path: The archive.
         limits: What it may hold.
-        wanted: Told a file's name, whether a tar keeps it; others are only listed.
+        wanted: Says by its name whether a file of a tar is kept; others are only listed.
 
     Attributes:
         folders: Names of the files and of the folders in each folder.
@@ -128,42 +127,22 @@ class Archive:
         """Close the archive and drop what was kept of it."""
         self._file.close()
 
-    def exists(self, path: PurePath) -> bool:
-        """Tell whether there is such a file or folder."""
-        return path.parts in self.folders or path.parts in self.files
-
-    def is_folder(self, path: PurePath) -> bool:
-        """Tell whether there is such a folder."""
-        return path.parts in self.folders
-
-    def names(self, path: PurePath) -> tuple[list[str], list[str]]:
-        """Return the names of the files and of the folders in a folder."""
-        return self.folders[path.parts]
-
-    def open(self, path: PurePath) -> BinaryIO:
-        """Return the bytes of a file as a stream; errors as of ``read``."""
-        return io.BytesIO(self.read(path, self._counter.limits.member_bytes))
-
-    def read(self, path: PurePath, most: int) -> bytes:
+    def read(self, parts: Parts, most: int | None = None) -> bytes:
         """Return the bytes of a file.
 
         Raises:
             OSError: there is no such file, it was not wanted, it is larger than ``most``, or it is damaged.
         """
-        content = self._contents.get(path.parts)
+        content = self._contents.get(parts)
         if content is None:
-            raise FileNotFoundError(None, "not kept of the archive", self.shown(path))
-        if self.files[path.parts] > most:
+            raise FileNotFoundError(None, "not kept of the archive", "/".join([str(self.path), *parts]))
+        if most is not None and self.files[parts] > most:
             raise too_large(most)
         with self._lock:
             try:
                 return content()
             except Exception as error:  # zipfile and what it unpacks with raise many kinds on damage
                 raise OSError(None, f"damaged in the archive ({_first_line(error)})") from error
-
-    def shown(self, path: PurePath) -> str:
-        """Return what messages call a file or folder."""
-        return "/".join([str(self.path), *path.parts])
 
     def _list_zip(self) -> None:
         archive = zipfile.ZipFile(self._file)
@@ -288,7 +267,7 @@ class _Counter:
 
     @contextmanager
     def damage(self) -> Iterator[None]:
-        """Turn what libraries raise on a damaged archive into one line; a full or broken disk is none."""
+        """Turn any error of a library into one line; errors of the disk pass."""
         try:
             yield
         except (DataError, MemoryError):
@@ -401,7 +380,7 @@ def _unpacked(file: BinaryIO) -> Iterator[_Source]:
 
 
 class _Xz:
-    """Reads an xz file with at most ``_XZ_MEMORY``, whatever it asks for: ``lzma.LZMAFile`` has no such limit."""
+    """Reads an xz file with at most ``_XZ_MEMORY``; ``lzma.LZMAFile`` has no such limit."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

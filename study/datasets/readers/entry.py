@@ -33,7 +33,7 @@ class Source:
         files: The files that are read, as paths below ``place``; ``""`` is the place itself. When one of them changes,
             the dataset is read again.
         others: Paths below ``place`` that take no part.
-        plan: Whatever ``recognise`` wants to tell ``read``.
+        plan: Passed from ``recognise`` to ``read``, as the reader likes.
     """
 
     place: Place

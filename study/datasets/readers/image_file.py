@@ -46,10 +46,11 @@ def is_image(head: bytes) -> bool:
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Turn Pillow's decompression bomb warnings into errors; entered once around all reading: filters are global."""
+    """Turn Pillow's decompression bomb warnings into errors and hide its others; filters are global: enter it once."""
     from PIL import Image
 
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 

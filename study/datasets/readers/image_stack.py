@@ -81,7 +81,7 @@ def read_images(
         if not np.any(codes == label):
             raise DataError(
                 f"{source.place}: expected images of class {name}, found none that can be read among "
-                f"{labels.count(given)}. Mend the files or remove the class."
+                f"{labels.count(given)}. Fix the files or remove the class."
             )
     sizes = {header.size for header in found if isinstance(header, Header)}
     settled = named if claims else splits

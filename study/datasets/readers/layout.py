@@ -8,7 +8,7 @@ from study.core.errors import DataError
 from study.datasets.readers.archive import is_archive
 from study.datasets.readers.entry import Source, in_order
 from study.datasets.readers.image_stack import images_in
-from study.datasets.readers.place import DISK, Place
+from study.datasets.readers.place import Place
 from study.datasets.readers.tables import SUFFIXES, Table
 
 _DEEPEST = 3
@@ -63,7 +63,7 @@ def find_all(place: Path | Place, depth: int = _DEEPEST) -> list[Source]:
         if (source := reader.recognise(place)) is not None:
             return [source]
     if not place.is_folder:  # archives in archives stay closed
-        packed = place.tree is DISK and is_archive(place.name) and Path(place.path).is_file()
+        packed = place.archive is None and is_archive(place.name) and Path(place.path).is_file()
         return [Source(place, "", plan="")] if packed else []
     files, folders = place.lists()
     found = [source for name in files for source in find_all(place / name, 0)]
@@ -74,7 +74,7 @@ def find_all(place: Path | Place, depth: int = _DEEPEST) -> list[Source]:
 
 
 def is_read(name: str) -> bool:
-    """Tell by its name whether a file in an archive may be read; what is an archive itself never is."""
+    """Tell by its name whether a file in an archive may be read; archives in archives stay closed."""
     return not name.startswith(".") and not is_archive(name)
 
 

@@ -64,7 +64,7 @@ class PixelCsv(Reader):
                     rows.splits, tables[1].splits = [0] * len(rows.splits), [2] * len(tables[1].splits)
                     given_by = f"the files {train.name} and {test.name}"
                 else:
-                    notes.append(f"{test.name} has no labels and takes no part.")
+                    notes.append(f"{test.name} has no labels and is not used.")
         given = [label for one in tables for label in one.labels]
         order = _order(rows, set(given))
         label_of = {name: label for label, name in enumerate(order.values())}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from io import BytesIO
 from pathlib import PurePath
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 from study.core.errors import DataError
+
+if TYPE_CHECKING:
+    from study.datasets.readers.archive import Archive
 
 _LITTER = {"$recycle.bin", "@eadir", "#recycle", "__macosx", "desktop.ini", "lost+found", "thumbs.db"}
 _LITTER |= {"system volume information"}
@@ -23,49 +26,27 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LITTER
 
 
-class Tree(Protocol):
-    """What places are in: the disk or an archive."""
-
-    def exists(self, path: PurePath) -> bool:
-        """Tell whether there is anything."""
-
-    def is_folder(self, path: PurePath) -> bool:
-        """Tell whether there is a folder."""
-
-    def names(self, path: PurePath) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the names of the files and of the folders in a folder."""
-
-    def open(self, path: PurePath) -> BinaryIO:
-        """Open a regular file; raise OSError where it cannot be read."""
-
-    def read(self, path: PurePath, most: int) -> bytes:
-        """Return a regular file's bytes; raise OSError where there are more than ``most`` or it cannot be read."""
-
-    def shown(self, path: PurePath) -> str:
-        """Return what messages call a place."""
-
-
 class Place:
     """A file or folder that datasets are read from: ``place / "a/b.png"`` is one below it.
 
     Args:
-        path: Its path in the tree.
-        tree: What it is in.
+        path: Its path on disk or in an archive.
+        archive: The open archive that it is in; None on disk.
 
     >>> (Place(PurePath("faces")) / "happy/0.PNG").suffix
     '.png'
     """
 
-    def __init__(self, path: PurePath, tree: Tree | None = None) -> None:
+    def __init__(self, path: PurePath, archive: Archive | None = None) -> None:
         self.path = path
-        self.tree = tree or DISK
+        self.archive = archive
         self.name = path.name
 
     def __truediv__(self, below: str) -> Place:
-        return Place(self.path / below, self.tree)
+        return Place(self.path / below, self.archive)
 
     def __str__(self) -> str:
-        return self.tree.shown(self.path)
+        return "/".join([str(self.archive.path), *self.path.parts]) if self.archive else str(self.path)
 
     @property
     def suffix(self) -> str:
@@ -75,26 +56,33 @@ class Place:
     @property
     def parent(self) -> Place:
         """The folder that it is in."""
-        return Place(self.path.parent, self.tree)
+        return Place(self.path.parent, self.archive)
 
     @property
     def exists(self) -> bool:
         """Whether there is anything."""
-        return self.tree.exists(self.path)
+        return self.is_folder or self.path.parts in self.archive.files if self.archive else os.path.exists(self.path)
 
     @property
     def is_folder(self) -> bool:
         """Whether it is a folder."""
-        return self.tree.is_folder(self.path)
+        return self.path.parts in self.archive.folders if self.archive else os.path.isdir(self.path)
 
     def lists(self) -> tuple[list[str], list[str]]:
         """Return the names of the files and of the folders in it, sorted, without litter (see ``is_litter``)."""
-        files, folders = ([name for name in names if not is_litter(name)] for names in self.tree.names(self.path))
+        if self.archive is not None:
+            kinds = self.archive.folders[self.path.parts]
+        else:
+            kinds = [], []
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    kinds[entry.is_dir()].append(entry.name)
+        files, folders = (sorted(name for name in names if not is_litter(name)) for names in kinds)
         try:
             "".join(files + folders).encode()
         except UnicodeEncodeError:
             raise DataError(f"{self}: file names must be UTF-8, found others. Rename these files.") from None
-        return sorted(files), sorted(folders)
+        return files, folders
 
     def open(self) -> BinaryIO:
         """Open a file to read its bytes.
@@ -102,7 +90,9 @@ class Place:
         Raises:
             OSError: not to be read, or not a regular file: a pipe or a device may never end.
         """
-        return self.tree.open(self.path)
+        if self.archive is None:
+            return open_regular(self.path)
+        return BytesIO(self.archive.read(self.path.parts))
 
     def read_bytes(self, most: int) -> bytes:
         """Return a file's bytes.
@@ -110,7 +100,9 @@ class Place:
         Raises:
             OSError: not to be read, not a regular file, or more than ``most`` bytes.
         """
-        return self.tree.read(self.path, most)
+        if self.archive is None:
+            return read_regular(self.path, most)
+        return self.archive.read(self.path.parts, most)
 
     def head(self, count: int) -> bytes:
         """Return a file's first bytes; none where it cannot be read."""
@@ -130,33 +122,6 @@ class Place:
                 shown = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
                 parts.append(f"{len(names):,} {kind}{'s' * (len(names) > 1)} ({printable(shown)})")
         return " and ".join(parts) or "an empty folder"
-
-
-class _Disk:
-    def exists(self, path: PurePath) -> bool:
-        return os.path.exists(path)
-
-    def is_folder(self, path: PurePath) -> bool:
-        return os.path.isdir(path)
-
-    def names(self, path: PurePath) -> tuple[list[str], list[str]]:
-        kinds: tuple[list[str], list[str]] = [], []
-        with os.scandir(path) as entries:
-            for entry in entries:
-                kinds[entry.is_dir()].append(entry.name)
-        return kinds
-
-    def open(self, path: PurePath) -> BinaryIO:
-        return open_regular(path)
-
-    def read(self, path: PurePath, most: int) -> bytes:
-        return read_regular(path, most)
-
-    def shown(self, path: PurePath) -> str:
-        return str(path)
-
-
-DISK = _Disk()
 
 
 def open_regular(path: PurePath) -> BinaryIO:

@@ -98,7 +98,7 @@ class Table:
         if self._ends_open:
             found += ", and the file ends in the middle of this row: it is truncated"
         raise DataError(
-            f"{self.place}, row {self.row}: expected {expected}, found {found}. Mend the row or get a fresh copy of "
+            f"{self.place}, row {self.row}: expected {expected}, found {found}. Fix the row or get a fresh copy of "
             "the file."
         )
 

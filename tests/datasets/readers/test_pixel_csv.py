@@ -246,7 +246,7 @@ def test_the_challenges_test_csv_has_no_labels_and_takes_no_part(tmp_path: Path)
     write_csv(tmp_path / "train.csv", rows, "emotion,pixels")
     test = write_csv(tmp_path / "test.csv", [row.split(",")[1] for row in rows], "pixels")
     raw = read(tmp_path)
-    assert len(raw.labels) == 21 and raw.notes[-1] == "test.csv has no labels and takes no part."
+    assert len(raw.labels) == 21 and raw.notes[-1] == "test.csv has no labels and is not used."
     with pytest.raises(DataError, match="found pixels.* the challenge's test.csv has no labels"):
         read(test)
 
