@@ -33,7 +33,7 @@ class Source:
         files: The files that are read, as paths below ``place``; ``""`` is the place itself. When one of them changes,
             the dataset is read again.
         others: Paths below ``place`` that take no part.
-        plan: Passed from ``recognise`` to ``read``, as the reader likes.
+        plan: What ``recognise`` wants ``read`` to know; its text is part of what the cache knows the dataset by.
     """
 
     place: Place

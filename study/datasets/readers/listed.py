@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -117,7 +118,7 @@ def _says_more(root: Place, path: str, images: _Images) -> bool:
     if folder and any(image.startswith(f"{folder}/") for image in images.paths):
         return False  # a dataset of its own
     matched = False
-    for row in _rows(root / path):
+    for row in _sound_rows(root / path):
         image = images.find(row, root / path)
         if image is not None:
             if f"/{image}".split("/")[-2].lower() != row.written.lower():
@@ -185,12 +186,9 @@ def _is_list(place: Place) -> bool:
         return False
     try:
         with tables.Table(place) as table:
-            if table.column("pixels") is not None:
-                return False
-            return _has_no_names(table) or None not in (
-                table.column(*PATHS, AFFECTNET_PATHS),
-                table.column(*tables.LABELS),
-            )
+            names = set(table.columns)
+            named = names & {*PATHS, AFFECTNET_PATHS} and names & set(tables.LABELS)
+            return _has_no_names(table) or bool(named) and "pixels" not in names
     except OSError:
         return False
 
@@ -232,6 +230,12 @@ def _rows(place: Place) -> Iterator[_Row]:
         for fields in table.rows():
             if not (affectnet and fields[label] in _NO_EMOTION):
                 yield row(fields)
+
+
+def _sound_rows(place: Place) -> Iterator[_Row]:
+    """Yield the rows before the first that is not as it should be: a csv beside folders need not be a list."""
+    with suppress(DataError):
+        yield from _rows(place)
 
 
 def _split_of_path(path: str) -> str | None:

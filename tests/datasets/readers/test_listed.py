@@ -232,3 +232,12 @@ def test_kaggles_raf_db_in_an_archive_is_found_beside_its_lists(tmp_path: Path) 
     whole = load(str(tmp_path / "rafdb.zip"), cache_dir=tmp_path / "cache")
     part = load(str(tmp_path / "rafdb.zip" / "DATASET"), cache_dir=tmp_path / "cache")
     assert whole.fingerprint == part.fingerprint and (whole.name, part.name) == ("rafdb", "rafdb-dataset")
+
+
+@pytest.mark.parametrize(
+    "text", ["image,label,label\n0.png,a,b\n", "image,label\n0.png\n", "image,label\n0.png,\n", "x y\n"]
+)
+def test_a_csv_that_is_no_list_beside_class_folders_is_passed_over(tmp_path: Path, text: str) -> None:
+    write_classes(tmp_path, ["cat", "dog"], 4, side=16)
+    (tmp_path / "notes.csv").write_text(text)
+    assert find(tmp_path).reader == "folders"
