@@ -35,7 +35,7 @@ Source = Annotated[
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", metavar="FILE", help="File with a dataset reader, run as code.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the split, where the data bring none.")]
+Seed = Annotated[int, typer.Option(min=0, max=(1 << 63) - 1, help="Seed of the split, where the data bring none.")]
 
 
 @app.command(epilog=examples(PREPARE, "study data prepare faces  # a folder with a folder of images for each class"))

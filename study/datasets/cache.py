@@ -171,7 +171,7 @@ def glance(source: Source) -> str:
     for folder in sorted({path.rpartition("/")[0] for path in source.files if path}):
         digest.update(folder.encode() + b"\0" + _stat(f"{root}/{folder}"))
     digest.update("\0".join(source.files + source.others).encode())
-    for path in source.files[:: -(-len(source.files) // _EXACT_FILES)]:
+    for path in source.files[:: -(-len(source.files) // _EXACT_FILES) or 1]:
         digest.update(_stat(f"{root}/{path}" if path else root))
     return digest.hexdigest()
 

@@ -18,9 +18,10 @@ from study.datasets.image_set import ImageSet, hash_images, make_image_set
 from study.datasets.readers import fer2013, kaggle, layout
 from study.datasets.readers.archive import DEFAULT_GIB, Archive, Limits, archive_stem, is_archive
 from study.datasets.readers.entry import READERS, Allocate, Log, Source, in_memory
+from study.datasets.readers.place import printable
 
 SYNTHETIC = "synthetic"
-_SETTINGS: dict[str, Callable[[str], Any]] = {"images": int, "difficulty": float, "label_noise": float, "seed": int}
+_LONGEST_WORD = 40
 
 
 def load(
@@ -71,6 +72,8 @@ def load(
         log(f"Dataset: {data} (as given)")
         path = kaggle.fetch(settings) if kind == kaggle.PREFIX else Path(data).expanduser()
         return _from_files(layout.find(path), seed, cache, log, recheck, archive_gib)
+    except BrokenPipeError:  # of whoever reads the log
+        raise
     except OSError as error:
         raise DataError(
             f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}."
@@ -79,25 +82,42 @@ def load(
 
 def _synthetic(text: str, cache: caching.Cache, log: Log) -> ImageSet:
     """Return the built-in faces for ``images=2000,difficulty=0.5``, drawn or from the cache."""
-    settings: dict[str, Any] = {}
-    for part in filter(None, text.split(",")):
-        name, _, value = (piece.strip() for piece in part.partition("="))
-        if name not in _SETTINGS:
-            raise unknown_name("setting of synthetic", name, _SETTINGS)
-        try:
-            settings[name] = _SETTINGS[name](value)
-        except ValueError:
-            kind = "a whole number" if _SETTINGS[name] is int else "a number"
-            raise UsageError(
-                f"synthetic: expected {kind} for {name}, received {value!r}. Write for example {name}=0."
-            ) from None
+    settings = synthetic_settings(text)
     from study.datasets import synthetic
 
-    settings = {**synthetic.DEFAULTS, **settings}
     name = synthetic.set_name(**settings)
     return _cached(
         cache, _drawing_hash(settings), name, 0, lambda _: caching.Parsed(synthetic.make(**settings), False), log
     ).image_set
+
+
+def synthetic_settings(text: str) -> dict[str, Any]:
+    """Return all settings of the built-in faces for what was given of them.
+
+    Raises:
+        UsageError: an unknown setting, or a value that is no number.
+        DataError: a number out of range.
+
+    >>> synthetic_settings("images=500,seed=3")
+    {'images': 500, 'difficulty': 0.5, 'label_noise': 0.1, 'seed': 3}
+    """
+    from study.datasets import synthetic
+
+    settings: dict[str, Any] = dict(synthetic.DEFAULTS)
+    for part in filter(None, text.split(",")):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in settings:
+            raise unknown_name("setting of synthetic", printable(name[:_LONGEST_WORD]), settings)
+        kind = type(settings[name])
+        try:
+            settings[name] = kind(value if len(value) <= _LONGEST_WORD else "too long")
+        except ValueError:
+            raise UsageError(
+                f"synthetic: expected a {'whole number' if kind is int else 'number'} for {name}, received "
+                f"{ascii(value[:_LONGEST_WORD])}. Write for example {name}={synthetic.DEFAULTS[name]}."
+            ) from None
+    synthetic.check(**settings)
+    return settings
 
 
 def _drawing_hash(settings: Mapping[str, Any]) -> str:

@@ -403,7 +403,21 @@ def _packed_tar(
     )
 
 
+def _read_settings(data: bytes, folder: Path) -> object:
+    from study.datasets.load import synthetic_settings
+
+    return synthetic_settings(data.decode("utf-8", "replace"))
+
+
 TARGETS = (
+    Target(
+        "synthetic-settings",
+        lambda folder: [b"images=200,difficulty=0.5", b"label_noise = 0.1, seed=7,images=1000"],
+        lambda data: b"=" in data,
+        _read_settings,
+        mutate_text,
+        100,
+    ),
     Target("fer2013-csv", _csv_seeds, _has_columns, _loaded("faces.csv"), mutate_text, 300),
     Target("other-csv", _other_csv_seeds, _has_pixels, _loaded("faces.csv"), _mutate_table, 150),
     Target("list", _list_seeds, _names_images, _read_list, _mutate_table, 150),

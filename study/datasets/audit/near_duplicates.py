@@ -84,27 +84,6 @@ def members(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return sorted(groups, key=lambda rows: int(rows[0]))
 
 
-def perceptual_hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return a 64-bit hash of what each image looks like: close images have hashes that differ in few bits.
-
-    The bits are the signs of the 64 lowest frequencies of the discrete cosine transform beside the mean. This is the
-    DCT hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010,
-    https://www.phash.org/docs/pubs/thesis_zauner.pdf), computed for many images by one matrix product, and with the
-    threshold zero instead of the median: signs are unmoved by brightness and contrast, and mirroring an image flips
-    known bits (``mirrored_hashes``).
-
-    Args:
-        images: uint8 (n, height, width, channels).
-    """
-    return _bits(_coefficients(images))
-
-
-def mirrored_hashes(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the hashes of the same images mirrored left to right: odd horizontal frequencies change their sign."""
-    odd: np.uint64 = np.packbits(_frequencies()[:, 1] % 2 == 1).view(np.uint64)[0]
-    return hashes ^ odd
-
-
 def find_near(data: ImageSet) -> NearPairs:
     """Return the near pairs of an image set, by the threshold that suits photographs or drawn faces."""
     if not data.drawn:
@@ -139,9 +118,10 @@ def near_pairs(
     shaped = norms > _FLATTEST * np.sqrt(height * width)
     distinct, shapes = distinct[shaped], coefficients[shaped] / norms[shaped, None]
     codes = _bits(shapes)
-    signs = np.where(_frequencies()[:, 1] % 2 == 1, -1, 1).astype(np.float32)
+    is_odd = _frequencies()[:, 1] % 2 == 1  # across: mirroring an image changes the sign of these
+    odd, signs = np.packbits(is_odd).view(np.uint64)[0], np.where(is_odd, -1, 1).astype(np.float32)
     found = []
-    for mirrored, others, other_shapes in ((False, codes, shapes), (True, mirrored_hashes(codes), shapes * signs)):
+    for mirrored, others, other_shapes in ((False, codes, shapes), (True, codes ^ odd, shapes * signs)):
         for i, j in _close(codes, others, bits):
             near = np.einsum("ij,ij->i", shapes[i], other_shapes[j]) > _NEAR_SHAPE
             found.append(np.stack([i[near], j[near], np.full(near.sum(), mirrored)]))
@@ -248,7 +228,12 @@ def _coefficients(images: NDArray[np.uint8], rows: NDArray[np.int64] | None = No
 
 
 def _bits(coefficients: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Return the signs of coefficients (n, 64) as 64-bit numbers."""
+    """Return a 64-bit hash for each row of coefficients (n, 64): their signs; close images differ in few bits.
+
+    This is the DCT hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010,
+    https://www.phash.org/docs/pubs/thesis_zauner.pdf) with the threshold zero instead of the median: signs do not
+    depend on brightness and contrast, and mirroring flips known bits.
+    """
     return np.packbits(coefficients > 0, axis=1).view(np.uint64)[:, 0]
 
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import BinaryIO, NoReturn, Protocol
 
-from study.core.errors import DataError
+from study.core.errors import DataError, UsageError
 from study.datasets.readers.place import Place, open_regular, too_large
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
@@ -26,6 +26,7 @@ DEFAULT_GIB = 4.0
 """Default limit on what an archive unpacks to; FER-2013's csv takes 0.3 GiB."""
 
 _GIB = 1 << 30
+_MOST_GIB = 1_000_000
 _FREE_BYTES = 16 << 20
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 16
@@ -71,7 +72,13 @@ class Limits:
 
     @classmethod
     def of(cls, gib: float = DEFAULT_GIB) -> Limits:
-        """Return the limits for archives that unpack to at most some GiB."""
+        """Return the limits for archives that unpack to at most some GiB.
+
+        Raises:
+            UsageError: not a number, or more than a million.
+        """
+        if not 0 < gib <= _MOST_GIB:
+            raise UsageError(f"an archive may unpack to more than 0 and at most {_MOST_GIB:,} GiB, got {gib:g}.")
         return cls(int(gib * _GIB), int(gib * _GIB / 4), int(gib * 20_000), gib * 50)
 
 
