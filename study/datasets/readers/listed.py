@@ -57,12 +57,13 @@ class Listed(Reader):
     def recognise(self, place: Place) -> Source | None:
         """Return the images that a list, or the lists in a folder or just below it, are about."""
         if not place.is_folder:
-            return _source(place.parent, [place.name]) if _is_list(place) else None
+            is_list = place.suffix in tables.SUFFIXES and _is_list(place)
+            return _source(place.parent, [place.name]) if is_list else None
         files, folders = place.lists()
-        lists = [name for name in files if _is_list(place / name)]
+        lists = [name for name in files if name.lower().endswith(tables.SUFFIXES) and _is_list(place / name)]
         if not lists:
-            below = (f"{name}/{file}" for name in folders for file in (place / name).lists()[0])
-            lists = [path for path in below if _is_list(place / path)]
+            below = [f"{name}/{file}" for name in folders for file in (place / name).lists()[0]]
+            lists = [path for path in below if path.lower().endswith(tables.SUFFIXES) and _is_list(place / path)]
         return _source(place, lists) if lists else None
 
     def read(self, source: Source, allocate: Allocate) -> RawSet:
@@ -182,8 +183,6 @@ def _walk(root: Place) -> tuple[str, ...]:
 
 
 def _is_list(place: Place) -> bool:
-    if place.suffix not in tables.SUFFIXES:
-        return False
     try:
         with tables.Table(place) as table:
             names = set(table.columns)
