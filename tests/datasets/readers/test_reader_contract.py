@@ -23,6 +23,7 @@ from study.datasets.image_set import ImageSet, hash_images
 from study.datasets.load import load
 from study.datasets.readers import layout
 from study.datasets.readers.entry import NO_SPLIT, READERS, RawSet, Reader, Source, in_memory, reader
+from study.datasets.readers.place import Place
 from tests.datasets.readers.samples import SAMPLES
 
 PAGE = Path(__file__).parents[3] / "docs" / "add-a-dataset-reader.md"
@@ -83,6 +84,17 @@ def check_reader(name: str, sample: Path) -> None:
 
 def test_a_sample_of_each_reader_is_recognised_and_read_as_promised(name: str, sample: Path) -> None:
     check_reader(name, sample)
+
+
+@pytest.mark.parametrize("other", NAMES)
+def test_no_reader_takes_the_sample_of_another(name: str, sample: Path, other: str) -> None:
+    if other != name:
+        for path in (sample, *files_of(sample)):
+            try:
+                found = READERS.get(other).recognise(Place(path))
+            except DataError:
+                continue
+            assert found is None, f"{other} takes {path.name} of {name}"
 
 
 def test_a_sample_goes_through_the_cache_and_comes_back_as_a_memory_map(
