@@ -134,7 +134,7 @@ def test_a_pipe_and_a_link_to_a_device_among_images_are_left_out(tmp_path: Path)
     os.mkfifo(tmp_path / "faces" / "joy" / "pipe.png")
     (tmp_path / "faces" / "joy" / "zero.png").symlink_to("/dev/zero")
     assert read_alone("data", tmp_path / "faces") == "read"
-    assert "not a file" in read_alone("picture", tmp_path / "faces" / "joy" / "pipe.png")
+    assert "not a regular file" in read_alone("picture", tmp_path / "faces" / "joy" / "pipe.png")
 
 
 def test_arrays_of_objects_are_never_loaded(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,18 +27,21 @@ app = typer.Typer(
 Source = Annotated[
     str,
     typer.Argument(
-        metavar="PATH", help="fer2013.csv, <split>/<class>/*, <class>/*, an archive, kaggle:OWNER/NAME or synthetic."
+        metavar="PATH",
+        help="A csv of pixels, <split>/<class>/*, <class>/*, images with a list of labels, an archive of these or a "
+        "folder in it, kaggle:OWNER/NAME or synthetic.",
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the split, where the data bring none.")]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="File with a dataset reader, run as code.")
+]
+Seed = Annotated[int, typer.Option(min=0, max=(1 << 63) - 1, help="Seed of the split, where the data bring none.")]
 
 
 @app.command(epilog=examples(PREPARE, "study data prepare faces  # a folder with a folder of images for each class"))
-def prepare(path: Source, seed: Seed = 0, archive_gib: ArchiveGibFlag = DEFAULT_GIB) -> None:
+def prepare(path: Source, seed: Seed = 0, archive_gib: ArchiveGibFlag = DEFAULT_GIB, plugin: Plugins = None) -> None:
     """Read every byte of a dataset and keep it parsed in the cache, so that later starts open it at once."""
-    from study.datasets.load import load
-
-    data = load(path, seed=seed, log=print, recheck=True, archive_gib=archive_gib)
+    data = _load(path, plugin, seed=seed, recheck=True, archive_gib=archive_gib)
     print(describe(data))
     print(f"Ready: {data.name}, fingerprint {data.fingerprint[:12]}.")
 
@@ -51,12 +54,12 @@ def show(
     ] = None,
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
+    plugin: Plugins = None,
 ) -> None:
     """Show counts, split, identical images and warnings, and write a picture with samples of every class."""
-    from study.datasets.load import load
     from study.datasets.sample import write_samples
 
-    data = load(path, seed=seed, log=print, archive_gib=archive_gib)
+    data = _load(path, plugin, seed=seed, archive_gib=archive_gib)
     print(describe(data))
     print(f"Samples: {write_samples(data, out or Path('reports', data.name, 'local', 'samples.png'))}")
 
@@ -71,6 +74,7 @@ def audit(
     results: Annotated[Path, typer.Option(help="Folder of records, for --study.")] = Path("results"),
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
+    plugin: Plugins = None,
 ) -> None:
     """Look for copies, conflicting labels, empty images and drift between splits; write a page, tables and pictures.
 
@@ -79,14 +83,13 @@ def audit(
     from study.core.errors import unknown_name
     from study.core.store import Store, studies
     from study.datasets.audit import audit as examine
-    from study.datasets.load import load
     from study.report.audit.label_errors import find_label_errors
     from study.report.audit.page import write_audit
     from study.report.audit.pictures import write_audit_pictures
 
     if study is not None and study not in studies(results):
         raise unknown_name("study", study, studies(results))
-    data = load(path, seed=seed, log=print, archive_gib=archive_gib)
+    data = _load(path, plugin, seed=seed, archive_gib=archive_gib)
     suspected = find_label_errors(data, Store(results, study)) if study else None
     found = examine(data)
     folder = out or Path("reports", f"{data.name}-audit")
@@ -97,6 +100,15 @@ def audit(
     if not found.warnings:
         print("No warnings.")
     print(f"The audit is in {page}" + (f", pictures of what was found in {folder / 'local'}" if pictures else ""))
+
+
+def _load(path: str, plugins: list[Path] | None, **more: Any) -> ImageSet:
+    from study.core.registry import load_plugin
+    from study.datasets.load import load
+
+    for file in plugins or ():
+        load_plugin(file)
+    return load(path, log=print, **more)
 
 
 def describe(data: ImageSet) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 from typer import Option
 
 from study.core.errors import UsageError
-from study.datasets.readers.archives.limits import DEFAULT_GIB
+from study.datasets.readers.archive import DEFAULT_GIB
 
 #: ``Flags.jobs`` for ``--jobs auto``.
 AUTO_JOBS = 0

@@ -20,11 +20,11 @@ from study.core.errors import WriteError
 from study.core.files import DAMAGED, clear_left, file_sha256, temporary_path, write_atomically
 from study.core.spec import SPLITS, canonical_json
 from study.datasets.image_set import ImageSet
-from study.datasets.readers.layout import Layout, Place
-from study.datasets.readers.raw_set import Allocate
+from study.datasets.readers.entry import READERS, Allocate, Source
+from study.datasets.readers.place import open_regular
 
-VERSION = "2"
-"""Part of every key: a change of what readers make of the same files must raise it."""
+VERSION = "3"
+"""Part of every key. Raise it whenever a reader of the package makes something else of the same files."""
 
 _FIELDS = ("name", "classes", "fingerprint", "split_source", "drawn", "bound", "notes", "settings")
 _ARRAYS = ("images", "labels", "ids", "splits", "hashes")
@@ -63,7 +63,7 @@ class Cache:
 
     ``sources/`` maps what a glance at the source shows (names, sizes, times) to the hash of its content; ``sets/``
     holds one folder per content. A moved, copied or touched source is therefore hashed again but not parsed again, and
-    a changed one is parsed anew. Folders appear by renaming only when they are complete; damaged ones are set aside.
+    a changed one is parsed again. Folders appear by renaming only when they are complete; damaged ones are set aside.
 
     Args:
         root: The folder.
@@ -76,15 +76,15 @@ class Cache:
         self.verify = verify
         self.log = log
 
-    def content(self, layout: Layout, recheck: bool = False) -> str:
+    def content(self, source: Source, recheck: bool = False) -> str:
         """Return the hash of a source's content; ``recheck`` reads every byte even where a glance shows no change."""
-        index = self.root / "sources" / glance(layout)
+        index = self.root / "sources" / glance(source)
         if not recheck:
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 noted = index.read_text()
                 if len(noted) == 64:
                     return noted
-        content = content_hash(layout)
+        content = content_hash(source)
         with contextlib.suppress(WriteError):  # a cache that cannot be written shows when it is filled
             write_atomically(index, content.encode())
         return content
@@ -150,7 +150,7 @@ class Cache:
         return parsed if stored is None else stored
 
     def _set_aside(self, folder: Path) -> None:
-        """Rename a damaged set; of one set no more than the last damaged copy is kept, since it can be made anew."""
+        """Rename a damaged set; only its last damaged copy is kept, since the set can be made again."""
         target = folder.with_name(folder.name + DAMAGED)
         shutil.rmtree(target, ignore_errors=True)
         with contextlib.suppress(OSError):  # it is replaced when the set is stored again
@@ -158,58 +158,53 @@ class Cache:
             self.log(f"The cached copy of the data is damaged, set aside as {target.name}: the data are read again")
 
 
-def glance(layout: Layout) -> str:
+def glance(source: Source) -> str:
     """Return a hash of the source's place, names, sizes and times, made in well under 0.1 s.
 
-    Up to 2,000 files are looked at one by one. In larger folders it is every n-th of them, with all names and the times
-    of all folders: adding, removing, renaming or replacing a file and rewriting many are seen at once, rewriting a
-    single one in place only by ``recheck``.
+    Up to 2,000 files are looked at one by one. Of more it is every n-th of them, with all names and the times of all
+    folders: adding, removing, renaming or replacing a file and rewriting many are seen at once, rewriting a single one
+    in place only by ``recheck``.
     """
-    digest = hashlib.sha256(VERSION.encode())
-    digest.update(os.fsencode(_on_disk(layout.path).resolve()))
-    for path in _single_files(layout):
-        digest.update(_stat(path))
-    total = sum(len(folder.files) for folder in layout.folders)
-    step = -(-total // _EXACT_FILES) if total else 1
-    for folder in layout.folders:
-        place = _on_disk(layout.path) / folder.folder
-        digest.update(f"{folder.folder}\0{folder.label}\0{folder.split}".encode())
-        digest.update(_stat(place))
-        digest.update("\0".join(folder.files + folder.others).encode())
-        for name in folder.files[::step]:
-            digest.update(_stat(f"{place}/{name}"))
+    root = _on_disk(source)
+    digest = hashlib.sha256(f"{VERSION}\0{_readers()}\0{source.reader}\0{source.plan}".encode())
+    digest.update(os.fsencode(root.resolve()))
+    for folder in sorted({path.rpartition("/")[0] for path in source.files if path}):
+        digest.update(folder.encode() + b"\0" + _stat(f"{root}/{folder}"))
+    digest.update("\0".join(source.files + source.others).encode())
+    for path in source.files[:: -(-len(source.files) // _EXACT_FILES) or 1]:
+        digest.update(_stat(f"{root}/{path}" if path else root))
     return digest.hexdigest()
 
 
-def content_hash(layout: Layout) -> str:
-    """Return the sha256 (hex) of everything in the source: relative paths and bytes of all files."""
-    digest = hashlib.sha256()
-    for path in _single_files(layout):
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
-    for folder in layout.folders:
-        for name in folder.files:
-            try:
-                path = _on_disk(layout.path) / folder.folder / name
-                content = file_sha256(path) if path.is_file() else "unreadable"  # a pipe or a device may never end
-            except OSError:  # left out by the reader
-                content = "unreadable"
-            digest.update(f"{folder.folder}/{name}\0{content}\n".encode())
-        digest.update("\0".join(folder.others).encode())
+def content_hash(source: Source) -> str:
+    """Return the sha256 (hex) of the readers, and of the paths and bytes of all files that the source is read from."""
+    root = _on_disk(source)
+    digest = hashlib.sha256(f"{_readers()}\0{source.reader}\0{source.plan}\0".encode())
+    for path in source.files:
+        try:
+            with open_regular(root / path if path else root) as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        except OSError:
+            if not path:
+                raise
+            content = "unreadable"  # left out by the reader
+        digest.update(f"{path}\0{content}\n".encode())
+    digest.update("\0".join(source.others).encode())
     return digest.hexdigest()
 
 
-def _single_files(layout: Layout) -> list[Path]:
-    """Return the csv files or the archive that a layout without folders is read from."""
-    return [_on_disk(path) for path in (layout.path, layout.test) if path is not None and not layout.folders]
+def _readers() -> str:
+    """Return the hashes of the plugins that registered readers; ``VERSION`` covers the package's own."""
+    own = Path(__file__).parent / "readers"
+    files = sorted({path for name in READERS.names() if (path := Path(READERS.file(name))).parent != own})
+    return " ".join(file_sha256(path) for path in files if path.is_file())
 
 
-def _on_disk(path: Place) -> Path:
-    """Return a path that is no place in an archive: the archive as a whole is what the cache looks at."""
-    if not isinstance(path, Path):
-        raise TypeError(f"{path} lies in an archive: the cache looks at the archive itself.")
-    return path
+def _on_disk(source: Source) -> Path:
+    """Return where a source is; of one in an archive the archive as a whole is what the cache looks at."""
+    if source.place.archive is not None:
+        raise TypeError(f"{source.place} lies in an archive: the cache looks at the archive itself.")
+    return Path(source.place.path)
 
 
 def _keys(content: str, name: str, seed: int) -> tuple[str, str]:
@@ -278,9 +273,7 @@ def _read(folder: Path, verify: bool = False) -> Parsed | None:
             ImageSet(images=images, **about["set"], **arrays), about["drawn_split"], tuple(about["left_out"])
         )
         return found if _whole(found) else None
-    except (
-        Exception
-    ):  # numpy lets what the parser of its headers raises pass, and a set that cannot be read is made anew
+    except Exception:  # numpy raises many kinds on damaged headers; a set that cannot be read is made again
         return None
 
 

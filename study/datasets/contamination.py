@@ -67,7 +67,7 @@ def guard(data: ImageSet) -> Contamination:
     shared = {pair: count for pair, count in found.ids.items() if count}
     if shared:
         what = ", ".join(f"{count} ids of {pair.replace(' in ', ' are in ')}" for pair, count in shared.items())
-        raise DataError(f"{data.name}: expected splits without common ids, found {what}. Split the data anew.")
+        raise DataError(f"{data.name}: expected splits without common ids, found {what}. Split the data again.")
     if data.name == fer2013.NAME:
         for split, counts in data.counts().items():
             if tuple(counts) != fer2013.OFFICIAL_COUNTS[split]:

@@ -1,4 +1,4 @@
-"""The one entry to data: a path, the built-in faces, or whatever lies in data/, as an image set."""
+"""The one entry to data: a path, the built-in faces, or what is in data/, as an image set."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from study.core.spec import canonical_json
 from study.datasets import cache as caching
 from study.datasets import contamination, split
 from study.datasets.image_set import ImageSet, hash_images, make_image_set
-from study.datasets.readers import fer2013, fer2013_csv, folder, kaggle, layout
-from study.datasets.readers.archives.archive import Archive, archive_stem, is_archive
-from study.datasets.readers.archives.limits import DEFAULT_GIB, Limits
-from study.datasets.readers.layout import Layout
-from study.datasets.readers.raw_set import Allocate, Log, in_memory
+from study.datasets.readers import fer2013, kaggle, layout
+from study.datasets.readers.archive import DEFAULT_GIB, Archive, Limits, archive_stem, is_archive
+from study.datasets.readers.entry import READERS, Allocate, Log, Source, in_memory
+from study.datasets.readers.place import printable
 
 SYNTHETIC = "synthetic"
-_EXAMPLES = {"images": 2000, "difficulty": 0.5, "label_noise": 0.1, "seed": 0}
-_SETTINGS: dict[str, Callable[[str], Any]] = {"images": int, "difficulty": float, "label_noise": float, "seed": int}
+_LONGEST_WORD = 40
 
 
 def load(
@@ -41,10 +39,9 @@ def load(
     """Return the images that ``data`` means; the first line logged says which they are and why.
 
     Args:
-        data: A path (fer2013.csv, icml_face_data.csv, train.csv, split folders, class folders, or an archive of
-            these), ``kaggle:owner/name``, ``synthetic`` or
-            ``synthetic:images=2000,difficulty=0.5,label_noise=0.1,seed=0``, or None: what ``default_dir`` holds,
-            otherwise ``synthetic``.
+        data: A path to what some reader of ``study.datasets.readers`` knows, to an archive of it or into one,
+            ``kaggle:owner/name``, ``synthetic`` or ``synthetic:images=2000,difficulty=0.5,label_noise=0.1,seed=0``.
+            None: what ``default_dir`` holds, otherwise ``synthetic``.
         seed: Seed of a split that has to be drawn (a given one is kept).
         cache_dir: Where parsed images are kept, by default ``study.datasets.cache.default_dir()``.
         default_dir: Where to look without ``data``.
@@ -65,8 +62,8 @@ def load(
             if not found:
                 log(f"Dataset: {SYNTHETIC}, the built-in faces (no --data given, no dataset in {default_dir}/)")
                 return _synthetic(synthetic, cache, log)
-            more = f"; also there: {', '.join(str(other.path) for other in found[1:])}" if found[1:] else ""
-            log(f"Dataset: {found[0].path} (no --data given, found in {default_dir}/{more})")
+            more = f"; also there: {', '.join(str(other.place) for other in found[1:])}" if found[1:] else ""
+            log(f"Dataset: {found[0].place} (no --data given, found in {default_dir}/{more})")
             return _from_files(found[0], seed, cache, log, recheck, archive_gib)
         kind, _, settings = data.partition(":")
         if kind == SYNTHETIC:
@@ -75,6 +72,8 @@ def load(
         log(f"Dataset: {data} (as given)")
         path = kaggle.fetch(settings) if kind == kaggle.PREFIX else Path(data).expanduser()
         return _from_files(layout.find(path), seed, cache, log, recheck, archive_gib)
+    except BrokenPipeError:  # of whoever reads the log
+        raise
     except OSError as error:
         raise DataError(
             f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}."
@@ -83,25 +82,42 @@ def load(
 
 def _synthetic(text: str, cache: caching.Cache, log: Log) -> ImageSet:
     """Return the built-in faces for ``images=2000,difficulty=0.5``, drawn or from the cache."""
-    settings: dict[str, Any] = {}
-    for part in filter(None, text.split(",")):
-        name, _, value = (piece.strip() for piece in part.partition("="))
-        if name not in _SETTINGS:
-            raise unknown_name("setting of synthetic", name, _SETTINGS)
-        try:
-            settings[name] = _SETTINGS[name](value)
-        except ValueError:
-            kind = "a whole number" if _SETTINGS[name] is int else "a number"
-            raise UsageError(
-                f"synthetic: expected {kind} for {name}, received {value!r}. Write for example {name}=0."
-            ) from None
+    settings = synthetic_settings(text)
     from study.datasets import synthetic
 
-    settings = {**synthetic.DEFAULTS, **settings}
     name = synthetic.set_name(**settings)
     return _cached(
         cache, _drawing_hash(settings), name, 0, lambda _: caching.Parsed(synthetic.make(**settings), False), log
     ).image_set
+
+
+def synthetic_settings(text: str) -> dict[str, Any]:
+    """Return all settings of the built-in faces for what was given of them.
+
+    Raises:
+        UsageError: an unknown setting, or a value that is no number.
+        DataError: a number out of range.
+
+    >>> synthetic_settings("images=500,seed=3")
+    {'images': 500, 'difficulty': 0.5, 'label_noise': 0.1, 'seed': 3}
+    """
+    from study.datasets import synthetic
+
+    settings: dict[str, Any] = dict(synthetic.DEFAULTS)
+    for part in filter(None, text.split(",")):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in settings:
+            raise unknown_name("setting of synthetic", printable(name[:_LONGEST_WORD]), settings)
+        kind = type(settings[name])
+        try:
+            settings[name] = kind(value if len(value) <= _LONGEST_WORD else "too long")
+        except ValueError:
+            raise UsageError(
+                f"synthetic: expected a {'whole number' if kind is int else 'number'} for {name}, received "
+                f"{ascii(value[:_LONGEST_WORD])}. Write for example {name}={synthetic.DEFAULTS[name]}."
+            ) from None
+    synthetic.check(**settings)
+    return settings
 
 
 def _drawing_hash(settings: Mapping[str, Any]) -> str:
@@ -114,10 +130,10 @@ def _drawing_hash(settings: Mapping[str, Any]) -> str:
 
 
 def _from_files(
-    source: Layout, seed: int, cache: caching.Cache, log: Log, recheck: bool, archive_gib: float
+    source: Source, seed: int, cache: caching.Cache, log: Log, recheck: bool, archive_gib: float
 ) -> ImageSet:
     """Open a source from the cache or read it into the cache."""
-    name = _slug(Path(str(source.path)))
+    name = _set_name(source)
     content = cache.content(source, recheck)
     parsed = _cached(cache, content, name, seed, lambda allocate: _open(source, name, seed, allocate, archive_gib), log)
     for line in parsed.left_out:
@@ -140,23 +156,31 @@ def _cached(
         return parse(in_memory)
 
 
-def _open(source: Layout, name: str, seed: int, allocate: Allocate, archive_gib: float) -> caching.Parsed:
+def _open(source: Source, name: str, seed: int, allocate: Allocate, archive_gib: float) -> caching.Parsed:
     """Read a source, an archive by what is in it."""
-    if not source.packed:
+    if source.reader:
         return _parse(source, name, seed, allocate)
-    path = Path(str(source.path))
-    with Archive(path, Limits.of(archive_gib), layout.is_read) as archive:
-        return _parse(layout.find(archive.root), name, seed, allocate)
+    with Archive(Path(str(source.place)), Limits.of(archive_gib), layout.is_read) as archive:
+        inside = archive.root / source.plan
+        files, folders = archive.root.lists()
+        if not inside.exists and not files and len(folders) == 1:  # the folder around all that most archives have
+            inside = archive.root / folders[0] / source.plan
+        if not inside.exists:
+            raise DataError(
+                f"{inside}: expected {layout.forms()}, found nothing there; the archive holds "
+                f"{layout.describe(archive.root)}. Check the path."
+            )
+        return _parse(layout.find_at(inside), name, seed, allocate)
 
 
-def _parse(source: Layout, name: str, seed: int, allocate: Allocate = in_memory) -> caching.Parsed:
+def _parse(source: Source, name: str, seed: int, allocate: Allocate = in_memory) -> caching.Parsed:
     """Read a source, settle its split and check it."""
-    raw = folder.read(source, allocate) if source.folders else fer2013_csv.read(source.path, allocate, source.test)
+    raw = READERS.get(source.reader).read(source, allocate)
     hashes = hash_images(raw.images)
     splits, split_source, drawn = split.settle(raw.given, raw.labels, hashes, raw.classes, raw.given_by, seed)
     notes = list(raw.notes)
     if raw.claims_fer2013:
-        complete = fer2013.check_claim(raw.labels, raw.given, raw.classes, str(source.path))
+        complete = fer2013.check_claim(raw.labels, raw.given, raw.classes, str(source.place))
         name = fer2013.NAME if complete else f"{fer2013.NAME}-part"
         if not complete:
             notes.append(
@@ -174,8 +198,10 @@ def _parse(source: Layout, name: str, seed: int, allocate: Allocate = in_memory)
     return caching.Parsed(replace(data, notes=tuple(notes)), drawn, raw.left_out)
 
 
-def _slug(path: Path) -> str:
+def _set_name(source: Source) -> str:
     """Return a name made from a file or folder; FER-2013's own name is kept for what was checked to be it."""
-    stem = archive_stem(path.resolve()) if is_archive(path) else path.resolve().stem
-    slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "dataset"
+    path = Path(str(source.place)).resolve()
+    stem = archive_stem(path.name) if is_archive(path.name) else path.stem
+    inside = "" if source.reader else source.plan
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{stem} {inside}".lower()).strip("-") or "dataset"
     return f"{slug}-copy" if slug in (fer2013.NAME, SYNTHETIC) else slug

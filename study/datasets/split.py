@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from study.core.errors import DataError
 from study.core.spec import SPLITS, derive_seed
-from study.datasets.readers.raw_set import NO_SPLIT
+from study.datasets.readers.entry import NO_SPLIT
 
 TRAIN, VALIDATION, TEST = range(3)
 SHARE = 0.1
@@ -33,7 +33,7 @@ def settle(
         hashes: bytes (n,), equal for identical images.
         classes: Class names, for messages.
         given_by: What the given split rests on.
-        seed: Seed of what is drawn; equal contents and seed give equal splits, whatever the order of files.
+        seed: Seed of what is drawn; equal contents and seed give equal splits in any order of files.
 
     Returns:
         uint8 (n,) index into ``SPLITS``; one sentence that says where the split comes from; whether anything was drawn.

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.readers.image_file import open_image
+from study.datasets.readers.image_file import open_image, upright
 
 #: What today's telephones take, with room to spare; Pillow itself refuses more than 89 million.
 MAX_PIXELS = 1 << 26
@@ -27,14 +27,10 @@ def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
     Raises:
         ValueError: not to be read as a picture, with a short reason.
     """
-    from PIL import ImageOps
-
     if not isinstance(source, Path):
         data = source.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
         source = io.BytesIO(data)
     with open_image(source, MAX_PIXELS) as image:
-        if image.info.get("exif"):
-            ImageOps.exif_transpose(image, in_place=True)
-        return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+        return np.ascontiguousarray(np.asarray(upright(image, "RGB"))[:, :, ::-1])

@@ -82,3 +82,20 @@ def test_the_limits_of_an_archive_are_raised_by_the_flag(tmp_path: Path) -> None
     with pytest.raises(DataError, match="raise the limits with --archive-gib N"):
         CliRunner().invoke(app, ["show", "packed.tar.gz", "--archive-gib", "0.001"], catch_exceptions=False)
     assert "packed: 24 images" in run("show", "packed.tar.gz")
+
+
+@pytest.mark.parametrize("gib", ["inf", "1e300"])
+def test_a_limit_that_is_none_is_refused(tmp_path: Path, gib: str) -> None:
+    write_classes(tmp_path / "faces", ["cat", "dog"], 12)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "faces")
+    with pytest.raises(UsageError, match="an archive may unpack to more than 0 and at most 1,000,000 GiB, got"):
+        CliRunner().invoke(app, ["show", "packed.zip", "--archive-gib", gib], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    "setting", ["images=1000000000000", "images=" + "9" * 5000, "seed=" + "9" * 39, "difficulty=nan"]
+)
+def test_settings_of_the_drawn_faces_are_bounded_before_anything_is_drawn(setting: str) -> None:
+    with pytest.raises((DataError, UsageError)) as error:
+        CliRunner().invoke(app, ["show", f"synthetic:{setting}"], catch_exceptions=False)
+    assert len(str(error.value)) < 200

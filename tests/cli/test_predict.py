@@ -133,7 +133,7 @@ def test_what_is_no_picture_is_one_line_and_the_others_are_answered(call: Callab
     result = call("--image", crop("a.png"), "notes.txt", crop("b.png"))
     assert isinstance(result.exception, UsageError)
     assert str(result.exception) == (
-        "--image takes pictures that can be read, got notes.txt: not a JPEG, PNG, BMP, WEBP image."
+        "--image takes pictures that can be read, got notes.txt: not a JPEG, PNG, BMP, WEBP, TIFF image."
     )
     assert result.stdout.count("taken as one face") == 2 and "notes" not in result.stdout
 

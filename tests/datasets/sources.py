@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from study.datasets.readers import fer2013
+from study.datasets.readers import fer2013, layout
+from study.datasets.readers.entry import READERS, RawSet, in_memory
 
 HEADER = "emotion,pixels,Usage"
+
+
+def read(path: Path) -> RawSet:
+    """Return what the reader that recognises a path makes of it."""
+    source = layout.find(path)
+    return READERS.get(source.reader).read(source, in_memory)
 
 
 def pixels(seed: int, side: int = 48, channels: int = 1) -> NDArray[np.uint8]:

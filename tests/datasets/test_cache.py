@@ -16,7 +16,8 @@ from study.core.process_id import this_process
 from study.datasets import cache
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.datasets.readers import fer2013_csv
+from study.datasets.readers.entry import RawSet, Source
+from study.datasets.readers.pixel_csv import PixelCsv
 from tests.datasets.sources import csv_row, csv_rows, pixels, write_classes, write_csv, write_image
 
 
@@ -34,13 +35,13 @@ def table(tmp_path: Path) -> Path:
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Count how often a csv is really parsed."""
     seen: list[Path] = []
-    parse = fer2013_csv.read
+    parse = PixelCsv.read
 
-    def read(path: Path, *more: object) -> object:
-        seen.append(path)
-        return parse(path, *more)  # type: ignore[arg-type]
+    def read(self: PixelCsv, source: Source, *more: object) -> RawSet:
+        seen.append(Path(str(source.place)))
+        return parse(self, source, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fer2013_csv, "read", read)
+    monkeypatch.setattr(PixelCsv, "read", read)
     return seen
 
 

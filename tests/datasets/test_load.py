@@ -137,7 +137,7 @@ def test_left_out_images_are_logged_at_every_start(tmp_path: Path) -> None:
         lines: list[str] = []
         load(str(root), log=lines.append)
         assert lines[0] == f"Dataset: {root} (as given)"
-        assert lines[1:] == ["Left out cat/bad.png: not a JPEG, PNG, BMP, WEBP image"]
+        assert lines[1:] == ["Left out cat/bad.png: not a JPEG, PNG, BMP, WEBP, TIFF image"]
 
 
 def test_without_data_the_folder_data_is_looked_through(tmp_path: Path) -> None:
@@ -218,5 +218,5 @@ def test_a_file_without_permission_is_refused_in_one_line(tmp_path: Path) -> Non
 
 
 def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="found binary data"):
+    with pytest.raises(DataError, match="found a single image"):
         load(str(write_image(tmp_path / "face.png", pixels(0))))

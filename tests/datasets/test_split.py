@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from study.core.errors import DataError
-from study.datasets.readers.raw_set import NO_SPLIT
+from study.datasets.readers.entry import NO_SPLIT
 from study.datasets.split import TEST, TRAIN, VALIDATION, settle
 
 CLASSES = ("cat", "dog", "emu")

@@ -21,12 +21,12 @@ from PIL import Image
 from study.core.errors import DataError
 from study.datasets.load import load
 from study.datasets.readers.image_file import strict_pillow
-from tests.datasets.sources import csv_rows, pixels, write_classes, write_csv, write_fer2013_folders
+from tests.datasets.sources import csv_rows, pixels, write_classes, write_csv, write_fer2013_folders, write_image
 from tests.fuzz.mutations import WORDS, Seeds, mutate_bytes, mutate_text
 from tests.fuzz.target import Target
 
 _SIDE = 8
-_MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "bmp": b"BM", "webp": b"RIFF"}
+_MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "bmp": b"BM", "webp": b"RIFF", "tiff": b"II*"}
 
 
 def _loaded(name: str) -> Callable[[bytes, Path], object]:
@@ -51,6 +51,67 @@ def _csv_seeds(folder: Path) -> Seeds:
         "emotion,pixels": [row.rsplit(",", 1)[0] for row in csv_rows(4, ("Training",), side=_SIDE)],
     }
     return [write_csv(folder / "seed.csv", lines, header).read_bytes() for header, lines in forms.items()]
+
+
+def _other_csv_seeds(folder: Path) -> Seeds:
+    """Write csv files with other classes, encodings and separators."""
+    named = [
+        "emotion,pixels,Usage",
+        *(row.replace(row[0], "joy" if row[0] < "4" else "anger", 1) for row in csv_rows(1, side=_SIDE)),
+    ]
+    eight = [
+        "label;pixels;usage",
+        *(f"{seed % 8};{row.split(',')[1]};train" for seed, row in enumerate(csv_rows(4, side=_SIDE))),
+    ]
+    return [
+        "\n".join(named).encode("utf-16"),
+        "\r\n".join(eight).encode(),
+        "\n".join(named).replace(",", "\t").encode("utf-8-sig"),
+    ]
+
+
+def _has_pixels(data: bytes) -> bool:
+    return b"pixels" in data[:60].replace(b"\0", b"").lower()
+
+
+def _mutate_table(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
+    """Change text in its own encoding."""
+    if not data.startswith(b"\xff\xfe") or rng.random() < 0.2:
+        return mutate_text(data, seeds, rng)
+    return mutate_text(data.decode("utf-16").encode(), seeds, rng).decode("utf-8", "replace").encode("utf-16")
+
+
+def _list_seeds(folder: Path) -> Seeds:
+    """Write 24 images; what is mutated is their list."""
+    for seed in range(24):
+        write_image(folder / "listed" / "images" / f"{'train' if seed % 3 else 'test'}_{seed:05d}.png", pixels(seed, 8))
+    names = sorted(path.name for path in (folder / "listed" / "images").iterdir())
+    table = ["image,label,split", *(f"images/{name},{n % 2},{name.split('_')[0]}" for n, name in enumerate(names))]
+    bare = [f"{name} {place % 7 + 1}" for place, name in enumerate(names)]
+    affectnet = ["subDirectory_filePath\texpression", *(f"images/{name}\t{n % 3}" for n, name in enumerate(names))]
+    return ["\n".join(table).encode(), "\n".join(bare).encode(), "\n".join(affectnet).encode("utf-16")]
+
+
+def _names_images(data: bytes) -> bool:
+    return b".png" in data.replace(b"\0", b"")
+
+
+def _read_list(data: bytes, folder: Path) -> object:
+    """Read a list under the names that mean something."""
+    errors = []
+    for name in ("labels.csv", "list_patition_label.txt"):
+        path = folder / "listed" / name
+        path.write_bytes(data)
+        try:
+            load(str(path.parent), cache_dir=folder / "cache")
+        except DataError as error:
+            errors.append(error)
+        finally:
+            shutil.rmtree(folder / "cache", ignore_errors=True)
+            path.unlink()
+    if len(errors) == 2:
+        raise errors[0]
+    return True
 
 
 def _has_columns(data: bytes) -> bool:
@@ -95,6 +156,9 @@ def _image_seeds(kind: str) -> Callable[[Path], Seeds]:
             ]
         elif kind == "webp":
             forms += [(colour, {"lossless": True, "exif": turned}), (colour.convert("RGBA"), {})]
+        elif kind == "tiff":
+            forms += [(colour, {"compression": name}) for name in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits")]
+            forms += [(grey.convert("1"), {"compression": "group4"}), (colour.convert("P"), {"tiffinfo": {0x0112: 6}})]
         else:
             forms += [(colour.convert("P"), {}), (grey.convert("1"), {})]
         found = []
@@ -109,13 +173,14 @@ def _image_seeds(kind: str) -> Callable[[Path], Seeds]:
 
 def _read_image(data: bytes, folder: Path) -> object:
     """Read one file as a dataset's image and as a picture to predict on, which say the same of it."""
+    from study.datasets.readers.entry import in_memory
     from study.datasets.readers.image_stack import read_stack
-    from study.datasets.readers.raw_set import in_memory
+    from study.datasets.readers.place import Place
     from study.faces.pictures import read_picture
 
     path = folder / "image.png"
     path.write_bytes(data)
-    _, found = read_stack([path], in_memory)
+    _, found = read_stack([Place(path)], in_memory)
     with strict_pillow():
         try:
             read_picture(path)
@@ -149,7 +214,7 @@ def _mutate_folder(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
             line[0] = rng.choice((":folder", ":link", ":pipe", ":empty", ":text", ":self"))
         elif change == 1:
             parts[rng.randrange(len(parts))] = rng.choice(
-                (*WORDS, "train", "test", "val", "Training_1.png", "fer2013.csv")
+                (*WORDS, "train", "test", "val", "Training_1.png", "fer2013.csv", "image", "labels.csv", "@eaDir")
             )
         elif change == 2:
             lines.append([line[0], f"{line[1]}.copy.png"])
@@ -158,7 +223,9 @@ def _mutate_folder(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
         elif change == 4:
             parts.insert(0, rng.choice(("train", "deep", ".hidden", "__MACOSX")))
         else:
-            parts[-1] = rng.choice(("image.PNG", "a.jpeg", "odd \udcff.png", "\u202e.png", "new\nline.png", ".png"))
+            parts[-1] = rng.choice(
+                ("image.PNG", "a.jpeg", "odd \udcff.png", "\u202e.png", "new\nline.png", ".png", "no suffix")
+            )
         line[1] = "/".join(parts)
     return "\n".join("\t".join(line) for line in lines).encode("utf-8", "surrogateescape")
 
@@ -336,8 +403,24 @@ def _packed_tar(
     )
 
 
+def _read_settings(data: bytes, folder: Path) -> object:
+    from study.datasets.load import synthetic_settings
+
+    return synthetic_settings(data.decode("utf-8", "replace"))
+
+
 TARGETS = (
+    Target(
+        "synthetic-settings",
+        lambda folder: [b"images=200,difficulty=0.5", b"label_noise = 0.1, seed=7,images=1000"],
+        lambda data: b"=" in data,
+        _read_settings,
+        mutate_text,
+        100,
+    ),
     Target("fer2013-csv", _csv_seeds, _has_columns, _loaded("faces.csv"), mutate_text, 300),
+    Target("other-csv", _other_csv_seeds, _has_pixels, _loaded("faces.csv"), _mutate_table, 150),
+    Target("list", _list_seeds, _names_images, _read_list, _mutate_table, 150),
     Target(
         "ferplus-csv",
         _ferplus_seeds,

@@ -24,13 +24,13 @@ _WORDS = {
     "brightness": ("brighter", "darker"),
     "contrast": ("of higher contrast", "of lower contrast"),
     "sharpness": ("sharper", "blurred"),
-    "unevenness": ("of less even grey levels", "of evener grey levels, as after histogram equalisation,"),
+    "unevenness": ("of less even grey levels", "of more even grey levels, as after histogram equalisation,"),
 }
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an image set is like.
+    """What was found in an image set.
 
     Attributes:
         data: The image set.
@@ -100,7 +100,7 @@ class Audit:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence for each thing that spoils results; none for clean data."""
+        """One sentence for each problem; none for clean data."""
         return tuple(
             [*self._pixel_warnings(), *self._copy_warnings(), *self._empty_warnings(), *self._class_warnings()]
         )
@@ -131,7 +131,7 @@ class Audit:
             elif alike.copied:
                 yield (
                     f"{_count(alike.copied, alike.images)} {split} images have a {near}: the same photograph, shifted, "
-                    "mirrored, brightened, encoded anew or written on."
+                    "mirrored, brightened, re-encoded or written on."
                 )
         if self.conflicting:
             yield (

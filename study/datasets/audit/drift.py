@@ -13,7 +13,7 @@ from study.datasets.image_set import ImageSet
 
 MEASURES = ("brightness", "contrast", "sharpness", "unevenness")
 SURE = 0.0001
-"""Only differences with a smaller p-value are warned of, and only large ones:"""
+"""Differences are warned of only below this p-value and above these effect sizes:"""
 LARGE_DELTA = 0.33
 """Cliff's delta that counts as medium (Romano et al. 2006); the official split of FER-2013 stays below 0.01."""
 LARGE_V = 0.1
@@ -55,7 +55,7 @@ class PixelDrift:
         split: The split compared with train.
         train_median: Median over the training images.
         median: Median over the split's images.
-        delta: Cliff's delta: how much likelier a training image has the greater value than the smaller, -1..1.
+        delta: Cliff's delta, -1..1: P(a training image's value is greater) - P(it is smaller).
         p_value: Of the hypothesis that neither tends to be greater.
     """
 
@@ -103,7 +103,7 @@ def pixel_drifts(data: ImageSet, measures: PixelMeasures) -> list[PixelDrift]:
 
 
 def equalised(data: ImageSet, measures: PixelMeasures) -> list[str]:
-    """Return the splits whose images have been histogram-equalised, as far as their grey levels tell."""
+    """Return the splits whose images have been histogram-equalised, judged by their grey levels."""
     values = {split: _known(measures.unevenness[data.indices(split)]) for split in SPLITS}
     return [split for split, found in values.items() if len(found) and np.median(found) < EVEN]
 

@@ -9,7 +9,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.audit.image_similarity import grey_levels, similarity
 from study.datasets.image_set import ImageSet
 
 NEAR_BITS = 14
@@ -29,6 +28,12 @@ POSED_BITS = 8
 Among 10,000 faces of difficulty 0.5 different ones reach 0.86, among 2,000 of difficulty 0 all but one pair stay below.
 """
 
+SIDE, SHIFT = 48, 3
+"""Pairs are compared at SIDE x SIDE pixels, shifted by up to SHIFT of them in each direction."""
+
+_FINE, _COARSE = 2.0, 9.0  # widths in pixels of the averages whose difference is compared
+_WINDOW = SIDE - 2 * SHIFT
+_PAIRS = 1024
 _BITS = 64
 _NEAR_SHAPE = 0.9  # cosine of the coefficients behind the hashes; the cheapest way to drop most wrong candidates
 _FLATTEST = 2.0  # standard deviation in grey levels below which an image has no shape to compare
@@ -79,27 +84,6 @@ def members(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return sorted(groups, key=lambda rows: int(rows[0]))
 
 
-def perceptual_hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return a 64-bit hash of what each image looks like: close images have hashes that differ in few bits.
-
-    The bits are the signs of the 64 lowest frequencies of the discrete cosine transform beside the mean. This is the
-    DCT hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010,
-    https://www.phash.org/docs/pubs/thesis_zauner.pdf), computed for many images by one matrix product, and with the
-    threshold zero instead of the median: signs are unmoved by brightness and contrast, and mirroring an image flips
-    known bits (``mirrored_hashes``).
-
-    Args:
-        images: uint8 (n, height, width, channels).
-    """
-    return _bits(_coefficients(images))
-
-
-def mirrored_hashes(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the hashes of the same images mirrored left to right: odd horizontal frequencies change their sign."""
-    odd: np.uint64 = np.packbits(_frequencies()[:, 1] % 2 == 1).view(np.uint64)[0]
-    return hashes ^ odd
-
-
 def find_near(data: ImageSet) -> NearPairs:
     """Return the near pairs of an image set, by the threshold that suits photographs or drawn faces."""
     if not data.drawn:
@@ -115,10 +99,10 @@ def near_pairs(
     bits: int = NEAR_BITS,
     least_similarity: float = NEAR_SIMILARITY,
 ) -> NearPairs:
-    """Return all pairs of different images that show the same photograph, also mirrored, brightened or encoded anew.
+    """Return all pairs of different images that show the same photograph, also mirrored, brightened or re-encoded.
 
     Every pair of hashes is compared, 36,000 images in a few seconds; the work grows with the square of their number.
-    Images without any contrast are left out: nothing tells them apart.
+    Images without contrast are left out: they all look the same.
 
     Args:
         images: uint8 (n, height, width, channels).
@@ -134,9 +118,10 @@ def near_pairs(
     shaped = norms > _FLATTEST * np.sqrt(height * width)
     distinct, shapes = distinct[shaped], coefficients[shaped] / norms[shaped, None]
     codes = _bits(shapes)
-    signs = np.where(_frequencies()[:, 1] % 2 == 1, -1, 1).astype(np.float32)
+    is_odd = _frequencies()[:, 1] % 2 == 1  # across: mirroring an image changes the sign of these
+    odd, signs = np.packbits(is_odd).view(np.uint64)[0], np.where(is_odd, -1, 1).astype(np.float32)
     found = []
-    for mirrored, others, other_shapes in ((False, codes, shapes), (True, mirrored_hashes(codes), shapes * signs)):
+    for mirrored, others, other_shapes in ((False, codes, shapes), (True, codes ^ odd, shapes * signs)):
         for i, j in _close(codes, others, bits):
             near = np.einsum("ij,ij->i", shapes[i], other_shapes[j]) > _NEAR_SHAPE
             found.append(np.stack([i[near], j[near], np.full(near.sum(), mirrored)]))
@@ -174,6 +159,47 @@ def near_groups(hashes: NDArray[np.bytes_], pairs: NearPairs) -> NDArray[np.int6
     return number[codes]
 
 
+def grey_levels(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 (n, height, width), range 0..255, of uint8 (n, height, width, channels): the channels' luma."""
+    if images.shape[-1] == 1:
+        return images[..., 0].astype(np.float32)
+    return images[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def similarity(
+    images: NDArray[np.uint8],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    mirrored: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Return how alike the details of image pairs are: the best normalised correlation over small shifts.
+
+    What is compared is the difference of a fine and a coarse local average. The fine one forgets what encoding and
+    resizing change; taking away the coarse one forgets brightness and the layout that all cropped faces share, which
+    keeps different people in the same pose apart; dividing by the norm forgets contrast.
+
+    Args:
+        images: uint8 (n, height, width, channels).
+        first: int64 (pairs,), rows of one image of each pair.
+        second: int64 (pairs,), rows of the other.
+        mirrored: bool (pairs,), where the other has to be mirrored left to right first.
+
+    Returns:
+        float32 (pairs,), range -1..1; 0 where an image has no details.
+    """
+    found = np.empty(len(first), np.float32)
+    for start in range(0, len(first), _PAIRS):
+        chunk = slice(start, start + _PAIRS)
+        rows, where = np.unique(np.concatenate([first[chunk], second[chunk]]), return_inverse=True)
+        details = _fine_details(images[rows])
+        left, right = np.split(where, 2)
+        others = details[right]
+        flip = mirrored[chunk]
+        others[flip] = others[flip][:, :, ::-1]
+        found[chunk] = _best_correlation(details[left], others)
+    return found
+
+
 def _close(
     hashes: NDArray[np.uint64], others: NDArray[np.uint64], bits: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -202,7 +228,12 @@ def _coefficients(images: NDArray[np.uint8], rows: NDArray[np.int64] | None = No
 
 
 def _bits(coefficients: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Return the signs of coefficients (n, 64) as 64-bit numbers."""
+    """Return a 64-bit hash for each row of coefficients (n, 64): their signs; close images differ in few bits.
+
+    This is the DCT hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010,
+    https://www.phash.org/docs/pubs/thesis_zauner.pdf) with the threshold zero instead of the median: signs do not
+    depend on brightness and contrast, and mirroring flips known bits.
+    """
     return np.packbits(coefficients > 0, axis=1).view(np.uint64)[:, 0]
 
 
@@ -217,3 +248,43 @@ def _cosines(length: int) -> NDArray[np.float64]:
     """Return the first ten orthonormal DCT-II waves (10, length)."""
     waves = np.cos(np.pi * np.arange(10)[:, None] * (2 * np.arange(length)[None] + 1) / (2 * length))
     return waves * np.sqrt(np.where(np.arange(10) == 0, 1, 2) / length)[:, None]
+
+
+def _fine_details(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 (n, SIDE, SIDE): fine minus coarse local averages."""
+    grey = grey_levels(images)
+    return _averages(grey, _FINE) - _averages(grey, _COARSE)
+
+
+def _averages(grey: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    """Return the means (n, SIDE, SIDE) over squares of ``width`` pixels of the resized image."""
+    n, height, breadth = grey.shape
+    across = grey.reshape(n * height, breadth) @ _window_means(breadth, width).T
+    upright = np.ascontiguousarray(across.reshape(n, height, SIDE).transpose(0, 2, 1)).reshape(n * SIDE, height)
+    return (upright @ _window_means(height, width).T).reshape(n, SIDE, SIDE).transpose(0, 2, 1)
+
+
+def _window_means(length: int, width: float) -> NDArray[np.float32]:
+    """Return the matrix (SIDE, length) from a line of pixels to means over windows around SIDE even places."""
+    scale = length / SIDE
+    middles = (np.arange(SIDE) + 0.5) * scale
+    lower = np.clip(middles - width * scale / 2, 0, length)[:, None]
+    upper = np.clip(middles + width * scale / 2, 0, length)[:, None]
+    edges = np.arange(length)[None]
+    overlap = np.clip(np.minimum(upper, edges + 1) - np.maximum(lower, edges), 0, None)
+    means: NDArray[np.float32] = (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    return means
+
+
+def _best_correlation(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the best correlation (pairs,) of the middle of the ones with any window of the others."""
+    middle = np.ascontiguousarray(ones[:, SHIFT : SHIFT + _WINDOW, SHIFT : SHIFT + _WINDOW])
+    norms = np.sqrt(np.einsum("nij,nij->n", middle, middle))
+    best = np.zeros(len(ones), np.float32)
+    for down in range(2 * SHIFT + 1):
+        for right in range(2 * SHIFT + 1):
+            window = others[:, down : down + _WINDOW, right : right + _WINDOW]
+            lengths = norms * np.sqrt(np.einsum("nij,nij->n", window, window))
+            products = np.einsum("nij,nij->n", middle, window)
+            best = np.maximum(best, np.divide(products, lengths, out=np.zeros_like(best), where=lengths > _WINDOW))
+    return best

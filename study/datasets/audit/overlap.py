@@ -23,7 +23,7 @@ class ClassOverlap:
         other: Split of the copies.
         images: Images of the class in the split.
         copied: Of these, the images with a copy in the other split.
-        relabelled: Of these, the images of which some copy there has another label.
+        relabelled: Of these, the images with a copy there that has another label.
     """
 
     label: int

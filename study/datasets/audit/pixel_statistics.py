@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.audit.image_similarity import grey_levels
+from study.datasets.audit.near_duplicates import grey_levels
 
 NEARLY_CONSTANT = 2.0
 """Contrast in grey levels below which an image shows nothing."""

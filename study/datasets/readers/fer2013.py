@@ -1,9 +1,8 @@
-"""FER-2013's own facts: class order, official counts, names of its splits, and the check of sets that claim them."""
+"""FER-2013's facts: class order, official counts, names of its splits, and the check of sets that claim to be it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,28 +21,7 @@ OFFICIAL_COUNTS = {
 }
 TOTAL = sum(map(sum, OFFICIAL_COUNTS.values()))
 
-_ALIASES = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-}
 _FILE_NAME = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.\w+")
-
-
-def order_classes(names: Iterable[str]) -> dict[str, str]:
-    """Return folder name by class name, in label order.
-
-    Seven names that mean FER-2013's classes (in any case, or as nouns: anger, happiness) take its names and official
-    order; all others keep their spelling and are sorted.
-    """
-    found = sorted(names)
-    meaning = {_ALIASES.get(name.lower(), name.lower()): name for name in found}
-    if len(found) == len(CLASSES) and set(meaning) == set(CLASSES):
-        return {name: meaning[name] for name in CLASSES}
-    return {name: name for name in found}
 
 
 def split_of_file(name: str) -> str | None:

@@ -16,6 +16,7 @@ FER2013_COUNTS = (4953, 547, 5121, 8989, 6077, 4002, 6198)
 DEFAULTS = {"images": 10_000, "difficulty": 0.5, "label_noise": 0.1, "seed": 0}
 # Fewer images would leave a class without one in some split.
 LEAST_IMAGES = 200
+MOST_IMAGES = 1_000_000
 SHARES = (0.8, 0.1, 0.1)
 CHUNK = 128
 
@@ -28,16 +29,16 @@ def make(images: int = 10_000, difficulty: float = 0.5, label_noise: float = 0.1
     ``bound`` is that share, counted in the test split. Expressions overlap, so what can really be reached lies below.
 
     Args:
-        images: Number of images, 200 or more.
+        images: Number of images, 200 to a million.
         difficulty: 0 (strong expressions, frontal, even light) to 1.
         label_noise: Share of wrong labels, 0 to 0.5.
-        seed: Seed of everything random, 0 or more.
+        seed: Seed of everything random, 0 to 2^63 - 1.
 
     Raises:
         DataError: a setting is out of range.
     """
     settings = {"images": images, "difficulty": float(difficulty), "label_noise": float(label_noise), "seed": seed}
-    _check(images, difficulty, label_noise, seed)
+    check(images, difficulty, label_noise, seed)
     generator = np.random.default_rng(derive_seed(seed, "synthetic", "labels"))
     drawn = _draw_classes(images, generator)
     labels = _mislabel(drawn, label_noise, generator)
@@ -76,12 +77,17 @@ def set_name(images: int, difficulty: float, label_noise: float, seed: int) -> s
     return "-".join(parts)
 
 
-def _check(images: int, difficulty: float, label_noise: float, seed: int) -> None:
+def check(images: int, difficulty: float, label_noise: float, seed: int) -> None:
+    """Refuse settings that are out of range.
+
+    Raises:
+        DataError: with all that are.
+    """
     rules = (
-        ("images", images, images >= LEAST_IMAGES, f"a number of {LEAST_IMAGES} or more"),
+        ("images", images, LEAST_IMAGES <= images <= MOST_IMAGES, f"a number from {LEAST_IMAGES} to {MOST_IMAGES:,}"),
         ("difficulty", difficulty, 0.0 <= difficulty <= 1.0, "a number from 0 to 1"),
         ("label_noise", label_noise, 0.0 <= label_noise <= 0.5, "a share from 0 to 0.5"),
-        ("seed", seed, seed >= 0, "a whole number of 0 or more"),
+        ("seed", seed, 0 <= seed < 1 << 63, "a whole number from 0 to 2^63 - 1"),
     )
     wrong = [f"{name} must be {rule}, got {value}" for name, value, good, rule in rules if not good]
     if wrong:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.synthetic.clutter import draw_in_the_way, draw_surroundings
-from study.datasets.synthetic.dice import Dice
 from study.datasets.synthetic.expressions import express
 from study.datasets.synthetic.geometry import SIDES, Face
-from study.datasets.synthetic.hair import draw_behind_face, draw_hair, sample_hair
 from study.datasets.synthetic.light import photograph
-from study.datasets.synthetic.person import Array, sample_person, sample_pose
-from study.datasets.synthetic.sketch import SIDE_PX, Sketch
+from study.datasets.synthetic.person import sample_person, sample_pose
+from study.datasets.synthetic.surroundings import (
+    draw_behind_face,
+    draw_hair,
+    draw_in_the_way,
+    draw_surroundings,
+    sample_hair,
+)
+from study.datasets.synthetic.tools import SIDE_PX, Array, Dice, Sketch
 
 
 def draw_faces(drawn: NDArray[np.int64], faces: NDArray[np.int64], difficulty: float, seed: int) -> NDArray[np.uint8]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.synthetic.dice import Dice
 from study.datasets.synthetic.person import plainness
+from study.datasets.synthetic.tools import Dice
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.datasets.synthetic.expressions import COLUMN
-from study.datasets.synthetic.person import Array, Person, Pose
+from study.datasets.synthetic.person import Person, Pose
+from study.datasets.synthetic.tools import Array
 
 SIDES = (-1.0, 1.0)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.synthetic.dice import Dice
 from study.datasets.synthetic.geometry import SIDES, Face
-from study.datasets.synthetic.person import Array
+from study.datasets.synthetic.tools import Array, Dice
 
 
 class Relief:

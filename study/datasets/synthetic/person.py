@@ -8,11 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from study.datasets.synthetic.dice import Dice
-
-Array = NDArray[np.float64]
+from study.datasets.synthetic.tools import Array, Dice
 
 
 @dataclass(frozen=True)

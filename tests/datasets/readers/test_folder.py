@@ -11,14 +11,9 @@ import pytest
 from PIL import Image
 
 from study.core.errors import DataError
-from study.datasets.readers import fer2013, folder
-from study.datasets.readers.layout import find
-from study.datasets.readers.raw_set import NO_SPLIT, RawSet
-from tests.datasets.sources import pixels, write_classes, write_fer2013_folders, write_image
-
-
-def read(root: Path) -> RawSet:
-    return folder.read(find(root))
+from study.datasets.readers import fer2013
+from study.datasets.readers.entry import NO_SPLIT
+from tests.datasets.sources import pixels, read, write_classes, write_fer2013_folders, write_image
 
 
 def test_pixels_labels_and_ids_come_back_as_written(tmp_path: Path) -> None:
@@ -72,8 +67,8 @@ def test_an_official_file_in_two_places_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "JPEG", "png", "bmp", "webp"])
-def test_all_four_formats_are_read(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("suffix", ["jpg", "JPEG", "png", "bmp", "webp", "tif", "TIFF"])
+def test_every_format_is_read(tmp_path: Path, suffix: str) -> None:
     for name in ("cat", "dog"):
         write_image(tmp_path / name / f"0.{suffix}", pixels(0), quality=95, lossless=True)
     raw = read(tmp_path)
@@ -157,10 +152,10 @@ def spoil(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("text", "not a JPEG, PNG, BMP, WEBP image"),
-        ("empty", "not a JPEG, PNG, BMP, WEBP image"),
+        ("text", "not a JPEG, PNG, BMP, WEBP, TIFF image"),
+        ("empty", "not a JPEG, PNG, BMP, WEBP, TIFF image"),
         ("truncated", ""),
-        ("other format", "not a JPEG, PNG, BMP, WEBP image"),
+        ("other format", "not a JPEG, PNG, BMP, WEBP, TIFF image"),
         ("16 bit", "more than 8 bits per channel"),
         ("dangling link", "No such file or directory"),
         ("5000 pixels square", "5000x5000 is more than"),
@@ -205,11 +200,13 @@ def test_a_folder_of_unreadable_images_is_refused(tmp_path: Path) -> None:
     write_classes(tmp_path, ["cat", "dog"], count=1)
     for file in ("cat/0.png", "dog/1.png"):
         spoil(tmp_path / file, "text")
-    with pytest.raises(DataError, match="none of 2 files can be read; cat/0.png: not a JPEG"):
+    with pytest.raises(DataError, match="none of 2 image files can be read; cat/0.png: not a JPEG"):
         read(tmp_path)
 
 
 def test_files_that_are_no_images_by_name_are_counted_in_a_note(tmp_path: Path) -> None:
     write_classes(tmp_path, ["cat", "dog"])
     (tmp_path / "cat" / "landmarks.txt").touch()
-    assert any("1 files or folders that are no images by name" in note for note in read(tmp_path).notes)
+    assert any(
+        "1 other files or folders are left out, such as cat/landmarks.txt" in note for note in read(tmp_path).notes
+    )

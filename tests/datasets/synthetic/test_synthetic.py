@@ -20,6 +20,17 @@ def test_the_same_settings_give_the_same_bytes(small):
     assert np.array_equal(again.images, small.images)
 
 
+@pytest.mark.parametrize(
+    ("settings", "fingerprint"),
+    [
+        ({"images": 200}, "2fb37441b348348349948a4b4e9a443b061faf75d1a40d10e353d8732f6a9a08"),
+        ({"images": 200, "difficulty": 0.0}, "1eae9a98961007e1e4fdb9c8b890ba212a9f378ce665efa3daa5443ac12e659f"),
+    ],
+)
+def test_the_faces_are_those_that_stored_records_were_made_on(settings, fingerprint):
+    assert make(**settings).fingerprint == fingerprint
+
+
 def test_a_face_does_not_depend_on_how_many_are_drawn_with_it():
     from study.datasets.synthetic.drawing import draw_faces
 

@@ -1,1 +1,0 @@
-"""Archives: datasets inside zip and tar files, read with limits."""

@@ -1,0 +1,164 @@
+"""Places: files and folders, on disk or in an archive, read in one way and within limits."""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import BytesIO
+from pathlib import PurePath
+from typing import TYPE_CHECKING, BinaryIO
+
+from study.core.errors import DataError
+
+if TYPE_CHECKING:
+    from study.datasets.readers.archive import Archive
+
+_LITTER = {"$recycle.bin", "@eadir", "#recycle", "__macosx", "desktop.ini", "lost+found", "thumbs.db"}
+_LITTER |= {"system volume information"}
+
+
+def is_litter(name: str) -> bool:
+    """Tell whether a name is hidden or one of those that systems leave behind.
+
+    >>> [name for name in ("0.png", "._0.png", "@eaDir", "System Volume Information") if not is_litter(name)]
+    ['0.png']
+    """
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+class Place:
+    """A file or folder that datasets are read from: ``place / "a/b.png"`` is one below it.
+
+    Args:
+        path: Its path on disk or in an archive.
+        archive: The open archive that it is in; None on disk.
+
+    >>> (Place(PurePath("faces")) / "happy/0.PNG").suffix
+    '.png'
+    """
+
+    def __init__(self, path: PurePath, archive: Archive | None = None) -> None:
+        self.path = path
+        self.archive = archive
+        self.name = path.name
+
+    def __truediv__(self, below: str) -> Place:
+        return Place(self.path / below, self.archive)
+
+    def __str__(self) -> str:
+        return "/".join([str(self.archive.path), *self.path.parts]) if self.archive else str(self.path)
+
+    @property
+    def suffix(self) -> str:
+        """Its name from the last dot on, in small letters; empty without one."""
+        return self.path.suffix.lower()
+
+    @property
+    def parent(self) -> Place:
+        """The folder that it is in."""
+        return Place(self.path.parent, self.archive)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything."""
+        return self.is_folder or self.path.parts in self.archive.files if self.archive else os.path.exists(self.path)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.path.parts in self.archive.folders if self.archive else os.path.isdir(self.path)
+
+    def lists(self) -> tuple[list[str], list[str]]:
+        """Return the names of the files and of the folders in it, sorted, without litter (see ``is_litter``)."""
+        if self.archive is not None:
+            kinds = self.archive.folders[self.path.parts]
+        else:
+            kinds = [], []
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    kinds[entry.is_dir()].append(entry.name)
+        files, folders = (sorted(name for name in names if not is_litter(name)) for names in kinds)
+        try:
+            "".join(files + folders).encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{self}: file names must be UTF-8, found others. Rename these files.") from None
+        return files, folders
+
+    def open(self) -> BinaryIO:
+        """Open a file to read its bytes.
+
+        Raises:
+            OSError: not to be read, or not a regular file: a pipe or a device may never end.
+        """
+        if self.archive is None:
+            return open_regular(self.path)
+        return BytesIO(self.archive.read(self.path.parts))
+
+    def read_bytes(self, most: int) -> bytes:
+        """Return a file's bytes.
+
+        Raises:
+            OSError: not to be read, not a regular file, or more than ``most`` bytes.
+        """
+        if self.archive is None:
+            return read_regular(self.path, most)
+        return self.archive.read(self.path.parts, most)
+
+    def head(self, count: int) -> bytes:
+        """Return a file's first bytes; none where it cannot be read."""
+        try:
+            with self.open() as file:
+                return file.read(count)
+        except OSError:
+            return b""
+
+    def describe(self) -> str:
+        """Say in a few words what is there, for messages."""
+        if not self.is_folder:
+            return f"a file of another kind ({self.suffix or 'no suffix'})" if self.head(1) else "an empty file"
+        parts = []
+        for names, kind in zip(self.lists(), ("file", "folder"), strict=True):
+            if names:
+                shown = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
+                parts.append(f"{len(names):,} {kind}{'s' * (len(names) > 1)} ({printable(shown)})")
+        return " and ".join(parts) or "an empty folder"
+
+
+def open_regular(path: PurePath) -> BinaryIO:
+    """Open a file to read its bytes, without ever waiting for a pipe.
+
+    Raises:
+        OSError: not to be read, or not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: PurePath, most: int) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        OSError: not to be read, not a regular file, or more than ``most`` bytes.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise too_large(most)
+        return file.read(size + 1)
+
+
+def too_large(most: int) -> OSError:
+    """Return the error for a file of more than ``most`` bytes."""
+    return OSError(None, f"more than {most >> 20} MiB")
+
+
+def printable(text: str) -> str:
+    """Return a text as it may stand in a message of one line.
+
+    >>> printable("zufrieden")
+    'zufrieden'
+    """
+    return text if text.isprintable() else ascii(text)[1:-1]
