@@ -12,16 +12,17 @@ from typing import Any, TextIO
 import numpy as np
 
 from study.core.files import write_atomically
-from study.faces.prediction import Answer, Seen
+from study.faces.prediction import Seen
 from study.trained.runtime import Runtime
 
 FORMAT = 1
-COLUMNS = ("image", "face", "left", "top", "width", "height", "score", "label", "probability", "unsure", "problem")
+COLUMNS = ("image", "face", "left", "top", "width", "height", "label", "probability", "problem", "notice")
+MORE_COLUMNS = ("score", "unsure")
 #: What a spreadsheet takes for a formula at the beginning of a cell.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 JPEG_QUALITY = 92
-#: Bytes of a file's name that common file systems take, less what is put after a picture's own name.
-NAME_BYTES = 255 - len("-faces-9999.jpg")
+#: Bytes of a picture's name that are kept: file systems take 255, some of which go to numbers and to temporary names.
+NAME_BYTES = 160
 
 
 def printable(text: str) -> str:
@@ -91,20 +92,22 @@ def write_json(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
 
 
 def write_csv(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
-    """Write a row for each face, and one for a picture without: ``COLUMNS``, ``notice``, ``p_<class>`` for each class.
+    """Write a row for each face, and one for a picture without: ``COLUMNS``, ``MORE_COLUMNS``, ``p_<class>`` by class.
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
     table = csv.writer(file, lineterminator="\n")
-    table.writerow([*COLUMNS, "notice", *(_cell(f"p_{name}") for name in runtime.classes)])
+    table.writerow([*COLUMNS, *MORE_COLUMNS, *(f"p_{printable(name)}" for name in runtime.classes)])
     for seen in found:
         name, notice = _cell(seen.source.name), _cell(runtime.notice)
         for number, face in enumerate(seen.answers, 1):
-            shares = [f"{float(share):.4f}" for share in face.probabilities]
-            table.writerow([name, number, *_fields(face, runtime.classes), "", notice, *shares])
+            label, share = _cell(runtime.classes[face.label]), _rounded(face.probabilities[face.label])
+            more = _rounded(face.score), "yes" if face.unsure else "no"
+            shares = map(_rounded, face.probabilities)
+            table.writerow([name, number, *face.box, label, share, "", notice, *more, *shares])
         if not seen.answers:
-            empty = [""] * (len(COLUMNS) - 2)
-            table.writerow([name, *empty, _cell(seen.problem), notice, *[""] * len(runtime.classes)])
+            empty = [""] * (len(MORE_COLUMNS) + len(runtime.classes))
+            table.writerow([name, *[""] * 7, _cell(seen.problem), notice, *empty])
 
 
 def save_marked(
@@ -148,9 +151,8 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _fields(face: Answer, classes: Sequence[str]) -> list[object]:
-    share = f"{float(face.probabilities[face.label]):.4f}"
-    return [*face.box, f"{face.score:.4f}", _cell(classes[face.label]), share, "yes" if face.unsure else "no"]
+def _rounded(number: float) -> str:
+    return f"{float(number):.4f}"
 
 
 def _cell(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -31,8 +31,15 @@ def strict_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def open_image(path: Path | BinaryIO, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
+def open_image(
+    path: Path | BinaryIO, max_pixels: int = MAX_PIXELS, formats: Sequence[str] = FORMATS
+) -> Iterator[Image]:
     """Open a file, or bytes that can be sought in, and check its header; pixels are not decoded yet.
+
+    Args:
+        path: The file.
+        max_pixels: Larger images are refused.
+        formats: What it may be, by Pillow's names.
 
     Raises:
         ValueError: not to be read, with a short reason.
@@ -42,14 +49,14 @@ def open_image(path: Path | BinaryIO, max_pixels: int = MAX_PIXELS) -> Iterator[
     if isinstance(path, Path) and path.exists() and not path.is_file():
         raise ValueError("not a file")  # a pipe or a device may never end
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=formats) as image:
             if image.width * image.height > max_pixels:
                 raise ValueError(f"{image.width}x{image.height} is more than {max_pixels} pixels")
             if image.mode[0] in "IF":
                 raise ValueError("more than 8 bits per channel")
             yield image
     except UnidentifiedImageError:
-        raise ValueError(f"not a {', '.join(FORMATS)} image") from None
+        raise ValueError(f"not a {', '.join(formats)} image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError("far too many pixels") from None
     except (OSError, SyntaxError, EOFError, IndexError, OverflowError, struct.error, zlib.error) as error:
