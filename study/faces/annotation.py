@@ -82,9 +82,9 @@ def annotate(
         drawn = _beside(drawn, answers[0], classes, notice, sizes, bars)
     else:
         boxes = [Box(*(number * scale for number in answer.box)) for answer in answers]
-        labels = _labels(drawn, boxes, answers, classes, sizes)
+        room = Box(0, 0, drawn.shape[1], drawn.shape[0] - _notice_height(notice, drawn.shape[1], sizes))
+        labels = _labels(drawn, boxes, answers, classes, sizes, room)
         if bars:
-            room = Box(0, 0, drawn.shape[1], drawn.shape[0] - _notice_height(notice, drawn.shape[1], sizes))
             _place_bars(drawn, boxes, answers, classes, sizes, room, [*boxes, *labels])
     if corner:
         _plate(drawn, corner, sizes.gap, sizes.gap, sizes, DARK)
@@ -114,12 +114,16 @@ def _outlines(picture: NDArray[np.uint8], answer: Answer, scale: int, sizes: Siz
 
 
 def _labels(
-    picture: NDArray[np.uint8], boxes: Sequence[Box], answers: Sequence[Answer], classes: Sequence[str], sizes: Sizes
+    picture: NDArray[np.uint8],
+    boxes: Sequence[Box],
+    answers: Sequence[Answer],
+    classes: Sequence[str],
+    sizes: Sizes,
+    room: Box,
 ) -> list[Box]:
-    """Draw boxes, then a label above or below each, where it covers no other face; return the labels' places."""
+    """Draw boxes, then a label above or below each, where it covers fewest others; return the labels' places."""
     import cv2
 
-    height, width = picture.shape[:2]
     for box, answer in zip(boxes, answers, strict=True):
         corners = (box.left, box.top), (box.left + box.width - 1, box.top + box.height - 1)
         cv2.rectangle(picture, *corners, DARK, sizes.line + 2)
@@ -129,12 +133,15 @@ def _labels(
         text = label_text(answer, classes, number if len(answers) > 1 else None)
         small = sizes._replace(text=max(SMALLEST_TEXT_PX, min(sizes.text, box.width // 5)))
         plate = _plate_box(text, small)
-        left = min(max(0, box.left - sizes.line // 2), max(0, width - plate.width))
-        tops = [top for top in (box.top - plate.height, box.top + box.height) if 0 <= top <= height - plate.height]
-        options = [Box(left, top, plate.width, plate.height) for top in (*tops, max(0, box.top))]
+        left = min(max(0, box.left - sizes.line // 2), max(0, room.width - plate.width))
         others = [*places, *(other for other in boxes if other is not box)]
-        place = next((one for one in options if not any(_touch(one, other) for other in others)), options[0])
-        _plate(picture, text, *place[:2], small, colour_of(answer.label))
+        options = [
+            Box(left, top, plate.width, plate.height)
+            for top in (box.top - plate.height, box.top + box.height, max(0, box.top))
+            if 0 <= top <= room.height - plate.height
+        ] or [Box(left, max(0, box.top), plate.width, plate.height)]
+        place = min(options, key=lambda one: sum(_touch(one, other) for other in others))
+        _plate(picture, text, place.left, place.top, small, colour_of(answer.label))
         places.append(place)
     return places
 

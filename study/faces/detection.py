@@ -1,4 +1,4 @@
-"""Find faces: BlazeFace by default, OpenCV's Haar cascade, or YuNet from its file. All frame a face as FER-2013 does."""
+"""Find faces: with BlazeFace, OpenCV's Haar cascade, or YuNet from its file, all framed as in FER-2013."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def open_detector(name: str | Path | None = None, *, video: bool = False, least_
     Raises:
         UsageError: the file is not YuNet's model.
     """
-    least = {} if least_score is None else {"least_score": least_score}
+    least: dict[str, Any] = {} if least_score is None else {"least_score": least_score}
     if name is None or str(name) in ("", BLAZEFACE):
         return BlazeFace(finest_px=384 if video else 1536, **least)
     if str(name) == HAAR:

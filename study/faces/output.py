@@ -1,16 +1,21 @@
-"""Answers about pictures as text, JSON, CSV or marked pictures. Scripts rely on the forms: what is there keeps its meaning."""
+"""Answers about pictures as text, JSON, CSV or marked pictures: forms that scripts rely on, so keys keep their meaning."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
+import os
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
+from study.core.errors import WriteError
 from study.core.files import write_atomically
 from study.faces.prediction import Seen
 from study.trained.runtime import Runtime
@@ -25,11 +30,34 @@ JPEG_QUALITY = 92
 NAME_BYTES = 160
 
 
-def printable(text: str) -> str:
-    """Return text in which what could steer a terminal is written as its code.
+@contextlib.contextmanager
+def standard_output(utf8: bool = True) -> Iterator[TextIO]:
+    """Give standard output; where it takes no more, this is one line.
 
-    >>> printable("a\\x1b[31mb.jpg")
-    'a\\\\x1b[31mb.jpg'
+    Args:
+        utf8: Write UTF-8 whatever the console's encoding: what programs read. Else what the console lacks is written as
+            its code.
+
+    Raises:
+        WriteError: a full disk, or a pipe that was closed.
+    """
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(encoding="utf-8" if utf8 else out.encoding, errors="backslashreplace")
+    try:
+        yield out
+        out.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):  # what waits to be written would fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        raise WriteError(f"cannot write to standard output ({error.strerror or error}).") from error
+
+
+def printable(text: str) -> str:
+    r"""Return text in which what could steer a terminal is written as its code.
+
+    >>> printable("a\x1b[31mb.jpg")
+    'a\\x1b[31mb.jpg'
     """
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
@@ -110,9 +138,7 @@ def write_csv(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
             table.writerow([name, *[""] * 7, _cell(seen.problem), notice, *empty])
 
 
-def save_marked(
-    seen: Seen, runtime: Runtime, folder: Path, written: Collection[Path] = (), bars: bool = False
-) -> Path:
+def save_marked(seen: Seen, runtime: Runtime, folder: Path, written: Collection[Path] = (), bars: bool = False) -> Path:
     """Write a picture with its faces marked and return where: JPEG for a JPEG, PNG for anything else.
 
     It is named after the picture, never over another file of the same call.

@@ -1,4 +1,4 @@
-"""Faces from frame to frame: each keeps its number while it is seen, moves on between searches, and answers steadily."""
+"""Faces from frame to frame: each keeps its number, moves on between searches, and is answered about steadily."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -32,7 +32,7 @@ def strict_pillow() -> Iterator[None]:
 
 @contextmanager
 def open_image(
-    path: Path | BinaryIO, max_pixels: int = MAX_PIXELS, formats: Sequence[str] = FORMATS
+    path: Path | BinaryIO, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = FORMATS
 ) -> Iterator[Image]:
     """Open a file, or bytes that can be sought in, and check its header; pixels are not decoded yet.
 

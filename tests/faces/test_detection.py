@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from study.faces.faces import Box, HaarDetector, YuNetDetector, distinct, open_detector, square
 
 from study.core.errors import UsageError
-from study.faces.faces import Box, HaarDetector, YuNetDetector, distinct, open_detector, square
 from tests.faces.people import background, drawn_faces, put_face
 
 PLACES = [((150.0, 200.0), 100.0), ((400.0, 250.0), 160.0), ((760.0, 300.0), 240.0)]
