@@ -80,6 +80,8 @@ class BlazeFace:
     #: The first pass keeps faces of at least so many pixels, the passes after the second those of at most so many: what
     #: is larger there was already seen, or is not a face.
     LARGE_PX, SMALL_PX = 32, 48
+    #: Passes finer than this ask for a score that is higher by so much: at that size much else looks like a face.
+    FINE_PX, FINE_SCORE = 384, 0.05
     #: The finest pass reduces the picture to this share: faces from about 30 pixels up are found.
     FINEST_SHARE = 0.4
     #: The points are a little closer together than in the mean FER-2013 face.
@@ -115,7 +117,7 @@ class BlazeFace:
         canvas[0, top : top + height, left : left + width] = small.astype(np.float32) / 127.5 - 1
         regressed, logits = (answer[0] for answer in self._session.run(None, {"input": canvas}))
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 80)))
-        (likely,) = np.nonzero(scores >= self.least_score)
+        (likely,) = np.nonzero(scores >= self.least_score + self.FINE_SCORE * (side_px > self.FINE_PX))
         cells = np.stack([likely % (columns // self.STRIDE), likely // (columns // self.STRIDE)], axis=-1)
         anchors = (cells + 0.5) * self.STRIDE - (left, top)
         # Of each: the box's centre and size, then six points: the eyes, the nose, the mouth, the ears.

@@ -28,19 +28,19 @@ _ROOM, _ROOM_AROUND_POINTS = 1.35, 1.5
 
 
 class FaceMesh:
-    """Finds the points of a face: once in the upright square, then again where and how the face turned out to lie."""
+    """Finds the points of a face: first in its upright square, then twice more where and how it turned out to lie."""
 
     def __init__(self) -> None:
         self._session = open_model("face_mesh.onnx")
 
     def points(self, picture: NDArray[np.uint8], box: Box) -> NDArray[np.float32] | None:
         """Return points float32 (468, 2) in pixels of a picture uint8 (h, w, 3) BGR; None where there is no face."""
-        found, _ = self._look(picture, box.centre, _ROOM * max(box.width, box.height), 0.0)
-        left, right = (found[list(corners)].mean(axis=0) for corners in _EYES)
-        low, high = found.min(axis=0), found.max(axis=0)
-        centre = tuple((low + high) / 2)
-        tilt = math.atan2(right[1] - left[1], right[0] - left[0])
-        found, logit = self._look(picture, centre, _ROOM_AROUND_POINTS * float((high - low).max()), tilt)
+        found, logit = self._look(picture, box.centre, _ROOM * max(box.width, box.height), 0.0)
+        for _ in range(2):
+            left, right = (found[list(corners)].mean(axis=0) for corners in _EYES)
+            low, high = found.min(axis=0), found.max(axis=0)
+            centre, side = tuple((low + high) / 2), _ROOM_AROUND_POINTS * float((high - low).max())
+            found, logit = self._look(picture, centre, side, math.atan2(right[1] - left[1], right[0] - left[0]))
         return found if logit > 0 else None
 
     def _look(

@@ -1,4 +1,4 @@
-"""Answers about pictures as text, JSON, CSV or marked pictures: forms that scripts rely on, so keys keep their meaning."""
+"""Answers about pictures as text, JSON, CSV or marked pictures: scripts rely on the forms, so keys stay as they are."""
 
 from __future__ import annotations
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,9 @@ from study.datasets.readers.image_file import open_image
 from study.faces.detection import Box, Detection, Detector
 
 STANDARD_INPUT = "-"
-HEIC_SUFFIXES = (".heic", ".heif")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", *HEIC_SUFFIXES)
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "HEIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
+HEIC_HEADS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 #: What today's telephones take, with room to spare; Pillow itself refuses more than 89 million.
 MAX_PIXELS = 1 << 26
 MAX_BYTES = 1 << 26
@@ -95,33 +97,36 @@ def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
         if len(data) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
         source = io.BytesIO(data)
-    allow_heic(source)
-    with open_image(source, MAX_PIXELS, FORMATS) as image:
+    with warnings.catch_warnings(), open_image(source, MAX_PIXELS, formats_of(source)) as image:
+        warnings.simplefilter("ignore", UserWarning)  # about broken metadata
         image.load()
-        try:
+        with contextlib.suppress(Exception):  # Pillow's parsers meet broken metadata with errors of any kind
             image = ImageOps.exif_transpose(image)
-        except Exception:  # broken metadata, which Pillow's parsers meet with errors of any kind: taken as it lies
-            image.info.clear()
         return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
-def allow_heic(source: Path | BinaryIO) -> None:
-    """Let Pillow open HEIC where this looks like one and ``pillow-heif`` is installed.
+def formats_of(source: Path | BinaryIO) -> tuple[str, ...]:
+    """Return the formats that a file may have; HEIC is one of them where it looks so and ``pillow-heif`` is installed.
 
     Raises:
-        ValueError: it is not installed.
+        ValueError: it looks so, and the package is not installed.
     """
-    if isinstance(source, Path):
-        heic = source.suffix.lower() in HEIC_SUFFIXES
-    else:
-        heic = source.read(12)[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
+    if not isinstance(source, Path):
+        head = source.read(12)
         source.seek(0)
-    if heic:
-        if importlib.util.find_spec("pillow_heif") is None:
-            raise ValueError("HEIC needs one more package: pip install pillow-heif")
-        import pillow_heif
+    elif source.is_file():
+        with source.open("rb") as file:
+            head = file.read(12)
+    else:
+        return FORMATS
+    if head[4:] not in HEIC_HEADS:
+        return FORMATS
+    if importlib.util.find_spec("pillow_heif") is None:
+        raise ValueError("HEIC needs one more package: pip install pillow-heif")
+    import pillow_heif
 
-        pillow_heif.register_heif_opener()
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
 
 
 def find_faces(picture: NDArray[np.uint8], detector: Detector, crops: bool = False) -> tuple[list[Detection], bool]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.faces.detection import Box, Detection, Detector
-from study.faces.pictures import FORMATS, MAX_PIXELS, Source, allow_heic, cut_faces, find_faces, read_picture
+from study.faces.pictures import MAX_PIXELS, Source, cut_faces, find_faces, formats_of, read_picture
 from study.trained.runtime import Runtime
 
 NO_FACE = "no face found"
@@ -102,8 +102,7 @@ def all_refused(sources: Sequence[Source]) -> list[Seen]:
             if source.path is None or not source.named:
                 return []
             try:
-                allow_heic(source.path)
-                with open_image(source.path, MAX_PIXELS, FORMATS):
+                with open_image(source.path, MAX_PIXELS, formats_of(source.path)):
                     return []
             except ValueError as error:
                 refused.append(Seen(source, problem=str(error), readable=False))
