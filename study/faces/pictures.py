@@ -97,12 +97,13 @@ def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
         if len(data) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
         source = io.BytesIO(data)
-    with warnings.catch_warnings(), open_image(source, MAX_PIXELS, formats_of(source)) as image:
-        warnings.simplefilter("ignore", UserWarning)  # about broken metadata
-        image.load()
-        with contextlib.suppress(Exception):  # Pillow's parsers meet broken metadata with errors of any kind
-            image = ImageOps.exif_transpose(image)
-        return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Pillow's about broken metadata
+        with open_image(source, MAX_PIXELS, formats_of(source)) as image:
+            image.load()
+            with contextlib.suppress(Exception):  # its parsers meet broken metadata with errors of any kind
+                image = ImageOps.exif_transpose(image)
+            return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
 def formats_of(source: Path | BinaryIO) -> tuple[str, ...]:
@@ -111,14 +112,13 @@ def formats_of(source: Path | BinaryIO) -> tuple[str, ...]:
     Raises:
         ValueError: it looks so, and the package is not installed.
     """
+    head = b""
     if not isinstance(source, Path):
         head = source.read(12)
         source.seek(0)
-    elif source.is_file():
-        with source.open("rb") as file:
+    elif os.path.isfile(source):
+        with contextlib.suppress(OSError), source.open("rb") as file:  # opening it once more will say why
             head = file.read(12)
-    else:
-        return FORMATS
     if head[4:] not in HEIC_HEADS:
         return FORMATS
     if importlib.util.find_spec("pillow_heif") is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import warnings
 from pathlib import Path
 
 import cv2
@@ -178,3 +179,15 @@ def test_a_box_beyond_the_picture_repeats_its_edge() -> None:
 
 def test_no_boxes_are_no_images() -> None:
     assert cut_faces(background(50, 50), [], (48, 48, 1)).shape == (0, 48, 48, 1)
+
+
+def test_broken_metadata_say_nothing_either(tmp_path: Path) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(40)
+    place = tmp_path / "a.jpg"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        saved(place, Image.fromarray(RED_LEFT), exif=exif)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        read_picture(place)
+    assert said == []
