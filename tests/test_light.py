@@ -16,7 +16,10 @@ from tests.trained.runs import add_onnx, keep
 
 BACKENDS = ("tensorflow", "keras", "keras_cv", "keras_core", "jax", "torch")
 #: Slow to import, and of no use to a command that only prints.
-SLOW = ("pandas", "matplotlib", "scipy", "sklearn", "imblearn", "seaborn", "cv2", "statsmodels")
+SLOW = (
+    *("pandas", "matplotlib", "scipy", "sklearn", "imblearn", "seaborn", "statsmodels"),
+    *("cv2", "av", "onnxruntime", "pillow_heif"),
+)
 #: The only rooms that import a backend, or Streamlit, when they are imported.
 HEAVY_ROOMS = ("study.training", "study.web.views")
 IMPORT_ALL = """

@@ -72,7 +72,7 @@ def test_whole_models_are_no_runtime() -> None:
 
     assert set(PACKAGES) == {"onnx", "litert"}
     runtime = (ROOT / "trained" / "runtime.py").read_text(encoding="utf-8")
-    assert 'return _runtime("keras", record, restored_call(store, record))' in runtime  # built anew, with its weights
+    assert 'return _runtime("keras", store, record, restored_call(store, record))' in runtime
 
 
 def test_no_shell_is_called() -> None:

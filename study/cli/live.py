@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -13,13 +14,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.cli.app import examples
-from study.cli.options import DetectorOption, PluginOption, ResultsOption, RunOption, StudyOption, opened_runtime
+from study.cli.options import (
+    DetectorOption,
+    FaceScoreOption,
+    PluginOption,
+    ResultsOption,
+    RunOption,
+    StudyOption,
+    opened_runtime,
+)
 from study.core.errors import UsageError
 
 if TYPE_CHECKING:
     from study.faces.video import Watched
-    from study.faces.video_sinks import Sink, VideoFile, Window
-    from study.faces.video_sources import VideoSource
+    from study.faces.video_io import Sink, VideoFile, VideoSource, Window
     from study.trained.runtime import Runtime
 
 app = typer.Typer(add_completion=False)
@@ -35,51 +43,55 @@ app = typer.Typer(add_completion=False)
 def live(
     camera: Annotated[int | None, typer.Option(min=0, metavar="N", help="Number of the camera. Default: 0.")] = None,
     video: Annotated[Path | None, typer.Option(metavar="FILE", help="Video file instead of a camera.")] = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the marked video: .mp4 or .avi.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the marked video: .mp4, .webm or .avi.")
+    ] = None,
     jsonl: Annotated[
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help="Write a line of JSON a frame; - for standard output."),
     ] = None,
+    bars: Annotated[bool, typer.Option("--bars", help="Draw all probabilities beside each face too.")] = False,
     no_window: Annotated[bool, typer.Option("--no-window", help="Show no window; say what changes instead.")] = False,
     every: Annotated[int, typer.Option(min=1, metavar="K", help="Search for faces in every K-th frame.")] = 3,
     smooth: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Average answers over about this time; 0 for not at all.")
     ] = 0.5,
     detector: DetectorOption = None,
+    face_score: FaceScoreOption = None,
     run: RunOption = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),
     plugin: PluginOption = None,
 ) -> None:
-    """Follow the faces before a camera or in a video and say what emotion each shows, by the best run of a study.
+    """Follow the faces before a camera or in a video and name the emotion of each with the best run of a study.
 
-    Stop with q or Escape in the window, or with Ctrl-C; what was written until then is whole.
+    Stop with q or Escape in the window, or with Ctrl-C: the files written until then are complete.
     """
     if camera is not None and video is not None:
         raise UsageError("one source at a time: give --camera or --video.")
     for flag, path in (("--save", save), ("--jsonl", jsonl)):
-        if path and video and path.exists() and video.exists() and path.samefile(video):
+        if path and video and os.path.exists(path) and os.path.exists(video) and os.path.samefile(path, video):
             raise UsageError(f"{flag} must not be the video that is read, got {path} for both.")
-    if jsonl and not jsonl.parent.is_dir():
+    if jsonl and not os.path.isdir(jsonl.parent):
         raise UsageError(f"--jsonl takes a file in a folder that exists, got {jsonl}.")
-    from study.faces.faces import open_detector
-    from study.faces.video_sinks import VideoFile
-    from study.faces.video_sources import open_camera, open_video
+    from study.faces.detection import open_detector
+    from study.faces.output import standard_output
+    from study.faces.tracking import MARGIN, Smoother
+    from study.faces.video import watch
+    from study.faces.video_io import VideoFile, open_camera, open_video
 
-    finder = open_detector(detector, video=True)
+    finder = open_detector(detector, video=True, least_score=face_score)
     with open_camera(camera or 0) if video is None else open_video(video) as source:
         video_file = VideoFile(save, source.rate_hz) if save else None  # what it refuses is said before the wait
         runtime = opened_runtime(results, study, run, plugin)
-        sinks, window = _open_sinks(source, runtime, video_file, jsonl, no_window)
-        from study.faces.smoothing import MARGIN, Smoother
-        from study.faces.video import watch
-
-        smoother = Smoother(smooth, MARGIN if smooth else 0.0)
-        watched = watch(source.frames(), runtime, finder, smoother, every)
-        if runtime.notice:
-            _say(runtime.notice)
-        count = Count()
-        _pass_on(watched, sinks, window, runtime, count, draw=window is not None or save is not None)
+        with standard_output(utf8=str(jsonl) == "-"):
+            sinks, window = _open_sinks(source, runtime, video_file, jsonl, no_window)
+            watched = watch(source.frames(), runtime, finder, Smoother(smooth, MARGIN if smooth else 0.0), every)
+            if runtime.notice:
+                _say(runtime.notice)
+            count = Count()
+            draw = None if window is None and save is None else bars
+            _pass_on(watched, sinks, window, runtime, count, draw)
     _say(count.line())
     for path in (save, jsonl):
         if path is not None and str(path) != "-":
@@ -112,8 +124,7 @@ class Count:
 def _open_sinks(
     source: VideoSource, runtime: Runtime, video_file: VideoFile | None, jsonl: Path | None, no_window: bool
 ) -> tuple[list[Sink], Window | None]:
-    from study.faces.background import InBackground
-    from study.faces.video_sinks import JsonLines, Terminal, Window, window_problem
+    from study.faces.video_io import InBackground, JsonLines, Terminal, Window, window_problem
 
     sinks: list[Sink] = []
     if video_file is not None:
@@ -122,7 +133,7 @@ def _open_sinks(
         sinks.append(JsonLines(jsonl, runtime.classes, runtime.notice))
     problem = "" if no_window else window_problem()
     if problem:
-        _say(f"No window: {problem}; going on without. --no-window says so from the start.")
+        _say(f"No window: {problem}. Continuing without one; --no-window does so from the start.")
     if no_window or problem:
         if str(jsonl) != "-":
             sinks.append(Terminal(runtime.classes, lambda line: print(line, flush=True)))
@@ -132,9 +143,17 @@ def _open_sinks(
 
 
 def _pass_on(
-    watched: Iterable[Watched], sinks: list[Sink], window: Window | None, runtime: Runtime, count: Count, draw: bool
+    watched: Iterable[Watched],
+    sinks: list[Sink],
+    window: Window | None,
+    runtime: Runtime,
+    count: Count,
+    draw: bool | None,
 ) -> None:
-    """Hand every frame to every sink until the video ends, the window says stop, or a signal comes; close the sinks."""
+    """Hand every frame to every sink until the video ends, the window says stop, or a signal comes; close the sinks.
+
+    ``draw`` says whether faces are marked with bars; None for not at all.
+    """
     from study.faces.annotation import annotate
 
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -145,9 +164,9 @@ def _pass_on(
         with contextlib.suppress(KeyboardInterrupt):
             for one in watched:
                 picture = one.frame.image
-                if draw:
+                if draw is not None:
                     rate = f"{one.rate_hz:.0f} fps" if one.rate_hz else ""
-                    picture = annotate(picture, one.answers, runtime.classes, runtime.notice, rate)
+                    picture = annotate(picture, one.answers, runtime.classes, runtime.notice, rate, bars=draw)
                 for sink in sinks:
                     sink.write(one, picture)
                 count.add(one)

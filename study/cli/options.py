@@ -27,7 +27,16 @@ PluginOption = Annotated[
     list[str] | None, Option(metavar="FILE", help="File that registers the run's model, run as code; may be repeated.")
 ]
 DetectorOption = Annotated[
-    Path | None, Option(metavar="FILE", help="YuNet's model (.onnx) to find faces. Default: OpenCV's Haar cascade.")
+    str | None,
+    Option(
+        metavar="NAME", help="What finds faces: blazeface (the default), haar, or the file of YuNet's model (.onnx)."
+    ),
+]
+FaceScoreOption = Annotated[
+    float | None,
+    Option(
+        "--face-score", metavar="SCORE", help="Leave out faces with a lower detection score. Default: 0.5 (YuNet: 0.7)."
+    ),
 ]
 
 

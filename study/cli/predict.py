@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.cli.app import examples
-from study.cli.options import DetectorOption, PluginOption, ResultsOption, RunOption, StudyOption, opened_runtime
+from study.cli.options import (
+    DetectorOption,
+    FaceScoreOption,
+    PluginOption,
+    ResultsOption,
+    RunOption,
+    StudyOption,
+    opened_runtime,
+)
 from study.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,38 +50,47 @@ def predict(
             metavar="FOLDER", file_okay=False, help="Write each picture with its faces marked, as NAME-faces."
         ),
     ] = None,
+    bars: Annotated[bool, typer.Option("--bars", help="Draw all probabilities beside each face too.")] = False,
+    landmarks: Annotated[
+        bool, typer.Option("--landmarks", help="Find 468 points of each face: drawn by --save, listed by --json.")
+    ] = False,
     crops: Annotated[
-        bool, typer.Option("--crops", help="Take each picture as one face. Small square ones are taken so anyway.")
+        bool, typer.Option("--crops", help="Take each picture as one face. Small square ones always are.")
     ] = False,
     detector: DetectorOption = None,
+    face_score: FaceScoreOption = None,
     run: RunOption = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),
     plugin: PluginOption = None,
 ) -> None:
-    """Find the faces in pictures and say what emotion each shows, by the best run of a study.
+    """Find the faces in pictures and name the emotion of each with the best run of a study.
 
-    Exit code 2 where something named is no picture; the others are answered. In folders, other files are skipped.
+    Exits with 2 if an input is not an image; the rest are still processed. Other files in folders are skipped.
     """
     if as_json and as_csv:
         raise UsageError("one form of output at a time: give --json or --csv.")
+    if bars and save is None:
+        raise UsageError("--bars draws on pictures: give --save FOLDER too.")
     words = [*(image or ()), *(more or ())]
     if not words:
         raise UsageError("which pictures? Give --image PATH: files, folders, or - for standard input.")
-    from study.faces.faces import open_detector
-    from study.faces.prediction import all_refused, gather, look
+    from study.faces.detection import open_detector
+    from study.faces.output import standard_output, write_csv, write_json
+    from study.faces.pictures import gather
+    from study.faces.prediction import all_refused, look
 
     sources, skipped = gather(words)
     _refuse(all_refused(sources))
-    finder = open_detector(detector)
+    finder = open_detector(detector, least_score=face_score)
     runtime = opened_runtime(results, study, run, plugin)
-    tally = Tally(look(sources, runtime, finder, crops=crops, keep=save is not None), runtime, save)
-    if as_json or as_csv:
-        from study.faces.listing import write_csv, write_json
-
-        (write_json if as_json else write_csv)(tally, runtime, sys.stdout)
-    else:
-        _print_text(tally, runtime, top)
+    found = look(sources, runtime, finder, crops=crops, landmarks=landmarks, keep=save is not None)
+    tally = Tally(found, runtime, save, bars)
+    with standard_output(utf8=as_json or as_csv) as out:
+        if as_json or as_csv:
+            (write_json if as_json else write_csv)(tally, runtime, out)
+        else:
+            _print_text(tally, runtime, top)
     for line in tally.lines(skipped):
         print(line, file=sys.stderr)
     _refuse(tally.refused)
@@ -86,12 +103,14 @@ class Tally:
         found: The pictures with their answers.
         runtime: The network.
         save: Folder of marked pictures, or None.
+        bars: Draw all probabilities.
     """
 
-    def __init__(self, found: Iterator[Seen], runtime: Runtime, save: Path | None) -> None:
+    def __init__(self, found: Iterator[Seen], runtime: Runtime, save: Path | None, bars: bool) -> None:
         self._found = found
         self._runtime = runtime
         self._save = save
+        self._bars = bars
         self.pictures = 0
         self.faces = 0
         self.damaged = 0
@@ -107,40 +126,38 @@ class Tally:
             elif not seen.readable:
                 self.damaged += 1
             if self._save is not None and seen.picture is not None:
-                from study.faces.saving import save_marked
+                from study.faces.output import save_marked
 
-                self.saved.append(save_marked(seen, self._runtime, self._save, self.saved))
+                self.saved.append(save_marked(seen, self._runtime, self._save, self.saved, self._bars))
                 seen.picture = None
             yield seen
 
     def lines(self, skipped: int) -> Iterator[str]:
         """Yield what to say at the end."""
+        from study.faces.output import count
+
         if self.pictures > 1 or skipped or self.damaged:
-            yield f"{_count(self.faces, 'face')} in {_count(self.pictures, 'picture')}"
+            yield f"{count(self.faces, 'face')} in {count(self.pictures, 'picture')}"
         if skipped:
-            yield f"{_count(skipped, 'other file')} skipped"
+            yield f"{count(skipped, 'other file')} skipped"
         if self.damaged:
-            yield f"{_count(self.damaged, 'picture')} could not be read"
+            yield f"{count(self.damaged, 'picture')} could not be read"
         if self.saved:
-            yield f"{_count(len(self.saved), 'marked picture')} in {self._save}"
+            yield f"{count(len(self.saved), 'marked picture')} in {self._save}"
 
 
 def _refuse(refused: list[Seen]) -> None:
-    """Raise where something that was named is no picture."""
+    """Raise where something that was named is not a picture."""
     if refused:
         what = "; ".join(f"{seen.source.name}: {seen.problem}" for seen in refused)
         raise UsageError(f"--image takes pictures that can be read, got {what}.")
 
 
 def _print_text(found: Tally, runtime: Runtime, top: int) -> None:
-    from study.faces.listing import text_lines
+    from study.faces.output import text_lines
 
     if runtime.notice:
         print(runtime.notice)
     for seen in found:
         for line in text_lines(seen, runtime.classes, top) if seen.readable or not seen.source.named else ():
             print(line, flush=True)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

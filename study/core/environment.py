@@ -43,10 +43,10 @@ def code_hash() -> str:
 
 
 def result_statements(source: str) -> set[str]:
-    """Return a module's top-level statements as ``code_hash`` sees them.
+    r"""Return a module's top-level statements as ``code_hash`` sees them.
 
-    >>> sorted(result_statements("import numpy\\nfrom study.core import spec\\ndef one():  # a comment\\n    return 1"))
-    ['def one():\\n    return 1', 'import numpy']
+    >>> sorted(result_statements("import numpy\nfrom study.core import spec\ndef one():  # a comment\n    return 1"))
+    ['def one():\n    return 1', 'import numpy']
     """
     lines = source.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

@@ -1,25 +1,88 @@
-"""Reading pictures that someone gives: a file or standard input, upright, in colour, within limits."""
+"""Pictures that someone gives: which ones are meant, read upright and in colour within limits, faces cut from them."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import io
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.core.errors import UsageError
 from study.datasets.readers.image_file import open_image, upright
+from study.faces.detection import Box, Detection, Detector
 
+STANDARD_INPUT = "-"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
+HEIC_HEADS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 #: What today's telephones take, with room to spare; Pillow itself refuses more than 89 million.
 MAX_PIXELS = 1 << 26
 MAX_BYTES = 1 << 26
+#: A nearly square picture up to this side is a face that someone has cut out already (FER-2013: 48, RAF-DB: 100).
+CROP_SIDE_PX = 128
+CROP_ASPECT = 1.25
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture that is asked about.
+
+    Attributes:
+        name: As it was given, or the folder's path with the file's name.
+        path: The file; None for standard input.
+        named: Given by name, not found in a folder: it must be a picture.
+    """
+
+    name: str
+    path: Path | None
+    named: bool = True
+
+
+def gather(words: Sequence[str]) -> tuple[list[Source], int]:
+    """Return the pictures that files, folders and ``-`` mean, and how many other files the folders hold.
+
+    Folders are searched with all folders in them, sorted by name. Files without a picture's suffix are skipped, the
+    notes that macOS leaves beside files (``._name``) are not even counted.
+
+    Raises:
+        UsageError: a path that does not exist, a folder without pictures, or standard input twice.
+    """
+    sources: list[Source] = []
+    skipped = 0
+    for word in words:
+        if word == STANDARD_INPUT:
+            sources.append(Source(word, None))
+        elif os.path.isdir(word):  # os.path takes names of any length
+            files = sorted(file for file in Path(word).rglob("*") if file.is_file() and not file.name.startswith("._"))
+            pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
+            if not pictures:
+                raise UsageError(
+                    f"a folder must hold pictures ({', '.join(SUFFIXES)}), {word} has none in {len(files)} files."
+                )
+            skipped += len(files) - len(pictures)
+            sources += [Source(str(file), file, named=False) for file in pictures]
+        elif os.path.exists(word):
+            sources.append(Source(word, Path(word)))
+        else:
+            raise UsageError(f"--image takes pictures, folders of them or - for standard input, {word} does not exist.")
+    if sum(source.path is None for source in sources) > 1:
+        raise UsageError("standard input can be read once: give - a single time.")
+    return sources, skipped
 
 
 def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
     """Return a picture as uint8 (height, width, 3), BGR as OpenCV has it, turned as its EXIF orientation says.
 
-    To be called within ``study.datasets.readers.image_file.strict_pillow``.
+    Of several frames or pages it is the first. To be called within
+    ``study.datasets.readers.image_file.strict_pillow``.
 
     Args:
         source: A file, or an open stream such as standard input.
@@ -32,5 +95,79 @@ def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
         if len(data) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
         source = io.BytesIO(data)
-    with open_image(source, MAX_PIXELS) as image:
-        return np.ascontiguousarray(np.asarray(upright(image, "RGB"))[:, :, ::-1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Pillow's about broken metadata
+        with open_image(source, MAX_PIXELS, formats_of(source)) as image:
+            return np.ascontiguousarray(np.asarray(upright(image, "RGB"))[:, :, ::-1])
+
+
+def formats_of(source: Path | BinaryIO) -> tuple[str, ...]:
+    """Return the formats that a file may have; HEIC is one of them where it looks so and ``pillow-heif`` is installed.
+
+    Raises:
+        ValueError: it looks so, and the package is not installed.
+    """
+    head = b""
+    if not isinstance(source, Path):
+        head = source.read(12)
+        source.seek(0)
+    elif os.path.isfile(source):
+        with contextlib.suppress(OSError), source.open("rb") as file:  # opening it once more will say why
+            head = file.read(12)
+    if head[4:] not in HEIC_HEADS:
+        return FORMATS
+    if importlib.util.find_spec("pillow_heif") is None:
+        raise ValueError("HEIC needs one more package: pip install pillow-heif")
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
+
+
+def find_faces(picture: NDArray[np.uint8], detector: Detector, crops: bool = False) -> tuple[list[Detection], bool]:
+    """Return the faces of a picture, and whether the whole picture was taken as one.
+
+    A picture that is so small and square that it must be a face cut out already is taken as one.
+
+    Args:
+        picture: uint8 (h, w, 3) BGR.
+        detector: Looks for faces, unless the picture is one.
+        crops: Take every picture as a face, whatever its size.
+    """
+    shorter, longer = sorted(picture.shape[:2])
+    if crops or (longer <= CROP_SIDE_PX and longer <= CROP_ASPECT * shorter):
+        return [Detection(Box(0, 0, picture.shape[1], picture.shape[0]), 1.0)], True
+    return detector.find(picture), False
+
+
+def cut_faces(picture: NDArray[np.uint8], boxes: Sequence[Box], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return the boxes of a picture as the images that a network takes, uint8 (n, height, width, channels).
+
+    What a box has outside of the picture repeats the picture's edge.
+
+    Args:
+        picture: uint8 (h, w, 3) BGR.
+        boxes: What to cut; each has at least one pixel within the picture.
+        image_shape: Height, width, and 1 channel (grey) or 3 (RGB).
+    """
+    import cv2
+
+    height, width, channels = image_shape
+    cut = np.empty((len(boxes), height, width, channels), np.uint8)
+    for image, box in zip(cut, boxes, strict=True):
+        face = _with_edges(picture, box)
+        shrinks = face.shape[0] > height and face.shape[1] > width
+        face = cv2.resize(face, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        colours = cv2.COLOR_BGR2GRAY if channels == 1 else cv2.COLOR_BGR2RGB
+        image[:] = cv2.cvtColor(face, colours).reshape(image_shape)
+    return cut
+
+
+def _with_edges(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    import cv2
+
+    height, width = picture.shape[:2]
+    right, bottom = box.left + box.width, box.top + box.height
+    inner = picture[max(0, box.top) : min(height, bottom), max(0, box.left) : min(width, right)]
+    missing = (max(0, -box.top), max(0, bottom - height), max(0, -box.left), max(0, right - width))
+    return np.asarray(cv2.copyMakeBorder(inner, *missing, cv2.BORDER_REPLICATE), np.uint8) if any(missing) else inner

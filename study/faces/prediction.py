@@ -1,22 +1,19 @@
-"""Pictures in, answers out: which pictures are meant, the faces in each, and what the network says about them."""
+"""Pictures in, answers out: the faces of each picture, and what the network says about them."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.core.errors import UsageError
-from study.faces.answers import Answer, answer
-from study.faces.faces import Box, Detector
+from study.faces.detection import Box, Detection, Detector
+from study.faces.pictures import MAX_PIXELS, Source, cut_faces, find_faces, formats_of, read_picture
 from study.trained.runtime import Runtime
 
-STANDARD_INPUT = "-"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 NO_FACE = "no face found"
 #: Faces that the network is asked about at once, and pixels of pictures that wait for their faces' answers.
 MOST_FACES = 64
@@ -24,18 +21,50 @@ MOST_PIXELS = 1 << 24
 
 
 @dataclass(frozen=True)
-class Source:
-    """A picture that is asked about.
+class Answer:
+    """What is said about one face.
 
     Attributes:
-        name: As it was given, or the folder's path with the file's name.
-        path: The file; None for standard input.
-        named: Given by name, not found in a folder: it must be a picture.
+        box: Where it is.
+        score: How sure the detector is that it is a face.
+        probabilities: float32 (classes,).
+        label: Index of the class that it is said to show: the most probable one, or in a video the one that has been
+            so for a while.
+        unsure: Whether its probability is too low to rely on.
+        track: In a video the number that the face keeps from frame to frame.
+        landmarks: float32 (468, 2) in pixels, where they were asked for and found.
     """
 
-    name: str
-    path: Path | None
-    named: bool = True
+    box: Box
+    score: float
+    probabilities: NDArray[np.float32]
+    label: int
+    unsure: bool = False
+    track: int | None = None
+    landmarks: NDArray[np.float32] | None = None
+
+    def named(self, classes: Sequence[str]) -> str:
+        """Return the label in words: ``happy``, or ``unsure (happy?)``."""
+        return f"unsure ({classes[self.label]}?)" if self.unsure else classes[self.label]
+
+    def to_json(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Return plain JSON data; the keys are explained in ``study.faces.output.json_document``."""
+        shares = zip(classes, self.probabilities, strict=True)
+        return {
+            **({} if self.track is None else {"id": self.track}),
+            "box": self.box._asdict(),
+            "score": round(self.score, 4),
+            "label": classes[self.label],
+            "unsure": self.unsure,
+            "probabilities": {name: round(float(share), 4) for name, share in shares},
+            **({} if self.landmarks is None else {"landmarks": self.landmarks.round(1).astype(float).tolist()}),
+        }
+
+
+def answer(found: Detection, probabilities: NDArray[np.float32], unsure_below: float = 0.0) -> Answer:
+    """Return the answer that names the most probable class."""
+    label = int(probabilities.argmax())
+    return Answer(found.box, found.score, probabilities, label, bool(probabilities[label] < unsure_below))
 
 
 @dataclass
@@ -63,42 +92,9 @@ class Seen:
     picture: NDArray[np.uint8] | None = None
 
 
-def gather(words: Sequence[str]) -> tuple[list[Source], int]:
-    """Return the pictures that files, folders and ``-`` mean, and how many other files the folders hold.
-
-    Folders are looked through with all that is in them, sorted by name; what has no picture's suffix there is skipped.
-
-    Raises:
-        UsageError: a path that does not exist, a folder without pictures, or standard input twice.
-    """
-    sources: list[Source] = []
-    skipped = 0
-    for word in words:
-        path = Path(word)
-        if word == STANDARD_INPUT:
-            sources.append(Source(word, None))
-        elif path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file())
-            pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
-            if not pictures:
-                raise UsageError(
-                    f"a folder must hold pictures ({', '.join(SUFFIXES)}), {word} has none in {len(files)} files."
-                )
-            skipped += len(files) - len(pictures)
-            sources += [Source(str(file), file, named=False) for file in pictures]
-        elif path.exists():
-            sources.append(Source(word, path))
-        else:
-            raise UsageError(f"--image takes pictures, folders of them or - for standard input, {word} does not exist.")
-    if sum(source.path is None for source in sources) > 1:
-        raise UsageError("standard input can be read once: give - a single time.")
-    return sources, skipped
-
-
 def all_refused(sources: Sequence[Source]) -> list[Seen]:
     """Return what is wrong with the pictures where none of them can be opened; known before a network is started."""
     from study.datasets.readers.image_file import open_image, strict_pillow
-    from study.faces.pictures import MAX_PIXELS
 
     refused = []
     with strict_pillow():
@@ -106,7 +102,7 @@ def all_refused(sources: Sequence[Source]) -> list[Seen]:
             if source.path is None or not source.named:
                 return []
             try:
-                with open_image(source.path, MAX_PIXELS):
+                with open_image(source.path, MAX_PIXELS, formats_of(source.path)):
                     return []
             except ValueError as error:
                 refused.append(Seen(source, problem=str(error), readable=False))
@@ -114,7 +110,13 @@ def all_refused(sources: Sequence[Source]) -> list[Seen]:
 
 
 def look(
-    sources: Iterable[Source], runtime: Runtime, detector: Detector, *, crops: bool = False, keep: bool = False
+    sources: Iterable[Source],
+    runtime: Runtime,
+    detector: Detector,
+    *,
+    crops: bool = False,
+    landmarks: bool = False,
+    keep: bool = False,
 ) -> Iterator[Seen]:
     """Yield what is seen in each picture, in their order; the network is asked about the faces of several at once.
 
@@ -123,39 +125,44 @@ def look(
         runtime: The network.
         detector: Looks for faces.
         crops: Take every picture as one face.
+        landmarks: Find the points of each face too.
         keep: Keep the pictures, to draw on them.
     """
     from study.datasets.readers.image_file import strict_pillow
-    from study.faces.crops import cut_faces, find_faces
-    from study.faces.pictures import read_picture
+    from study.faces.landmarks import FaceMesh
 
-    waiting: list[tuple[Seen, list[Box], NDArray[np.uint8]]] = []
+    mesh = FaceMesh() if landmarks else None
+    waiting: list[tuple[Seen, list[Detection], list[NDArray[np.float32] | None], NDArray[np.uint8]]] = []
+
+    def answered() -> Iterator[Seen]:
+        asked = [faces for *_, faces in waiting if len(faces)]
+        told = iter(runtime.probabilities(np.concatenate(asked)) if asked else ())
+        for seen, found, points, _ in waiting:
+            for face, marks in zip(found, points, strict=True):
+                label = answer(face, next(told), runtime.unsure_below)
+                seen.answers.append(label if marks is None else replace(label, landmarks=marks))
+            yield seen
+        waiting.clear()
+
     with strict_pillow():
         for source in sources:
             seen = Seen(source)
-            boxes: list[Box] = []
+            found: list[Detection] = []
             faces = np.empty((0, *runtime.image_shape), np.uint8)
+            points: list[NDArray[np.float32] | None] = []
             try:
                 picture = read_picture(source.path or sys.stdin.buffer)
             except ValueError as error:
                 seen.problem, seen.readable = str(error), False
             else:
                 seen.height_px, seen.width_px = picture.shape[:2]
-                boxes, seen.whole = find_faces(picture, detector, crops)
-                seen.problem = "" if boxes else NO_FACE
+                found, seen.whole = find_faces(picture, detector, crops)
+                seen.problem = "" if found else NO_FACE
                 seen.picture = picture if keep else None
-                faces = cut_faces(picture, boxes, runtime.image_shape)
-            waiting.append((seen, boxes, faces))
-            held = sum(one.width_px * one.height_px for one, _, _ in waiting) if keep else 0
-            if sum(len(found) for _, found, _ in waiting) >= MOST_FACES or held >= MOST_PIXELS:
-                yield from _answered(waiting, runtime)
-                waiting = []
-    yield from _answered(waiting, runtime)
-
-
-def _answered(waiting: Sequence[tuple[Seen, list[Box], NDArray[np.uint8]]], runtime: Runtime) -> Iterator[Seen]:
-    asked = [faces for _, _, faces in waiting if len(faces)]
-    told = iter(runtime.probabilities(np.concatenate(asked)) if asked else ())
-    for seen, boxes, _ in waiting:
-        seen.answers = [answer(box, next(told)) for box in boxes]
-        yield seen
+                faces = cut_faces(picture, [face.box for face in found], runtime.image_shape)
+                points = [mesh.points(picture, face.box) if mesh else None for face in found]
+            waiting.append((seen, found, points, faces))
+            held = sum(one.width_px * one.height_px for one, *_ in waiting) if keep else 0
+            if sum(len(found) for _, found, *_ in waiting) >= MOST_FACES or held >= MOST_PIXELS:
+                yield from answered()
+    yield from answered()

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.faces.answers import Answer
-from study.faces.crops import cut_faces
-from study.faces.faces import Detector
-from study.faces.smoothing import Smoother
-from study.faces.tracking import Tracker
+from study.faces.detection import Detector
+from study.faces.pictures import cut_faces
+from study.faces.prediction import Answer
+from study.faces.tracking import Smoother, Tracker
 from study.trained.runtime import Runtime
 
-#: Of so many searches one goes through the whole frame, the others around the faces that are known.
-WHOLE_SEARCH = 5
 RATE_OVER_S = 1.0
 
 
@@ -75,30 +72,21 @@ def watch(
     """
     tracker = Tracker()
     rate = _Rate(clock)
-    searches = 0
     for frame in frames:
-        unsure = any(not track.number for track in tracker.tracks)
-        if frame.index % every == 0 or unsure:
-            known = [track.at(frame.time_s) for track in tracker.tracks]
-            whole = not known or (searches % WHOLE_SEARCH == 0 and not unsure)
-            boxes = detector.find(frame.image) if whole else detector.find_near(frame.image, known)
-            searches += 1
-            found = tracker.update(boxes, frame.time_s)
+        if frame.index % every == 0 or any(not track.number for track in tracker.tracks):
+            found = tracker.update(detector.find(frame.image), frame.time_s)
             places = [track.at(frame.time_s) for track in found]
             told = runtime.probabilities(cut_faces(frame.image, places, runtime.image_shape)) if places else ()
             for track, probabilities in zip(found, told, strict=True):
                 smoother.add(track.number, probabilities, frame.time_s)
             smoother.keep({track.number for track in tracker.tracks})
-        yield Watched(frame, _answers(tracker, smoother, frame.time_s), rate.tick())
-
-
-def _answers(tracker: Tracker, smoother: Smoother, time_s: float) -> list[Answer]:
-    answers = []
-    for track in sorted(tracker.confirmed, key=lambda track: track.number):
-        said = smoother.get(track.number)
-        if said is not None:
-            answers.append(Answer(track.at(time_s), said.probabilities.copy(), said.label, track.number))
-    return answers
+        answers = []
+        for track in sorted(tracker.confirmed, key=lambda track: track.number):
+            if (said := smoother.get(track.number)) is not None:
+                unsure = bool(said.probabilities[said.label] < runtime.unsure_below)
+                place, shares = track.at(frame.time_s), said.probabilities.copy()
+                answers.append(Answer(place, track.score, shares, said.label, unsure, track.number))
+        yield Watched(frame, answers, rate.tick())
 
 
 class _Rate:

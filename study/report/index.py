@@ -41,13 +41,13 @@ def _study(name: str, board: Path, results: Path) -> dict[str, str]:
     records = Store(results, name).records()
     card = records[0].dataset
     best = next((row for row in csv.DictReader(board.open(encoding="utf-8")) if row["rank"] == "1"), None)
-    what = "drawn faces" if card.get("drawn") else "images"
+    what = "drawn faces" if card.drawn else "images"
     row = {
         "name": name,
-        "data": f"{escape(card['name'])}, {sum(map(sum, card['counts'].values())):,} {what}",
-        "models": listed(sorted({escape(record.spec.model["name"]) for record in records})),
+        "data": f"{escape(card.name)}, {sum(map(sum, card.counts.values())):,} {what}",
+        "models": listed(sorted({escape(record.spec.model.name) for record in records})),
         "runs": str(sum(record.status == "done" for record in records)),
-        "date": max(record.provenance.get("started", "") for record in records)[:10],
+        "date": max(record.provenance.started for record in records)[:10],
     }
     if best is None:
         return row | dict.fromkeys(("best", "accuracy", "seeds"), NOTHING)

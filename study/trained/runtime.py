@@ -14,11 +14,14 @@ from study.core.record import Record
 from study.core.store import Store
 from study.trained.artifacts import find_exports
 from study.trained.calls import OPENERS, Call
+from study.trained.unsure import unsure_threshold
 
 #: Images at a time; larger batches are no faster on a processor and take more memory.
 BATCH = 64
 #: Kinds of exports that start quickly, in the order in which they are tried, with the package that each needs.
 PACKAGES: Mapping[str, str] = {"onnx": "onnxruntime", "litert": "ai_edge_litert"}
+#: Answers below ``Runtime.unsure_below`` are unsure; of the others this share is right on the validation split.
+SHARE_RIGHT = 0.8
 DRAWN_NOTICE = "Trained on drawn faces, not on photographs: what this model says about real people means nothing."
 
 
@@ -33,6 +36,7 @@ class Runtime:
         image_shape: Height, width and channels of the images that it takes.
         notice: What every output must say; empty where there is nothing to say.
         call: The network itself; use ``probabilities``.
+        unsure_below: An answer whose probability is lower is unsure.
     """
 
     kind: str
@@ -41,6 +45,7 @@ class Runtime:
     image_shape: tuple[int, int, int]
     notice: str
     call: Call
+    unsure_below: float = 0.0
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return class probabilities, float32 (n, classes).
@@ -80,7 +85,7 @@ def open_export(store: Store, record: Record) -> Runtime | None:
     for kind, package in PACKAGES.items():
         export = exports.get(kind)
         if export is not None and importlib.util.find_spec(package) is not None and export.intact():
-            return _runtime(kind, record, OPENERS[kind](export.path))
+            return _runtime(kind, store, record, OPENERS[kind](export.path))
     return None
 
 
@@ -92,7 +97,7 @@ def open_keras(store: Store, record: Record) -> Runtime:
     """
     from study.trained.restore import restored_call
 
-    return _runtime("keras", record, restored_call(store, record))
+    return _runtime("keras", store, record, restored_call(store, record))
 
 
 def notice_of(record: Record) -> str:
@@ -100,6 +105,8 @@ def notice_of(record: Record) -> str:
     return DRAWN_NOTICE if record.dataset.drawn else ""
 
 
-def _runtime(kind: str, record: Record, call: Call) -> Runtime:
+def _runtime(kind: str, store: Store, record: Record, call: Call) -> Runtime:
     card = record.dataset
-    return Runtime(kind, record.key, tuple(card.classes), card.image_shape, notice_of(record), call)
+    arrays = store.load_arrays(record).arrays
+    unsure_below = unsure_threshold(arrays["validation_probabilities"], arrays["validation_labels"], SHARE_RIGHT)
+    return Runtime(kind, record.key, tuple(card.classes), card.image_shape, notice_of(record), call, unsure_below)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from study.analysis.recipes import is_leaky
 from study.core.record import Record
 from study.core.store import Store
-from study.faces.answers import Answer, answer
-from study.faces.faces import Detector
+from study.faces.detection import Detector
+from study.faces.prediction import Answer, answer
 from study.trained.artifacts import find_exports
 from study.trained.runtime import PACKAGES, Runtime
 from study.web.overview import Overview
@@ -29,7 +29,7 @@ class Asked:
     """What is said about a picture.
 
     Attributes:
-        marked: uint8 (height, width, 3) RGB with boxes, labels and bars.
+        marked: uint8 (height, width, 3) RGB with boxes and labels.
         answers: The faces from left to right.
         whole: Whether the picture was taken as one face.
     """
@@ -47,17 +47,17 @@ def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
     """
     from study.datasets.readers.image_file import strict_pillow
     from study.faces.annotation import annotate
-    from study.faces.crops import cut_faces, find_faces
-    from study.faces.pictures import read_picture
+    from study.faces.pictures import cut_faces, find_faces, read_picture
 
     if len(data) > MOST_MB << 20:
         raise ValueError(f"more than {MOST_MB} MB")
     with _ONE_AT_A_TIME:
         with strict_pillow():
             picture = read_picture(io.BytesIO(data))
-        boxes, whole = find_faces(picture, detector)
+        found, whole = find_faces(picture, detector)
+        boxes = [face.box for face in found]
         said = runtime.probabilities(cut_faces(picture, boxes, runtime.image_shape)) if boxes else ()
-    answers = tuple(answer(box, one) for box, one in zip(boxes, said, strict=True))
+    answers = tuple(answer(face, one, runtime.unsure_below) for face, one in zip(found, said, strict=True))
     marked = annotate(picture, answers, runtime.classes, runtime.notice, whole=whole)
     return Asked(np.ascontiguousarray(marked[..., ::-1]), answers, whole)
 

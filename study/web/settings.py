@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from study.core.errors import UsageError
@@ -39,7 +38,7 @@ class Settings:
         reports: Folder of reports, for audits.
         study: The study that is shown first; empty for the first by name.
         data: Where the dataset is, for pictures of disagreements; empty for built-in faces and ``data/``.
-        detector: YuNet's model file; empty for OpenCV's cascade.
+        detector: ``haar`` or YuNet's model file; empty for BlazeFace.
         plugins: Files that register models, for networks that only Keras can run.
     """
 
@@ -72,8 +71,3 @@ class Settings:
     def first_of(self, studies: Sequence[str]) -> str:
         """Return the study that is shown first: the one asked for, else the first."""
         return self.study if self.study in studies else studies[0] if studies else ""
-
-    @property
-    def detector_file(self) -> Path | None:
-        """YuNet's model file, or None."""
-        return Path(self.detector) if self.detector else None

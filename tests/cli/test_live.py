@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import cv2
 import numpy as np
@@ -67,12 +67,14 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return lambda *words: CliRunner().invoke(verb.app, [*map(str, words)])
 
 
-def child(*words: object, camera: int = 0) -> subprocess.Popen[str]:
+def child(
+    *words: object, camera: int = 0, before: str = "", out: int | TextIO = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """Start the verb in a process of its own, with a camera of so many pictures."""
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(camera), *map(str, words)],
+        [sys.executable, "-c", before + CHILD, str(camera), *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
+        stdout=out,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -128,6 +130,47 @@ def test_a_video_becomes_a_marked_video_and_a_line_for_each_frame(call: Callable
     assert "face 1" in result.stdout
 
 
+def test_a_video_of_one_frame_has_its_face(call: Callable[..., Any]) -> None:
+    result = call("--video", write_video("in.mp4", 1), "--save", "out.webm", "--jsonl", "out.jsonl", "--no-window")
+    assert result.exit_code == 0, result.output
+    ((line,), (marked,)) = lines_of("out.jsonl"), frames_in("out.webm")
+    assert [face["id"] for face in line["faces"]] == [1] and 0.5 <= line["faces"][0]["score"] <= 1
+    box = line["faces"][0]["box"]
+    edge = marked[box["top"] + box["height"] // 2, box["left"] - 2 : box["left"] + 3].astype(int)
+    assert edge.std() > 10, "its box is drawn"
+
+
+def test_bars_are_drawn_on_request(call: Callable[..., Any]) -> None:
+    marked = []
+    for bars in ([], ["--bars"]):
+        call("--video", write_video("in.mp4", 3), "--save", "out.mp4", "--no-window", *bars)
+        marked.append(frames_in("out.mp4")[2])
+    assert (abs(marked[0].astype(int) - marked[1]) > 40).any(axis=2).mean() > 0.02
+
+
+def test_a_full_disk_is_one_line_and_never_written() -> None:
+    write_video("in.mp4", 45)
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+    words = ("--video", "in.mp4", "--save", "out.mp4", "--no-window")
+    with ended(child(*words, before=limit)) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and "Traceback" not in err and "Written" not in err
+    assert err.splitlines()[-1].startswith("study: cannot write out.mp4 (File too large).")
+    assert sorted(path.name for path in Path().iterdir()) == ["in.mp4"]
+
+
+@pytest.mark.parametrize("place", ["/dev/full", "-"])
+def test_lines_that_cannot_be_written_are_one_line(place: str) -> None:
+    write_video("in.mp4", 5)
+    with (
+        open("/dev/full", "w") as full,
+        ended(child("--video", "in.mp4", "--no-window", "--jsonl", place, out=full)) as p,
+    ):
+        _, err = p.communicate(timeout=60)
+    assert p.returncode == 2 and "Traceback" not in err and "Written" not in err and "Exception" not in err
+    assert "No space left on device" in err.splitlines()[-1]
+
+
 def test_lines_can_go_to_standard_output_alone(call: Callable[..., Any]) -> None:
     result = call("--video", write_video("in.mp4", 12), "--jsonl", "-", "--no-window")
     assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == list(range(12))
@@ -143,10 +186,10 @@ def test_without_a_display_it_says_so_and_goes_on(call: Callable[..., Any]) -> N
 def test_a_key_in_the_window_stops_and_leaves_whole_files(
     key: int, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from study.faces import video_sinks
+    from study.faces import video_io
 
     keys = iter([-1] * 9 + [key])
-    monkeypatch.setattr(video_sinks, "window_problem", lambda: "")
+    monkeypatch.setattr(video_io, "window_problem", lambda: "")
     monkeypatch.setattr(cv2, "waitKey", lambda wait: next(keys))
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *words: 1.0)
     for name in ("namedWindow", "resizeWindow", "imshow", "destroyAllWindows"):
@@ -161,7 +204,8 @@ def test_a_key_in_the_window_stops_and_leaves_whole_files(
     [
         (["--camera", "0", "--video", "in.mp4"], "one source"),
         (["--video", "nowhere.mp4"], "not there"),
-        (["--video", "text.mp4"], "no video"),
+        (["--video", "text.mp4"], "not a video"),
+        (["--video", "n" * 300], "not there"),
         (["--camera", "77"], "cannot be opened"),
         (["--video", "in.mp4", "--save", "in.mp4"], "--save must not be the video"),
         (["--video", "in.mp4", "--jsonl", "./in.mp4"], "--jsonl must not be the video"),
@@ -231,4 +275,4 @@ def test_a_damaged_file_is_one_line_of_ours_and_none_of_other_peoples() -> None:
     Path("text.mp4").write_text("no video")
     with ended(child("--video", "text.mp4", "--no-window")) as process:
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 2 and len(err.splitlines()) == 1 and "is no video" in err
+    assert process.returncode == 2 and len(err.splitlines()) == 1 and "is not a video" in err

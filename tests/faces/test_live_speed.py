@@ -27,7 +27,7 @@ def write_party(path: Path) -> None:
         for face in range(3):
             turn = 2 * np.pi * (index / RATE_HZ / 5 + 0.3 * face)
             centre = 260 + 380 * face + 110 * np.sin(turn), 330 + 90 * np.cos(turn)
-            put_face(picture, 2 * face + 1, centre, 180 + 30 * np.sin(turn))
+            put_face(picture, (1, 3, 6)[face], centre, 180 + 30 * np.sin(turn))
         shifted = np.roll(noise, 97 * index, axis=1)
         writer.write(np.clip(picture + shifted, 0, 255).astype(np.uint8))
     writer.release()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from study.faces.faces import Box, open_detector, square
-from study.faces.smoothing import Smoother
+from study.faces.detection import Box, open_detector, square
+from study.faces.tracking import Smoother
 from study.faces.video import Frame, watch
 from tests.faces.people import background, put_face
 from tests.trained.fakes import CLASSES, ScriptedDetector, Undecided, fake_runtime
@@ -55,27 +55,40 @@ def test_frames_are_taken_one_at_a_time() -> None:
 def test_faces_are_searched_in_every_kth_frame(every: int) -> None:
     detector = ScriptedDetector(lambda search: [])
     list(watch(grey_frames(70), fake_runtime(), detector, Smoother(), every))
-    assert detector.searches == ["whole"] * 70 if every == 1 else ["whole"] * len(range(0, 70, every))
+    assert detector.searches == len(range(0, 70, every))
 
 
-def test_known_faces_are_searched_where_they_are_and_the_whole_frame_now_and_then() -> None:
-    detector = ScriptedDetector(lambda search: [Box(50, 50, 80, 80)])
-    list(watch(grey_frames(90), fake_runtime(), detector, Smoother(), 3))
-    assert detector.searches[:2] == ["whole", "near"], "what was just found is looked for at once"
-    assert 0.15 < detector.searches.count("whole") / len(detector.searches) < 0.3
+def test_what_is_new_is_looked_for_again_at_once() -> None:
+    detector = ScriptedDetector(lambda search: [Box(50, 50, 80, 80)] if search else [])
+    out = list(watch(grey_frames(30), fake_runtime(), detector, Smoother(), 10))
+    assert detector.searches == 4, "at 0, 10, 11 and 20"
+    assert [one.frame.index for one in out if one.answers][0] == 11
 
 
 def test_the_network_is_asked_about_faces_that_a_search_found() -> None:
     network = Undecided()
     detector = ScriptedDetector(lambda search: [Box(50, 50, 80, 80)] if search < 4 else [])
     out = list(watch(grey_frames(30), fake_runtime(network), detector, Smoother(), 3))
-    assert network.asked == 3, "from the second search on, when the face was confirmed"
-    assert [one.frame.index for one in out if one.answers][0] == 1
+    assert network.asked == 4
+    assert [one.frame.index for one in out if one.answers][0] == 0
 
 
-def test_drawn_people_are_followed_with_constant_numbers() -> None:
-    """Haar's cascade really finds them; they stay the same two, also between the searches."""
-    out = list(watch(moving_frames(75), fake_runtime(), open_detector(video=True), Smoother()))
+def test_a_video_of_one_frame_has_its_face() -> None:
+    (only,) = watch(itertools.islice(moving_frames(1), 1), fake_runtime(), open_detector(video=True), Smoother())
+    assert len(only.answers) == 2 and all(0.5 <= answer.score <= 1 for answer in only.answers)
+
+
+@pytest.mark.parametrize(("below", "unsure"), [(0.0, False), (0.99, True)])
+def test_an_answer_below_the_networks_threshold_is_unsure(below: float, unsure: bool) -> None:
+    detector = ScriptedDetector(lambda search: [Box(50, 50, 80, 80)])
+    *_, last = watch(grey_frames(10), fake_runtime(unsure_below=below), detector, Smoother())
+    assert last.answers[0].unsure == unsure
+
+
+@pytest.mark.parametrize("name", ["blazeface", "haar"])
+def test_drawn_people_are_followed_with_constant_numbers(name: str) -> None:
+    """They are really found; they stay the same two, also between the searches."""
+    out = list(watch(moving_frames(75), fake_runtime(), open_detector(name, video=True), Smoother()))
     assert {answer.track for one in out for answer in one.answers} == {1, 2}
     assert all(len(one.answers) == 2 for one in out[4:])
     owners, errors = {}, []
@@ -108,7 +121,7 @@ def test_answers_are_probabilities_of_the_networks_classes() -> None:
     (answer,) = last.answers
     assert answer.track == 1 and CLASSES[answer.label] == "happy"
     data = answer.to_json(CLASSES)
-    assert list(data) == ["id", "box", "label", "probabilities"]
+    assert list(data) == ["id", "box", "score", "label", "unsure", "probabilities"]
     assert data["box"] == {"left": 50, "top": 50, "width": 80, "height": 80}
     assert sum(data["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from study.faces.faces import Box
+from study.faces.detection import Box, Detection
 from study.trained.runtime import Runtime
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -31,9 +31,10 @@ def fake_runtime(
     call: Callable[[NDArray[np.uint8]], NDArray[np.float32]] = by_brightness,
     notice: str = "",
     channels: int = 1,
+    unsure_below: float = 0.0,
 ) -> Runtime:
     """Return a network of seven emotions, 48x48."""
-    return Runtime("onnx", "fake-key", CLASSES, (48, 48, channels), notice, call)
+    return Runtime("onnx", "fake-key", CLASSES, (48, 48, channels), notice, call, unsure_below)
 
 
 class Undecided:
@@ -58,7 +59,7 @@ class Undecided:
 
 
 class ScriptedDetector:
-    """Finds what it is told, by the count of its searches; notes which kind each search was.
+    """Finds what it is told, by the count of its searches.
 
     Args:
         boxes: The boxes of the search of that number.
@@ -66,16 +67,9 @@ class ScriptedDetector:
 
     def __init__(self, boxes: Callable[[int], Sequence[Box]]) -> None:
         self._boxes = boxes
-        self.searches: list[str] = []
+        self.searches = 0
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Box]:
-        """Search the whole picture."""
-        return self._search("whole")
-
-    def find_near(self, picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[Box]:
-        """Search around boxes."""
-        return self._search("near")
-
-    def _search(self, kind: str) -> list[Box]:
-        self.searches.append(kind)
-        return list(self._boxes(len(self.searches) - 1))
+    def find(self, picture: NDArray[np.uint8]) -> list[Detection]:
+        """Search the picture."""
+        self.searches += 1
+        return [Detection(box, 0.9) for box in self._boxes(self.searches - 1)]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from study.core.store import Store
-from study.faces.faces import open_detector
+from study.faces.detection import open_detector
 from study.web.asking import MOST_MB, ask, usable_runs
 from study.web.overview import read_overview
 from tests.faces.people import background, put_face

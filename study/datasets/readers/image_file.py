@@ -56,8 +56,15 @@ def strict_pillow() -> Iterator[None]:
 
 
 @contextmanager
-def open_image(source: Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
+def open_image(
+    source: Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = FORMATS
+) -> Iterator[Image]:
     """Open an image and check its header; pixels are decoded inside the block, where the same errors rise.
+
+    Args:
+        source: The file, or its bytes.
+        max_pixels: Larger images are refused.
+        formats: What it may be, by Pillow's names.
 
     Raises:
         ValueError: not to be read, with a short reason, whatever Pillow raised.
@@ -67,7 +74,7 @@ def open_image(source: Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS) ->
     try:
         data = _bytes(source)
         _refuse_costly(data)
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
+        with Image.open(BytesIO(data), formats=formats) as image:
             if image.width * image.height > max_pixels:
                 raise _RefusedError(f"{image.width}x{image.height} is more than {max_pixels} pixels")
             if image.mode[0] in "IF":
@@ -78,7 +85,7 @@ def open_image(source: Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS) ->
     except _RefusedError:
         raise
     except UnidentifiedImageError:
-        raise ValueError(f"not a {', '.join(FORMATS)} image") from None
+        raise ValueError(f"not a {', '.join(formats)} image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError("far too many pixels") from None
     except Exception as error:  # Pillow lets what its parsers raise pass, of any kind

@@ -6,7 +6,7 @@ import streamlit as st
 
 from study.core.registry import load_plugin
 from study.core.store import Store
-from study.faces.faces import Detector, open_detector
+from study.faces.detection import Detector, open_detector
 from study.report.wording import escape
 from study.trained.runtime import Runtime, open_runtime
 from study.web.asking import MOST_MB, Asked, ask, usable_runs
@@ -38,7 +38,9 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
     source = st.segmented_control("From", [PICTURE, CAMERA], default=PICTURE, key="source") or PICTURE
     given = (
         st.file_uploader(
-            f"A picture: JPEG, PNG, BMP or WebP, up to {MOST_MB} MB", max_upload_size=MOST_MB, key="picture"
+            f"A picture: JPEG, PNG, BMP, WebP, GIF, TIFF or HEIC, up to {MOST_MB} MB",
+            max_upload_size=MOST_MB,
+            key="picture",
         )
         if source == PICTURE
         else st.camera_input("What the camera sees; the picture stays on this machine", key="camera")
@@ -64,7 +66,7 @@ def _answers(asked: Asked, runtime: Runtime) -> None:
         if not asked.answers:
             st.info("No face was found. Frontal faces that are not too small are found best.")
         for number, one in enumerate(asked.answers, 1):
-            label = escape(runtime.classes[one.label])
+            label = escape(one.named(runtime.classes))
             st.subheader(label if asked.whole else f"Face {number}: {label}", anchor=False)
             st.vega_lite_chart(
                 spec=probabilities_chart(runtime.classes, one.probabilities.tolist()),
@@ -83,4 +85,4 @@ def _runtime(settings: Settings, study: str, key: str, predictions: str) -> Runt
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _detector(model: str) -> Detector:
-    return open_detector(Settings(detector=model).detector_file)
+    return open_detector(model)
