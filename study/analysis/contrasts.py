@@ -68,7 +68,7 @@ class Sample:
         shared = sums.mean(axis=0)
         alone = np.sum((sums - shared) ** 2) / max(networks - 1, 1)
         scale = clusters.count / (clusters.count - 1) / images**2
-        numbers = tuple(seeds) or tuple(range(networks))
+        numbers = tuple(seeds) if len(set(seeds)) == networks else tuple(-1 - place for place in range(networks))
         return cls(scores.values, numbers, start, shared, scores.guard.mean(axis=0), float(scale * alone), images)
 
     @property
@@ -182,6 +182,11 @@ class Family:
         return Estimate(
             self._value(share), float(seed_variance), float(degrees), max(images - doubled, 0.0), image_degrees
         )
+
+    def moderated_deviations(self) -> tuple[Array, Array]:
+        """Return each recipe's moderated standard error over seeds and its degrees of freedom, (recipes,) each."""
+        found = self._seeds.moderated()
+        return np.sqrt(found.variances / np.diagonal(found.common)), found.degrees
 
     def of_networks(self, weights: Sequence[float]) -> Estimate:
         """Estimate the same sum for these trained networks, over new images alone."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.components import refuse_few_seeds
-from study.analysis.contrasts import LEVEL
+from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS
+from study.core.errors import UsageError
 
 DRAWS = 10_000
 
@@ -63,8 +63,9 @@ def probability_of_superiority(
     generator = np.random.default_rng(seed)
     means, variances, pivots = [], [], []
     for scores in (first, second):
-        refuse_few_seeds(len(scores))
         seeds = len(scores)
+        if seeds < MINIMUM_SEEDS:
+            raise UsageError(f"a probability over new seeds needs at least {MINIMUM_SEEDS} seeds, got {seeds}.")
         means.append(float(scores.mean()))
         variances.append(float(scores.var(ddof=1)))
         drawn_variance = variances[-1] * (seeds - 1) / generator.chisquare(seeds - 1, size=draws)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from study.analysis.comparisons import Comparison, Comparisons, Effect
-from study.analysis.components import MINIMUM_SEEDS
+from study.analysis.contrasts import MINIMUM_SEEDS
 from study.analysis.ensembles import OVER_SEEDS
 from study.analysis.factors import (
     AGAINST_RANDOM,

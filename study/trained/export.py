@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.bootstrap import Resamples, bootstrap_weights, network_gain
+from study.analysis.contrasts import Family, Sample
+from study.analysis.influence import linearise_mean
 from study.analysis.metrics import predicted
 from study.core.errors import StudyError, UsageError, WeightsError
 from study.core.files import file_sha256, make_folder, temporary_path, write_error
@@ -132,13 +133,13 @@ class Exporter:
         images, labels = image_set.images[places], image_set.labels[places]
         exact, coarse = (_in_batches(one, images) for one in (self._own, call))
         gains = (predicted(coarse) == labels).astype(np.float64) - (predicted(exact) == labels)
-        found = network_gain(gains, Resamples(bootstrap_weights(len(labels), image_set.hashes[places])))
+        found = Family([Sample.of(linearise_mean(gains[None], (-1.0, 1.0)), image_set.hashes[places])]).of_networks([1.0])
         return {
             "largest_difference": _largest(coarse, exact),
             "validation_images": len(labels),
             "validation_accuracy": float(np.mean(predicted(coarse) == labels)),
             "validation_accuracy_float32": float(np.mean(predicted(exact) == labels)),
-            "gain": [found.value, found.low, found.high],
+            "gain": [found.value, *found.interval()],
         }
 
     def _representative(self) -> NDArray[np.uint8]:
