@@ -148,7 +148,9 @@ class Family:
 
     @cached_property
     def _seeds(self) -> SeedVariances:
-        columns = {seed: place for place, seed in enumerate(dict.fromkeys(s for one in self.samples for s in one.seeds))}
+        columns = {
+            seed: place for place, seed in enumerate(dict.fromkeys(s for one in self.samples for s in one.seeds))
+        }
         values = np.full((len(self.samples), len(columns)), np.nan)
         for row, one in enumerate(self.samples):
             values[row, [columns[seed] for seed in one.seeds]] = one.values
@@ -177,7 +179,8 @@ class Family:
                 )
         variances = self._seeds.moderated() if moderated else self._seeds
         seed_variance, degrees = variances.of_contrasts(share)
-        doubled = float(np.sum([w**2 * one.interaction / len(one.values) for w, one in zip(share, self.samples)]))
+        parts = zip(share, self.samples, strict=True)
+        doubled = float(np.sum([weight**2 * one.interaction / len(one.values) for weight, one in parts]))
         images, image_degrees = self._images(share)
         return Estimate(
             self._value(share), float(seed_variance), float(degrees), max(images - doubled, 0.0), image_degrees
@@ -271,7 +274,9 @@ class SeedVariances:
             counted = pairs & (degrees > 0.0)
             if counted.any():
                 whole = scale[..., counted].sum(axis=-1)
-                average = np.divide(crossed[..., counted].sum(axis=-1), whole, out=np.zeros(whole.shape), where=whole > 0)
+                average = np.divide(
+                    crossed[..., counted].sum(axis=-1), whole, out=np.zeros(whole.shape), where=whole > 0
+                )
                 freedom = blocks * float(degrees[counted].mean())
                 correlation[..., pairs] = (average * freedom / (freedom + 2.0))[..., None]
         return cls(np.maximum(own, floors), floors, np.diagonal(degrees).copy(), common, correlation)
@@ -324,8 +329,8 @@ def reach(
     """Return how far an interval reaches on either side for a one-sided tail area.
 
     Cochran and Cox, "Experimental designs", 1957, section 4.14: the critical value is the average of the two parts' t
-    quantiles, weighted by their variances. It errs on the safe side, where Satterthwaite's degrees of freedom (Biometrics
-    Bulletin 2, 1946, 110-114) claim up to eight times too often at 0.001 with three seeds.
+    quantiles, weighted by their variances. It errs on the safe side, where Satterthwaite's degrees of freedom
+    (Biometrics Bulletin 2, 1946, 110-114) claim up to eight times too often at 0.001 with three seeds.
     """
     from scipy.special import stdtrit
 

@@ -57,6 +57,8 @@ MEASURES: Mapping[str, Callable[[ScoredRun], float | None]] = {
 
 #: A run of fewer updates was hardly trained, whatever it scores.
 FEWEST_UPDATES = 100
+#: Seeds spread by a point or two: a run that lies ten points behind is no part of a normal spread.
+FAR_BEHIND = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,12 @@ class Standing:
     def learned_nothing(self) -> tuple[int, ...]:
         """Seeds of the runs that are no better on validation than always answering with its most frequent class."""
         return tuple(run.spec.seed for run in self.runs if not _above_majority(run))
+
+    @property
+    def far_behind(self) -> tuple[int, ...]:
+        """Seeds of the runs whose validation accuracy lies more than ``FAR_BEHIND`` below the runs' median."""
+        scores = [run.validation.accuracy for run in self.runs]
+        return tuple(run.spec.seed for run in self.runs if run.validation.accuracy < np.median(scores) - FAR_BEHIND)
 
     @property
     def hardly_trained(self) -> bool:

@@ -133,7 +133,11 @@ def seeds_sentence(needed: Mapping[float, int | None], recipes: int, measured: b
         + (f"{seeds} seeds" if seeds else f"more than {MOST_SEEDS} seeds")
         for effect, seeds in needed.items()
     ]
-    basis = "Measured: the median spread of this study's recipes." if measured else "Assumed: the spread of cnn3 on FER-2013."
+    basis = (
+        "Measured: the median spread of this study's recipes."
+        if measured
+        else "Assumed: the spread of cnn3 on FER-2013."
+    )
     return (
         f"To see a true difference between two of {recipes} recipes with {100 * wanted:.0f} % probability takes: "
         f"{'; '.join(parts)}. {basis}"

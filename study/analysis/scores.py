@@ -83,7 +83,9 @@ class Scores:
         compared: Sequence[Recipe] | None = None,
     ) -> None:
         self.recipes = {recipe: tuple(runs) for recipe, runs in recipes.items()}
-        self.compared = tuple(recipe for recipe in (self.recipes if compared is None else compared) if self.has_seeds(recipe))
+        self.compared = tuple(
+            recipe for recipe in (self.recipes if compared is None else compared) if self.has_seeds(recipe)
+        )
         first = next(iter(self.recipes.values()))[0]
         self.labels: NDArray[np.int64] = first.record.arrays["test_labels"]
         self.clusters = Clusters.of(groups, len(self.labels))
@@ -161,6 +163,12 @@ class Scores:
             return _nothing(runs)
         gains = np.stack([self._correct(run, FLIPPED).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
         return self.gain(gains, runs)
+
+    def overconfidence(self, recipe: Recipe) -> Statement:
+        """Return the mean confidence of a recipe's answers less their accuracy."""
+        runs = self.recipes[recipe]
+        surplus = [self.probabilities(run).max(axis=1).astype(np.float64) - run.correct for run in runs]
+        return self.gain(np.stack(surplus), runs)
 
     def gain(self, per_image: NDArray[Any], runs: Sequence[ScoredRun], of_networks: bool = False) -> Statement:
         """Return the mean of a difference between answers that is taken image by image, each from -1 to 1.

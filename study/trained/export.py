@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.contrasts import Family, Sample
-from study.analysis.influence import linearise_mean
 from study.analysis.metrics import predicted
+from study.analysis.paired import PairedScores
 from study.core.errors import StudyError, UsageError, WeightsError
 from study.core.files import file_sha256, make_folder, temporary_path, write_error
 from study.core.record import Record
@@ -132,14 +131,15 @@ class Exporter:
         places = image_set.indices("validation")
         images, labels = image_set.images[places], image_set.labels[places]
         exact, coarse = (_in_batches(one, images) for one in (self._own, call))
-        gains = (predicted(coarse) == labels).astype(np.float64) - (predicted(exact) == labels)
-        found = Family([Sample.of(linearise_mean(gains[None], (-1.0, 1.0)), image_set.hashes[places])]).of_networks([1.0])
+        answers = [predicted(one)[None] for one in (coarse, exact)]
+        scores = PairedScores(labels, coarse.shape[1], image_set.hashes[places])
+        found = scores.difference("accuracy", *answers)
         return {
             "largest_difference": _largest(coarse, exact),
             "validation_images": len(labels),
             "validation_accuracy": float(np.mean(predicted(coarse) == labels)),
             "validation_accuracy_float32": float(np.mean(predicted(exact) == labels)),
-            "gain": [found.value, *found.interval()],
+            "gain": [found.value, found.low, found.high],
         }
 
     def _representative(self) -> NDArray[np.uint8]:

@@ -265,7 +265,8 @@ def ensembles_table(found: Statistics) -> Table:
         accuracy, gain = ensemble_accuracy(found, ensemble)
         answers = ensemble.answers("test")
         others = [
-            found.scores.answers_score(answers, ensemble.runs, metric).value for metric in ("macro_f1", "log_loss", "ece")
+            found.scores.answers_score(answers, ensemble.runs, metric).value
+            for metric in ("macro_f1", "log_loss", "ece")
         ]
         who = ", ".join(map(str, ensemble.recipes))
         title = f"seeds of {who}" if ensemble.over == OVER_SEEDS else f"{ensemble.over}: {who}"
@@ -300,8 +301,8 @@ def ensemble_accuracy(found: Statistics, ensemble: Ensemble) -> tuple[Statement,
 def ensemble_gain(found: Statistics, ensemble: Ensemble, other: Ensemble) -> Statement:
     """Return one vote's test accuracy less another's; a network statement."""
     first, second = (one.answers("test").argmax(axis=1) == found.scores.labels for one in (ensemble, other))
-    runs = tuple(dict.fromkeys((*ensemble.runs, *other.runs)))
-    return found.scores.gain((first.astype(float) - second)[None], runs, of_networks=True)
+    runs = {run.record.key: run for run in (*ensemble.runs, *other.runs)}
+    return found.scores.gain((first.astype(float) - second)[None], list(runs.values()), of_networks=True)
 
 
 def _network_row(one: Comparison) -> list[Any]:
