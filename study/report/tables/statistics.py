@@ -10,6 +10,7 @@ import numpy as np
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.contrasts import LEVEL, Family
 from study.analysis.ensembles import OVER_SEEDS, Ensemble
+from study.analysis.power import Design, seeds_needed, seeds_sentence
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, Measure, Statement
 from study.analysis.statistics import CLASS_MEASURES, EFFECT_MEASURES, Statistics
@@ -303,6 +304,15 @@ def ensemble_gain(found: Statistics, ensemble: Ensemble, other: Ensemble) -> Sta
     first, second = (one.answers("test").argmax(axis=1) == found.scores.labels for one in (ensemble, other))
     runs = {run.record.key: run for run in (*ensemble.runs, *other.runs)}
     return found.scores.gain((first.astype(float) - second)[None], list(runs.values()), of_networks=True)
+
+
+def seeds_needed_words(found: Statistics | None) -> str:
+    """Say how many seeds a next study like this one needs; empty without two recipes that have seeds enough."""
+    if not found or len(found.recipes.compared) < 2:
+        return ""
+    design = Design.measured([found.scores.sample(found.scores.recipes[one]) for one in found.recipes.compared])
+    recipes = len(found.recipes.compared)
+    return seeds_sentence(seeds_needed(design, recipes), recipes, measured=True)
 
 
 def _network_row(one: Comparison) -> list[Any]:
