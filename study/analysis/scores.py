@@ -253,15 +253,24 @@ class Scores:
     def _chosen_by_other_seeds(self, candidates: Sequence[Recipe]) -> list[ScoredRun]:
         """Return for each part of the seeds the networks of the recipe that the other parts choose."""
         parts = min(len(self.recipes[recipe]) for recipe in candidates)
-        folds = {recipe: np.arange(len(self.recipes[recipe])) % parts for recipe in candidates}
-        accuracies = {
-            recipe: np.array([run.validation.accuracy for run in self.recipes[recipe]]) for recipe in candidates
-        }
-        chosen = []
-        for part in range(parts):
-            best = max(candidates, key=lambda recipe: float(accuracies[recipe][folds[recipe] != part].mean()))
-            chosen += [run for run, fold in zip(self.recipes[best], folds[best], strict=True) if fold == part]
-        return chosen
+        folds = [[self.recipes[recipe][part::parts] for part in range(parts)] for recipe in candidates]
+        counts = np.array([[len(fold) for fold in row] for row in folds])
+        totals = np.array([[sum(run.validation.accuracy for run in fold) for fold in row] for row in folds])
+        return [
+            run for part, row in enumerate(chosen_by_other_parts(totals, counts)) for run in folds[int(row)][part]
+        ]
+
+
+def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each part of the seeds which recipe is best by the mean over the other parts, int (..., parts).
+
+    Args:
+        totals: (..., recipes, parts), sums of validation accuracies.
+        counts: (recipes, parts), of how many networks.
+    """
+    others = totals.sum(axis=-1, keepdims=True) - totals
+    means = others / (counts.sum(axis=-1, keepdims=True) - counts)
+    return np.asarray(means.argmax(axis=-2))
 
 
 def bounded(found: Statement, labels: NDArray[np.int64], measure: Measure) -> Statement:

@@ -4,10 +4,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from tests.analysis.test_simulations import DESIGNS, OTHER
 
 from study.core.store import Store
 from tests.analysis.simulated_studies import CLASS_COUNTS, Design
-from tests.analysis.test_simulations import DESIGNS, OTHER
 from tests.committed import copy_committed
 
 
