@@ -306,7 +306,7 @@ class SeedVariances:
             float64 (...,) or (..., contrasts) each.
         """
         share = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-        seeds = np.diagonal(self.common)
+        seeds = np.maximum(np.diagonal(self.common), 1.0)
         smaller = np.minimum(self.variances[..., :, None], self.variances[..., None, :])
         covariance = self.correlation * smaller * (self.common / np.outer(seeds, seeds))
         least = np.sum(share**2 * (self.floors / seeds)[..., None, :], axis=-1)

@@ -123,8 +123,8 @@ def studies(design: Design, seeds: int, count: int, seed: int) -> Iterator[np.nd
         yield np.concatenate([answers, answers[..., : design.copies]], axis=-1)
 
 
-#: Parts of the variance of accuracy on 3,589 images, in shares squared: of one network's interaction, of images that all
-#: recipes find equally hard, and of those that one recipe finds harder than others.
+#: Parts of the variance of accuracy on 3,589 images, in shares squared: of one network's interaction, of images that
+#: all recipes find equally hard, and of those that one recipe finds harder than others.
 INTERACTION, COMMON, OWN = 0.16 / 2 / 3589, 4.0e-5, 0.05 / 2 / 3589
 
 

@@ -19,8 +19,7 @@ from study.analysis.influence import linearise
 from study.analysis.multiplicity import holm
 from study.analysis.power import Design, detectable_effect
 from study.analysis.scores import chosen_by_other_parts
-from study.analysis.superiority import probability_of_superiority
-from tests.analysis.simulated_studies import COMMON, DISGUST, INTERACTION, OWN, SHARES, ClassDesign, Study, one_hot
+from tests.analysis.simulated_studies import COMMON, DISGUST, OWN, SHARES, ClassDesign, Study, one_hot
 
 LEVELS = (0.05, 0.01, 0.001)
 PATTERNS = ("equal", "first", "half", "all but one", "ladder")
@@ -87,7 +86,7 @@ def earlier_family_wise(study: Study, studies: int, seed: int = 2) -> Cell:
 def effects(study: Study, studies: int, seed: int = 3) -> Cell:
     """Two by two protocols of each model: oversampling, augmentation, their interaction, Holm's correction."""
     values, _ = study.draw(studies, seed)
-    models = study.recipes // 4
+    models = study.recipes // 4  # recipes in the order: no, oversampling, augmentation, both
     signs = np.array([[-1, 1, -1, 1], [-1, -1, 1, 1], [2, -2, -2, 2]]) / 2
     weights = np.tile(signs, models) / models
     gap = np.abs(values.mean(axis=-1) @ weights.T)
@@ -132,18 +131,6 @@ def mean_of_one(study: Study, studies: int, seed: int = 5) -> Cell:
     width = reach(TAIL, *alone.of_contrasts([1.0]), COMMON + OWN)
     truth = study.truth[-1]
     return _cell(study, studies, {"coverage": np.mean(np.abs(values[:, -1].mean(-1) - truth) <= width)})
-
-
-def beats_again(study: Study, studies: int, seed: int = 6) -> Cell:
-    """Coverage of the interval of the probability that a new network of the best beats one of the other."""
-    values, _ = study.draw(studies, seed)
-    spread = np.sqrt(2.0 * (study.spread**2 + INTERACTION))
-    held = []
-    for place in range(studies):
-        first, second = values[place]
-        found = probability_of_superiority(first, second, draws=1000, seed=place)
-        held.append(found.low <= ndtr(study.lead / spread) <= found.high)
-    return _cell(study, studies, {"coverage": np.mean(held)})
 
 
 def scores_of_classes(images: int, seeds: int, studies: int, seed: int = 7) -> Cell:
@@ -241,10 +228,6 @@ def tables(studies: int, tail_studies: int) -> Iterable[tuple[str, Iterable[Cell
     yield "Factor effects without a difference", (effects(one, studies) for one in grid((4, 8, 20)))
     yield "The best on validation", (winner(one, studies) for one in wins)
     yield "One recipe's mean", (mean_of_one(Study(1, s, d), studies) for s in (3, 5) for d in (0.003, 0.0065, 0.013))
-    yield (
-        "Probability to beat another with a new seed",
-        (beats_again(Study(2, s, lead=lead), studies) for s in (3, 5) for lead in (0.0, 0.01, 0.02)),
-    )
     yield (
         "Scores over and of classes: coverage",
         (scores_of_classes(n, s, studies) for n in (250, 500, 1000, 3589) for s in (1, 3, 5)),
