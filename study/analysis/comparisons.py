@@ -187,12 +187,12 @@ def _completed(scores: Scores, one: Comparison, margin: float) -> Comparison:
     one = replace(one, first=one.second, second=one.first, difference=turned)
     if found.estimate is None or not np.isfinite(found.estimate.standard_error):
         return one
-    turned = replace(turned, estimate=replace(found.estimate, value=-found.value))
+    estimate = replace(found.estimate, value=-found.value)
     first, second = (scores.sample(scores.recipes[recipe]).values for recipe in (one.first, one.second))
     return replace(
         one,
-        difference=turned,
-        equivalence=equivalence(turned.estimate, margin),
+        difference=replace(turned, estimate=estimate),
+        equivalence=equivalence(estimate, margin),
         superiority=probability_of_superiority(first, second),
     )
 

@@ -23,7 +23,7 @@ LEVEL = 0.95
 MINIMUM_SEEDS = 3
 #: In tests of many recipes each variance over seeds is averaged with that of all of them, which weighs as much as
 #: ``PRIOR_PER_RECIPE`` degrees of freedom for each recipe above two, ``MOST_PRIOR`` at most (``docs/statistics.md``).
-PRIOR_PER_RECIPE, MOST_PRIOR = 2, 4
+PRIOR_PER_RECIPE, MOST_PRIOR = 1, 4
 #: Smallest one-sided tail that is told from zero.
 SMALLEST_TAIL = 1e-16
 

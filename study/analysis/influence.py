@@ -106,7 +106,7 @@ def linearise_mean(per_image: NDArray[Any], ends: tuple[float, float] = (0.0, 1.
     return Linearised(values[:, 0], scores - values, np.asarray(ends) - values)
 
 
-def _guards(by_cell: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def _guards(by_cell: NDArray[np.float64], sums: NDArray[Any]) -> NDArray[np.float64]:
     """Return what one more right and one more wrong image of each class would add, less that class's mean.
 
     Args:
@@ -117,9 +117,10 @@ def _guards(by_cell: NDArray[np.float64], sums: NDArray[np.float64]) -> NDArray[
     influence, counts = by_cell.reshape(seeds, classes, classes), sums.reshape(seeds, classes, classes)
     support = counts.sum(axis=2)
     mean = (influence * counts).sum(axis=2) / np.maximum(support, 1.0)
-    right = np.einsum("scc->sc", influence)
-    wrong = (influence.sum(axis=2) - right) / max(classes - 1, 1)
-    return np.where(np.tile(support > 0, 2), np.concatenate([right - mean, wrong - mean], axis=1), 0.0)
+    apart = influence - mean[:, :, None]
+    right = np.einsum("scc->sc", apart)
+    wrong = np.sqrt((np.sum(apart**2, axis=2) - right**2) / max(classes - 1, 1))  # of whichever wrong class
+    return np.where(np.tile(support > 0, 2), np.concatenate([right, wrong], axis=1), 0.0)
 
 
 def contributions(metric: str, probabilities: NDArray[Any], labels: NDArray[Any]) -> Contributions:
@@ -157,8 +158,8 @@ def metric_of_sums(
 ) -> NDArray[np.float64]:
     """Return the metric of each row of sums.
 
-    Averages over classes take the classes that occur among the labels. Precision is nan where the class is never
-    predicted, recall and F1 where it has no images.
+    Averages over classes take the classes that occur among the labels. Scores of a class are nan where it has no images,
+    precision also where it is never predicted.
 
     Args:
         metric: One of ``METRICS``.
@@ -177,7 +178,9 @@ def metric_of_sums(
         f1 = np.where(actual > 0, 2.0 * hits / (actual + predicted), np.nan)
         if metric == "macro_f1":
             return _mean_over_present(f1, actual)
-        per_class = {"recall": hits / actual, "precision": hits / predicted, "f1": f1}[metric]
+        per_class = {"recall": hits / actual, "precision": np.where(actual > 0, hits / predicted, np.nan), "f1": f1}[
+            metric
+        ]
     return np.asarray(per_class[..., _checked_class(metric, class_index, confusion.shape[-1])])
 
 

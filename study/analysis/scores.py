@@ -256,9 +256,7 @@ class Scores:
         folds = [[self.recipes[recipe][part::parts] for part in range(parts)] for recipe in candidates]
         counts = np.array([[len(fold) for fold in row] for row in folds])
         totals = np.array([[sum(run.validation.accuracy for run in fold) for fold in row] for row in folds])
-        return [
-            run for part, row in enumerate(chosen_by_other_parts(totals, counts)) for run in folds[int(row)][part]
-        ]
+        return [run for part, row in enumerate(chosen_by_other_parts(totals, counts)) for run in folds[int(row)][part]]
 
 
 def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -277,7 +275,7 @@ def bounded(found: Statement, labels: NDArray[np.int64], measure: Measure) -> St
     """Keep an interval within what a share can be; the exact one where every answer is right, or none."""
     if measure.metric in UNBOUNDED:
         return found
-    if found.value in (0.0, 1.0) and measure.metric != "ece":
+    if found.value in (0.0, 1.0) and measure.metric not in ("ece", "precision"):
         classes = range(int(labels.max()) + 1) if measure.class_index is None else [measure.class_index]
         counts = [count for place in classes if (count := int(np.sum(labels == place)))]
         counts = [sum(counts)] if measure.metric == "accuracy" else counts

@@ -254,8 +254,9 @@ def main() -> None:
             if number == 0:
                 print("| simulated | studies | " + " | ".join(cell.found) + " |")
                 print("|:--|--:|" + "--:|" * len(cell.found))
-            digits = 2 if "points" in next(iter(cell.found)) else 4
-            numbers = " | ".join(f"{value:.{digits}f}" for value in cell.found.values())
+            numbers = " | ".join(
+                f"{value:.{2 if 'points' in name or 'bias' in name else 4}f}" for name, value in cell.found.items()
+            )
             print(f"| {cell.about} | {cell.studies:,} | {numbers} |", flush=True)
 
 

@@ -96,8 +96,8 @@ def test_recipes_of_one_start_have_a_correlation_of_their_own():
 def test_moderation_pulls_towards_the_mean_of_all_and_leaves_two_recipes_alone():
     values = np.array([[0.0, 1.0, 2.0], [0.0, 2.0, 4.0], [0.0, 3.0, 6.0], [0.0, 4.0, 8.0]])
     four = SeedVariances.of(values, np.zeros(4), np.eye(4, dtype=bool))
-    assert four.moderated().variances[0] == pytest.approx((2 * 1 + 4 * 7.5) / 6)
-    assert four.moderated().degrees == pytest.approx(6)
+    assert four.moderated().variances[0] == pytest.approx((2 * 1 + 2 * 7.5) / 4)
+    assert four.moderated().degrees == pytest.approx(4)
     two = SeedVariances.of(values[:2], np.zeros(2), np.eye(2, dtype=bool))
     assert two.moderated().variances == pytest.approx(two.variances)
 

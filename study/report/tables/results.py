@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from study.analysis.leaderboard import Spread, Standing
+from study.analysis.recipes import Recipe
 from study.analysis.rescoring import NO_COPIES
 from study.analysis.scores import FLIPPED, Measure, Statement
 from study.analysis.statistics import CLASS_MEASURES, Statistics
@@ -41,7 +42,7 @@ SCORES = (
 def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     """Scores of every recipe with their intervals, ranked by validation accuracy."""
     letters = found.main.letters
-    alone = {recipe: scores[1] for recipe, scores in data.rescoring.scores.items()} if _copies_known(data) else {}
+    alone = _without_copies(data)
     rows = []
     for one in data.standings:
         # The first was chosen by the seeds that score it: its interval allows for that.
@@ -95,8 +96,11 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     return Table("leaderboard", columns, rows)
 
 
-def _copies_known(data: StudyData) -> bool:
-    return data.rescoring is not None and NO_COPIES in [one.name for one in data.rescoring.subsets]
+def _without_copies(data: StudyData) -> dict[Recipe, Statement]:
+    names = [one.name for one in data.rescoring.subsets] if data.rescoring else []
+    if data.rescoring is None or NO_COPIES not in names:
+        return {}
+    return {recipe: scores[names.index(NO_COPIES)] for recipe, scores in data.rescoring.scores.items()}
 
 
 def _probability(value: float | None) -> str:
