@@ -158,8 +158,8 @@ def metric_of_sums(
 ) -> NDArray[np.float64]:
     """Return the metric of each row of sums.
 
-    Averages over classes take the classes that occur among the labels. Scores of a class are nan where it has no images,
-    precision also where it is never predicted.
+    Averages over classes take the classes that occur among the labels. A class without images has no scores (nan), and
+    one that is never predicted no precision.
 
     Args:
         metric: One of ``METRICS``.
