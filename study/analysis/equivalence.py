@@ -44,7 +44,7 @@ def equivalence(difference: Estimate, margin: float = MARGIN, alpha: float = ALP
     distribution.
 
     Args:
-        difference: From ``recipe_difference`` or another contrast.
+        difference: Of two recipes, or another contrast.
         margin: Above zero, on the metric's scale.
         alpha: Level of the claim.
 

@@ -43,7 +43,7 @@ def probability_of_superiority(
     (S - 1) / chi-square(S - 1), each mean by a draw about its estimate with that variance (Weerahandi and Johnson,
     Technometrics 34, 1992, 83-91). ``observed`` is the Mann-Whitney share without any model, as recommended by
     Bouthillier et al., "Accounting for variance in machine learning benchmarks", MLSys 2021. The images are those of
-    the split: what new images add belongs to ``recipe_difference``. With three seeds the interval is wide.
+    the split: what new images add belongs to their contrast. With three seeds the interval is wide.
 
     Args:
         first: (seeds,), each network's score, more being better.
