@@ -56,7 +56,7 @@ MEASURES: Mapping[str, Callable[[ScoredRun], float | None]] = {
 
 
 #: A run of fewer updates was hardly trained, whatever it scores.
-FEWEST_UPDATES = 50
+FEWEST_UPDATES = 40
 #: Seeds spread by a point or two: a run that lies ten points behind is no part of a normal spread.
 FAR_BEHIND = 0.1
 
