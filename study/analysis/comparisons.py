@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.compact_letters import compact_letters
 from study.analysis.contrasts import LEVEL
 from study.analysis.equivalence import ALPHA, Equivalence, equivalence
 from study.analysis.exact import McNemar, mcnemar_exact
 from study.analysis.factors import FactorContrast
-from study.analysis.multiplicity import holm
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement
@@ -216,3 +216,23 @@ def _comparisons(
 def _adjusted(family: Sequence[Comparison]) -> list[Comparison]:
     adjusted = holm([one.adjusted for one in family])
     return [replace(one, adjusted=float(p_value)) for one, p_value in zip(family, adjusted, strict=True)]
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Return Holm's adjusted p-values; a contrast may be claimed where its adjusted value is below the level.
+
+    Holm, Scand. J. Statist. 6, 1979, 65-70: sort ascending, multiply the k-th of m by m - k + 1, keep the running
+    maximum, cap at 1. It keeps the probability of any false claim in the family below the level, whatever the
+    dependence, as contrasts that share images and recipes have. nan (not estimable) stays nan and is not counted in
+    the family.
+
+    Args:
+        p_values: (contrasts,), every contrast of the family, not only the promising ones.
+    """
+    raw = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(raw.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(raw))
+    order = known[np.argsort(raw[known], kind="stable")]
+    steps = raw[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted

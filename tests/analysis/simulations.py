@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtr
 
-from study.analysis.comparisons import ALPHA
+from study.analysis.comparisons import ALPHA, holm
 from study.analysis.contrasts import Family, Sample, reach
 from study.analysis.influence import linearise
-from study.analysis.multiplicity import holm
 from study.analysis.power import Design, detectable_effect
 from study.analysis.scores import chosen_by_other_parts
 from tests.analysis.simulated_studies import COMMON, DISGUST, OWN, SHARES, ClassDesign, Study, one_hot

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from study.analysis.clusters import Clusters
+from study.analysis.comparisons import holm
 from study.analysis.contrasts import Family, Sample
 from study.analysis.equivalence import MARGIN, equivalence
 from study.analysis.exact import mcnemar_exact
 from study.analysis.influence import linearise_mean
-from study.analysis.multiplicity import holm
 from tests.analysis import simulations
 from tests.analysis.simulated_studies import (
     INTERACTION,
