@@ -18,7 +18,7 @@ MOST_ROWS = 40
 
 def ranking_picture(data: StudyData, found: Statistics) -> Picture:
     """Show the best recipes, best on top: test accuracy with its interval, one dot a run, and validation."""
-    scores = [found.scores.score(one.recipe) for one in data.standings[:MOST_ROWS]]
+    scores = [found.winner() if one.rank == 1 else found.scores.score(one.recipe) for one in data.standings[:MOST_ROWS]]
     rows = [
         {
             "recipe": str(one.recipe),
