@@ -382,16 +382,12 @@ def _make_arrays(spec: Spec, card: DatasetCard, skill: float) -> dict[str, NDArr
         own = np.random.default_rng(derive_seed(spec.seed, *spec.recipe, spec.weights.source, split))
         counts = card.counts[split]
         labels = shared.permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int64)
+        frequency = np.log(np.maximum(counts, 1) / sum(counts))
         kinship = shared.normal(0, 0.5, (len(counts), len(counts)))
         difficulty = shared.normal(0, 1.3, (len(labels), len(counts)))
-        logits = (
-            skill * np.eye(len(counts))[labels]
-            + kinship[labels]
-            + difficulty
-            + np.log(np.array(counts) / sum(counts)) / 2
-        )
+        logits = skill * np.eye(len(counts))[labels] + kinship[labels] + difficulty + frequency / 2
         if spec.protocol.sampling == "oversample":
-            logits = logits - np.log(np.array(counts) / sum(counts)) / 3
+            logits = logits - frequency / 3
         for what, noise in (("probabilities", 0.0), ("flipped", 0.4)):
             if what == "probabilities":
                 logits = logits + own.normal(0, 0.6, logits.shape)

@@ -1,4 +1,4 @@
-"""Comparisons of recipes and of networks: predeclared ones against the best on validation, all pairs, and groups."""
+"""Comparisons of recipes and of networks, each with the correction that its family needs, and groups by letters."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.compact_letters import compact_letters
+from study.analysis.contrasts import LEVEL
 from study.analysis.equivalence import ALPHA, Equivalence, equivalence
 from study.analysis.exact import McNemar, mcnemar_exact
 from study.analysis.factors import FactorContrast
-from study.analysis.multiplicity import holm
-from study.analysis.power import detectable_effect
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement
@@ -28,11 +28,10 @@ class Comparison:
     Attributes:
         first: The recipe.
         second: What it is set against.
-        difference: First minus second.
-        adjusted: Holm's p-value within the family.
+        difference: First minus second; of recipes with the interval that holds for all pairs at once.
+        adjusted: The p-value after correction within the family: Bonferroni's for recipes, Holm's for networks.
         equivalence: Whether they differ by less than the margin; recipes only.
         superiority: How likely a new network of the first beats one of the second; recipes only.
-        detectable: The smallest true difference that this design calls different with 80 % probability; recipes only.
         mcnemar: The exact test; networks only.
     """
 
@@ -42,12 +41,11 @@ class Comparison:
     adjusted: float
     equivalence: Equivalence | None = None
     superiority: Superiority | None = None
-    detectable: float = float("nan")
     mcnemar: McNemar | None = None
 
     @property
     def told_apart(self) -> bool:
-        """True where the difference stands after Holm's correction."""
+        """True where the difference is significant after correction."""
         return self.adjusted < ALPHA
 
 
@@ -59,9 +57,10 @@ class Comparisons:
         question: ``RECIPE`` or ``NETWORK``.
         compared: Recipes that take part, best on validation first (networks: by their own score there); the first is
             what the others are set against.
-        declared: Each other one less the best: the predeclared family.
-        pairs: Every pair, the better on validation first: exploratory, a family of its own.
-        letters: Groups over all pairs: two share a letter exactly where Holm's correction leaves no difference.
+        declared: Each other one less the best. Networks' are a family of their own, since validation images alone chose
+            the best; recipes' are part of all pairs, since the seeds that chose it are tested too.
+        pairs: Every pair, the better on validation first.
+        letters: Groups over all pairs: two share a letter exactly where no difference is significant.
         seed: The seed of the networks; None for recipes.
     """
 
@@ -97,14 +96,29 @@ def compare_recipes(scores: Scores, ranked: Sequence[Recipe], margin: float) -> 
         margin: Of equivalence, in shares of accuracy.
     """
     chosen = tuple(recipe for recipe in ranked if scores.has_seeds(recipe))
+    every = list(combinations(chosen, 2))
+    pairs = {pair: _simultaneous(scores, *pair, len(every)) for pair in every}
+    against_best = [_completed(scores, pairs[chosen[0], other], margin) for other in chosen[1:]]
+    return _comparisons(RECIPE, chosen, list(pairs.values()), against_best)
 
-    def compare(first: Recipe, second: Recipe) -> Comparison:
-        difference = scores.recipe_contrast({first: 1.0, second: -1.0})
-        return Comparison(first, second, difference, difference.p_value)
 
-    found = _comparisons(RECIPE, chosen, [compare(*pair) for pair in combinations(chosen, 2)])
-    against_best = [compare(other, chosen[0]) for other in chosen[1:]]
-    return replace(found, declared=tuple(_completed(scores, one, margin) for one in _adjusted(against_best)))
+def _simultaneous(scores: Scores, first: Recipe, second: Recipe, pairs: int) -> Comparison:
+    """Compare two of several recipes so that no claim among all pairs is false, with 95 % probability.
+
+    The best was chosen by the networks that are compared, so that "each against the best" is a choice among all pairs
+    and pays for them all. Bonferroni's correction rests on moderated variances, whose degrees of freedom reach far
+    enough into the tail; a claim also needs p < 0.05 by the two recipes' own variances. The interval is the wider of
+    the two intervals, so that it excludes zero exactly where there is a claim.
+    """
+    difference = scores.recipe_contrast({first: 1.0, second: -1.0})
+    own, many = difference.estimate, difference.moderated
+    if own is None or many is None or not np.isfinite(own.standard_error):
+        return Comparison(first, second, difference, float("nan"))
+    ends = zip(own.interval(), many.interval(1.0 - (1.0 - LEVEL) / pairs), strict=True)
+    (low, wide_low), (high, wide_high) = ends
+    adjusted = max(difference.p_value, min(1.0, pairs * many.p_value))
+    shown = replace(difference, low=min(low, wide_low), high=max(high, wide_high))
+    return Comparison(first, second, shown, adjusted)
 
 
 def compare_networks(scores: Scores, ranked: Sequence[Recipe]) -> Comparisons:
@@ -122,8 +136,8 @@ def compare_networks(scores: Scores, ranked: Sequence[Recipe]) -> Comparisons:
         return Comparison(first, second, difference, exact.p_value, mcnemar=exact)
 
     chosen = tuple(networks)
-    found = _comparisons(NETWORK, chosen, [compare(*pair) for pair in combinations(chosen, 2)], seed)
-    return replace(found, declared=tuple(_adjusted([compare(other, chosen[0]) for other in chosen[1:]])))
+    pairs = _adjusted([compare(*pair) for pair in combinations(chosen, 2)])
+    return _comparisons(NETWORK, chosen, pairs, _adjusted([compare(other, chosen[0]) for other in chosen[1:]]), seed)
 
 
 def networks_of_seed(scores: Scores, ranked: Sequence[Recipe], seed: int | None) -> dict[Recipe, ScoredRun]:
@@ -157,7 +171,9 @@ def factor_effects(
         else scores.network_contrast([(networks[recipe], share) for recipe, share in one.weights.items()], measure)
         for one, measure in wanted
     ]
-    adjusted = holm([one.p_value for one in found])
+    raw = np.array([one.p_value for one in found])
+    moderated = raw if networks is not None else np.array([one.moderated.p_value for one in found if one.moderated])
+    adjusted = np.maximum(raw, holm(moderated))
     return [
         Effect(contrast, measure, difference, float(p_value))
         for (contrast, measure), difference, p_value in zip(wanted, found, adjusted, strict=True)
@@ -165,32 +181,58 @@ def factor_effects(
 
 
 def _completed(scores: Scores, one: Comparison, margin: float) -> Comparison:
-    """Add what is asked of the predeclared comparisons of recipes only."""
-    estimate = one.difference.estimate
-    if estimate is None or not np.isfinite(estimate.standard_error):
+    """Turn a pair round, other less best, and add what is asked of the comparisons with the best only."""
+    found = one.difference
+    turned = replace(found, value=-found.value, low=-found.high, high=-found.low)
+    one = replace(one, first=one.second, second=one.first, difference=turned)
+    if found.estimate is None or not np.isfinite(found.estimate.standard_error):
         return one
-    first, second = (scores.linearised(recipe).values for recipe in (one.first, one.second))
+    estimate = replace(found.estimate, value=-found.value)
+    first, second = (scores.sample(scores.recipes[recipe]).values for recipe in (one.first, one.second))
     return replace(
         one,
+        difference=replace(turned, estimate=estimate),
         equivalence=equivalence(estimate, margin),
         superiority=probability_of_superiority(first, second),
-        detectable=detectable_effect(estimate.seed_variances, estimate.seed_degrees, estimate.image_variance),
     )
 
 
 def _comparisons(
-    question: str, chosen: tuple[Recipe, ...], pairs: Sequence[Comparison], seed: int | None = None
+    question: str,
+    chosen: tuple[Recipe, ...],
+    pairs: Sequence[Comparison],
+    declared: Sequence[Comparison],
+    seed: int | None = None,
 ) -> Comparisons:
-    pairs = _adjusted(pairs)
     place = {recipe: number for number, recipe in enumerate(chosen)}
     different = np.zeros((len(chosen), len(chosen)), dtype=bool)
     for pair in pairs:
         first, second = place[pair.first], place[pair.second]
         different[first, second] = different[second, first] = pair.told_apart
     letters = dict(zip(chosen, compact_letters(different), strict=True))
-    return Comparisons(question, chosen, (), tuple(pairs), letters, seed)
+    return Comparisons(question, chosen, tuple(declared), tuple(pairs), letters, seed)
 
 
 def _adjusted(family: Sequence[Comparison]) -> list[Comparison]:
     adjusted = holm([one.adjusted for one in family])
     return [replace(one, adjusted=float(p_value)) for one, p_value in zip(family, adjusted, strict=True)]
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Return Holm's adjusted p-values; a contrast may be claimed where its adjusted value is below the level.
+
+    Holm, Scand. J. Statist. 6, 1979, 65-70: sort ascending, multiply the k-th of m by m - k + 1, keep the running
+    maximum, cap at 1. It keeps the probability of any false claim in the family below the level, whatever the
+    dependence, as contrasts that share images and recipes have. nan (not estimable) stays nan and is not counted in
+    the family.
+
+    Args:
+        p_values: (contrasts,), every contrast of the family, not only the promising ones.
+    """
+    raw = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(raw.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(raw))
+    order = known[np.argsort(raw[known], kind="stable")]
+    steps = raw[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted

@@ -1,143 +1,359 @@
-"""Recipe statements: means, differences and other linear contrasts over new seeds and new images, with t intervals."""
+"""Contrasts of recipes and of networks: means, differences and effects with intervals that few seeds can bear.
+
+The arithmetic takes leading batch dimensions, so that simulations run it on thousands of studies at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.clusters import Clusters
-from study.analysis.components import interaction_variance, refuse_few_seeds, variance_of_mean
 from study.analysis.influence import Linearised
 from study.core.errors import UsageError
 
+Array = NDArray[np.float64]
+
 LEVEL = 0.95
+#: A spread over seeds is estimated from at least this many; with fewer only statements on single networks are made.
+MINIMUM_SEEDS = 3
+#: In tests of many recipes each variance over seeds is averaged with that of all of them, which weighs as much as
+#: ``PRIOR_PER_RECIPE`` degrees of freedom for each recipe above two, ``MOST_PRIOR`` at most (``docs/statistics.md``).
+PRIOR_PER_RECIPE, MOST_PRIOR = 1, 4
+#: Smallest one-sided tail that is told from zero.
+SMALLEST_TAIL = 1e-16
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One recipe's metric on a split, or one network's, reduced to what contrasts need.
+
+    Attributes:
+        values: float64 (networks,), the metric of each network.
+        seeds: Their seeds: networks of two recipes with one seed saw the same order of images.
+        start: Recipes of the same start began from the same weights where seeds agree.
+        shared: float64 (groups,), sums over each group of images of the influence, averaged over the networks.
+        guard: float64 (guards,), ``Linearised.guard`` averaged over the networks.
+        interaction: Variance of one network's metric over new images that the other networks do not share.
+        images: Number of images.
+    """
+
+    values: Array
+    seeds: tuple[int, ...]
+    start: str
+    shared: Array
+    guard: Array
+    interaction: float
+    images: int
+
+    @classmethod
+    def of(
+        cls, scores: Linearised, groups: ArrayLike | Clusters | None = None, seeds: Sequence[int] = (), start: str = ""
+    ) -> Sample:
+        """Reduce a metric's values and influences.
+
+        Args:
+            scores: The metric of each network.
+            groups: (images,) ids equal for images of equal content, or None.
+            seeds: Of the networks; without them no other recipe shares any.
+            start: See the attribute.
+        """
+        networks, images = scores.influence.shape
+        clusters = Clusters.of(groups, images)
+        sums = clusters.sums(scores.influence)
+        shared = sums.mean(axis=0)
+        alone = np.sum((sums - shared) ** 2) / max(networks - 1, 1)
+        scale = clusters.count / (clusters.count - 1) / images**2
+        numbers = tuple(seeds) if len(set(seeds)) == networks else tuple(-1 - place for place in range(networks))
+        return cls(scores.values, numbers, start, shared, scores.guard.mean(axis=0), float(scale * alone), images)
+
+    @property
+    def few(self) -> bool:
+        """Tell whether there are too few networks for a statement about the recipe."""
+        return len(self.values) < MINIMUM_SEEDS
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A contrast of recipes with its interval.
-
-    Where the metric is not defined for some network, or nothing varies at all (a class that no seed ever finds), the
-    interval and the p-value are nan: the data do not support one.
+    """A contrast with the two parts of its variance.
 
     Attributes:
         value: The contrast, on the metric's scale (0.02 are two points of accuracy).
-        standard_error: Its standard error over new seeds and new images.
-        degrees_of_freedom: Satterthwaite's.
-        low: Lower end of the interval.
-        high: Upper end of the interval.
-        p_value: Two-sided, for the contrast being zero (of no use for a single mean).
-        level: Coverage of the interval.
-        seed_variances: Each recipe's share of the variance that comes from its seeds, interaction included.
-        seed_degrees: Each recipe's number of seeds less one.
-        image_variance: The share that comes from images, common to all seeds.
+        seed_variance: The part that comes from seeds, interaction included; 0 for given networks.
+        seed_degrees: Degrees of freedom of that part.
+        image_variance: The part that comes from images, common to all seeds.
+        image_degrees: Degrees of freedom of that part.
     """
 
     value: float
-    standard_error: float
-    degrees_of_freedom: float
-    low: float
-    high: float
-    p_value: float
-    level: float
-    seed_variances: tuple[float, ...]
-    seed_degrees: tuple[int, ...]
+    seed_variance: float
+    seed_degrees: float
     image_variance: float
+    image_degrees: float
+
+    @property
+    def parts(self) -> tuple[float, float, float, float]:
+        """The two variances, each with its degrees of freedom."""
+        return self.seed_variance, self.seed_degrees, self.image_variance, self.image_degrees
+
+    @property
+    def standard_error(self) -> float:
+        """Over new seeds and new images; nan where the data support none."""
+        variance = self.seed_variance + self.image_variance
+        return float(np.sqrt(variance)) if variance > 0.0 and np.isfinite(self.value) else float("nan")
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Return the ends of the interval; nan where the data support none."""
+        width = float(reach((1.0 - level) / 2.0, *self.parts)) + 0.0 * self.standard_error
+        return self.value - width, self.value + width
+
+    def tail(self, threshold: float) -> float:
+        """Return the one-sided p-value for the contrast lying beyond a threshold, on whichever side it is."""
+        return float(tail(abs(self.value - threshold), *self.parts)) + 0.0 * self.standard_error
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, for the contrast being zero; of no use for a single mean."""
+        return 2.0 * self.tail(0.0)
 
 
-def linear_contrast(
-    recipes: Sequence[Linearised],
-    weights: Sequence[float],
-    groups: ArrayLike | Clusters | None = None,
-    level: float = LEVEL,
-) -> Estimate:
-    """Estimate a weighted sum of recipe means over new seeds and new images.
+class Family:
+    """The recipes that one metric compares: what their seeds vary, and how alike.
 
-    Seeds are independent between recipes, images are shared by all. With recipe r's weight w, seeds S, observed
-    variance over seeds s^2, and image influences u,
+    For a contrast with weights w of recipes with S seeds each, where s is the observed deviation over seeds, r the
+    correlation of two recipes over their common seeds, u the influences of images and I the interaction in one
+    network's mean,
 
-        variance = sum of w^2 s^2 / S  +  max(0, Var_images(mean over i of sum of w u) - sum of w^2 I / S),
+        variance = sum of w w' r s s' / S  +  max(0, Var_images(mean of sum of w u) - sum of w^2 I / S).
 
-    where the first sum holds seeds and interaction, the second term images, and I, the interaction's variance in one
-    network's mean, is taken off because both would count it. The estimator is unbiased for means (accuracy, log loss,
-    Brier) and first-order for other metrics. Degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946,
-    110-114), with S - 1 for a seed term and 2 (sum u^2)^2 / sum u^4 for the image term, which falls to the size of a
-    class for that class's recall. This is the multi-reader analysis with readers nested in tests and shared cases
-    (Hillis, Statist. Med. 33, 2014, 330-360) with unequal variances as in Welch (Biometrika 34, 1947, 28-35).
-
-    Equal seed numbers in two recipes are not taken as pairs; if scores correlate positively, the interval is too wide.
-    With normal seeds the false-claim rate at 3 seeds lies between 3.5 % (same recipe) and 5.9 % (one recipe's seeds
-    spread twice as widely, image term small), at 5 seeds between 4.3 and 5.3 %.
+    The first part is never taken below sum of w^2 I / S: seeds cannot vary less than the interaction that was measured
+    on thousands of images. Seeds and images are crossed as in multi-reader studies (Obuchowski and Rockette, Commun.
+    Statist. Simul. 24, 1995, 285-308; Hillis, Statist. Med. 33, 2014, 330-360).
 
     Args:
-        recipes: Each recipe's metric on the same images, from 3 seeds up.
-        weights: One for each recipe: (1,) is a mean, (1, -1) a difference.
-        groups: (images,) ids equal for images of equal content, or None.
-        level: Coverage of the interval.
+        samples: On the same images.
 
     Raises:
-        UsageError: too few seeds, or recipes, weights and images that do not fit each other.
+        UsageError: samples of different images.
     """
-    images = {recipe.influence.shape[-1] for recipe in recipes}
-    if len(images) != 1 or len(weights) != len(recipes):
-        raise UsageError(
-            f"a contrast needs one weight a recipe and the same images for all, got {len(recipes)} recipes, "
-            f"{len(weights)} weights and {', '.join(map(str, sorted(images))) or 'no'} images."
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        if len({(len(one.shared), one.images) for one in samples}) != 1:
+            raise UsageError("a contrast needs recipes that were scored on the same images.")
+        self.samples = tuple(samples)
+
+    @cached_property
+    def _seeds(self) -> SeedVariances:
+        columns = {
+            seed: place for place, seed in enumerate(dict.fromkeys(s for one in self.samples for s in one.seeds))
+        }
+        values = np.full((len(self.samples), len(columns)), np.nan)
+        for row, one in enumerate(self.samples):
+            values[row, [columns[seed] for seed in one.seeds]] = one.values
+        starts = np.array([one.start for one in self.samples])
+        floors = np.array([one.interaction for one in self.samples])
+        return SeedVariances.of(values, floors, starts[:, None] == starts)
+
+    def contrast(self, weights: Sequence[float], moderated: bool = False) -> Estimate:
+        """Estimate a weighted sum of recipe means over new seeds and new images.
+
+        Args:
+            weights: One for each recipe: (1,) is a mean, (1, -1) a difference.
+            moderated: With each recipe's variance moderated by those of the others: for tests of many at once, as one
+                of many recipes always looks calm by chance.
+
+        Raises:
+            UsageError: too few seeds, or another number of weights.
+        """
+        share = np.asarray(weights, dtype=np.float64)
+        self._check(share)
+        for sample, weight in zip(self.samples, share, strict=True):
+            if weight and sample.few:
+                raise UsageError(
+                    f"a statement on a recipe needs at least {MINIMUM_SEEDS} seeds, got {len(sample.values)}. "
+                    "Run more seeds, or compare the networks themselves."
+                )
+        variances = self._seeds.moderated() if moderated else self._seeds
+        seed_variance, degrees = variances.of_contrasts(share)
+        parts = zip(share, self.samples, strict=True)
+        doubled = float(np.sum([weight**2 * one.interaction / len(one.values) for weight, one in parts]))
+        images, image_degrees = self._images(share)
+        return Estimate(
+            self._value(share), float(seed_variance), float(degrees), max(images - doubled, 0.0), image_degrees
         )
-    clusters = Clusters.of(groups, images.pop())
-    shared = np.zeros(clusters.count)
-    seed_variances, seed_degrees, counted_twice, value = [], [], 0.0, 0.0
-    for recipe, weight in zip(recipes, weights, strict=True):
-        seeds = len(recipe.values)
-        refuse_few_seeds(seeds)
-        sums = clusters.sums(recipe.influence)
-        shared += weight * sums.mean(axis=0)
-        value += weight * float(recipe.values.mean())
-        seed_variances.append(weight**2 * float(np.var(recipe.values, ddof=1)) / seeds)
-        seed_degrees.append(seeds - 1)
-        counted_twice += weight**2 * interaction_variance(sums, clusters) / seeds
-    from_images = variance_of_mean(shared, clusters)
-    image_variance = max(from_images - counted_twice, 0.0)
-    variance = sum(seed_variances) + image_variance
-    noise = sum(part**2 / degrees for part, degrees in zip(seed_variances, seed_degrees, strict=True))
-    if image_variance > 0.0:
-        squares = shared**2
-        noise += from_images**2 * float(np.sum(squares**2)) / (2.0 * float(np.sum(squares)) ** 2)
-    degrees = variance**2 / noise if noise > 0.0 else np.nan
-    return _with_interval(value, variance, degrees, level, tuple(seed_variances), tuple(seed_degrees), image_variance)
+
+    def moderated_deviations(self) -> tuple[Array, Array]:
+        """Return each recipe's moderated standard error over seeds and its degrees of freedom, (recipes,) each."""
+        found = self._seeds.moderated()
+        return np.sqrt(found.variances / np.diagonal(found.common)), found.degrees
+
+    def of_networks(self, weights: Sequence[float]) -> Estimate:
+        """Estimate the same sum for these trained networks, over new images alone."""
+        share = np.asarray(weights, dtype=np.float64)
+        self._check(share)
+        return Estimate(self._value(share), 0.0, 1.0, *self._images(share))
+
+    def _check(self, weights: Array) -> None:
+        if len(weights) != len(self.samples):
+            raise UsageError(f"a contrast needs one weight a recipe, got {len(weights)} for {len(self.samples)}.")
+
+    def _value(self, weights: Array) -> float:
+        return float(sum(w * one.values.mean() for w, one in zip(weights, self.samples, strict=True) if w))
+
+    def _images(self, weights: Array) -> tuple[float, float]:
+        """Return the variance over new images of the weighted sum of what all seeds share, and its degrees of freedom.
+
+        The cluster-robust form, groups / (groups - 1) * sum of squared group sums / images^2 (Liang and Zeger,
+        Biometrika 73, 1986, 13-22), and Satterthwaite's degrees of freedom, 2 (sum u^2)^2 / sum u^4, which fall to the
+        size of a class for that class's recall. Guards count as images of recipes that answer them independently.
+        """
+        taken = [(w, one) for w, one in zip(weights, self.samples, strict=True) if w]
+        shared = np.sum([w * one.shared for w, one in taken], axis=0)
+        guards = np.sum([w**2 * one.guard**2 for w, one in taken], axis=0)
+        squares = np.concatenate([shared**2, guards])
+        total, groups = float(squares.sum()), len(shared)
+        if not total > 0.0:
+            return 0.0, 1.0
+        degrees = 2.0 * total**2 / float(np.sum(squares**2))
+        return groups / (groups - 1) * total / self.samples[0].images ** 2, degrees
 
 
-def recipe_mean(recipe: Linearised, groups: ArrayLike | Clusters | None = None, level: float = LEVEL) -> Estimate:
-    """Estimate a recipe's mean metric over new seeds and new images; see ``linear_contrast``."""
-    return linear_contrast([recipe], [1.0], groups, level)
+@dataclass(frozen=True)
+class SeedVariances:
+    """Variances over seeds of the recipes of one study, or of many studies at once.
+
+    Attributes:
+        variances: float64 (..., recipes), of one network's metric, none below its floor.
+        floors: float64 (..., recipes), the interaction.
+        degrees: float64 (recipes,), of the variances.
+        common: float64 (recipes, recipes), number of seeds that two recipes share; of one recipe its own.
+        correlation: float64 (..., recipes, recipes), of two recipes' metrics over common seeds; 1 on the diagonal.
+    """
+
+    variances: Array
+    floors: Array
+    degrees: Array
+    common: Array
+    correlation: Array
+
+    @classmethod
+    def of(cls, values: Array, floors: Array, same_start: NDArray[np.bool_]) -> SeedVariances:
+        """Estimate from values.
+
+        Single correlations over three seeds are noise. So all recipes of one start have the average correlation, and
+        those of different starts another average, both shrunk towards zero as by two more seeds (in the spirit of
+        Schaefer and Strimmer, Statist. Appl. Genet. Molec. Biol. 4, 2005, article 32, with constant correlation as in
+        Ledoit and Wolf, J. Portf. Manag. 30, 2004, 110-119). With one start and all seeds shared this is the analysis
+        with seeds as blocks.
+
+        Args:
+            values: float64 (..., recipes, seeds), nan where a recipe lacks a seed (in all studies alike).
+            floors: float64 (..., recipes).
+            same_start: bool (recipes, recipes).
+        """
+        present = ~np.isnan(values.reshape(-1, *values.shape[-2:])[0])
+        filled = np.where(present, values, 0.0)
+        ran = present.astype(np.float64)
+        common = ran @ ran.T
+        products, sums = filled @ np.swapaxes(filled, -1, -2), filled @ ran.T
+        degrees = np.maximum(common - 1.0, 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            crossed = products - sums * np.swapaxes(sums, -1, -2) / common
+        own = np.diagonal(crossed, axis1=-2, axis2=-1) / np.maximum(np.diagonal(degrees), 1.0)
+        own = np.maximum(own, 0.0)
+        deviations = np.sqrt(own)
+        scale = deviations[..., :, None] * deviations[..., None, :] * degrees
+        correlation = np.broadcast_to(np.eye(len(common)), crossed.shape).copy()
+        starts = round(float(np.sum(1.0 / same_start.sum(axis=1))))
+        within = same_start & ~np.eye(len(common), dtype=bool)
+        for pairs, blocks in ((within, len(common) - starts), (~same_start, starts - 1)):
+            counted = pairs & (degrees > 0.0)
+            if counted.any():
+                whole = scale[..., counted].sum(axis=-1)
+                average = np.divide(
+                    crossed[..., counted].sum(axis=-1), whole, out=np.zeros(whole.shape), where=whole > 0
+                )
+                freedom = blocks * float(degrees[counted].mean())
+                correlation[..., pairs] = (average * freedom / (freedom + 2.0))[..., None]
+        return cls(np.maximum(own, floors), floors, np.diagonal(degrees).copy(), common, correlation)
+
+    def moderated(self) -> SeedVariances:
+        """Return the same with each variance averaged with the mean of all.
+
+        As in Smyth, Statist. Appl. Genet. Molec. Biol. 3, 2004, article 3, but with fixed prior degrees of freedom:
+        three seeds of a few recipes cannot tell how unequal variances are.
+        """
+        prior = float(np.clip(PRIOR_PER_RECIPE * (np.sum(self.degrees > 1.0) - 2), 0, MOST_PRIOR))
+        mean = np.sum(self.variances * self.degrees, axis=-1, keepdims=True) / self.degrees.sum()
+        variances = (self.degrees * self.variances + prior * mean) / np.maximum(self.degrees + prior, 1.0)
+        variances = np.maximum(variances, self.floors)
+        return SeedVariances(variances, self.floors, self.degrees + prior, self.common, self.correlation)
+
+    def of_contrasts(self, weights: ArrayLike) -> tuple[Array, Array]:
+        """Return the variance of contrasts of means over seeds, and its degrees of freedom.
+
+        The degrees of freedom lie halfway between those of the recipe with the largest part, d, and d times the sum
+        over that part. Satterthwaite's are too many in the tail where one recipe's few seeds look calm by chance.
+
+        Args:
+            weights: (recipes,) or (contrasts, recipes).
+
+        Returns:
+            float64 (...,) or (..., contrasts) each.
+        """
+        share = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+        seeds = np.maximum(np.diagonal(self.common), 1.0)
+        smaller = np.minimum(self.variances[..., :, None], self.variances[..., None, :])
+        covariance = self.correlation * smaller * (self.common / np.outer(seeds, seeds))
+        least = np.sum(share**2 * (self.floors / seeds)[..., None, :], axis=-1)
+        variance = np.maximum(np.sum((share @ covariance) * share, axis=-1), least)
+        parts = share**2 * (self.variances / seeds)[..., None, :]
+        largest = np.argmax(parts / np.maximum(self.degrees, 1.0), axis=-1)[..., None]
+        largest_part = np.take_along_axis(parts, largest, axis=-1)[..., 0]
+        own = np.take_along_axis(np.broadcast_to(self.degrees, parts.shape), largest, axis=-1)[..., 0]
+        degrees = 0.5 * own * (1.0 + parts.sum(axis=-1) / np.maximum(largest_part, 1e-300))
+        return (variance, degrees) if np.ndim(weights) > 1 else (variance[..., 0], degrees[..., 0])
 
 
-def recipe_difference(
-    first: Linearised, second: Linearised, groups: ArrayLike | Clusters | None = None, level: float = LEVEL
-) -> Estimate:
-    """Estimate the first recipe's mean less the second's over new seeds and new images; see ``linear_contrast``."""
-    return linear_contrast([first, second], [1.0, -1.0], groups, level)
+def reach(
+    tail_area: ArrayLike,
+    seed_variance: ArrayLike,
+    seed_degrees: ArrayLike,
+    image_variance: ArrayLike,
+    image_degrees: ArrayLike = np.inf,
+) -> Array:
+    """Return how far an interval reaches on either side for a one-sided tail area.
+
+    Cochran and Cox, "Experimental designs", 1957, section 4.14: the critical value is the average of the two parts' t
+    quantiles, weighted by their variances. It errs on the safe side, where Satterthwaite's degrees of freedom
+    (Biometrics Bulletin 2, 1946, 110-114) claim up to eight times too often at 0.001 with three seeds.
+    """
+    from scipy.special import stdtrit
+
+    seeds, images = np.asarray(seed_variance, dtype=np.float64), np.asarray(image_variance, dtype=np.float64)
+    area = np.asarray(tail_area, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weighted = -seeds * stdtrit(seed_degrees, area) - images * stdtrit(np.minimum(image_degrees, 1e9), area)
+        return np.asarray(weighted / np.sqrt(seeds + images))
 
 
-def _with_interval(
-    value: float,
-    variance: float,
-    degrees: float,
-    level: float,
-    seed_variances: tuple[float, ...],
-    seed_degrees: tuple[int, ...],
-    image_variance: float,
-) -> Estimate:
-    from scipy.special import stdtr, stdtrit
-
-    parts = (level, seed_variances, seed_degrees, image_variance)
-    if not (np.isfinite(value) and variance > 0.0):
-        nan = float("nan")
-        return Estimate(value, nan, nan, nan, nan, nan, *parts)
-    error = float(np.sqrt(variance))
-    reach = error * float(stdtrit(degrees, (1.0 + level) / 2.0))
-    p_value = float(2.0 * stdtr(degrees, -abs(value) / error))
-    return Estimate(value, error, float(degrees), value - reach, value + reach, p_value, *parts)
+def tail(
+    distance: ArrayLike,
+    seed_variance: ArrayLike,
+    seed_degrees: ArrayLike,
+    image_variance: ArrayLike,
+    image_degrees: ArrayLike = np.inf,
+) -> Array:
+    """Return the one-sided tail area whose ``reach`` is this distance, by bisection; none below ``SMALLEST_TAIL``."""
+    gap = np.asarray(distance, dtype=np.float64)
+    low = np.full(np.broadcast(gap, seed_variance, image_variance).shape, np.log(SMALLEST_TAIL))
+    high = np.full(low.shape, np.log(0.5))
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        beyond = reach(np.exp(middle), seed_variance, seed_degrees, image_variance, image_degrees) < gap
+        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+    return np.asarray(np.exp((low + high) / 2.0))

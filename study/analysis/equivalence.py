@@ -21,12 +21,14 @@ class Equivalence:
     Attributes:
         margin: Differences below it in size count as none.
         p_value: The larger of the two one-sided p-values; equivalent where it is below alpha.
+        probability: That the difference lies within the margin, the region of practical equivalence.
         smallest_margin: The smallest margin for which the data would say "equivalent" at alpha.
         equivalent: Whether they do at ``margin``.
     """
 
     margin: float
     p_value: float
+    probability: float
     smallest_margin: float
     equivalent: bool
 
@@ -35,26 +37,27 @@ def equivalence(difference: Estimate, margin: float = MARGIN, alpha: float = ALP
     """Test whether a difference lies within +/- margin.
 
     Schuirmann, J. Pharmacokin. Biopharm. 15, 1987, 657-680: reject both "difference <= -margin" and
-    "difference >= margin" by one-sided t tests at alpha, with the difference's own standard error and degrees of
-    freedom. This is the same as the 1 - 2 alpha interval lying within the margins, so its farther end is the smallest
-    margin supported. The margin must be chosen before looking; "not different" alone never means "equivalent", and
-    where nothing can be estimated nothing is equivalent.
+    "difference >= margin" at alpha. This is the same as the 1 - 2 alpha interval lying within the margins, so its
+    farther end is the smallest margin supported. The margin must be chosen before looking; "not different" alone never
+    means "equivalent", and where nothing can be estimated nothing is equivalent. The probability is that of the region
+    of practical equivalence (Benavoli et al., J. Mach. Learn. Res. 18, 2017, article 77) by the difference's confidence
+    distribution.
 
     Args:
-        difference: From ``recipe_difference`` or another contrast.
+        difference: Of two recipes, or another contrast.
         margin: Above zero, on the metric's scale.
         alpha: Level of the claim.
 
     Raises:
         UsageError: a margin that is not above zero.
     """
-    from scipy.special import stdtr, stdtrit
-
     if not margin > 0.0:
         raise UsageError(f"the equivalence margin must be above 0, got {margin}. 0.02 means two points.")
-    value, error, degrees = difference.value, difference.standard_error, difference.degrees_of_freedom
-    if not np.isfinite(error):
-        return Equivalence(margin, float("nan"), float("nan"), False)
-    p_value = float(stdtr(degrees, (abs(value) - margin) / error))
-    smallest = abs(value) + error * float(stdtrit(degrees, 1.0 - alpha))
-    return Equivalence(margin, p_value, smallest, p_value < alpha)
+    if not np.isfinite(difference.standard_error):
+        return Equivalence(margin, np.nan, np.nan, np.nan, False)
+    above, below = (difference.tail(end) for end in (margin, -margin))  # beyond an end on the estimate's other side
+    inside = abs(difference.value) < margin
+    p_value = max(above, below) if inside else 1.0 - max(above, below)
+    probability = 1.0 - above - below if inside else abs(above - below)
+    smallest = max(abs(end) for end in difference.interval(1.0 - 2.0 * alpha))
+    return Equivalence(margin, p_value, probability, smallest, p_value < alpha)

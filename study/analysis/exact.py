@@ -33,12 +33,10 @@ def mcnemar_exact(
 ) -> McNemar:
     """Test whether two trained networks are equally often right on the same images.
 
-    McNemar (Psychometrika 12, 1947, 153-157) in the exact binomial form: given the discordant units, each favours the
-    first network with probability one half, p = min(1, 2 P(Binomial(only_first + only_second, 1/2) <= the smaller)).
-    The test counts independent units, and copies of one image are none: a network that is right on an image is right
-    on its copy. So each duplicate group is one unit that votes for the network with more right answers in it, and ties
-    (as when copies carry conflicting labels) drop out. Without duplicates this is the usual test. For one pair of
-    networks only: seeds answer the same images, so pooling them would count each image several times.
+    McNemar (Psychometrika 12, 1947, 153-157): given the discordant units, each favours the first network with
+    probability one half. The test counts independent units, and copies of one image are none: each duplicate group is
+    one unit that votes for the network with more right answers in it, and ties drop out. For one pair of networks only:
+    seeds answer the same images, so pooling them would count each image several times.
 
     Args:
         first_correct: bool (images,).
@@ -48,26 +46,25 @@ def mcnemar_exact(
     Raises:
         UsageError: not two networks on the same images.
     """
-    from scipy.stats import binom
+    from scipy.stats import binomtest
 
     first_correct, second_correct = np.asarray(first_correct), np.asarray(second_correct)
     if first_correct.ndim != 1 or first_correct.shape != second_correct.shape:
         raise UsageError(
             f"McNemar's test compares two networks on the same images, got shapes {first_correct.shape} and "
-            f"{second_correct.shape}. It is never pooled over seeds; use recipe_difference for recipes."
+            f"{second_correct.shape}. It is never pooled over seeds; compare recipes by Scores.recipe_contrast."
         )
     lead = first_correct.astype(np.int64) - second_correct.astype(np.int64)
     votes = np.sign(Clusters.of(groups, len(lead)).sums(lead))
     only_first, only_second = int(np.sum(votes > 0)), int(np.sum(votes < 0))
-    tail = float(binom.cdf(min(only_first, only_second), only_first + only_second, 0.5))
-    return McNemar(only_first, only_second, min(1.0, 2.0 * tail))
+    discordant = only_first + only_second
+    return McNemar(only_first, only_second, float(binomtest(only_first, discordant).pvalue) if discordant else 1.0)
 
 
 def proportion_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
     """Return the exact interval of one network's accuracy or recall over new images: Clopper and Pearson.
 
-    Biometrika 26, 1934, 404-413: the ends are beta quantiles. Conservative, never of no width, and therefore the one to
-    show where few images decide (disgust's 55) or none was found. Images count as independent.
+    Biometrika 26, 1934, 404-413. Never of no width, and therefore the one to show where all or none was right.
 
     Args:
         successes: Right answers, 0 to ``trials``.
@@ -77,11 +74,9 @@ def proportion_interval(successes: int, trials: int, level: float = LEVEL) -> tu
     Raises:
         UsageError: counts that are no proportion.
     """
-    from scipy.special import betaincinv
+    from scipy.stats import binomtest
 
     if not 0 <= successes <= trials or trials < 1:
         raise UsageError(f"a proportion needs 0 <= successes <= trials and trials >= 1, got {successes} of {trials}.")
-    tail = (1.0 - level) / 2.0
-    low = float(betaincinv(successes, trials - successes + 1, tail)) if successes else 0.0
-    high = float(betaincinv(successes + 1, trials - successes, 1.0 - tail)) if successes < trials else 1.0
-    return low, high
+    found = binomtest(successes, trials).proportion_ci(level, "exact")
+    return float(found.low), float(found.high)

@@ -72,6 +72,10 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
         overall += _contrast(factor, None, _switched(cells, switches))
         for model in models:
             single += _contrast(factor, model, _switched(by_model[model], switches))
+        ran = {model: weights for model in models if (weights := _switched(by_model[model], switches))}
+        # Of two models, one against the other says it all.
+        for model in list(ran)[: len(ran) if len(ran) > 2 else len(ran) - 1] if len(switches) == 1 else ():
+            single += _contrast(f"{factor} × model", model, _against_other_models(ran, model))
     families = {recipe: _family(spec) for recipe, spec in specs.items()}
     for family in (TRANSFER, RANDOM_BODY):
         title = f"{family} vs custom"
@@ -129,6 +133,15 @@ def _switched(cells: Mapping[Recipe, Mapping[str, Any]], switches: tuple[str, ..
     except UsageError:  # nothing was run both ways: there is no such effect to show
         return {}
     return {recipe: float(weight) for recipe, weight in zip(cells, weights, strict=True) if weight}
+
+
+def _against_other_models(effects: Mapping[str, Mapping[Recipe, float]], model: str) -> dict[Recipe, float]:
+    """Return the effect in one model less the mean of the same effect in the others."""
+    return {
+        recipe: weight if name == model else -weight / (len(effects) - 1)
+        for name, weights in effects.items()
+        for recipe, weight in weights.items()
+    }
 
 
 def _between_families(specs: Mapping[Recipe, Spec], families: Mapping[Recipe, str], family: str) -> dict[Recipe, float]:

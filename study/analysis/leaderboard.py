@@ -55,13 +55,19 @@ MEASURES: Mapping[str, Callable[[ScoredRun], float | None]] = {
 }
 
 
+#: A run of fewer updates was hardly trained, whatever it scores.
+FEWEST_UPDATES = 40
+#: Seeds spread by a point or two: a run that lies ten points behind is no part of a normal spread.
+FAR_BEHIND = 0.1
+
+
 @dataclass(frozen=True)
 class Standing:
     """One recipe's place.
 
     Attributes:
-        rank: 1 for the best mean validation accuracy; None for leaky recipes, those on another split and those without
-            predictions on the validation split, which are never ranked.
+        rank: 1 for the best mean validation accuracy; None for leaky recipes, those on another split, those without
+            predictions on the validation split and those that were hardly trained, which are never ranked.
         recipe: The recipe.
         runs: Its finished runs, by seed.
         measures: Mean and spread over these runs, by the names of ``MEASURES``.
@@ -86,18 +92,38 @@ class Standing:
         """Number of runs whose best epoch is the last one."""
         return sum(not run.converged for run in self.runs)
 
+    @property
+    def learned_nothing(self) -> tuple[int, ...]:
+        """Seeds of the runs that are no better on validation than always answering with its most frequent class."""
+        return tuple(run.spec.seed for run in self.runs if not _above_majority(run))
+
+    @property
+    def far_behind(self) -> tuple[int, ...]:
+        """Seeds of the runs whose validation accuracy lies more than ``FAR_BEHIND`` below the runs' median."""
+        scores = [run.validation.accuracy for run in self.runs]
+        return tuple(run.spec.seed for run in self.runs if run.validation.accuracy < np.median(scores) - FAR_BEHIND)
+
+    @property
+    def hardly_trained(self) -> bool:
+        """True where most of the runs learned nothing, or made fewer updates than ``FEWEST_UPDATES``.
+
+        A single run that learned nothing stays: leaving it out would flatter the recipe.
+        """
+        trained = [run for run in self.runs if not run.record.imported]
+        bad = sum(not _above_majority(run) or _updates(run) < FEWEST_UPDATES for run in trained)
+        return 2 * bad > len(trained) > 0
+
 
 def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
     """Rank recipes by mean validation accuracy, then by validation loss.
 
-    Leaky ones, those scored on another split than the image set's own and those without predictions on the validation
-    split follow unranked, in table order.
+    Those that have no rank (``Standing.rank``) follow in table order.
     """
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
     for run in runs:
         groups[naming.of(run.record)].append(run)
     standings = [_standing(recipe, sorted(group, key=lambda run: run.spec.seed)) for recipe, group in groups.items()]
-    apart = [one for one in standings if not all(_may_be_ranked(run) for run in one.runs)]
+    apart = [one for one in standings if one.hardly_trained or not all(_may_be_ranked(run) for run in one.runs)]
     ranked = [one for one in standings if one not in apart]
     ranked.sort(key=lambda one: (*_quality(one), naming.order(one.recipe)))
     apart.sort(key=lambda one: naming.order(one.recipe))
@@ -106,6 +132,15 @@ def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
 
 def _may_be_ranked(run: ScoredRun) -> bool:
     return run.record.on_own_test and run.on_validation and not is_leaky(run.record)
+
+
+def _above_majority(run: ScoredRun) -> bool:
+    support = run.validation.support
+    return not support.any() or run.validation.accuracy > support.max() / support.sum()
+
+
+def _updates(run: ScoredRun) -> int:
+    return run.record.history[-1].updates if run.record.history else FEWEST_UPDATES
 
 
 def _standing(recipe: Recipe, runs: list[ScoredRun]) -> Standing:

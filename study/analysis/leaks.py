@@ -21,6 +21,8 @@ Dataset = Mapping[str, NDArray[Any]]
 #: Accuracy, and accuracy reweighted to equal classes, which is what a split of an oversampled pool measures.
 PLAIN, REWEIGHTED = "accuracy", "balanced_accuracy"
 ORACLE, VALIDATION = "checkpoint-on-test", "test-as-validation"
+#: A part of fewer images is not scored: its interval would say nothing.
+FEWEST = 20
 #: Leaks of a choice: their curve shows the checkpoint that would have been kept up to each epoch.
 CHOICES = (ORACLE, VALIDATION)
 #: Of the row of the history by which checkpoints are chosen, the lowest or, negated, the highest.
@@ -65,6 +67,9 @@ class Leak:
         leaky: Score on the same images by ``PLAIN`` and ``REWEIGHTED``.
         clean: The twin's; empty where it has not been run with a common seed.
         worth: Leaky less clean.
+        worth_trained_on: The same by ``measure`` on the images that the leaky networks trained on, or on a copy of;
+            None where these are too few.
+        worth_unseen: On the others.
         clean_without_copies: The twin's accuracy on the images without an identical copy in its training split; None
             where that is not recorded.
         curve: Leaky less clean by ``measure``, epoch by epoch.
@@ -82,6 +87,8 @@ class Leak:
     leaky: Mapping[str, Statement]
     clean: Mapping[str, Statement]
     worth: Mapping[str, Statement]
+    worth_trained_on: Statement | None
+    worth_unseen: Statement | None
     clean_without_copies: Statement | None
     curve: tuple[Step, ...]
     runs: tuple[str, ...]
@@ -131,6 +138,8 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
         leaky={metric: scores.score(metric, answers) for metric in (PLAIN, REWEIGHTED)},
         clean={},
         worth={},
+        worth_trained_on=None,
+        worth_unseen=None,
         clean_without_copies=None,
         curve=(),
         runs=tuple(one.record.key for one in chosen),
@@ -138,8 +147,19 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
     if not pairs:
         return found
     clean = np.stack([_clean_answers(*pair) for pair in pairs])
+    seen = arrays["test_seen"] > 0 if "test_seen" in arrays else np.zeros(len(scores.labels), bool)
+    groups = _groups(arrays, dataset)
+
+    def worth_on(images: NDArray[np.bool_]) -> Statement | None:
+        if not seen.any() or images.sum() < FEWEST:
+            return None
+        part = PairedScores(scores.labels[images], scores.classes, None if groups is None else groups[images])
+        return part.difference(found.measure, answers[:, images], clean[:, images])
+
     return replace(
         found,
+        worth_trained_on=worth_on(seen),
+        worth_unseen=worth_on(~seen),
         clean={metric: scores.score(metric, clean) for metric in (PLAIN, REWEIGHTED)},
         worth={metric: scores.difference(metric, answers, clean) for metric in (PLAIN, REWEIGHTED)},
         clean_without_copies=_without_copies(pairs, clean, dataset),

@@ -19,7 +19,7 @@ class Scores:
         balanced_accuracy: Mean recall over the classes that have images.
         macro_f1: Mean F1 over the classes that have images.
         log_loss: Mean negative logarithm of the true class's probability; nan where probabilities are not finite.
-        precision: float64 (classes,); 0 where a class is never predicted.
+        precision: float64 (classes,); 0 where a class is never predicted, nan where it has no images.
         recall: float64 (classes,); nan where a class has no images.
         f1: float64 (classes,); nan where a class has no images.
         support: int64 (classes,), images of each class.
@@ -97,7 +97,7 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
         balanced_accuracy=float(recall[present].mean()),
         macro_f1=float(f1[present].mean()),
         log_loss=log_loss(labels, probabilities),
-        precision=precision,
+        precision=np.where(present, precision, np.nan),
         recall=np.where(present, recall, np.nan),
         f1=np.where(present, f1, np.nan),
         support=support.astype(np.int64),

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.bootstrap import ResampledNetwork, Resamples, bootstrap_weights, network_contrast
 from study.analysis.clusters import Clusters
-from study.analysis.components import MINIMUM_SEEDS
-from study.analysis.contrasts import linear_contrast
+from study.analysis.contrasts import Family, Sample
 from study.analysis.influence import Linearised, linearise
-from study.analysis.scores import NETWORK, RECIPE, Statement
+from study.analysis.scores import NETWORK, RECIPE, Measure, Statement, bounded
 
 Answers = NDArray[np.integer]
 
@@ -36,39 +32,25 @@ class PairedScores:
 
     def score(self, metric: str, answers: Answers) -> Statement:
         """Return the mean of a metric over seeds, for answers of shape (seeds, images)."""
-        return self._contrast(metric, [(answers, 1.0)])
+        return bounded(self._stated(self._linearised(metric, answers)), self.labels, Measure(metric))
 
     def difference(self, metric: str, first: Answers, second: Answers) -> Statement:
         """Return first less second; row by row they are of the same seed."""
-        return self._contrast(metric, [(first, 1.0), (second, -1.0)])
+        one, other = self._linearised(metric, first), self._linearised(metric, second)
+        guard = np.concatenate([one.guard, other.guard], axis=1)
+        return self._stated(Linearised(one.values - other.values, one.influence - other.influence, guard))
 
     def value(self, metric: str, answers: Answers) -> float:
         """Return the mean of a metric over seeds without an interval."""
-        return float(linearise(metric, self._certain(answers), self.labels).values.mean())
+        return float(self._linearised(metric, answers).values.mean())
 
-    def _contrast(self, metric: str, parts: list[tuple[Answers, float]]) -> Statement:
-        seeds = len(parts[0][0])
-        if seeds >= MINIMUM_SEEDS:
-            found = [(linearise(metric, self._certain(answers), self.labels), sign) for answers, sign in parts]
-            joint = Linearised(
-                np.sum([sign * one.values for one, sign in found], axis=0),
-                np.sum([sign * one.influence for one, sign in found], axis=0),
-            )
-            estimate = linear_contrast([joint], [1.0], self.clusters)
-            return Statement(RECIPE, estimate.value, estimate.low, estimate.high, estimate.p_value, (), estimate)
-        networks = [
-            (ResampledNetwork(certain, self.labels, self._resamples), sign / seeds)
-            for answers, sign in parts
-            for certain in self._certain(answers)
-        ]
-        drawn = network_contrast(metric, [one for one, _ in networks], [weight for _, weight in networks])
-        return Statement(NETWORK, drawn.value, drawn.low, drawn.high, drawn.p_value, ())
+    def _linearised(self, metric: str, answers: Answers) -> Linearised:
+        certain = np.eye(self.classes, dtype=np.float32)[answers]  # metrics of the confusion matrix look at no more
+        return linearise(metric, certain, self.labels)
 
-    def _certain(self, answers: Answers) -> NDArray[np.float32]:
-        """Return answers as probabilities of one, which is all that metrics of the confusion matrix look at."""
-        certain: NDArray[np.float32] = np.eye(self.classes, dtype=np.float32)[answers]
-        return certain
-
-    @cached_property
-    def _resamples(self) -> Resamples:
-        return Resamples(bootstrap_weights(len(self.labels), self.clusters))
+    def _stated(self, scores: Linearised) -> Statement:
+        sample = Sample.of(scores, self.clusters)
+        family = Family([sample])
+        found = family.of_networks([1.0]) if sample.few else family.contrast([1.0])
+        low, high = found.interval()
+        return Statement(NETWORK if sample.few else RECIPE, found.value, low, high, found.p_value, (), found)

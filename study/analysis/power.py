@@ -1,96 +1,159 @@
-"""Power of the recipe contrast: how small an effect this many seeds and images can be expected to show."""
+"""Power: how small a difference a design can be expected to show, and how many seeds a wanted one needs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.contrasts import LEVEL
+from study.analysis.contrasts import LEVEL, Sample, SeedVariances, reach
 
-#: Points of the Latin hypercube over the seed variances' chi-square distributions.
-POINTS = 4096
+#: What is asked of a plan: differences of so many points, seen with this probability.
+DIFFERENCES, WANTED = (0.01, 0.02, 0.03), 0.8
+#: Simulated studies behind each answer, and the most seeds that are tried.
+STUDIES, MOST_SEEDS = 1000, 40
+#: cnn3 on FER-2013: deviation over seeds on endless images, and how often networks of one recipe, or of two, disagree
+#: on being right.
+SEED_DEVIATION, DISAGREE_WITHIN, DISAGREE_BETWEEN = 0.0065, 0.16, 0.21
 
 
-def power(
-    effects: ArrayLike,
-    seed_variances: Sequence[float],
-    seed_degrees: Sequence[int],
-    image_variance: float,
-    level: float = LEVEL,
-) -> NDArray[np.float64]:
-    """Return the probability that ``linear_contrast`` calls each true effect different from zero.
+@dataclass(frozen=True)
+class Design:
+    """What decides the power of comparing two of several recipes; variances of shares of right answers.
 
-    Given the seed variance estimates, s_r^2 ~ variance_r * chi-square(d_r) / d_r, the test rejects with probability
-    Phi((effect - t se) / sigma) + Phi((-effect - t se) / sigma), where se and t's degrees of freedom follow from the
-    estimates and sigma from the truth; the average over a Latin hypercube of chi-square quantiles (McKay, Beckman and
-    Conover, Technometrics 21, 1979, 239-245) is the power. A noncentral t with Satterthwaite's degrees of freedom, the
-    usual shortcut, promises up to 10 points too much at 3 seeds, because it takes the degrees of freedom as known.
+    Attributes:
+        seeds: Over seeds, of a network's accuracy on endless images.
+        interaction: Of one network's accuracy over new images, as far as other seeds do not share it.
+        images: Of the difference of two recipes over new images.
+    """
+
+    seeds: float
+    interaction: float
+    images: float
+
+    @classmethod
+    def assumed(
+        cls,
+        images: int,
+        seed_deviation: float = SEED_DEVIATION,
+        within: float = DISAGREE_WITHIN,
+        between: float = DISAGREE_BETWEEN,
+    ) -> Design:
+        """Return the design before any run.
+
+        Args:
+            images: Number of test images.
+            seed_deviation: Standard deviation over seeds of accuracy on endless images.
+            within: How often two networks of one recipe disagree on being right on an image.
+            between: How often networks of two recipes do.
+        """
+        return cls(seed_deviation**2, within / 2.0 / images, max(between - within, 0.0) / images)
+
+    @classmethod
+    def measured(cls, samples: Sequence[Sample]) -> Design:
+        """Return a study's design: medians over its recipes, which one diverged network cannot move.
+
+        Args:
+            samples: Accuracy of two or more recipes with three seeds or more.
+        """
+        interactions = [one.interaction for one in samples]
+        seeds = [max(float(np.var(one.values, ddof=1)) - one.interaction, 0.0) for one in samples]
+        between = [
+            float(np.sum((one.shared - other.shared) ** 2)) / one.images**2
+            - one.interaction / len(one.values)
+            - other.interaction / len(other.values)
+            for place, one in enumerate(samples)
+            for other in samples[:place]
+        ]
+        return cls(float(np.median(seeds)), float(np.median(interactions)), max(float(np.median(between)), 0.0))
+
+
+def power(effects: ArrayLike, design: Design, seeds: int, recipes: int = 2) -> NDArray[np.float64]:
+    """Return the probability that two of several recipes are called different, after correction for all pairs.
+
+    Variances over seeds are drawn as a study would estimate them; given these, the difference of means is normal, so
+    that the average over ``STUDIES`` draws of its exact tail is the power.
 
     Args:
-        effects: True effects, any shape.
-        seed_variances: Each recipe's share of the contrast's variance, as in ``Estimate.seed_variances``.
-        seed_degrees: Each recipe's number of seeds less one.
-        image_variance: The share that comes from images.
-        level: Coverage of the interval that must exclude zero.
+        effects: True differences, any shape.
+        design: Of the study.
+        seeds: Of each recipe, from 3 up.
+        recipes: Number of recipes that are compared.
     """
-    reach, sigma = _reach(seed_variances, seed_degrees, image_variance, level)
-    return _power(np.asarray(effects, dtype=np.float64), reach, sigma)
-
-
-def detectable_effect(
-    seed_variances: Sequence[float],
-    seed_degrees: Sequence[int],
-    image_variance: float,
-    wanted: float = 0.8,
-    level: float = LEVEL,
-) -> float:
-    """Return the smallest true effect that is called different with the wanted probability.
-
-    With an ``Estimate``'s own parts it says what this design could have shown; it is no statement on the effect found.
-
-    Args:
-        seed_variances: As in ``power``.
-        seed_degrees: As in ``power``.
-        image_variance: As in ``power``.
-        wanted: The probability, between 1 - level and 1.
-        level: Coverage of the interval that must exclude zero.
-    """
-    from scipy.optimize import brentq
-
-    reach, sigma = _reach(seed_variances, seed_degrees, image_variance, level)
-
-    def shortfall(effect: float) -> float:
-        return float(_power(np.asarray(effect), reach, sigma)) - wanted
-
-    high = sigma
-    while shortfall(high) < 0.0:
-        high *= 2.0
-    return float(brentq(shortfall, 0.0, high, xtol=1e-6 * sigma))
-
-
-def _reach(
-    seed_variances: Sequence[float], seed_degrees: Sequence[int], image_variance: float, level: float
-) -> tuple[NDArray[np.float64], float]:
-    """Return half the interval's width at every point of the hypercube, and the true standard error."""
-    from scipy.special import chdtri, stdtrit
-
-    generator = np.random.default_rng(0)
-    upper_tails = (np.arange(POINTS) + 0.5) / POINTS
-    estimated = np.full(POINTS, float(image_variance))
-    noise = np.zeros(POINTS)
-    for variance, degrees in zip(seed_variances, seed_degrees, strict=True):
-        part = variance * generator.permutation(chdtri(degrees, upper_tails)) / degrees
-        estimated += part
-        noise += part**2 / degrees
-    reach = stdtrit(estimated**2 / noise, (1.0 + level) / 2.0) * np.sqrt(estimated)
-    return reach, float(np.sqrt(sum(seed_variances) + image_variance))
-
-
-def _power(effects: NDArray[np.float64], reach: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     from scipy.special import ndtr
 
-    effects = effects[..., None]
-    rejected = ndtr((effects - reach) / sigma) + ndtr((-effects - reach) / sigma)
-    return np.asarray(rejected.mean(axis=-1))
+    width = _widths(design, seeds, recipes)
+    sigma = np.sqrt(2.0 * (design.seeds + design.interaction) / seeds + design.images)
+    apart = np.asarray(effects, dtype=np.float64)[..., None]
+    return np.asarray((ndtr((apart - width) / sigma) + ndtr((-apart - width) / sigma)).mean(axis=-1))
+
+
+def detectable_effect(design: Design, seeds: int, recipes: int = 2, wanted: float = WANTED) -> float:
+    """Return the smallest true difference that is called different with the wanted probability; see ``power``."""
+    from scipy.optimize import brentq
+
+    high = np.sqrt(design.seeds + design.interaction + design.images)
+    while power(high, design, seeds, recipes) < wanted:
+        high *= 2.0
+    return float(brentq(lambda effect: float(power(effect, design, seeds, recipes)) - wanted, 0.0, high, rtol=1e-4))
+
+
+def seeds_needed(
+    design: Design, recipes: int = 2, effects: Sequence[float] = DIFFERENCES, wanted: float = WANTED
+) -> dict[float, int | None]:
+    """Return how many seeds show each difference between two of several recipes; None where ``MOST_SEEDS`` do not.
+
+    Args:
+        design: Of the study.
+        recipes: Number of recipes that are compared.
+        effects: True differences, in shares.
+        wanted: Probability of seeing them.
+    """
+    found: dict[float, int | None] = dict.fromkeys(effects)
+    for seeds in range(3, MOST_SEEDS + 1):
+        missing = [effect for effect in effects if found[effect] is None]
+        if not missing:
+            break
+        reached = power(missing, design, seeds, recipes) >= wanted
+        found |= {effect: seeds for effect, enough in zip(missing, reached, strict=True) if enough}
+    return found
+
+
+def seeds_sentence(needed: Mapping[float, int | None], recipes: int, measured: bool, wanted: float = WANTED) -> str:
+    """Say what ``seeds_needed`` found.
+
+    >>> seeds_sentence({0.01: None, 0.02: 9, 0.03: 5}, 4, measured=False)
+    'To see a true difference between two of 4 recipes with 80 % probability takes: 1 point: more than 40 seeds; \
+2 points: 9 seeds; 3 points: 5 seeds. Assumed: the spread of cnn3 on FER-2013.'
+    """
+    parts = [
+        f"{100 * effect:g} point{'' if effect == 0.01 else 's'}: "
+        + (f"{seeds} seeds" if seeds else f"more than {MOST_SEEDS} seeds")
+        for effect, seeds in needed.items()
+    ]
+    basis = (
+        "Measured: the median spread of this study's recipes."
+        if measured
+        else "Assumed: the spread of cnn3 on FER-2013."
+    )
+    return (
+        f"To see a true difference between two of {recipes} recipes with {100 * wanted:.0f} % probability takes: "
+        f"{'; '.join(parts)}. {basis}"
+    )
+
+
+def _widths(design: Design, seeds: int, recipes: int) -> NDArray[np.float64]:
+    """Return how far the interval of a difference reaches in each simulated study, (STUDIES,)."""
+    generator = np.random.default_rng(0)
+    one_network = design.seeds + design.interaction
+    values = generator.standard_normal((STUDIES, recipes, seeds)) * np.sqrt(one_network)
+    floors = np.full((STUDIES, recipes), design.interaction)
+    found = SeedVariances.of(values, floors, np.eye(recipes, dtype=bool))
+    pair = np.zeros(recipes)
+    pair[:2] = 1.0, -1.0
+    area = (1.0 - LEVEL) / 2.0
+    own = reach(area, *found.of_contrasts(pair), design.images)
+    many = reach(area * 2.0 / (recipes * (recipes - 1)), *found.moderated().of_contrasts(pair), design.images)
+    return np.asarray(np.maximum(own, many))

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.bootstrap import ResampledNetwork, Resamples, bootstrap_weights, network_contrast, network_gain
 from study.analysis.calibration import apply_temperature, fit_temperature
 from study.analysis.clusters import Clusters
-from study.analysis.components import MINIMUM_SEEDS
-from study.analysis.contrasts import Estimate, linear_contrast
+from study.analysis.contrasts import MINIMUM_SEEDS, Estimate, Family, Sample
 from study.analysis.exact import proportion_interval
-from study.analysis.influence import Linearised, linearise, linearise_mean
+from study.analysis.influence import linearise, linearise_mean
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 
@@ -38,6 +35,9 @@ class Measure(NamedTuple):
 
 
 ACCURACY = Measure("accuracy")
+#: Of the spread between recipes' means at least this share is taken to be real, where all of it may be chance.
+LEAST_KEPT = 0.05
+SMALLEST = 1e-12
 #: Metrics that are not shares of 1.
 UNBOUNDED = ("log_loss", "brier")
 #: Metrics that look at probabilities, not at the answer alone.
@@ -55,7 +55,8 @@ class Statement:
         high: Upper end of the interval.
         p_value: Two-sided, for a difference of zero; of no meaning for a single score.
         runs: Keys of the runs that it was computed from.
-        estimate: What equivalence and power need; recipes only.
+        estimate: With its two variances, where there is one.
+        moderated: The same with moderated variances over seeds, from which tests of many recipes at once start.
     """
 
     question: str
@@ -65,6 +66,7 @@ class Statement:
     p_value: float
     runs: tuple[str, ...]
     estimate: Estimate | None = None
+    moderated: Estimate | None = None
 
 
 class Scores:
@@ -73,16 +75,27 @@ class Scores:
     Args:
         recipes: The runs of each recipe, by seed; all carry predictions on the same images.
         groups: (test images,) ids equal for images of equal content, or None where that is not known.
+        compared: The recipes that are compared with each other, whose seeds moderate each other's variances; all
+            without it.
     """
 
-    def __init__(self, recipes: Mapping[Recipe, Sequence[ScoredRun]], groups: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        recipes: Mapping[Recipe, Sequence[ScoredRun]],
+        groups: ArrayLike | None = None,
+        compared: Sequence[Recipe] | None = None,
+    ) -> None:
         self.recipes = {recipe: tuple(runs) for recipe, runs in recipes.items()}
+        self.compared = tuple(
+            recipe for recipe in (self.recipes if compared is None else compared) if self.has_seeds(recipe)
+        )
         first = next(iter(self.recipes.values()))[0]
         self.labels: NDArray[np.int64] = first.record.arrays["test_labels"]
         self.clusters = Clusters.of(groups, len(self.labels))
-        self._linearised: dict[tuple[Recipe, Measure], Linearised] = {}
-        self._networks: dict[tuple[str, str], ResampledNetwork] = {}
+        self._samples: dict[tuple[tuple[str, ...], Measure], Sample] = {}
+        self._families: dict[tuple[Measure, tuple[Recipe, ...]], Family] = {}
         self._temperatures: dict[str, float] = {}
+        self._starts = {run.record.key: recipe.model for recipe, runs in self.recipes.items() for run in runs}
 
     def has_seeds(self, recipe: Recipe) -> bool:
         """Tell whether a recipe has seeds enough for statements about it."""
@@ -102,32 +115,49 @@ class Scores:
         runs = self.recipes[recipe]
         if any(self.lacks(run, measure) for run in runs):
             return _nothing(runs)
-        if self.has_seeds(recipe):
-            found = self.recipe_contrast({recipe: 1.0}, measure)
-        else:
-            found = self.network_contrast([(run, 1.0 / len(runs)) for run in runs], measure)
-            found = self._widened(found, runs, measure)
-        if measure.metric in UNBOUNDED:
-            return found
-        return replace(found, low=_share(found.low), high=_share(found.high))
+        return bounded(self._stated(self.sample(runs, measure), runs), self.labels, measure)
+
+    def winner(self, candidates: Sequence[Recipe], measure: Measure = ACCURACY) -> Statement:
+        """Return the score of the first candidate, which was chosen by the validation accuracy of the same networks.
+
+        The networks that won were lucky, and lucky networks score well on the test split too. So each network is scored
+        for the recipe that the *other* seeds choose (cross-validation over seeds: Varma and Simon, BMC Bioinformatics
+        7, 2006, 91): this estimate has no such bias. Its interval reaches as far as the wider of its own and the
+        winner's usual one beyond the lower and the higher of the two estimates, since the same luck can repeat.
+
+        Args:
+            candidates: Recipes with seeds enough, best on validation first.
+            measure: What to score.
+        """
+        usual = self.score(candidates[0], measure)
+        if len(candidates) < 2 or usual.question != RECIPE or usual.value != usual.value:
+            return usual
+        runs = self._chosen_by_other_seeds(candidates)
+        if any(self.lacks(run, measure) for run in runs):
+            return usual
+        fair = self._stated(self.sample(runs, measure), runs)
+        width = max(one.high - one.value for one in (usual, fair))
+        low, high = min(fair.value, usual.value) - width, max(fair.value, usual.value) + width
+        keys = tuple(dict.fromkeys((*usual.runs, *fair.runs)))
+        return bounded(replace(fair, low=low, high=high, runs=keys), self.labels, measure)
 
     def recipe_contrast(self, weights: Mapping[Recipe, float], measure: Measure = ACCURACY) -> Statement:
         """Return a weighted sum of recipe means over new seeds and new images."""
-        linearised = [self.linearised(recipe, measure) for recipe in weights]
-        found = linear_contrast(linearised, list(weights.values()), self.clusters)
+        recipes = tuple(dict.fromkeys((*self.compared, *weights)))
+        if (measure, recipes) not in self._families:
+            samples = [self.sample(self.recipes[recipe], measure) for recipe in recipes]
+            self._families[measure, recipes] = Family(samples)
+        family, shares = self._families[measure, recipes], [weights.get(recipe, 0.0) for recipe in recipes]
         runs = [run for recipe in weights for run in self.recipes[recipe]]
-        return Statement(RECIPE, found.value, found.low, found.high, found.p_value, _keys(runs), found)
+        found = _stated(RECIPE, family.contrast(shares), runs)
+        return replace(found, moderated=family.contrast(shares, moderated=True))
 
     def network_contrast(
         self, coefficients: Sequence[tuple[ScoredRun, float]], measure: Measure = ACCURACY
     ) -> Statement:
         """Return a weighted sum of these networks' metrics over new images."""
-        networks = [self.resampled(run, measure.answers) for run, _ in coefficients]
-        found = network_contrast(measure.metric, networks, [one for _, one in coefficients], measure.class_index)
-        runs = _keys([run for run, _ in coefficients])
-        if found.low == found.high:  # no resample differs: resampling cannot say how sure this is
-            return Statement(NETWORK, found.value, np.nan, np.nan, found.p_value, runs)
-        return Statement(NETWORK, found.value, found.low, found.high, found.p_value, runs)
+        family = Family([self.sample([run], measure) for run, _ in coefficients])
+        return _stated(NETWORK, family.of_networks([one for _, one in coefficients]), [run for run, _ in coefficients])
 
     def flip_gain(self, recipe: Recipe) -> Statement:
         """Return what mirroring at test time adds to accuracy: with minus without, network by network."""
@@ -135,38 +165,39 @@ class Scores:
         if any(self.lacks(run, Measure("accuracy", None, FLIPPED)) for run in runs):
             return _nothing(runs)
         gains = np.stack([self._correct(run, FLIPPED).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
-        if not self.has_seeds(recipe):
-            return self.network_gain(gains.mean(axis=0), runs)
-        found = linear_contrast([linearise_mean(gains)], [1.0], self.clusters)
-        return Statement(RECIPE, found.value, found.low, found.high, found.p_value, _keys(runs), found)
+        return self.gain(gains, runs)
 
-    def network_gain(self, per_image: NDArray[Any], runs: Sequence[ScoredRun]) -> Statement:
-        """Return the mean over new images of a difference taken image by image between answers of these networks."""
-        found = network_gain(per_image, self.resamples)
-        return Statement(NETWORK, found.value, found.low, found.high, found.p_value, _keys(runs))
+    def overconfidence(self, recipe: Recipe) -> Statement:
+        """Return the mean confidence of a recipe's answers less their accuracy."""
+        runs = self.recipes[recipe]
+        surplus = [self.probabilities(run).max(axis=1).astype(np.float64) - run.correct for run in runs]
+        return self.gain(np.stack(surplus), runs)
 
-    def linearised(self, recipe: Recipe, measure: Measure = ACCURACY) -> Linearised:
-        """Return a recipe's metric, seed by seed, with the influence of each image."""
-        if (recipe, measure) not in self._linearised:
-            stacked = np.stack([self.probabilities(run, measure.answers) for run in self.recipes[recipe]])
-            self._linearised[recipe, measure] = linearise(measure.metric, stacked, self.labels, measure.class_index)
-        return self._linearised[recipe, measure]
+    def gain(self, per_image: NDArray[Any], runs: Sequence[ScoredRun], of_networks: bool = False) -> Statement:
+        """Return the mean of a difference between answers that is taken image by image, each from -1 to 1.
 
-    def resampled(self, run: ScoredRun, answers: str = PLAIN) -> ResampledNetwork:
-        """Return one network on the resamples that all network statements share."""
-        key = (run.record.key, answers)
-        if key not in self._networks:
-            self._networks[key] = self.resampled_answers(self.probabilities(run, answers))
-        return self._networks[key]
+        Args:
+            per_image: (networks, images), of each network of a recipe.
+            runs: What it was computed from.
+            of_networks: Of these networks alone, however many there are.
+        """
+        sample = Sample.of(linearise_mean(per_image, (-1.0, 1.0)), self.clusters)
+        return self._stated(sample, runs, of_networks)
 
-    def resampled_answers(self, probabilities: NDArray[Any]) -> ResampledNetwork:
-        """Return any probabilities on the test split (images, classes), such as an ensemble's, on these resamples."""
-        return ResampledNetwork(probabilities, self.labels, self.resamples)
+    def answers_score(self, probabilities: NDArray[Any], runs: Sequence[ScoredRun], metric: str) -> Statement:
+        """Return a metric of any probabilities on the test split (images, classes), such as an ensemble's."""
+        sample = Sample.of(linearise(metric, probabilities[None], self.labels), self.clusters)
+        return bounded(self._stated(sample, runs), self.labels, Measure(metric))
 
-    @cached_property
-    def resamples(self) -> Resamples:
-        """The resamples of the test images, drawn once."""
-        return Resamples(bootstrap_weights(len(self.labels), self.clusters))
+    def sample(self, runs: Sequence[ScoredRun], measure: Measure = ACCURACY) -> Sample:
+        """Return a metric of the networks of one recipe, or of one network, with what the images contribute."""
+        key = (_keys(runs), measure)
+        if key not in self._samples:
+            stacked = np.stack([self.probabilities(run, measure.answers) for run in runs])
+            metric = linearise(measure.metric, stacked, self.labels, measure.class_index)
+            start = "|".join(dict.fromkeys(self._starts.get(run.record.key, "") for run in runs))
+            self._samples[key] = Sample.of(metric, self.clusters, [run.spec.seed for run in runs], start)
+        return self._samples[key]
 
     def temperature(self, run: ScoredRun) -> float:
         """Return the temperature fitted on the validation split; nan where imported predictions do not allow it."""
@@ -192,19 +223,89 @@ class Scores:
         right: NDArray[np.bool_] = self.probabilities(run, answers).argmax(axis=1) == self.labels
         return right
 
-    def _widened(self, found: Statement, runs: Sequence[ScoredRun], measure: Measure) -> Statement:
-        """Give one network's recall of 0 or 1 its exact interval, since resampling cannot vary it."""
-        if len(runs) != 1 or measure.metric != "recall" or found.low == found.low:
-            return found
-        members = self.labels == measure.class_index
-        hits = int(np.sum(self._correct(runs[0], measure.answers)[members]))
-        low, high = proportion_interval(hits, int(members.sum()))
+    def probability_of_best(self, recipes: Sequence[Recipe], draws: int = 20_000) -> dict[Recipe, float]:
+        """Return how probable it is that each recipe has the highest mean test accuracy of all.
+
+        Means are drawn about their estimates: each recipe's variance over seeds by the inverse chi-square distribution
+        of its moderated estimate, the images, which all answer, from their joint normal distribution. Estimates and
+        draws are shrunk towards the mean of all as far as chance explains how they spread (Efron and Morris, J. Amer.
+        Statist. Assoc. 70, 1975, 311-319): of recipes that are nearly alike, the first is then not called the best too
+        often.
+
+        Args:
+            recipes: With seeds enough.
+            draws: Their number; the same everywhere.
+        """
+        if len(recipes) < 2:
+            return {}
+        samples = [self.sample(self.recipes[recipe]) for recipe in recipes]
+        deviations, degrees = Family(samples).moderated_deviations()
+        generator = np.random.default_rng(0)
+        spread = deviations * np.sqrt(degrees / generator.chisquare(degrees, (draws, len(samples))))
+        shared = np.stack([one.shared for one in samples]) / samples[0].images
+        apart = shared - shared.mean(axis=0)  # what all recipes have in common moves none ahead
+        images = apart @ apart.T
+        means = np.array([one.values.mean() for one in samples])
+        chance = float(np.mean(deviations**2 + np.diagonal(images)))
+        kept = max(1.0 - chance / max(float(np.var(means, ddof=1)), SMALLEST), LEAST_KEPT)
+        noise = spread * generator.standard_normal(spread.shape)
+        noise += generator.standard_normal((draws, len(samples))) @ _root(images)
+        means = kept * means + np.sqrt(kept) * noise
+        wins = np.bincount(means.argmax(axis=1), minlength=len(samples)) / draws
+        return dict(zip(recipes, map(float, wins), strict=True))
+
+    def _stated(self, sample: Sample, runs: Sequence[ScoredRun], of_networks: bool = False) -> Statement:
+        """State a sample's mean: of the recipe, or of its networks where they are too few."""
+        family = Family([sample])
+        if sample.few or of_networks:
+            return _stated(NETWORK, family.of_networks([1.0]), runs)
+        return _stated(RECIPE, family.contrast([1.0]), runs)
+
+    def _chosen_by_other_seeds(self, candidates: Sequence[Recipe]) -> list[ScoredRun]:
+        """Return for each part of the seeds the networks of the recipe that the other parts choose."""
+        parts = min(len(self.recipes[recipe]) for recipe in candidates)
+        folds = [[self.recipes[recipe][part::parts] for part in range(parts)] for recipe in candidates]
+        counts = np.array([[len(fold) for fold in row] for row in folds])
+        totals = np.array([[sum(run.validation.accuracy for run in fold) for fold in row] for row in folds])
+        return [run for part, row in enumerate(chosen_by_other_parts(totals, counts)) for run in folds[int(row)][part]]
+
+
+def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each part of the seeds which recipe is best by the mean over the other parts, int (..., parts).
+
+    Args:
+        totals: (..., recipes, parts), sums of validation accuracies.
+        counts: (recipes, parts), of how many networks.
+    """
+    others = totals.sum(axis=-1, keepdims=True) - totals
+    means = others / (counts.sum(axis=-1, keepdims=True) - counts)
+    return np.asarray(means.argmax(axis=-2))
+
+
+def bounded(found: Statement, labels: NDArray[np.int64], measure: Measure) -> Statement:
+    """Keep an interval within what a share can be; the exact one where every answer is right, or none."""
+    if measure.metric in UNBOUNDED:
+        return found
+    if found.value in (0.0, 1.0) and measure.metric not in ("ece", "precision"):
+        classes = range(int(labels.max()) + 1) if measure.class_index is None else [measure.class_index]
+        counts = [count for place in classes if (count := int(np.sum(labels == place)))]
+        counts = [sum(counts)] if measure.metric == "accuracy" else counts
+        ends = [proportion_interval(count if found.value else 0, count) for count in counts]
+        low, high = (float(np.mean(end)) for end in zip(*ends, strict=True))
         return replace(found, low=low, high=high)
+    low, high = (float(np.clip(end, 0.0, 1.0)) for end in (found.low, found.high))
+    return replace(found, low=low, high=high)
 
 
-def _share(value: float) -> float:
-    """Return what of an interval's end is possible for a share; nan stays."""
-    return float(np.clip(value, 0.0, 1.0))
+def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a symmetric square root."""
+    values, vectors = np.linalg.eigh(covariance)
+    root: NDArray[np.float64] = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return root
+
+
+def _stated(question: str, found: Estimate, runs: Sequence[ScoredRun]) -> Statement:
+    return Statement(question, found.value, *found.interval(), found.p_value, _keys(runs), found)
 
 
 def _nothing(runs: Sequence[ScoredRun]) -> Statement:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from study.analysis.comparisons import (
@@ -19,9 +20,10 @@ from study.analysis.ensembles import Ensemble, ensembles
 from study.analysis.equivalence import MARGIN
 from study.analysis.factors import FactorContrast, factor_contrasts
 from study.analysis.leaderboard import Standing
+from study.analysis.power import Design, detectable_effect
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import NETWORK, RECIPE, Measure, Scores
+from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement
 
 #: Over all classes; each is a family of its own under Holm's correction.
 EFFECT_MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -57,21 +59,35 @@ class Statistics:
 
     Attributes:
         scores: Scores of every recipe on demand.
+        ranked: The recipes that have a rank, best on validation first.
         margin: Of equivalence, in shares.
         copies_known: Whether copies among the test images are known and counted as one.
         recipes: Comparisons over new seeds and new images.
         networks: Comparisons of the trained networks of one seed.
         effects: Factor effects: of recipes where they can be had, otherwise of networks.
         ensembles: Ensembles.
+        best: How probable it is that each of the compared recipes is the best of them.
+        detectable: The smallest true difference of two recipes that this design shows with 80 % probability, after
+            correction for all pairs; None below two recipes with seeds enough.
     """
 
     scores: Scores
+    ranked: tuple[Recipe, ...]
     margin: float
     copies_known: bool
     recipes: Comparisons
     networks: Comparisons
     effects: Effects
     ensembles: tuple[Ensemble, ...]
+    best: dict[Recipe, float]
+    detectable: float | None
+
+    def winner(self, measure: Measure = ACCURACY) -> Statement:
+        """Return the score of the best recipe on validation, allowing for its choice by its own seeds."""
+        first = self.ranked[0]
+        if not self.scores.has_seeds(first):
+            return self.scores.score(first, measure)
+        return self.scores.winner(self.recipes.compared, measure)
 
     @property
     def main(self) -> Comparisons:
@@ -89,8 +105,8 @@ def compute_statistics(
         groups: (test images,) ids equal for images of equal content, or None where that is not known.
         margin: Of equivalence, in shares of accuracy.
     """
-    scores = Scores({one.recipe: one.runs for one in standings}, groups)
     ranked = [one.recipe for one in standings if one.rank is not None]
+    scores = Scores({one.recipe: one.runs for one in standings}, groups, ranked)
     specs = {
         one.recipe: one.runs[0].spec
         for one in standings
@@ -106,14 +122,20 @@ def compute_statistics(
         of_seed = networks_of_seed(scores, ranked, networks.seed)
         contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs}, validation)
         effects = _effects(scores, contrasts, NETWORK, networks.seed, of_seed)
+    recipes = compare_recipes(scores, ranked, margin)
+    samples = [scores.sample(scores.recipes[one]) for one in recipes.compared]
+    seeds = int(np.median([len(one.values) for one in samples])) if samples else 0
     return Statistics(
         scores=scores,
+        ranked=tuple(ranked),
         margin=margin,
         copies_known=groups is not None,
-        recipes=compare_recipes(scores, ranked, margin),
+        recipes=recipes,
         networks=networks,
         effects=effects,
         ensembles=tuple(ensembles(scores, ranked)),
+        best=scores.probability_of_best(recipes.compared),
+        detectable=detectable_effect(Design.measured(samples), seeds, len(samples)) if len(samples) > 1 else None,
     )
 
 

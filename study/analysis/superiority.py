@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.components import refuse_few_seeds
-from study.analysis.contrasts import LEVEL
+from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS
+from study.core.errors import UsageError
 
 DRAWS = 10_000
 
@@ -43,7 +43,7 @@ def probability_of_superiority(
     (S - 1) / chi-square(S - 1), each mean by a draw about its estimate with that variance (Weerahandi and Johnson,
     Technometrics 34, 1992, 83-91). ``observed`` is the Mann-Whitney share without any model, as recommended by
     Bouthillier et al., "Accounting for variance in machine learning benchmarks", MLSys 2021. The images are those of
-    the split: what new images add belongs to ``recipe_difference``. With three seeds the interval is wide.
+    the split: what new images add belongs to their contrast. With three seeds the interval is wide.
 
     Args:
         first: (seeds,), each network's score, more being better.
@@ -63,8 +63,9 @@ def probability_of_superiority(
     generator = np.random.default_rng(seed)
     means, variances, pivots = [], [], []
     for scores in (first, second):
-        refuse_few_seeds(len(scores))
         seeds = len(scores)
+        if seeds < MINIMUM_SEEDS:
+            raise UsageError(f"a probability over new seeds needs at least {MINIMUM_SEEDS} seeds, got {seeds}.")
         means.append(float(scores.mean()))
         variances.append(float(scores.var(ddof=1)))
         drawn_variance = variances[-1] * (seeds - 1) / generator.chisquare(seeds - 1, size=draws)

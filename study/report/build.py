@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from study.analysis.equivalence import MARGIN
+from study.analysis.factors import is_random_start
+from study.analysis.leaderboard import FEWEST_UPDATES
 from study.analysis.recipes import is_leaky, random_weights
 from study.analysis.statistics import CLASS_MEASURES, Statistics
 from study.core.store import Store
@@ -29,6 +31,7 @@ from study.report.published_results import DATASET, read_published
 from study.report.reproduce import commands
 from study.report.tables import leaks, results, runs, setup
 from study.report.tables import statistics as inference
+from study.report.tables.statistics import seeds_needed_words as found_seeds
 from study.report.tables.table import Table
 from study.report.wording import listed, ranges
 
@@ -169,6 +172,11 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "all_shares": all(one.spec.protocol.train_share < 1 for one in data.trained),
         "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
         "found": data.found,
+        "seeds_sentence": found_seeds(data.found),
+        "hardly_trained": any(one.hardly_trained for one in data.standings),
+        "fewest_updates": FEWEST_UPDATES,
+        "several_starts": len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)})
+        > 1,
         "few_seeds": [one for one in data.ranked if data.found and not data.found.scores.has_seeds(one.recipe)],
         "many_pairs": inference.MOST_PAIRS,
         "runs_each": sorted({len(standing.runs) for standing in data.ranked}),

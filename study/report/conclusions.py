@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from study.analysis.comparisons import Comparison, Comparisons, Effect
-from study.analysis.components import MINIMUM_SEEDS
+from study.analysis.contrasts import MINIMUM_SEEDS
 from study.analysis.ensembles import OVER_SEEDS
 from study.analysis.factors import (
     AGAINST_RANDOM,
@@ -19,15 +19,15 @@ from study.analysis.factors import (
     TRANSFER,
     is_random_start,
 )
-from study.analysis.leaderboard import Standing
+from study.analysis.leaderboard import FEWEST_UPDATES, Standing
 from study.analysis.leaks import REWEIGHTED
-from study.analysis.recipes import is_leaky
-from study.analysis.runs import ScoredRun
+from study.analysis.recipes import Recipe, is_leaky
+from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
 from study.analysis.scores import CALIBRATED, RECIPE, Measure, Statement
-from study.analysis.statistics import Statistics
+from study.analysis.statistics import EFFECT_MEASURES, Statistics
 from study.report.collect import StudyData
 from study.report.tables.runs import missing_cells
-from study.report.tables.statistics import ensemble_accuracy
+from study.report.tables.statistics import ensemble_accuracy, ensemble_gain
 from study.report.wording import (
     FIXED_BLANK,
     escape,
@@ -42,6 +42,7 @@ from study.report.wording import (
 
 #: More names than this in one sentence are counted, not listed.
 _MOST_NAMES = 4
+_MEASURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 
 
 def conclusions(data: StudyData) -> list[str]:
@@ -49,10 +50,10 @@ def conclusions(data: StudyData) -> list[str]:
     found, ranked = data.found, data.ranked
     if not ranked or found is None:
         nothing = "No run that may be ranked has finished, so that nothing can be concluded yet."
-        return [*_caveats(data), *_leaks(data), nothing, *_gaps(data)]
-    sentences = [*_caveats(data), *_leaks(data), _best(data, found, ranked[0])]
-    sentences += _compared(found.recipes, found.margin)
-    sentences += _compared(_without(found.networks, found.recipes), found.margin)
+        return [*_caveats(data), *_leaks(data), nothing, *_unreliable(data), *_gaps(data)]
+    sentences = [*_caveats(data), *_leaks(data), _best(data, found, ranked[0]), *_unreliable(data)]
+    sentences += _compared(found, found.recipes)
+    sentences += _compared(found, _without(found.networks, found.recipes))
     sentences += [*_factors(data, found), *_who_pays(data, found), *_calibrated(found, ranked[0]), *_ensemble(found)]
     return [*sentences, _scope(data, found), *_gaps(data)]
 
@@ -82,25 +83,34 @@ def _leaks(data: StudyData) -> list[str]:
         worth, clean = leak.worth[leak.measure], leak.clean[leak.measure]
         equal = ", all classes weighing the same," if leak.measure == REWEIGHTED else ""
         about = "" if worth.question == RECIPE else f" (for the trained networks, {plural(len(leak.seeds), 'seed')})"
-        sentences.append(
+        text = (
             f"**{escape(leak.recipe)}** claims {percent(leak.claimed.value)} %. On the same images{equal} it scores "
             f"{percent(leak.leaky[leak.measure].value)} % and its clean twin {percent(clean.value)} %: the leak is "
-            f"worth {with_interval_inline(worth, points)} points{about}."
+            f"worth {with_interval_inline(worth, points)} points{about}"
         )
+        if leak.worth_trained_on and leak.worth_unseen:
+            text += (
+                f", {with_interval_inline(leak.worth_trained_on, points)} on images that it trained on and "
+                f"{with_interval_inline(leak.worth_unseen, points)} on the others"
+            )
+        sentences.append(f"{text}.")
     return sentences
 
 
 def _best(data: StudyData, found: Statistics, first: Standing) -> str:
-    score = found.scores.score(first.recipe)
+    score = found.winner()
     about = (
         f"over new seeds and new images, from {len(first.runs)} seeds"
         if score.question == RECIPE
         else f"over new images, for {_networks(first)}"
     )
+    if score.question == RECIPE and len(found.recipes.compared) > 1:
+        about += ", allowing for its choice by the same seeds"
+    sure = f"95 % interval {percent(score.low)} to {percent(score.high)}, {about}" if score.low == score.low else about
     text = (
         f"**{escape(first.recipe)}** is best on the validation split "
         f"({percent(first.measures['validation_accuracy'].mean)} %). On the test split it scores "
-        f"**{percent(score.value)} %** (95 % interval {percent(score.low)} to {percent(score.high)}, {about}). "
+        f"**{percent(score.value)} %** ({sure}). "
         f"Always answering with the most frequent class would score {percent(data.majority_share)} %"
     )
     bound = data.card.bound
@@ -113,14 +123,51 @@ def _networks(first: Standing) -> str:
     return "this trained network" if len(first.runs) == 1 else "these two trained networks"
 
 
+def _unreliable(data: StudyData) -> list[str]:
+    """Name the seeds that a recipe's mean hides: those that failed, learned nothing or fell far behind."""
+    sentences = []
+    for one in data.ranked:
+        failed = [record.spec.seed for record in data.unfinished if data.recipe(record) == one.recipe]
+        parts = []
+        if failed:
+            parts.append(
+                f"{_seeds(failed)} of {len(failed) + len(one.runs)} did not finish and {_are(failed)} left out"
+            )
+        if one.learned_nothing:
+            parts.append(f"{_seeds(one.learned_nothing)} learned nothing (no better than the most frequent class)")
+        behind = [seed for seed in one.far_behind if seed not in one.learned_nothing]
+        if behind:
+            parts.append(f"{_seeds(behind)} fell far behind the others")
+        if parts:
+            sentences.append(
+                f"**{escape(one.recipe)}**: {'; '.join(parts)}. So few seeds cannot tell how often that happens, and "
+                "no interval here allows for it."
+            )
+    apart = [escape(one.recipe) for one in data.standings if one.hardly_trained]
+    if apart:
+        sentences.append(
+            f"{listed(apart)} {'was' if len(apart) == 1 else 'were'} hardly trained (fewer than {FEWEST_UPDATES} "
+            "updates, or no better on validation than the most frequent class): shown, not ranked, and in no test."
+        )
+    return sentences
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {listed([str(seed) for seed in sorted(seeds)])}"
+
+
+def _are(things: Sequence[object]) -> str:
+    return "is" if len(things) == 1 else "are"
+
+
 def _without(networks: Comparisons, recipes: Comparisons) -> Comparisons:
     """Leave out the networks that need no statement of their own, because their recipes are compared as such."""
     kept = tuple(one for one in networks.declared if {one.first, one.second} - set(recipes.compared))
     return replace(networks, declared=kept)
 
 
-def _compared(comparisons: Comparisons, margin: float) -> list[str]:
-    """Say what the best is told apart from, by how much and how surely, and what could not be told."""
+def _compared(found: Statistics, comparisons: Comparisons) -> list[str]:
+    """Say from what the best differs, by how much and how surely, and where no difference is significant."""
     if not comparisons.declared:
         return []
     of_recipes = comparisons.question == RECIPE
@@ -131,28 +178,26 @@ def _compared(comparisons: Comparisons, margin: float) -> list[str]:
     unknown = [one for one in comparisons.declared if not one.told_apart]
     sentences = []
     if behind:
-        text = f"{subject} scores higher on the test split than {_enumerated(behind)}."
-        if of_recipes:
-            chance = behind[0].superiority
-            if chance:
-                text += (
-                    f" Both trained once more with a new seed, it would beat {escape(behind[0].first)} on these images "
-                    f"with probability {probability(1 - chance.probability)} ({probability(1 - chance.high)} to "
-                    f"{probability(1 - chance.low)})."
-                )
+        text = f"{subject} scores higher on the test split than {_enumerated(found, comparisons, behind)}."
+        chance = behind[0].superiority
+        if chance and chance.low == chance.low:
+            text += (
+                f" Both trained once more with a new seed, it would beat {escape(behind[0].first)} on these images "
+                f"with probability {probability(1 - chance.probability)} ({probability(1 - chance.high)} to "
+                f"{probability(1 - chance.low)})."
+            )
         sentences.append(text)
     if ahead:
-        sentences.append(f"{subject} scores lower on the test split than {_enumerated(ahead)}.")
+        sentences.append(f"{subject} scores lower on the test split than {_enumerated(found, comparisons, ahead)}.")
     if unknown:
-        text = f"{subject} could not be told from {_enumerated(unknown)}"
+        text = f"{subject} does not differ significantly from {_enumerated(found, comparisons, unknown)}"
         if of_recipes:
             same = [one for one in unknown if one.equivalence and one.equivalence.equivalent]
-            text += _equivalent(same, unknown, margin)
-            reach = [one.detectable for one in unknown if np.isfinite(one.detectable)]
-            if reach:
+            text += _equivalent(same, unknown, found.margin)
+            if found.detectable is not None:
                 text += (
-                    f" With these seeds and images a true difference of {percent(max(reach))} points would have been "
-                    "seen with 80 % probability before correction."
+                    f" With these seeds and images a true difference of {percent(found.detectable)} points between two "
+                    "recipes is found with 80 % probability, after correction for all pairs."
                 )
         else:
             text += "."
@@ -175,18 +220,37 @@ def _equivalent(same: Sequence[Comparison], unknown: Sequence[Comparison], margi
     return f"; equivalent within {within}: {escape(listed([str(one.first) for one in same]))}."
 
 
-def _enumerated(comparisons: Sequence[Comparison]) -> str:
-    """Name the others with the best's lead over each, its interval and p."""
-    shown = [f"{escape(one.first)} ({_lead(one)})" for one in comparisons[:_MOST_NAMES]]
-    more = len(comparisons) - len(shown)
+def _enumerated(found: Statistics, comparisons: Comparisons, chosen: Sequence[Comparison]) -> str:
+    """Name the others with the best's lead over each, its interval and p; of networks what other seeds say too."""
+    shown = []
+    for one in chosen[:_MOST_NAMES]:
+        seeds = {} if comparisons.question == RECIPE else _other_seeds(found, {one.second: 1.0, one.first: -1.0})
+        seeds.pop(comparisons.seed or 0, None)
+        against = {seed: lead for seed, lead in seeds.items() if lead * -one.difference.value < 0}
+        words = f"; the other way with {_leads(against)}" if against else f"; {_leads(seeds)}" if seeds else ""
+        shown.append(f"{escape(one.first)} ({_lead(one)}{words})")
+    more = len(chosen) - len(shown)
     return listed(shown + ([f"{plural(more, 'other')} (see the table)"] if more > 0 else []))
 
 
 def _lead(one: Comparison) -> str:
     """Write best less other, the difference turned round, with its interval first and p second."""
     value = one.difference
+    if value.low != value.low:
+        return f"by {points(-value.value)} points, no interval"
     words = f"by {points(-value.value)} points, {points(-value.high)} to {points(-value.low)}"
     return f"{words}; {p_sentence(one.adjusted)}"
+
+
+def _leads(values: Mapping[int, float]) -> str:
+    return listed([f"seed {seed} ({points(value)})" for seed, value in values.items()])
+
+
+def _other_seeds(found: Statistics, weights: Mapping[Recipe, float]) -> dict[int, float]:
+    """Return a contrast of test accuracies for every seed that all its recipes were trained with."""
+    runs = {recipe: {run.spec.seed: run.test.accuracy for run in found.scores.recipes[recipe]} for recipe in weights}
+    shared = set.intersection(*(set(seeds) for seeds in runs.values()))
+    return {seed: sum(weight * runs[recipe][seed] for recipe, weight in weights.items()) for seed in sorted(shared)}
 
 
 def _factors(data: StudyData, found: Statistics) -> list[str]:
@@ -207,7 +271,7 @@ def _factors(data: StudyData, found: Statistics) -> list[str]:
             subjects[factor] = f"a pretrained body, {way} (against {start}, equal updates and images)"
     mains = [one for one in effects.overall["accuracy"] if one.contrast.factor in subjects]
     words = [
-        f"{subjects[one.contrast.factor]} {_effect_words(one)}, balanced accuracy by "
+        f"{subjects[one.contrast.factor]} {_effect_words(found, one)}, balanced accuracy by "
         f"{with_interval_inline(balanced[one.contrast.factor], points)}"
         for one in mains
     ]
@@ -220,53 +284,92 @@ def _factors(data: StudyData, found: Statistics) -> list[str]:
         if late:
             text += f" {late} of the {len(behind)} runs behind them had not converged: they hold for this budget."
         sentences.append(text)
-    crossed = [one for one in effects.overall["accuracy"] if "×" in one.contrast.factor]
-    standing = [one for one in crossed if one.told_apart]
-    if standing:
-        sentences.append(
-            "Interactions that stand: "
-            + "; ".join(f"{one.contrast.factor} {_effect_words(one)}" for one in standing)
-            + "."
-        )
-    elif crossed:
-        one = next((other for other in crossed if other.contrast.factor == BOTH), crossed[0])
-        sentences.append(
-            f"No interaction was told from zero ({one.contrast.factor}: "
-            f"{with_interval_inline(one.difference, points)} points), so that the effects may add up; effects inside "
-            "that interval are not excluded."
-        )
-    return sentences
+    return [*sentences, *_interactions(found)]
 
 
-def _effect_words(one: Effect) -> str:
-    change = f"{with_interval_inline(one.difference, points)} points, {p_sentence(one.adjusted)}"
-    return f"changes it by {change}" if one.told_apart else f"could not be told from no effect: {change}"
+def _interactions(found: Statistics) -> list[str]:
+    """Name the significant interactions on any of the scores; only where there are none, say so of all of them."""
+    crossed = [one for family in found.effects.overall.values() for one in family if "×" in one.contrast.factor]
+    crossed += [one for family in found.effects.by_model.values() for one in family if "×" in one.contrast.factor]
+    if not crossed:
+        return []
+    if clear := [one for one in crossed if one.told_apart]:
+        named = [
+            f"{one.contrast.factor}{f' in {escape(one.contrast.model)}' if one.contrast.model else ''} "
+            f"({_MEASURES[one.measure.metric]}: {_change(one)})"
+            for one in clear[:_MOST_NAMES]
+        ]
+        more = len(clear) - len(named)
+        return [f"Significant interactions: {listed(named + ([f'{more} more'] if more else []))}."]
+    one = next((other for other in crossed if other.contrast.factor == BOTH), crossed[0])
+    scores = listed([_MEASURES[name] for name in EFFECT_MEASURES])
+    return [
+        f"No interaction was significant on {scores} ({one.contrast.factor}, {_MEASURES[one.measure.metric]}: "
+        f"{with_interval_inline(one.difference, points)} points). That does not show that effects add up: interactions "
+        "inside that interval are not excluded."
+    ]
+
+
+def _effect_words(found: Statistics, one: Effect) -> str:
+    """Say what a factor does; where that depends on what it is combined with, no average is claimed."""
+    factor, families = one.contrast.factor, found.effects
+    base = factor.removesuffix(" vs custom")
+    crossed = [
+        other
+        for other in (*families.overall["accuracy"], *families.by_model["accuracy"])
+        if other.told_apart and base in other.contrast.factor.split(" × ") and other.contrast.factor != factor
+    ]
+    single = [other for other in families.by_model["accuracy"] if other.contrast.factor == factor and other.told_apart]
+    if len({other.difference.value > 0 for other in single}) > 1:
+        each = [f"{escape(other.contrast.model)}: {_change(other)}" for other in single]
+        return f"does opposite things ({listed(each)})"
+    seeds = {}
+    if families.question != RECIPE:
+        seeds = _other_seeds(found, one.contrast.weights)
+        seeds = {
+            seed: value for seed, value in seeds.items() if seed != families.seed and value * one.difference.value < 0
+        }
+    change = _change(one) + (f"; the other way with {_leads(seeds)}" if seeds else "")
+    if crossed:
+        names = listed(list(dict.fromkeys(other.contrast.factor for other in crossed)))
+        return f"depends on what it is combined with ({names}; {change} on average)"
+    return f"changes it by {change}" if one.told_apart else f"has no significant effect: {change}"
+
+
+def _change(one: Effect) -> str:
+    return f"{with_interval_inline(one.difference, points)} points, {p_sentence(one.adjusted)}"
 
 
 def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     """Say which classes' recall oversampling raises and which lose, where the tests can tell."""
     effects = [one for one in found.effects.by_class["recall"] if one.contrast.factor == OVERSAMPLING]
-    if not effects:
+    images, support = data.card.counts["train"], data.card.counts["test"]
+    named = {one.measure.class_index or 0: one for one in effects if one.difference.value == one.difference.value}
+    if not named:
         return []
-    images = data.card.counts["train"]
-    rare = int(np.argmin(images))
-    named = {data.classes[one.measure.class_index or 0]: one for one in effects}
-    first = named[data.classes[rare]] if data.classes[rare] in named else effects[0]
+    rarest = int(np.argmin(images))
+    rare = min(named, key=lambda place: images[place])
 
-    def say(chosen: list[tuple[str, Effect]]) -> str:
-        return listed([f"{escape(name)} {with_interval_inline(one.difference, points)}" for name, one in chosen])
+    def say(chosen: list[tuple[int, Effect]]) -> str:
+        return listed(
+            [f"{escape(data.classes[place])} {with_interval_inline(one.difference, points)}" for place, one in chosen]
+        )
 
-    others = [(name, one) for name, one in named.items() if one is not first]
-    gains = [(name, one) for name, one in others if one.told_apart and one.difference.value > 0]
-    losses = [(name, one) for name, one in others if one.told_apart and one.difference.value < 0]
-    told = "" if first.told_apart else ", which could not be told from none"
-    support = data.card.counts["test"][rare]
+    others = [(place, one) for place, one in named.items() if place != rare]
+    gains = [(place, one) for place, one in others if one.told_apart and one.difference.value > 0]
+    losses = [(place, one) for place, one in others if one.told_apart and one.difference.value < 0]
+    told = "" if named[rare].told_apart else ", which is not significant"
+    which = "the rarest class" if rare == rarest else "the rarest class that has test images"
     text = (
-        f"Oversampling changes the recall of the rarest class, {escape(data.classes[rare])} "
-        f"({plural(support, 'test image')}), by {with_interval_inline(first.difference, points)} points{told}. "
+        f"Oversampling changes the recall of {which}, {escape(data.classes[rare])} "
+        f"({plural(support[rare], 'test image')}), by {with_interval_inline(named[rare].difference, points)} "
+        f"points{told}. "
     )
     text += f"Recall also rises for {say(gains)}. " if gains else ""
-    return [text + (f"The price is paid by {say(losses)}." if losses else "No class is shown to lose recall.")]
+    if not losses:
+        return [text + "No other class is shown to lose recall."]
+    gained = gains or (named[rare].told_apart and named[rare].difference.value > 0)
+    return [text + (f"The price is paid by {say(losses)}." if gained else f"Recall falls for {say(losses)}.")]
 
 
 def _calibrated(found: Statistics, first: Standing) -> list[str]:
@@ -275,17 +378,27 @@ def _calibrated(found: Statistics, first: Standing) -> list[str]:
         scores.score(first.recipe, measure) for measure in (Measure("ece"), Measure("ece", None, CALIBRATED))
     )
     temperature = float(np.mean([scores.temperature(run) for run in first.runs]))
-    if not np.isfinite(before.value):
+    if not np.isfinite(before.value) or not np.isfinite(temperature):
         return []
-    leaning = "overconfident" if temperature > 1.02 else "underconfident" if temperature < 0.98 else "nearly calibrated"
+    surplus = scores.overconfidence(first.recipe)
+    leaning = (
+        "overconfident"
+        if surplus.low > 0
+        else "underconfident"
+        if surplus.high < 0
+        else "neither over- nor underconfident beyond chance"
+    )
     return [
-        f"The best recipe's probabilities are {leaning}: a temperature of {temperature:.2f}, fitted on the validation "
-        f"split, takes its expected calibration error on the test split from {_percent_interval(before)} to "
+        f"The best recipe's probabilities are {leaning} (mean confidence less accuracy: "
+        f"{with_interval_inline(surplus, points)} points). A temperature of {temperature:.2f}, fitted on the "
+        f"validation split, takes its expected calibration error on the test split from {_percent_interval(before)} to "
         f"{_percent_interval(after)}."
     ]
 
 
 def _percent_interval(value: Statement) -> str:
+    if value.low != value.low:
+        return f"{percent(value.value)}{FIXED_BLANK}%"
     return f"{percent(value.value)}{FIXED_BLANK}% ({percent(value.low)} to {percent(value.high)})"
 
 
@@ -300,12 +413,19 @@ def _ensemble(found: Statistics) -> list[str]:
     voters = (
         f"the {len(best.runs)} seeds of {names}" if best.over == OVER_SEEDS else f"{len(best.runs)} networks ({names})"
     )
-    return [
+    text = (
         f"A soft vote of {voters}, the ensemble with the best validation accuracy, scores "
-        f"{_percent_interval(accuracy)} "
-        f"on the test split, {with_interval_inline(gain, points)} points against the mean of its members, at the cost "
-        "of all of them."
-    ]
+        f"{_percent_interval(accuracy)} on the test split, {with_interval_inline(gain, points)} points against the "
+        "mean of its members"
+    )
+    own = next((one for one in found.ensembles if one.over == OVER_SEEDS and one.recipes == found.ranked[:1]), None)
+    if own and own is not best:
+        more = ensemble_gain(found, best, own)
+        text += (
+            f" and {with_interval_inline(more, points)} against the vote of the {len(own.runs)} seeds of "
+            f"{escape(found.ranked[0])}"
+        )
+    return [f"{text}, at the cost of all of them."]
 
 
 def _scope(data: StudyData, found: Statistics) -> str:
@@ -325,6 +445,11 @@ def _scope(data: StudyData, found: Statistics) -> str:
         )
     few = [escape(one.recipe) for one in data.ranked if not found.scores.has_seeds(one.recipe)]
     text = f"Recipes were trained with {seeds} and tested on {images}; their intervals cover new seeds and new images."
+    least = min(len(one.runs) for one in data.ranked if found.scores.has_seeds(one.recipe))
+    text += (
+        f" They take scores to be normal over seeds: {least} seeds that all trained well do not exclude that "
+        f"{100 * (1 - 0.05 ** (1 / least)):.0f} % of trainings fail."
+    )
     if few:
         names = listed(few[:_MOST_NAMES] + ([f"{len(few) - _MOST_NAMES} others"] if len(few) > _MOST_NAMES else []))
         text += (
@@ -354,13 +479,24 @@ def _gaps(data: StudyData) -> list[str]:
         sentences.append(
             f"{escape(listed(leaky))} saw or chose on test images on purpose: shown to measure leakage, never ranked."
         )
-    copies = _copies(data.runs)
+    copies = _copies(data)
     return sentences + ([copies] if copies else [])
 
 
-def _copies(runs: tuple[ScoredRun, ...]) -> str:
-    counts = {run.record.contamination.test_copies_in_train or 0 for run in runs if not run.record.leaky}
+def _copies(data: StudyData) -> str:
+    """Say what the copies of training images among the test images are worth to the best recipe."""
+    counts = {run.record.contamination.test_copies_in_train or 0 for run in data.runs if not run.record.leaky}
     if not counts or max(counts) == 0:
         return ""
-    images = plural(max(counts), "test image")
-    return f"{images} with an identical copy in the training split: every accuracy above includes such images."
+    text = f"{plural(max(counts), 'test image')} with an identical copy in the training split: accuracies include them"
+    if data.rescoring and data.ranked:
+        names = [one.name for one in data.rescoring.subsets]
+        scores = dict(zip(names, data.rescoring.scores[data.ranked[0].recipe], strict=True))
+        words = {
+            NO_COPIES: "without them",
+            NO_NEAR_COPIES: "without these and at least the near copies that were found",
+        }
+        parts = [f"{percent(scores[name].value)} % {said}" for name, said in words.items() if name in scores]
+        if parts:
+            text += f". {escape(data.ranked[0].recipe)} scores {listed(parts)} (all: {percent(scores[ALL].value)} %)"
+    return f"{text}."

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.bootstrap import Resamples, bootstrap_weights, network_gain
 from study.analysis.metrics import predicted
+from study.analysis.paired import PairedScores
 from study.core.errors import StudyError, UsageError, WeightsError
 from study.core.files import file_sha256, make_folder, temporary_path, write_error
 from study.core.record import Record
@@ -131,8 +131,9 @@ class Exporter:
         places = image_set.indices("validation")
         images, labels = image_set.images[places], image_set.labels[places]
         exact, coarse = (_in_batches(one, images) for one in (self._own, call))
-        gains = (predicted(coarse) == labels).astype(np.float64) - (predicted(exact) == labels)
-        found = network_gain(gains, Resamples(bootstrap_weights(len(labels), image_set.hashes[places])))
+        answers = [predicted(one)[None] for one in (coarse, exact)]
+        scores = PairedScores(labels, coarse.shape[1], image_set.hashes[places])
+        found = scores.difference("accuracy", *answers)
         return {
             "largest_difference": _largest(coarse, exact),
             "validation_images": len(labels),

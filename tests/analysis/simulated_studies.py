@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
+
+from study.analysis.contrasts import LEVEL, SeedVariances, reach
 
 #: FER-2013 PrivateTest: angry disgust fear happy sad surprise neutral.
 CLASS_COUNTS = (491, 55, 528, 879, 594, 416, 626)
@@ -120,6 +123,98 @@ def studies(design: Design, seeds: int, count: int, seed: int) -> Iterator[np.nd
         yield np.concatenate([answers, answers[..., : design.copies]], axis=-1)
 
 
+#: Parts of the variance of accuracy on 3,589 images, in shares squared: of one network's interaction, of images that
+#: all recipes find equally hard, and of those that one recipe finds harder than others.
+INTERACTION, COMMON, OWN = 0.16 / 2 / 3589, 4.0e-5, 0.05 / 2 / 3589
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study of several recipes, drawn as accuracies rather than image by image.
+
+    On thousands of images a network's accuracy is normal around its recipe's, with the parts of the variance that
+    ``Design`` has (``test_a_study_of_accuracies_is_like_one_of_answers`` holds the two side by side).
+
+    Attributes:
+        recipes: Number of recipes.
+        seeds: Of each.
+        spread: Standard deviation over seeds on endless images, of a recipe as calm as most.
+        pattern: ``equal``, or which recipes spread four times as widely: the ``first``, ``half`` of them, ``all but
+            one``; or ``ladder``, evenly from one to four times.
+        shared: Correlation of two recipes' accuracies over common seeds.
+        lead: What the first recipe's accuracy has more than the others'.
+        diverges: Share of trainings that end 30 points below.
+    """
+
+    recipes: int
+    seeds: int
+    spread: float = 0.0065
+    pattern: str = "equal"
+    shared: float = 0.0
+    lead: float = 0.0
+    diverges: float = 0.0
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """All pairs of recipes."""
+        return list(combinations(range(self.recipes), 2))
+
+    @property
+    def contrasts(self) -> np.ndarray:
+        """First less second of every pair, (pairs, recipes)."""
+        weights = np.zeros((len(self.pairs), self.recipes))
+        for row, (first, second) in enumerate(self.pairs):
+            weights[row, [first, second]] = 1.0, -1.0
+        return weights
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Mean accuracy of each recipe above that of the last, over endless seeds and images."""
+        return self.lead * (np.arange(self.recipes) == 0) - 0.3 * self.diverges
+
+    def draw(self, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return accuracies on test and on validation, (count, recipes, seeds) each, the common accuracy being 0."""
+        generator = np.random.default_rng(seed)
+        wild = {
+            "equal": np.ones(self.recipes),
+            "first": 1 + 3.0 * (np.arange(self.recipes) == 0),
+            "half": 1 + 3.0 * (np.arange(self.recipes) < self.recipes // 2),
+            "all but one": 1 + 3.0 * (np.arange(self.recipes) > 0),
+            "ladder": 4.0 ** np.linspace(0, 1, self.recipes),
+        }[self.pattern]
+        shape = (count, self.recipes, self.seeds)
+        own, common = generator.standard_normal(shape), generator.standard_normal((count, 1, self.seeds))
+        seeds = self.spread * wild[:, None] * (np.sqrt(1 - self.shared) * own + np.sqrt(self.shared) * common)
+        seeds = seeds + self.lead * (np.arange(self.recipes) == 0)[:, None]
+        seeds -= 0.3 * (generator.random(shape) < self.diverges)
+
+        def split() -> np.ndarray:
+            images = np.sqrt(COMMON) * generator.standard_normal((count, 1, 1))
+            harder = np.sqrt(OWN) * generator.standard_normal((count, self.recipes, 1))
+            return seeds + images + harder + np.sqrt(INTERACTION) * generator.standard_normal(shape)
+
+        return split(), split()
+
+    def variances(self, values: np.ndarray) -> SeedVariances:
+        """Estimate what seeds vary, as the project does, with recipes of one model."""
+        floors = np.full(values.shape[:-1], INTERACTION)
+        return SeedVariances.of(values, floors, np.ones((self.recipes, self.recipes), dtype=bool))
+
+    def widths(self, values: np.ndarray, level: float = LEVEL, pairs: int = 1) -> np.ndarray:
+        """Return how far the project's interval of every pair reaches, (count, pairs); see ``_simultaneous``."""
+        found, area = self.variances(values), (1.0 - level) / 2.0
+        own = reach(area, *found.of_contrasts(self.contrasts), 2 * OWN)
+        if pairs == 1:
+            return own
+        return np.maximum(own, reach(area / pairs, *found.moderated().of_contrasts(self.contrasts), 2 * OWN))
+
+    def claims(self, count: int, seed: int) -> np.ndarray:
+        """Return which pairs are called different, after correction for all, bool (count, pairs)."""
+        values, _ = self.draw(count, seed)
+        differences = values.mean(axis=-1) @ self.contrasts.T
+        return np.abs(differences) > self.widths(values, pairs=len(self.pairs))
+
+
 @dataclass(frozen=True)
 class ClassDesign:
     """A recipe with classes: recalls by class, seed spread of the score, and where wrong answers go.
@@ -144,13 +239,17 @@ class ClassDesign:
         return float(np.dot(SHARES, self.recalls))
 
     def predictions(
-        self, seeds: int, generator: np.random.Generator, recipes: int = 2
+        self,
+        seeds: int,
+        generator: np.random.Generator,
+        recipes: int = 2,
+        images: int = sum(CLASS_COUNTS),
+        level: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return predictions int (recipes, seeds, images) of recipes that are all the same, and labels (images,)."""
-        images = sum(CLASS_COUNTS)
         shape = (recipes, seeds, images)
         labels = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(images))
-        level = self._levels(generator, (recipes, seeds))
+        level = self.levels(generator, (recipes, seeds)) if level is None else level
         difficulty = generator.standard_normal(images, dtype=np.float32)
         noise = generator.standard_normal(shape, dtype=np.float32)
         score = level[:, :, labels] + np.sqrt(self.correlation) * difficulty + np.sqrt(1 - self.correlation) * noise
@@ -160,12 +259,13 @@ class ClassDesign:
 
     def true_macro_f1(self, seeds: int = 200_000) -> float:
         """Return the mean over seeds of macro-F1 on infinitely many images."""
-        recalls = ndtr(self._levels(np.random.default_rng(0), (seeds,)))
+        recalls = ndtr(self.levels(np.random.default_rng(0), (seeds,)))
         wrong = SHARES * (1.0 - recalls) / (1.0 - SHARES)
         predicted = SHARES * recalls + SHARES * (wrong.sum(axis=1, keepdims=True) - wrong)
         return float(np.mean(2.0 * SHARES * recalls / (SHARES + predicted)))
 
-    def _levels(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    def levels(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw the normal score of each network's recall of each class, (*shape, classes)."""
         own = self.class_seed_scale * generator.standard_normal((*shape, len(SHARES)))
         own -= (own @ SHARES)[..., None]
         shift = own + self.seed_scale * generator.standard_normal((*shape, 1))

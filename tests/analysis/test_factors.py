@@ -78,3 +78,12 @@ def test_recipes_of_other_budgets_are_no_stratum():
 
 def test_no_recipes_have_no_effects():
     assert factor_contrasts({}, {}) == []
+
+
+def test_a_factor_s_effect_in_one_model_is_set_against_the_others():
+    found = contrasts_of(*grid("cnn2", "cnn3", "cnn5"))
+    weights = found["augmentation × model", "cnn2"]
+    assert weights[Recipe("cnn2", "augment")] == 0.5 and weights[Recipe("cnn2", "baseline")] == -0.5
+    assert weights[Recipe("cnn3", "augment")] == -0.25 and weights[Recipe("cnn5", "baseline")] == 0.25
+    two = contrasts_of(*grid("cnn2", "cnn3"))
+    assert [model for factor, model in two if factor == "augmentation × model"] == ["cnn2"], "the other is its mirror"

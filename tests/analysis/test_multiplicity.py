@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.analysis.multiplicity import holm
+from study.analysis.comparisons import holm
 
 
 def test_three_p_values_by_hand() -> None:

@@ -31,7 +31,7 @@ def test_a_study_is_named_with_the_recipe_that_its_leaderboard_ranks_first(folde
     (row,) = (line for line in text.splitlines() if f"[{store.study}]({store.study}/README.md)" in line)
     assert f"| {best['model']} / {best['protocol']} |" in row
     assert f"{100 * float(best['test_accuracy']):.1f} % ({100 * float(best['test_accuracy_low']):.1f} to" in row
-    assert max(record.provenance["started"] for record in store.records())[:10] in row
+    assert max(record.provenance.started for record in store.records())[:10] in row
 
 
 def test_pages_that_are_no_studies_are_listed_below(folder):

@@ -17,8 +17,8 @@ MOST_ROWS = 40
 
 
 def ranking_picture(data: StudyData, found: Statistics) -> Picture:
-    """Show the best recipes, best on top: test accuracy with its interval, one small mark a seed, and validation."""
-    scores = [found.scores.score(one.recipe) for one in data.standings[:MOST_ROWS]]
+    """Show the best recipes, best on top: test accuracy with its interval, one dot a run, and validation."""
+    scores = [found.winner() if one.rank == 1 else found.scores.score(one.recipe) for one in data.standings[:MOST_ROWS]]
     rows = [
         {
             "recipe": str(one.recipe),
@@ -59,10 +59,10 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
             axes.plot(
                 [100 * value for value in row["test"]],
                 [place] * len(row["test"]),
-                "|",
+                ".",
                 color=colour,
-                markersize=10,
-                zorder=2,
+                markersize=6,
+                zorder=5,
             )
         axes.plot(test, place, "o", color=colour, markersize=7, zorder=3)
         axes.plot(validation, place, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, zorder=4)
@@ -86,7 +86,7 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
     if NETWORK in questions:
         handles.append(Line2D([], [], linewidth=1.2, label="95 %, these networks", **thick))
     if any(len(row["test"]) > 1 for row in rows):
-        handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="each seed"))
+        handles.append(Line2D([], [], color="#333333", linestyle="", marker=".", markersize=6, label="each run"))
     handles += [Line2D([], [], color="#333333", linestyle=style, linewidth=1.1, label=name) for name, _, style in lines]
     figure.legend(
         handles=handles,

@@ -15,7 +15,7 @@ from study.report.wording import NOTHING, escape, percent, points, with_interval
 SUBSETS = {
     ALL: "all",
     NO_COPIES: "without copies",
-    NO_NEAR_COPIES: "without near copies",
+    NO_NEAR_COPIES: "without near copies that were found",
     FERPLUS: "by FER+ labels",
 }
 
@@ -34,6 +34,8 @@ def ladder_table(data: StudyData) -> Table:
                 leak.leaky[PLAIN].question,
                 leak.claimed,
                 *(part.get(metric) for metric in (PLAIN, REWEIGHTED) for part in (leak.leaky, leak.clean, leak.worth)),
+                leak.worth_trained_on,
+                leak.worth_unseen,
                 leak.images,
                 leak.trained_on,
                 leak.clean_without_copies,
@@ -54,6 +56,8 @@ def ladder_table(data: StudyData) -> Table:
         Column("leaky_reweighted", "leaky, classes equal", _value),
         Column("clean_reweighted", "clean, classes equal", _score),
         Column("worth_reweighted", "worth, classes equal", _worth),
+        Column("worth_on_images_trained_on", "trained on", _worth),
+        Column("worth_on_unseen_images", "unseen", _worth),
         Column("images", ""),
         Column("images_trained_on", ""),
         Column("clean_without_copies", ""),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from study.analysis.leaderboard import Spread, Standing
+from study.analysis.recipes import Recipe
+from study.analysis.rescoring import NO_COPIES
 from study.analysis.scores import FLIPPED, Measure, Statement
 from study.analysis.statistics import CLASS_MEASURES, Statistics
 from study.report.collect import StudyData
@@ -20,6 +23,7 @@ from study.report.wording import (
     mean_of,
     milliseconds,
     percent,
+    probability,
     whole_percent,
     with_interval,
 )
@@ -38,9 +42,12 @@ SCORES = (
 def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     """Scores of every recipe with their intervals, ranked by validation accuracy."""
     letters = found.main.letters
+    alone = _without_copies(data)
     rows = []
     for one in data.standings:
-        scores = [found.scores.score(one.recipe, measure) for measure in SCORES]
+        # The first was chosen by the seeds that score it: its interval allows for that.
+        of = found.winner if one.rank == 1 else partial(found.scores.score, one.recipe)
+        scores = [of(measure) for measure in SCORES]
         rows.append(
             [
                 one.rank,
@@ -53,6 +60,8 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
                 scores[0],
                 one.measures["test_accuracy"].deviation,
                 letters.get(one.recipe, ""),
+                found.best.get(one.recipe),
+                alone.get(one.recipe),
                 *scores[1:],
                 data.classes[one.worst_class],
                 one.worst_recall,
@@ -71,6 +80,10 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column("test_accuracy", "test acc.", with_interval),
         Column("test_accuracy_sd", ""),
         Column("group", "group" if any(letters.values()) else "", lambda group: group or NOTHING, right=False),
+        Column("probability_best", "best" if found.best else "", _probability),
+        Column(
+            "test_accuracy_without_copies", "without copies" if alone else "", lambda one: percent(one and one.value)
+        ),
         Column("test_accuracy_with_flip", "with flip", lambda value: percent(value.value)),
         Column("test_macro_f1", "macro-F1", with_interval),
         Column("test_balanced_accuracy", "balanced acc.", with_interval),
@@ -81,6 +94,17 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column("runs", ""),
     ]
     return Table("leaderboard", columns, rows)
+
+
+def _without_copies(data: StudyData) -> dict[Recipe, Statement]:
+    names = [one.name for one in data.rescoring.subsets] if data.rescoring else []
+    if data.rescoring is None or NO_COPIES not in names:
+        return {}
+    return {recipe: scores[names.index(NO_COPIES)] for recipe, scores in data.rescoring.scores.items()}
+
+
+def _probability(value: float | None) -> str:
+    return NOTHING if value is None else probability(value)
 
 
 def cost_table(data: StudyData) -> Table:

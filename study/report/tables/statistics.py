@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.bootstrap import DRAWS, network_contrast
 from study.analysis.comparisons import Comparison, Comparisons, Effect
-from study.analysis.components import variance_components
-from study.analysis.contrasts import LEVEL
+from study.analysis.contrasts import LEVEL, Family
 from study.analysis.ensembles import OVER_SEEDS, Ensemble
+from study.analysis.power import Design, seeds_needed, seeds_sentence
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import CALIBRATED, FLIPPED, NETWORK, PLAIN, Measure, Statement
+from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, Measure, Statement
 from study.analysis.statistics import CLASS_MEASURES, EFFECT_MEASURES, Statistics
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
@@ -41,7 +40,7 @@ def settings_table(found: Statistics) -> Table:
     rows: list[list[Any]] = [
         ["equivalence_margin", found.margin],
         ["interval_level", LEVEL],
-        ["bootstrap_draws", DRAWS],
+        ["detectable_difference", found.detectable],
         ["test_images", found.scores.clusters.images],
         ["test_images_of_different_content", found.scores.clusters.count if found.copies_known else None],
     ]
@@ -49,7 +48,7 @@ def settings_table(found: Statistics) -> Table:
 
 
 def declared_recipes_table(found: Statistics) -> Table:
-    """Each recipe less the best on validation: difference, p, chance to win with a new seed, equivalence."""
+    """Each recipe less the best on validation: difference, p over all pairs, chance to win again, equivalence."""
     rows = []
     for one in found.recipes.declared:
         same, ahead = one.equivalence, one.superiority
@@ -66,11 +65,11 @@ def declared_recipes_table(found: Statistics) -> Table:
                 ahead.high if ahead else None,
                 same.equivalent if same else None,
                 same.p_value if same else None,
+                same.probability if same else None,
                 same.smallest_margin if same else None,
-                one.detectable,
                 (one.adjusted, one.told_apart),
                 (ahead.probability, ahead.low, ahead.high) if ahead else None,
-                (same.equivalent, same.p_value) if same else None,
+                (same.equivalent, same.p_value, same.probability) if same else None,
                 one.difference.runs,
             ]
         )
@@ -80,15 +79,15 @@ def declared_recipes_table(found: Statistics) -> Table:
         Column("less", ""),
         Column("difference", "difference, points", _difference),
         Column("p", ""),
-        Column("p_holm", ""),
+        Column("p_all_pairs", ""),
         Column("probability_better", ""),
         Column("probability_better_low", ""),
         Column("probability_better_high", ""),
         Column("equivalent", ""),
         Column("p_equivalence", ""),
+        Column("probability_equivalent", ""),
         Column("smallest_margin", ""),
-        Column("detectable_difference", ""),
-        Column("", "p (Holm)", lambda cell: _marked(*cell)),
+        Column("", "p, all pairs", lambda cell: _marked(*cell)),
         Column("", "beats the best with a new seed", _chance),
         Column("", f"equivalent within {_margin(found.margin)}", _same),
         Column("runs", ""),
@@ -98,7 +97,7 @@ def declared_recipes_table(found: Statistics) -> Table:
         Column("", "smallest margin", lambda value: "–" if value is None else points(value).removeprefix("+")),
         columns[-1],
     ]
-    return Table("contrasts-recipes", shown, [[*row[:-1], row[11], row[-1]] for row in rows])
+    return Table("contrasts-recipes", shown, [[*row[:-1], row[12], row[-1]] for row in rows])
 
 
 def declared_networks_table(comparisons: Comparisons) -> Table:
@@ -108,7 +107,7 @@ def declared_networks_table(comparisons: Comparisons) -> Table:
 
 
 def pairs_table(comparisons: Comparisons) -> Table:
-    """Every pair: exploratory, a family of its own."""
+    """Every pair, corrected for all of them."""
     rows = [
         [
             str(one.first),
@@ -126,8 +125,8 @@ def pairs_table(comparisons: Comparisons) -> Table:
         Column("second", "second", right=False),
         Column("difference", "first less second, points", _difference),
         Column("p", ""),
-        Column("p_holm", ""),
-        Column("", "p (Holm)", lambda cell: _marked(*cell)),
+        Column("p_all_pairs", ""),
+        Column("", "p, all pairs", lambda cell: _marked(*cell)),
         Column("runs", ""),
     ]
     return Table(f"pairs-{comparisons.question}s", columns, rows)
@@ -193,8 +192,10 @@ def components_table(data: StudyData, found: Statistics) -> Table:
     for one in data.standings:
         if not found.scores.has_seeds(one.recipe):
             continue
-        parts = variance_components(found.scores.linearised(one.recipe), found.scores.clusters)
-        roots = [np.sqrt(value) for value in (parts.observed_seed, parts.seed, parts.image / parts.images)]
+        sample = found.scores.sample(one.runs)
+        seen = float(np.var(sample.values, ddof=1))
+        images = Family([sample]).contrast([1.0]).image_variance
+        roots = np.sqrt([seen, max(seen - sample.interaction, 0.0), images])
         keys = tuple(run.record.key for run in one.runs)
         rows.append([one.recipe.model, one.recipe.protocol, len(one.runs), *map(float, roots), keys])
     columns = [
@@ -263,8 +264,11 @@ def ensembles_table(found: Statistics) -> Table:
     rows = []
     for ensemble in found.ensembles:
         accuracy, gain = ensemble_accuracy(found, ensemble)
-        resampled = found.scores.resampled_answers(ensemble.answers("test"))
-        others = [resampled.metric(metric)[0] for metric in ("macro_f1", "log_loss", "ece")]
+        answers = ensemble.answers("test")
+        others = [
+            found.scores.answers_score(answers, ensemble.runs, metric).value
+            for metric in ("macro_f1", "log_loss", "ece")
+        ]
         who = ", ".join(map(str, ensemble.recipes))
         title = f"seeds of {who}" if ensemble.over == OVER_SEEDS else f"{ensemble.over}: {who}"
         keys = tuple(run.record.key for run in ensemble.runs)
@@ -288,14 +292,27 @@ def ensembles_table(found: Statistics) -> Table:
 
 def ensemble_accuracy(found: Statistics, ensemble: Ensemble) -> tuple[Statement, Statement]:
     """Return a vote's test accuracy, and that less the mean accuracy of its members; network statements."""
-    scores = found.scores
     answers = ensemble.answers("test")
-    one = network_contrast("accuracy", [scores.resampled_answers(answers)], [1.0])
-    keys = tuple(run.record.key for run in ensemble.runs)
-    accuracy = Statement(NETWORK, one.value, one.low, one.high, one.p_value, keys)
-    right = answers.argmax(axis=1) == scores.labels
+    right = answers.argmax(axis=1) == found.scores.labels
     members = np.mean([run.correct for run in ensemble.runs], axis=0)
-    return accuracy, scores.network_gain(right - members, ensemble.runs)
+    gain = found.scores.gain((right - members)[None], ensemble.runs, of_networks=True)
+    return found.scores.answers_score(answers, ensemble.runs, "accuracy"), gain
+
+
+def ensemble_gain(found: Statistics, ensemble: Ensemble, other: Ensemble) -> Statement:
+    """Return one vote's test accuracy less another's; a network statement."""
+    first, second = (one.answers("test").argmax(axis=1) == found.scores.labels for one in (ensemble, other))
+    runs = {run.record.key: run for run in (*ensemble.runs, *other.runs)}
+    return found.scores.gain((first.astype(float) - second)[None], list(runs.values()), of_networks=True)
+
+
+def seeds_needed_words(found: Statistics | None) -> str:
+    """Say how many seeds a next study like this one needs; empty without two recipes that have seeds enough."""
+    if not found or len(found.recipes.compared) < 2:
+        return ""
+    design = Design.measured([found.scores.sample(found.scores.recipes[one]) for one in found.recipes.compared])
+    recipes = len(found.recipes.compared)
+    return seeds_sentence(seeds_needed(design, recipes), recipes, measured=True)
 
 
 def _network_row(one: Comparison) -> list[Any]:
@@ -354,8 +371,11 @@ def _chance(cell: tuple[float, float, float] | None) -> str:
     return "–" if cell is None else f"{probability(cell[0])} ({probability(cell[1])} to {probability(cell[2])})"
 
 
-def _same(cell: tuple[bool, float] | None) -> str:
-    return "–" if cell is None else f"{'yes' if cell[0] else 'not shown'}, p{FIXED_BLANK}{p_value(cell[1])}"
+def _same(cell: tuple[bool, float, float] | None) -> str:
+    if cell is None:
+        return "–"
+    words = f"{'yes' if cell[0] else 'not shown'}, p{FIXED_BLANK}{p_value(cell[1])}"
+    return f"{words}<br><sub>probability {probability(cell[2])}</sub>"
 
 
 def _flipped(value: Statement, show: Any = percent) -> str:

@@ -1,0 +1,263 @@
+"""Conclusions say no more than the tests: each sentence meets a study that would make a sloppy generator lie."""
+
+import re
+
+import numpy as np
+import pytest
+
+from study.analysis.comparisons import Effect
+from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, FactorContrast
+from study.analysis.scores import RECIPE, Measure, Statement
+from study.core.store import Store
+from study.report.build import build_report
+from study.report.collect import collect
+from study.report.conclusions import conclusions
+from tests.changed import replace
+from tests.factories import CLASSES, make_card, make_counts, make_dataset, make_record, make_store
+
+
+def keep(tmp_path, *records):
+    store = Store(tmp_path, "s")
+    for record in records:
+        store.keep(record)
+    return store
+
+
+def said(store):
+    return " ".join(conclusions(collect(store)))
+
+
+def with_answers(record, change):
+    """Return a record whose test and validation probabilities are changed."""
+    arrays = dict(record.arrays)
+    for split in ("validation", "test"):
+        for what in ("probabilities", "flipped"):
+            arrays[f"{split}_{what}"] = change(arrays[f"{split}_{what}"], arrays[f"{split}_labels"])
+    return replace(record, arrays=arrays)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Three seeds of four protocols of two models."""
+    store = make_store(tmp_path_factory.mktemp("data"), models=["cnn3", "cnn5"], seeds=(0, 1, 2), flaws=False)
+    return collect(store)
+
+
+def effect(data, factor, value, p, measure="accuracy", model=None, class_index=None):
+    """Return a made-up effect; significant where p is below 0.05."""
+    half = 0.04 if p > 0.05 else abs(value) / 2
+    weights = {data.ranked[0].recipe: 1.0, data.ranked[1].recipe: -1.0}
+    found = Statement(RECIPE, value, value - half, value + half, p, ())
+    return Effect(FactorContrast(factor, model, weights), Measure(measure, class_index), found, p)
+
+
+def with_effects(data, *effects):
+    """Return the study with these effects alone."""
+    by_class = {name: () for name in ("precision", "recall", "f1")}
+    empty = {name: () for name in ("accuracy", "balanced_accuracy", "macro_f1")}
+    overall, by_model = dict(empty), dict(empty)
+    for one in effects:
+        kind = by_class if one.measure.class_index is not None else by_model if one.contrast.model else overall
+        kind[one.measure.metric] = (*kind[one.measure.metric], one)
+    for one in overall["accuracy"]:
+        overall["balanced_accuracy"] += (replace(one, measure=Measure("balanced_accuracy"), adjusted=0.5),)
+    made = replace(
+        data.found.effects, question=RECIPE, seed=None, overall=overall, by_model=by_model, by_class=by_class
+    )
+    return " ".join(conclusions(replace(data, found=replace(data.found, effects=made))))
+
+
+def test_an_interaction_on_macro_f1_alone_is_an_interaction(data):
+    text = with_effects(data, effect(data, BOTH, 0.01, 0.4), effect(data, BOTH, 0.05, 0.02, "macro_f1"))
+    assert "No interaction" not in text
+    assert re.search(r"Significant interactions: oversampling × augmentation \(macro-F1: \+5\.0", text)
+
+
+def test_interactions_that_are_not_significant_are_not_said_to_be_absent(data):
+    text = with_effects(data, effect(data, BOTH, 0.01, 0.4), effect(data, BOTH, 0.02, 0.3, "macro_f1"))
+    assert "No interaction was significant on accuracy, balanced accuracy and macro-F1" in text
+    assert "does not show that effects add up" in text
+
+
+def test_a_main_effect_beside_an_interaction_that_reverses_it_is_not_asserted(data):
+    text = with_effects(data, effect(data, AUGMENTATION, 0.03, 0.01), effect(data, BOTH, -0.12, 0.001))
+    assert "ugmentation depends on what it is combined with (oversampling × augmentation; +3.0" in text
+    assert "ugmentation changes it by" not in text
+
+
+def test_opposite_effects_in_two_models_are_not_reported_as_none(data):
+    text = with_effects(
+        data,
+        effect(data, OVERSAMPLING, 0.001, 0.9),
+        effect(data, OVERSAMPLING, 0.06, 0.001, model="cnn3"),
+        effect(data, OVERSAMPLING, -0.06, 0.001, model="cnn5"),
+    )
+    assert "versampling does opposite things (cnn3: +6.0" in text and "cnn5: −6.0" in text
+    assert "no significant effect" not in text
+
+
+def test_nothing_is_paid_for_where_nothing_was_gained(data):
+    effects = [effect(data, OVERSAMPLING, 0.01, 0.6, "recall", class_index=1)]
+    effects += [effect(data, OVERSAMPLING, -0.1, 0.001, "recall", class_index=3)]
+    text = with_effects(data, effect(data, OVERSAMPLING, -0.02, 0.3), *effects)
+    assert "price" not in text and "Recall falls for happy −10.0" in text
+
+
+def test_a_gain_that_is_paid_for_is_said_to_be_so(data):
+    effects = [effect(data, OVERSAMPLING, 0.3, 0.001, "recall", class_index=1)]
+    effects += [effect(data, OVERSAMPLING, -0.1, 0.001, "recall", class_index=3)]
+    assert "The price is paid by happy −10.0" in with_effects(data, effect(data, OVERSAMPLING, 0.0, 0.9), *effects)
+
+
+def test_a_rarest_class_without_test_images_does_not_get_another_class_s_number(tmp_path):
+    counts = make_counts()
+    counts["test"][CLASSES.index("disgust")] = 0
+    store = make_store(tmp_path, models=["cnn3"], seeds=(0, 1, 2), flaws=False, card=make_card(counts=counts))
+    report = build_report(store)
+    text = " ".join(conclusions(collect(store)))
+    assert "of the rarest class, disgust" not in text
+    assert "the rarest class that has test images, surprise" in text
+    assert "disgust" in report.tables["per-class-recall.csv"], "the class stays, with a dash"
+
+
+def test_an_absent_class_has_a_dash_and_breaks_nothing_with_one_seed_either(tmp_path):
+    counts = make_counts()
+    counts["test"][CLASSES.index("disgust")] = 0
+    report = build_report(keep(tmp_path, make_record(card=make_card(counts=counts))))
+    (row,) = [line for line in report.markdown.splitlines() if line.startswith("| cnn3") and "–" in line][:1]
+    assert row.count("–") == 1
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_sentence_has_a_blank_where_all_or_none_are_right(tmp_path, seeds):
+    def right(probabilities, labels):
+        return np.eye(7, dtype=np.float32)[labels]
+
+    def wrong(probabilities, labels):
+        return np.eye(7, dtype=np.float32)[(labels + 1) % 7]
+
+    records = [with_answers(make_record(seed=seed), right) for seed in range(seeds)]
+    records += [with_answers(make_record(protocol="augment", seed=seed), wrong) for seed in range(seeds)]
+    store = keep(tmp_path, *records)
+    markdown = build_report(store).markdown
+    assert "to –" not in markdown and "(–" not in markdown and "nan" not in said(store)
+    assert re.search(r"scores \*\*100\.0 %\*\* \(95 % interval 9\d\.\d to 100\.0", said(store))
+
+
+def test_a_network_is_called_overconfident_only_where_a_test_says_so(tmp_path):
+    def sharper(probabilities, labels):
+        odds = probabilities.astype(np.float64) ** 4
+        return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    store = keep(tmp_path, *(with_answers(make_record(seed=seed), sharper) for seed in range(3)))
+    assert "probabilities are overconfident" in said(store)
+    data = collect(keep(tmp_path / "plain", *(make_record("vgg16", seed=seed) for seed in range(3))))
+    scores, (first,) = data.found.scores, data.ranked
+    surplus = scores.overconfidence(first.recipe)
+    assert abs(np.mean([scores.temperature(run) for run in first.runs]) - 1) > 0.02, "a sloppy rule would call it so"
+    assert surplus.low < 0 < surplus.high and "neither over- nor underconfident beyond chance" in " ".join(
+        conclusions(data)
+    )
+
+
+def test_seeds_that_failed_do_not_vanish_from_a_recipe_s_claim(tmp_path):
+    records = [make_record(seed=seed) for seed in range(3)]
+    text = said(keep(tmp_path, *records, *(make_record(seed=seed, status="failed") for seed in (3, 4))))
+    assert "seeds 3 and 4 of 5 did not finish and are left out" in text
+
+
+def test_a_seed_that_points_the_other_way_is_mentioned_with_the_one_that_is_reported(tmp_path):
+    skills = {("augment", 0): 3.0, ("augment", 1): 1.0, ("baseline", 0): 1.2, ("baseline", 1): 1.8}
+    records = [make_record("cnn3", protocol, seed, skill=skill) for (protocol, seed), skill in skills.items()]
+    data = collect(keep(tmp_path, *records))
+    text = " ".join(conclusions(data))
+    assert "Among the networks of seed 0" in text
+    gap = {
+        seed: np.subtract(*(run.test.accuracy for one in ("augment", "baseline") for run in data.runs
+                            if (run.spec.protocol.name, run.spec.seed) == (one, seed)))
+        for seed in (0, 1)
+    }  # fmt: skip
+    assert gap[0] > 0 > gap[1]
+    assert f"the other way with seed 1 (−{-100 * gap[1]:.1f})" in text
+    assert text.count("the other way with seed 1") >= 2, "of the comparison and of the factor"
+
+
+def test_an_ensemble_is_set_against_the_vote_of_the_best_recipe_s_own_seeds(data):
+    text = " ".join(conclusions(data))
+    vote = re.search(r"A soft vote of (.*?), at the cost", text).group(1)
+    assert "against the mean of its members" in vote
+    if not vote.startswith(f"the 3 seeds of {data.ranked[0].recipe}"):
+        assert f"against the vote of the 3 seeds of {data.ranked[0].recipe}" in vote
+
+
+def test_one_diverged_seed_is_named_and_does_not_set_what_could_have_been_found(tmp_path):
+    names = ("baseline", "augment", "oversample")
+    records = [make_record("cnn3", name, seed) for name in names for seed in range(3)]
+    calm = collect(keep(tmp_path / "calm", *records))
+    records[0] = make_record("cnn3", "baseline", 0, skill=0.3)
+    data = collect(keep(tmp_path / "wild", *records))
+    text = " ".join(conclusions(data))
+    assert re.search(r"\*\*cnn3 / baseline\*\*: seed 0 (fell far behind the others|learned nothing)", text)
+    assert data.found.detectable < 1.6 * calm.found.detectable
+    found = [float(number) for number in re.findall(r"a true difference of ([\d.]+) points", text)]
+    assert all(number < 25 for number in found)
+
+
+def test_a_network_that_learned_nothing_is_named(tmp_path):
+    def constant(probabilities, labels):
+        return np.tile(np.eye(7, dtype=np.float32)[3], (len(labels), 1))
+
+    records = [make_record(seed=seed) for seed in range(3)]
+    text = said(keep(tmp_path, *records[:2], with_answers(records[2], constant)))
+    assert "seed 2 learned nothing (no better than the most frequent class)" in text
+
+
+def test_runs_that_were_hardly_trained_are_shown_unranked_and_enter_no_test(tmp_path):
+    records = [make_record("cnn3", protocol, seed) for protocol in ("baseline", "augment") for seed in range(3)]
+    records += [make_record("cnn5", "augment", seed, epochs=1) for seed in range(3)]
+    store = keep(tmp_path, *records)
+    data = collect(store)
+    ranks = {str(one.recipe): one.rank for one in data.standings}
+    assert ranks["cnn5 / augment"] is None and ranks["cnn3 / augment"] == 1
+    assert {recipe.model for recipe in data.found.recipes.compared} == {"cnn3"}
+    assert "cnn5 / augment was hardly trained" in said(store)
+    markdown = build_report(store).markdown
+    assert "– not ranked: hardly trained" in markdown
+    assert not any("cnn5" in str(one.contrast.weights) for one in data.found.effects.overall["accuracy"])
+
+
+def test_the_headline_allows_for_its_choice_and_stands_in_the_leaderboard(data):
+    text, winner = " ".join(conclusions(data)), data.found.winner()
+    assert f"**{100 * winner.value:.1f} %** (95 % interval {100 * winner.low:.1f} to {100 * winner.high:.1f}" in text
+    assert "allowing for its choice by the same seeds" in text
+
+
+def test_predeclared_is_said_of_nothing_that_the_data_chose(tmp_path):
+    store = make_store(tmp_path, models=["cnn3", "cnn5"], seeds=(0, 1, 2), flaws=False)
+    assert "predeclared" not in build_report(store).markdown.lower()
+
+
+def test_three_seeds_are_said_to_exclude_no_rare_failure(data):
+    assert "3 seeds that all trained well do not exclude that 63 % of trainings fail" in " ".join(conclusions(data))
+
+
+def test_copies_in_training_are_weighed_with_and_without_and_near_copies_are_at_least_those_found(tmp_path):
+    card = make_card("fake", make_counts(640, 60, 120))
+    store = keep(tmp_path, *(make_record("cnn3", "baseline", seed, card=card) for seed in range(3)))
+    store.keep_dataset(make_dataset(card))
+    text, data = said(store), collect(store)
+    scores = [100 * one.value for one in data.rescoring.scores[data.ranked[0].recipe]]
+    assert (
+        f"scores {scores[1]:.1f} % without them and {scores[2]:.1f} % without these and at least the near copies"
+        in text
+    )
+    assert f"(all: {scores[0]:.1f} %)" in text
+
+
+def test_a_leak_is_weighed_on_images_trained_on_and_on_the_others(tmp_path):
+    pair = ("leaky/oversample-before-split", "clean-twin/oversample-after-split")
+    card = make_card("fake", make_counts(640, 60, 250))
+    store = keep(tmp_path, *(make_record("cnn3", name, seed, card=card) for name in pair for seed in range(3)))
+    (leak,) = collect(store).leaks
+    assert leak.worth_trained_on.value > leak.worth[leak.measure].value > leak.worth_unseen.value
+    assert "on images that it trained on and" in said(store)
