@@ -35,8 +35,8 @@ install: $(INSTALLED) ## make .venv and install the package with pinned versions
 study: $(INSTALLED) ## run the whole study on built-in faces (about ten minutes) and print where the report is
 	@$(RUN) -m study.run --grid all --data synthetic --budget demo
 
-test: $(INSTALLED_DEV) ## run the quick tests
-	@$(RUN) -m pytest -rs
+test: $(INSTALLED_DEV) ## run the quick tests, two files at a time
+	@$(RUN) -m pytest -rs --numprocesses 2 --dist loadfile
 
 test-slow: $(INSTALLED_DEV) ## run the slow tests and those that need the package index
 	@$(RUN) -m pytest -rs -m 'slow or package_index'

@@ -405,7 +405,7 @@ class Record(Stored, frozen=True):
         fields = dict(data)
         if (found := fields.pop("format", None)) != FORMAT:
             what = "Convert it: study convert." if found == 1 else "It was made by another version."
-            raise StoreError(f"{where}: record format must be {FORMAT}, found {str(found)[:20]!r}. {what}")
+            raise StoreError(f"{where}: record format must be {FORMAT}, found {str(found)[:20]}. {what}")
         key = fields.pop("key", None)
         try:
             record = msgspec.convert(fields, cls)
