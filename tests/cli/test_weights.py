@@ -49,14 +49,14 @@ def test_the_list_tells_what_is_here_and_what_is_missing(home: Path) -> None:
     }
     assert set(lines) == {entry.name for entry in MODELS if entry.family == "transfer"}
     assert " here " in lines["mobilenet_v2"] and " missing " in lines["vgg16"] and "59 MB" in lines["vgg16"]
-    assert "study pretrain" in lines["resnet18"]
+    assert "study pretrain" in lines["resnet18_hub"]
 
 
 def test_the_path_says_where_to_put_what(home: Path) -> None:
     out, _ = said("path", "vgg16")
     published = MODELS.get("vgg16").published["imagenet"]
     assert str(home / "models" / published.file) in out and published.digest in out and "https://" in out
-    assert isinstance(said("path", "vgg61")[1], UsageError) and isinstance(said("path", "resnet18")[1], UsageError)
+    assert isinstance(said("path", "vgg61")[1], UsageError) and isinstance(said("path", "resnet18_hub")[1], UsageError)
 
 
 def test_nothing_here_is_said(home: Path) -> None:

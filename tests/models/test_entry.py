@@ -53,8 +53,8 @@ def test_custom_networks_have_exactly_the_designed_weights(name, weights):
 def test_an_entry_of_an_extra_that_is_missing_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
     monkeypatch.setitem(sys.modules, "keras_hub.models", None)
-    with pytest.raises(UsageError, match=r"resnet18 needs KerasHub .*\.\[hub\]"):
-        MODELS.get("resnet18").builder((32, 32, 3), None)
+    with pytest.raises(UsageError, match=r"resnet18_hub needs KerasHub .*\.\[hub\]"):
+        MODELS.get("resnet18_hub").builder((32, 32, 3), None)
 
 
 def test_a_layer_belongs_to_the_first_block_that_names_it():

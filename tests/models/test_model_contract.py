@@ -28,7 +28,7 @@ def tiny(registered_models):
 
 
 #: Entries of an optional extra.
-NEEDS = {"resnet18": "keras_hub"}
+NEEDS = {"resnet18_hub": "keras_hub"}
 #: Bodies that no grid runs unless asked: minutes in all.
 HEAVY = [entry.name for entry in MODELS if entry.groups == ("transfer",)]
 #: Networks that take ten seconds and more to train.

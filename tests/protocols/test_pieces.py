@@ -157,9 +157,9 @@ def test_cosine_and_steps_change_between_epochs_only():
 
 
 def test_warmup_rises_to_the_rate_and_the_cosine_ends_near_zero():
-    found = rates(part("warmup-cosine", warmup_epochs=2.0), 1.0, updates=12, updates_per_epoch=2)
+    found = rates(part("warmup-cosine", warmup_epochs=2.0), 1.0, updates=16, updates_per_epoch=2)
     by_hand = [0.125, 0.375, 0.625, 0.875]
-    by_hand += [0.5 * (1 + math.cos(math.pi * (update + 0.5) / 8)) for update in range(8)]
+    by_hand += [0.5 * (1 + math.cos(math.pi * (update + 0.5) / 12)) for update in range(12)]
     assert found == pytest.approx(by_hand)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from study.protocols.piece import AVERAGES, part
 from study.training.steps import Steps
 
 BATCH, COUNT = 8, 13
@@ -59,3 +60,24 @@ def test_fewer_updates_than_batches_are_made_as_asked(batches):
     model = make_model()
     Steps(model).run(batches, [0.001] * 3)
     assert int(model.optimizer.iterations) == 3
+
+
+def test_the_average_of_weights_and_statistics_is_that_of_the_updates_one_by_one(batches):
+    average = AVERAGES.make(part("ema", most=0.4))
+    model, by_hand = make_model(), make_model()
+    expected = [np.asarray(weight) for weight in by_hand.weights]
+    alone = Steps(by_hand)
+    for update, batch in enumerate(batches.take(5)):
+        alone.run([batch], [0.001])
+        decay = min(0.4, (1 + update) / (10 + update))
+        expected = [
+            decay * old + (1 - decay) * np.asarray(new) for old, new in zip(expected, by_hand.weights, strict=True)
+        ]
+    steps = Steps(model, average)
+    steps.run(batches, [0.001] * 2)
+    continued = Steps(model, average)
+    continued.set_averages(steps.averages())
+    continued.run(batches.skip(2), [0.001] * 3, first_update=2)
+    for weight, one, other in zip(model.weights, continued.averages(), expected, strict=True):
+        assert np.allclose(one, other, atol=1e-6), weight.path
+        assert weight.path.endswith("gamma") or not np.allclose(one, np.asarray(weight), atol=1e-6), weight.path

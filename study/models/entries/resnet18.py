@@ -1,38 +1,18 @@
-"""resnet18: the body of ResNet18 from KerasHub, which keras.applications lacks; needs the extra `hub`."""
+"""resnet18: the residual network of 18 layers with a first stage for images of 48x48; meant for GPUs."""
 
-from study.core.errors import UsageError
 from study.models.entry import model
 
 
 @model(
     "resnet18",
-    family="transfer",
-    body="ResNet18 without top, global average pooling",
+    body="centre crop - Conv 64 - 4 stages of 2 residual blocks, f = 64 128 256 512, global average pooling",
     head="dropout .3 - softmax",
-    source="He et al. 2016, arXiv:1512.03385; KerasHub",
-    preprocessing="torch",
-    minimum_side_px=32,
-    stages=("stack3", "stack2", "stack1", ("stack0", "conv1")),
-    groups=("transfer",),
+    source="He et al. 2016, arXiv:1512.03385, with a 3x3 stem at full resolution",
+    minimum_side_px=24,
+    groups=("best",),
 )
-def build(shape, weights):
-    """ResNet18 without its classifier."""
-    import keras
+def build(images, classes):
+    """Four stages of two residual blocks, 64 to 512 channels wide."""
+    from study.models.residual import residual_network
 
-    try:
-        from keras_hub.models import ResNetBackbone
-    except ImportError as error:
-        raise UsageError(
-            f"resnet18 needs KerasHub ({error}): pip install -c constraints.txt '.[hub]', or name another."
-        ) from error
-    body = ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[7],
-        stackwise_num_filters=[64, 128, 256, 512],
-        stackwise_num_blocks=[2, 2, 2, 2],
-        stackwise_num_strides=[1, 2, 2, 2],
-        block_type="basic_block",
-        image_shape=shape,
-    )
-    # A plain functional model: KerasHub's own class has ideas on saving and copying that nothing here needs.
-    return keras.Model(body.input, body.output, name="resnet18")
+    return residual_network(images, classes, (64, 128, 256, 512))

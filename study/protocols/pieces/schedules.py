@@ -31,7 +31,7 @@ class WarmupCosine(Schedule, frozen=True):
     """Linear warm-up (Goyal et al. 2017, arXiv:1706.02677, section 2.2), then a cosine to zero, a step an update.
 
     Attributes:
-        warmup_epochs: Epochs in which the rate rises from near zero to the phase's rate.
+        warmup_epochs: Epochs in which the rate rises from near zero to the phase's rate; at most a quarter of all.
     """
 
     warmup_epochs: float = 5.0
@@ -42,7 +42,7 @@ class WarmupCosine(Schedule, frozen=True):
         >>> [round(WarmupCosine(warmup_epochs=1).rate(1.0, update, 8, 2), 2) for update in range(8)]
         [0.25, 0.75, 0.98, 0.85, 0.63, 0.37, 0.15, 0.02]
         """
-        warmup = min(self.warmup_epochs * updates_per_epoch, updates)
+        warmup = min(self.warmup_epochs * updates_per_epoch, updates / 4)
         place = update + 0.5
         if place < warmup:
             return base * place / warmup
