@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,29 @@ def epoch_order(pool: NDArray[np.int64], start: int, count: int, seed: int) -> N
         parts.append(part)
         position += len(part)
     return np.concatenate(parts) if parts else pool[:0]
+
+
+@dataclass(frozen=True)
+class JaxEpoch:
+    """An epoch on JAX, where the training set lies on the device; iterating makes its batches one by one.
+
+    Attributes:
+        data: Images, labels and weights of the training split, on the device.
+        make: Compiled function: (data, rows, generator states) -> (batch, the states after it).
+        states: Generator states that the epoch begins with.
+        order: int32 (updates, batch), rows of the data.
+    """
+
+    data: Any
+    make: Callable[[Any, Any, Any], tuple[Any, Any]]
+    states: list[Any]
+    order: NDArray[np.int32]
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
+        states = self.states
+        for rows in self.order:
+            batch, states = self.make(self.data, rows, states)
+            yield batch
 
 
 class Feed:
@@ -89,7 +113,7 @@ class Feed:
         order = epoch_order(self.pool, first_update * self.batch, updates * self.batch, self.seed).reshape(
             updates, self.batch
         )
-        return self._tensorflow_epoch(order) if on_tensorflow() else self._device_epoch(order)
+        return self._tensorflow_epoch(order) if on_tensorflow() else self._jax_epoch(order)
 
     def _tensorflow_epoch(self, order: NDArray[np.int64]) -> Any:
         """One tf.data pipeline serves every epoch: only the order changes, so that nothing is traced again."""
@@ -118,18 +142,13 @@ class Feed:
         self._order.assign(order)
         return self._dataset.take(len(order)).prefetch(4)
 
-    def _device_epoch(self, order: NDArray[np.int64]) -> Iterator[tuple[Any, Any, Any]]:
-        """JAX: the training set lies on the device; one compiled function gathers and changes a batch there."""
+    def _jax_epoch(self, order: NDArray[np.int64]) -> JaxEpoch:
         import jax
 
         if self._dataset is None:
             self._dataset = jax.device_put((self.images, self.one_hot, self.weights)), self._compiled_batch()
-        data, make = self._dataset
         states = self.augmentation.states if self.augmentation is not None else []
-        values = [state.value for state in states]
-        for rows in order:
-            batch, values = make(data, rows, values)
-            yield batch
+        return JaxEpoch(*self._dataset, [state.value for state in states], order.astype(np.int32))
 
     def _compiled_batch(self) -> Any:
         """Return a compiled function: (data, rows, generator states) -> (batch, the states after it)."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from study.protocols.piece import Average
 from study.training.backend import on_tensorflow
+from study.training.feed import JaxEpoch
 
 #: Updates between two looks at Python (where Ctrl-C is seen) take about this long.
 CALL_S = 0.5
@@ -31,6 +32,10 @@ class Steps:
     def __init__(self, model: Any, average: Average | None = None) -> None:
         self.model = model
         self.average = average
+        # Metrics create their variables when first used; inside a compiled loop that would cost a second trace.
+        images, labels = (np.zeros((1, *shape[1:]), np.float32) for shape in (model.input_shape, model.output_shape))
+        model.compute_metrics(images, labels, labels, sample_weight=np.ones(1, np.float32))
+        model.reset_metrics()
         self._loop = _TensorflowLoop(model, average) if on_tensorflow() else _JaxLoop(model, average)
 
     def run(self, batches: Any, rates: Sequence[float], first_update: int = 0) -> dict[str, float]:
@@ -68,10 +73,6 @@ class _TensorflowLoop:
         import tensorflow as tf
 
         self.model = model
-        # Metrics create their variables when first used; inside the graph that would cost a second trace.
-        images, labels = (np.zeros((1, *shape[1:]), np.float32) for shape in (model.input_shape, model.output_shape))
-        model.compute_metrics(images, labels, labels, sample_weight=np.ones(1, np.float32))
-        model.reset_metrics()
         averaged = [weight for weight in model.weights if average and is_averaged(weight)]
         copies = [tf.Variable(weight.value, trainable=False) for weight in averaged]
         self._copies = {id(weight): copy for weight, copy in zip(averaged, copies, strict=True)}
@@ -116,12 +117,17 @@ class _TensorflowLoop:
 
 
 class _JaxLoop:
-    """Updates one by one through a compiled function whose state stays on the device."""
+    """Updates through compiled functions whose state stays on the device: an epoch in one call, or one by one.
+
+    A whole epoch as one program keeps a GPU busy. On a processor XLA's convolutions are many times slower inside a
+    loop, so updates are made one by one there.
+    """
 
     def __init__(self, model: Any, average: Average | None) -> None:
         import jax
 
         self.model = model
+        self.whole_epochs = jax.default_backend() != "cpu"
         self._average = average is not None
         self._copies = [weight.value + 0 for weight in model.weights] if average else []
         optimizer = model.optimizer
@@ -145,7 +151,19 @@ class _JaxLoop:
                 ]
             return state, copies
 
+        def epoch(state: Any, copies: Any, make: Any, data: Any, draws: Any, order: Any, settings: Any) -> Any:
+            def update(carry: Any, now: Any) -> tuple[Any, None]:
+                state, copies, draws = carry
+                rows, rate, decay = now
+                batch, draws = make(data, rows, draws)
+                return (*step(state, copies, batch, rate, decay), draws), None
+
+            (state, copies, _), _ = jax.lax.scan(update, (state, copies, draws), (order, *settings))
+            return state, copies
+
         self._step = jax.jit(step, donate_argnums=(0, 1))
+        # The data are arguments: as constants of the program they would be compiled into it.
+        self._epoch = jax.jit(epoch, donate_argnums=(0, 1), static_argnums=2)
 
     def run(self, batches: Any, rates: NDArray[np.float32], decays: NDArray[np.float32]) -> None:
         model = self.model
@@ -157,8 +175,12 @@ class _JaxLoop:
         )
         state = tuple([variable.value + 0 for variable in group] for group in groups)  # donated: keep Keras' own
         copies = self._copies
-        for rate, decay, batch in zip(rates, decays, batches, strict=False):
-            state, copies = self._step(state, copies, batch, rate, decay)
+        if self.whole_epochs and isinstance(batches, JaxEpoch):
+            settings, order = (rates, decays), batches.order[: len(rates)]
+            state, copies = self._epoch(state, copies, batches.make, batches.data, batches.states, order, settings)
+        else:
+            for rate, decay, batch in zip(rates, decays, batches, strict=False):
+                state, copies = self._step(state, copies, batch, rate, decay)
         self._copies = copies
         for group, values in zip(groups, state, strict=True):
             for variable, value in zip(group, values, strict=True):
