@@ -95,7 +95,11 @@ def fit_temperature(validation_probabilities: NDArray[Any], validation_labels: N
 
 
 def apply_temperature(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
-    """Return softmax(log(probabilities) / temperature), shape (..., images, classes); no prediction changes."""
+    """Return softmax(log(probabilities) / temperature), shape (..., images, classes); no prediction changes.
+
+    >>> apply_temperature(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
+    [[0.667, 0.333]]
+    """
     logits = np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)) / temperature
     scaled: NDArray[np.float64] = np.exp(logits - logits.max(axis=-1, keepdims=True))
     scaled /= scaled.sum(axis=-1, keepdims=True)

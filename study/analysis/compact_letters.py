@@ -30,6 +30,9 @@ def compact_letters(different: NDArray[Any], order: Sequence[int] | None = None)
     Raises:
         UsageError: a matrix that is not square, symmetric and False on its diagonal, or an order that names not
             each recipe once.
+
+    >>> compact_letters(np.array([[False, False, True], [False, False, False], [True, False, False]]))
+    ['a', 'ab', 'b']
     """
     different = np.asarray(different, dtype=bool)
     recipes = len(different)

@@ -96,6 +96,9 @@ def soft_vote(probabilities: NDArray[Any]) -> NDArray[np.float64]:
 
     Raises:
         UsageError: no members, or another shape.
+
+    >>> soft_vote(np.array([[[0.75, 0.25]], [[0.5, 0.5]]])).tolist()
+    [[0.625, 0.375]]
     """
     if probabilities.ndim != 3 or not len(probabilities):
         raise UsageError(f"a soft vote needs probabilities (members, images, classes), got {probabilities.shape}.")

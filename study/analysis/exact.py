@@ -45,6 +45,9 @@ def mcnemar_exact(
 
     Raises:
         UsageError: not two networks on the same images.
+
+    >>> mcnemar_exact(np.array([True] * 9 + [False]), np.array([False] * 9 + [True]))
+    McNemar(only_first=9, only_second=1, p_value=0.021484375)
     """
     from scipy.stats import binomtest
 

@@ -57,12 +57,20 @@ def predicted(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
 
 
 def accuracy(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
-    """Return the share of images whose most probable class is the true one, 0..1."""
+    """Return the share of images whose most probable class is the true one, 0..1.
+
+    >>> accuracy(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    0.6666666666666666
+    """
     return float(np.mean(predicted(probabilities) == labels))
 
 
 def log_loss(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
-    """Return the mean negative logarithm of the true class's probability; nan where probabilities are not finite."""
+    """Return the mean negative logarithm of the true class's probability; nan where probabilities are not finite.
+
+    >>> round(log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])), 4)
+    0.6931
+    """
     if not np.isfinite(probabilities).all():
         return float("nan")
     rows = np.asarray(probabilities, dtype=np.float64)
@@ -79,6 +87,10 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
 
     Raises:
         ValueError: shapes do not match, or there are no images.
+
+    >>> found = score(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]))
+    >>> found.confusion.tolist(), found.balanced_accuracy
+    ([[1, 1], [0, 1]], 0.75)
     """
     if len(labels) == 0 or len(labels) != len(probabilities):
         raise ValueError(f"scores need one row of probabilities a label, got {len(labels)} and {len(probabilities)}.")

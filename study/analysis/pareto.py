@@ -17,6 +17,9 @@ def pareto_front(score: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
 
     Returns:
         bool (points,).
+
+    >>> pareto_front([0.6, 0.7, 0.65], [1.0, 2.0, 3.0]).tolist()
+    [True, True, False]
     """
     scores, costs = np.asarray(score, dtype=np.float64), np.asarray(cost, dtype=np.float64)
     no_worse = (scores[None, :] >= scores[:, None]) & (costs[None, :] <= costs[:, None])

@@ -45,6 +45,9 @@ def unknown_name(kind: str, name: str, possible: Iterable[str]) -> UsageError:
         kind: What was looked up, for example ``"model"``.
         name: The name as received.
         possible: Every name that would have been accepted.
+
+    >>> str(unknown_name("model", "cnn33", ["cnn2", "cnn3", "vgg16"]))
+    "unknown model 'cnn33'. Did you mean cnn3 or cnn2?"
     """
     names = sorted(possible)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

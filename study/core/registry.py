@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Generic, TypeVar
 
 from study.core.errors import UsageError, unknown_name
+from study.core.toml import shipped
 
 T = TypeVar("T")
 
@@ -82,10 +83,12 @@ class Registry(Generic[T]):
 def load_plugin(path: str | Path) -> ModuleType:
     """Import a Python file so that it registers its components. Plugins are code: they run with the user's rights.
 
+    The example plugins that come with the package can be named from any folder: ``experiments/plugin_example.py``.
+
     Raises:
         UsageError: the file is missing, is no ``.py`` file, or fails on import.
     """
-    file = Path(path).resolve()
+    file = shipped(path).resolve()
     if not file.is_file() or file.suffix != ".py":
         raise UsageError(f"a plugin is a Python file (.py), got {path}: give the path of an existing file.")
     name = f"study_plugin_{file.stem}"

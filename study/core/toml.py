@@ -14,9 +14,17 @@ MOST_BYTES = 1 << 16
 
 
 def experiments_folder() -> Path:
-    """Return the folder of grids and budgets: ``experiments`` of the working folder or beside the package."""
-    here = Path("experiments")
-    return here if (here / "budgets.toml").is_file() else Path(__file__).parents[2] / "experiments"
+    """Return the folder of grids and budgets: the working folder's, else the wheel's, else the checkout's."""
+    package = Path(__file__).parents[1]
+    here, in_wheel, in_checkout = Path("experiments"), package / "experiments", package.parent / "experiments"
+    return next((folder for folder in (here, in_wheel) if (folder / "budgets.toml").is_file()), in_checkout)
+
+
+def shipped(path: str | Path) -> Path:
+    """Return a path; ``experiments/NAME``, where there is none here, means the one that comes with the package."""
+    path = Path(path)
+    ours = experiments_folder() / path.name
+    return ours if path.parent == Path("experiments") and not path.exists() and ours.exists() else path
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:

@@ -96,7 +96,12 @@ class ImageSet:
 
 
 def hash_images(images: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    """Return a 128-bit content hash (hex, dtype S32) of each image; the shape is part of the content."""
+    """Return a 128-bit content hash (hex, dtype S32) of each image; the shape is part of the content.
+
+    >>> hashes = hash_images(np.zeros((2, 48, 48, 1), np.uint8))
+    >>> hashes.shape, bool(hashes[0] == hashes[1])
+    ((2,), True)
+    """
     shape = repr(images.shape[1:]).encode()
     digests = [hashlib.blake2b(image.tobytes(), digest_size=16, key=shape).hexdigest() for image in images]
     return np.array(digests, dtype="S32")

@@ -182,6 +182,9 @@ def parse_seeds(text: str | int) -> tuple[int, ...]:
 
     Raises:
         UsageError: anything else.
+
+    >>> parse_seeds("3"), parse_seeds("0,1,4")
+    ((0, 1, 2), (0, 1, 4))
     """
     words = str(text).split(",")
     try:
@@ -239,6 +242,9 @@ def select_models(names: Iterable[str]) -> list[ModelEntry]:
 
     Raises:
         UsageError: neither a name nor a group.
+
+    >>> [entry.name for entry in select_models(["cnn3", "core"])]
+    ['cnn3', 'cnn2', 'cnn5', 'resnet50', 'vgg16']
     """
     found: dict[str, ModelEntry] = {}
     for name in names:
@@ -301,6 +307,10 @@ def vary(protocol: Protocol, *, rate: float | None = None, batch: int | None = N
         protocol: What to vary.
         rate: Rate of the first phase (a transfer network's head); later phases keep their proportion to it.
         batch: Images an update.
+
+    >>> from study.protocols import PROTOCOLS
+    >>> vary(PROTOCOLS.get("baseline"), batch=128).name
+    'baseline@batch=128'
     """
     values = {name: value for name, value in (("rate", rate), ("batch", batch)) if value is not None}
     if not values:

@@ -32,7 +32,11 @@ def without_paths(text: str) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """Write a share (0..1) in percent, without the sign; a dash where there is none."""
+    """Write a share (0..1) in percent, without the sign; a dash where there is none.
+
+    >>> percent(0.5532), percent(None)
+    ('55.3', '–')
+    """
     return NOTHING if share is None or share != share else f"{100 * share:.{digits}f}"
 
 
@@ -138,7 +142,11 @@ def milliseconds(value: float | None) -> str:
 
 
 def ranges(numbers: list[int]) -> str:
-    """Write ascending integers shortly: ``0-2, 5``."""
+    """Write ascending integers shortly: ``0-2, 5``.
+
+    >>> ranges([0, 1, 2, 5])
+    '0-2, 5'
+    """
     parts: list[list[int]] = []
     for number in sorted(set(numbers)):
         if parts and number == parts[-1][-1] + 1:
@@ -149,12 +157,20 @@ def ranges(numbers: list[int]) -> str:
 
 
 def listed(words: list[str]) -> str:
-    """Join words with commas and a final ``and``."""
+    """Join words with commas and a final ``and``.
+
+    >>> listed(["cnn2", "cnn3", "cnn5"])
+    'cnn2, cnn3 and cnn5'
+    """
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
 
 
 def plural(count: int, word: str) -> str:
-    """Write a count with its word: ``1 run``, ``2 runs``."""
+    """Write a count with its word: ``1 run``, ``2 runs``.
+
+    >>> plural(1, "run"), plural(2, "run")
+    ('1 run', '2 runs')
+    """
     if count == 1:
         return f"1 {word}"
     return (

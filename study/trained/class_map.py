@@ -34,6 +34,9 @@ def map_classes(theirs: Sequence[str], ours: Sequence[str], table: Mapping[str, 
 
     Raises:
         UsageError: the table names a class that the dataset or the run does not have, or no class has a counterpart.
+
+    >>> map_classes(["Happiness", "anger", "contempt"], ["angry", "happy"])
+    {'Happiness': 'happy', 'anger': 'angry'}
     """
     table = table or {}
     for name, meant in table.items():

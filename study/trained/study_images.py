@@ -84,7 +84,11 @@ def check_sample(record: Record, data: str | None, log: Callable[[str], None]) -
 
 
 def spread(places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return at most ``count`` of the places, evenly spread and ascending."""
+    """Return at most ``count`` of the places, evenly spread and ascending.
+
+    >>> spread(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
     if len(places) <= count:
         return places
     return places[np.linspace(0, len(places) - 1, count).round().astype(np.int64)]
