@@ -40,6 +40,11 @@ def test_everything_works_on_jax_without_tensorflow(tmp_path: Path, online: dict
     hidden = "import importlib.util as u; print([u.find_spec(n) for n in ('tensorflow', 'keras_cv')])"
     assert call(python, tmp_path, "-c", hidden).strip() == "[None, None]"
 
+    found = json.loads(call(python, tmp_path, "-m", "tests.training.jax_epochs", "baseline", "strong"))
+    for way in found.values():  # an epoch as one program, against updates one by one
+        assert way["difference"] < 1e-5 < 1e-2 < way["other_seed"] and way["metrics"] < 1e-5, found
+        assert way["programs"] and not way["more_programs"], found
+
     said = call(python, tmp_path, "-m", "study.run", "--data", "synthetic:images=200", *RUN)
     assert "Report: " in said
     records = [json.loads(path.read_text()) for path in (tmp_path / "results").rglob("seed_*.json")]

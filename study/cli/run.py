@@ -274,7 +274,11 @@ def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
     from study.core.environment import usable_cores
     from study.datasets.cache import default_dir
     from study.planning.concurrency import choose_jobs, free_memory_mb, measure_concurrency
+    from study.training.device import visible_gpus
 
+    if gpus := visible_gpus():
+        say(f"Jobs: one at a time on {gpus[0].name}, which one run keeps busy; more share its memory with --jobs N")
+        return 1
     measure = functools.partial(
         measure_concurrency, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
     )

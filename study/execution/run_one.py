@@ -26,6 +26,7 @@ from study.protocols.piece import VIEWS
 from study.protocols.resolve import paired_protocol
 from study.protocols.splits import Splits, make_splits
 from study.training.backend import prepare_backend
+from study.training.device import device_name
 from study.training.loop import Progress, Training
 
 TRACEBACK_CHARACTERS = 4000
@@ -75,7 +76,9 @@ def execute(
             )
         splits = make_splits(image_set, spec.protocol)
         guard_run(image_set, splits, spec.protocol.leak != "none")
-        result, other = _run(spec, image_set, splits, weights_path, keep_weights, checkpoint_folder, progress, threads)
+        prepare_backend(spec.backend, threads)
+        started = replace(started, device=device_name())
+        result, other = _run(spec, image_set, splits, weights_path, keep_weights, checkpoint_folder, progress)
     except WriteError:  # the place is at fault and not the run, which goes on from its checkpoint another time
         raise
     except (Exception, SystemExit) as error:
@@ -132,10 +135,8 @@ def _run(
     keep_weights: Path | None,
     checkpoint_folder: Path | None,
     progress: Progress,
-    threads: int | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the record's fields on the training, and what differs from them in the record of the same training."""
-    prepare_backend(spec.backend, threads)
     import keras
 
     from study.training.build import build_network

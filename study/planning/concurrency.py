@@ -134,7 +134,7 @@ def measure_concurrency(
     children = [context.Process(target=_train, args=(*arguments, theirs), daemon=True) for _, theirs in pipes]
     found = []
     try:
-        with children_get(process_environment(max(1, threads))):
+        with children_get(process_environment(max(1, threads), processes)):
             for child in children:
                 child.start()
         for _, theirs in pipes:

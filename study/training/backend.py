@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from study.core.errors import UsageError
+from study.datasets.cache import default_dir
 
 BACKENDS = ("tensorflow", "jax")
 
@@ -35,6 +36,8 @@ def prepare_backend(backend: str, threads: int | None = None) -> None:
     if threads:
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
             os.environ.setdefault(name, str(threads))
+    if backend == "jax":
+        _keep_compiled_programs()
     import keras
 
     if keras.backend.backend() != backend:
@@ -42,6 +45,18 @@ def prepare_backend(backend: str, threads: int | None = None) -> None:
             f"Keras runs on {keras.backend.backend()} in this process, the spec asks for {backend}: "
             f"set KERAS_BACKEND={backend}."
         )
+
+
+def _keep_compiled_programs() -> None:
+    """Let JAX keep compiled programs in the project's cache, so that later runs and processes find them.
+
+    A program takes minutes to compile on a GPU. Seed, rate and length of a phase are its arguments, so that runs which
+    differ in nothing else share it.
+    """
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:  # a user's own choice stands
+        jax.config.update("jax_compilation_cache_dir", str(default_dir() / "jax"))
 
 
 def on_tensorflow() -> bool:

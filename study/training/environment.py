@@ -6,6 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 
+from study.training.device import memory_environment
+
 #: Read by numerical libraries when they are imported.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -16,9 +18,9 @@ THREAD_VARIABLES = (
 )
 
 
-def process_environment(threads: int) -> dict[str, str]:
-    """Return the variables to set before a process with that many threads starts."""
-    return {**dict.fromkeys(THREAD_VARIABLES, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "2"}
+def process_environment(threads: int, jobs: int = 1) -> dict[str, str]:
+    """Return the variables to set before a process with that many threads starts, one of so many that share a GPU."""
+    return {**dict.fromkeys(THREAD_VARIABLES, str(threads)), **memory_environment(jobs), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 @contextlib.contextmanager

@@ -148,7 +148,8 @@ class Feed:
         if self._dataset is None:
             self._dataset = jax.device_put((self.images, self.one_hot, self.weights)), self._compiled_batch()
         states = self.augmentation.states if self.augmentation is not None else []
-        return JaxEpoch(*self._dataset, [state.value for state in states], order.astype(np.int32))
+        data, make = self._dataset
+        return JaxEpoch(data, make, [state.value for state in states], order.astype(np.int32))
 
     def _compiled_batch(self) -> Any:
         """Return a compiled function: (data, rows, generator states) -> (batch, the states after it)."""

@@ -1,10 +1,11 @@
-"""Precision: what the processor computes natively, so that ``auto`` never picks an emulated one."""
+"""Precision: what the device computes natively, so that ``auto`` never picks an emulated one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from study.core.errors import UsageError
+from study.training.device import visible_gpus
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -12,14 +13,16 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 def resolve_precision(choice: str) -> str:
     """Return the Keras dtype policy for ``auto``, ``float32`` or ``mixed_bfloat16``.
 
-    ``auto`` is ``mixed_bfloat16`` only where the processor has bfloat16 instructions (AVX512_BF16 or AMX); it is
-    emulated and slower elsewhere.
+    ``auto`` is ``mixed_bfloat16`` only where the device has bfloat16 instructions: a GPU since Ampere, else a processor
+    with AVX512_BF16 or AMX. Elsewhere it is emulated and slower.
 
     Raises:
         UsageError: any other choice.
     """
     if choice == "auto":
-        return "mixed_bfloat16" if has_native_bfloat16() else "float32"
+        gpus = visible_gpus()
+        native = all(gpu.has_bfloat16 for gpu in gpus) if gpus else has_native_bfloat16()
+        return "mixed_bfloat16" if native else "float32"
     if choice not in PRECISIONS:
         raise UsageError(f"--precision takes auto, {' or '.join(PRECISIONS)}, got {choice!r}.")
     return choice

@@ -144,7 +144,7 @@ class _Pool:
         self._most = max(1, workers)
         self._limit_s = limit_s
         share = threads or max(1, usable_cores() // self._most)
-        self._start = lambda: _start_worker(execute, image_set, plugins, share)
+        self._start = lambda: _start_worker(execute, image_set, plugins, share, self._most)
         self._workers: list[_Worker] = []
         self._no_more = False
         self._ask_again = False
@@ -268,14 +268,14 @@ class _Worker:
         Path(self.output.name).unlink(missing_ok=True)
 
 
-def _start_worker(execute: Execute, image_set: ImageSet, plugins: Sequence[str], threads: int) -> _Worker:
+def _start_worker(execute: Execute, image_set: ImageSet, plugins: Sequence[str], threads: int, workers: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     try:
         output = tempfile.NamedTemporaryFile(prefix="study-worker-", suffix=".log", delete=False)  # noqa: SIM115
         ours, theirs = context.Pipe()
         arguments = (execute, theirs, pack(image_set), list(plugins), threads, output.name)
         process = context.Process(target=_work, args=arguments, daemon=True)
-        with children_get(process_environment(threads)):
+        with children_get(process_environment(threads, workers)):
             process.start()
     except OSError as error:
         raise StudyError(f"no worker process can be started ({error.strerror}): free memory or disk space.") from error
