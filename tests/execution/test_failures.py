@@ -100,7 +100,7 @@ EXPECTED = {
     "a-good": ("done", "", ""),
     "b-raises": ("failed", "RuntimeError: no such layer", "second line"),
     "c-leaves": ("failed", "SystemExit: 4", "in leaves"),
-    "d-nan": ("failed", "the loss is no number in epoch 1", "loop.py"),
+    "d-nan": ("failed", "the loss became NaN or infinite in epoch 1", "loop.py"),
     "e-hog": ("failed", "MemoryError", "in hog"),
     "f-hangs": ("failed", "took longer than a run may take (0.5 min)", "thinking"),
     "g-exits": ("failed", "the worker process exited with code 5", "last words"),
@@ -165,6 +165,6 @@ def test_a_disk_that_is_full_of_checkpoints_stops_the_study_which_goes_on_from_t
     assert line.startswith("study: cannot write") and "No space left on device" in line
     assert "Stopped after 0 of 1 runs" in done.stdout
     kept = [Path(line).name for line in done.stdout.splitlines() if line.endswith(".checkpoint")]
-    assert sorted(kept) == ["000000.checkpoint", "000001.checkpoint"]
+    assert sorted(kept) == ["000000-0.checkpoint", "000001-0.checkpoint"]
     (record,) = Store(place / "results", "s").records()
     assert record.status == "done" and [row.epoch for row in record.history] == [0, 1, 2, 3]

@@ -179,4 +179,4 @@ def test_a_cluster_of_the_drivers_own_ends_with_it(tmp_path: Path) -> None:
 
 
 def _keys(study: Study) -> list[str]:
-    return [record.key for record in study.core.store.records()]
+    return [record.key for record in study.store.records()]
