@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import signal
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from study.core.spec import Spec
     from study.core.store import Store
     from study.datasets.image_set import ImageSet
+    from study.execution.executors import Executor
     from study.execution.locks import Locks
+    from study.execution.time_limit import TimeLimit
     from study.models.entry import ModelEntry
+    from study.planning.concurrency import Paces
     from study.planning.grid import Choices, Grid
     from study.planning.plan import Plan
     from study.protocols import Protocol
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
     from study.trackers import Tracker
 
 app = typer.Typer(add_completion=False)
+#: Exit code where ``--time-limit`` ended the command before its last run.
+MORE_TO_DO = 3
+A_DAY_S = 24 * 3600
 
 
 @app.command(
@@ -60,23 +67,19 @@ def main(
     gpus_per_run: flags.GpusPerRunFlag = None,
     jobs: flags.JobsFlag = None,
     run_limit: flags.RunLimitFlag = None,
+    time_limit: flags.TimeLimitFlag = None,
+    keep_weights: flags.KeepWeightsFlag = "all",
     weights: flags.WeightsFlag = "auto",
     side: flags.SideFlag = None,
     train_share: flags.TrainShareFlag = None,
-    precision: flags.PrecisionFlag = "float32",
+    precision: flags.PrecisionFlag = None,
     ferplus: flags.FerplusFlag = None,
     archive_gib: flags.ArchiveGibFlag = flags.DEFAULT_GIB,
     plugin: flags.PluginFlag = None,
     track: flags.TrackFlag = None,
     dry_run: flags.DryRunFlag = False,
-    list_: flags.ListFlag = False,
 ) -> None:
     """Train what is missing of a grid and write the report; the same command again goes on where it stopped."""
-    if list_:
-        from study.cli.list import print_list
-
-        print_list(plugin or [])
-        return
     given = Flags(
         grid=grid,
         data=data,
@@ -94,6 +97,8 @@ def main(
         gpus_per_run=gpus_per_run,
         jobs=flags.parse_jobs(jobs),
         run_limit=run_limit,
+        time_limit_s=flags.parse_time(time_limit),
+        keep_weights=flags.check_keep_weights(keep_weights),
         weights=weights,
         side=side,
         train_share=train_share,
@@ -121,7 +126,7 @@ def main(
 
 
 def run(given: Flags) -> int:
-    """Plan, execute and report; return the exit code: 0 all done, 1 some runs failed.
+    """Plan, execute and report; return the exit code: 0 all done, 1 some runs failed, 3 the time is up before the end.
 
     Raises:
         StudyError: wrong usage, data or store.
@@ -131,27 +136,38 @@ def run(given: Flags) -> int:
     from study.core.store import Store
     from study.datasets.load import load
     from study.datasets.readers.ferplus import read_ferplus
+    from study.execution.executors import EXECUTORS
     from study.execution.locks import Locks
     from study.execution.recovery import recover
+    from study.execution.time_limit import TimeLimit
     from study.planning.grid import read_grid, select_pairs
     from study.planning.plan import duration
+    from study.protocols.budgets import read_budget
     from study.trackers import check_tracker, open_tracker
 
-    for name in given.track:
-        check_tracker(name)
+    limit = TimeLimit(given.time_limit_s) if given.time_limit_s else None
     for file in given.plugins:
         load_plugin(file)
+    for name in given.track:
+        check_tracker(name)
     grid = read_grid(given.grid)
     pairs = select_pairs(grid, given.models, given.protocols)
-    choices = make_choices(given, grid)
-    executor = given.executor or "process"
-    run_specs, workers = choose_executor(given, executor, choices.budget)
-    data = given.data or grid.data
-    image_set = load(data, log=say, synthetic=choices.budget.synthetic, archive_gib=given.archive_gib)
+    choices = make_choices(given, grid)  # without a budget those of full, so that slips are found before data are read
+    executor = EXECUTORS.get(given.executor or "process")
+    run_specs = choose_executor(given, executor)
+    data, named = given.data or grid.data, given.budget or grid.budget
+    drawn = choices.budget.synthetic if named else read_budget("demo").synthetic
+    image_set = load(data, log=say, synthetic=drawn, archive_gib=given.archive_gib)
     describe(image_set)
+    store = Store(given.results, given.study or image_set.name)
+    if not named:
+        found = find_budget(given, choices, pairs, executor, image_set, store)
+        choices = make_choices(replace(given, budget=found), grid)
+    workers = jobs_at_a_time(given, executor, choices.budget)
     labels = image_set.labels, image_set.splits, image_set.classes
     ferplus = None if given.ferplus is None else read_ferplus(given.ferplus, *labels)
-    store = Store(given.results, given.study or image_set.name)
+    if not given.study and (name := study_name(image_set, choices.budget)) != store.study:
+        store = Store(given.results, name)
     # Before any time is spent; reading them all finds damaged records now and not when the report is written.
     whole, damaged = store.examine(weights=True)
     store.refuse_other_dataset(image_set.identity, whole)
@@ -159,14 +175,16 @@ def run(given: Flags) -> int:
     with Locks(store.locks_folder) as locks:
         plan = plan_runs(given, pairs, choices, store, image_set, locks)
         limit_min = given.run_limit or choices.budget.run_limit_min
-        settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
+        settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor.name}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
-        if given.jobs == flags.AUTO_JOBS and executor == "process":
-            workers = share_cores(given, plan, image_set)
-        for line in plan.lines(workers, apart=executor == "ray"):
+        for line in published_beside(store, [run.spec for run in plan.runs]):
             say(line)
-        if given.dry_run:
+        if given.jobs == flags.AUTO_JOBS and not (executor.own_cores or executor.most_jobs == 1):
+            workers = share_cores(given, plan, image_set)
+        for line in plan.lines(workers, apart=executor.own_cores):
+            say(line)
+        if given.dry_run or not agreed(given, plan.seconds_left(workers, apart=executor.own_cores)):
             return 0
         locks.clear_left()
         if ferplus is not None:
@@ -178,35 +196,87 @@ def run(given: Flags) -> int:
             limit_s=limit_min * 60 if limit_min else None,
         )
         trackers = [open_tracker(name, store) for name in given.track]
-        execute_plan(plan, store, image_set, locks, chosen, trackers)
+        more = execute_plan(plan, store, image_set, locks, chosen, trackers, limit, given.keep_weights)
         records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
-        with locks.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
-            finish(given, store, image_set, records, trackers)
+        if records:
+            with locks.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
+                finish(given, store, image_set, records, trackers)
+        if more:
+            say(f"The time is up, {more} of {len(plan.runs)} runs are left. Run the same command to resume.")
+            return MORE_TO_DO
     return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
 
 
-def choose_executor(
-    given: Flags, name: str, budget: Budget
-) -> tuple[Callable[..., Generator[Record, None, None]], int]:
-    """Return an executor's ``run_specs``, with what only it takes given, and how many runs it has at the same time.
+def choose_executor(given: Flags, executor: Executor) -> Callable[..., Any]:
+    """Return an executor's ``run_specs``, with what only it takes given.
 
     Raises:
-        UsageError: no such executor, or flags that are not for it.
+        UsageError: flags that are not for it.
     """
-    from study.execution.executors import get_executor
+    from study.execution.executors import EXECUTORS
 
-    run_specs = get_executor(name)
-    if name == "ray":
-        from study.execution.executors.ray.cluster import Cluster
+    only = {name: getattr(given, name) for name in ("address", "cpus_per_run", "gpus_per_run")}
+    run_specs: Callable[..., Any] = executor.run_specs
+    if executor.options:
+        run_specs = functools.partial(run_specs, **executor.options(only, say))
+    elif any(value is not None for value in only.values()):
+        names = " or ".join(one.name for one in EXECUTORS if one.options)
+        raise UsageError(f"--address, --cpus-per-run and --gpus-per-run are for --executor {names}: give it too.")
+    most = executor.most_jobs
+    if most and given.jobs and given.jobs > most:
+        raise UsageError(
+            f"the executor {executor.name} takes --jobs {most} at most, got {given.jobs}: give --executor process."
+        )
+    return run_specs
 
-        cluster = Cluster(given.address, given.cpus_per_run or 1.0, given.gpus_per_run or 0.0, say)
-        return functools.partial(run_specs, cluster=cluster), given.jobs or 0  # type: ignore[call-arg]
-    if (given.address, given.cpus_per_run, given.gpus_per_run) != (None, None, None):
-        raise UsageError("--address, --cpus-per-run and --gpus-per-run are for --executor ray: give it too.")
-    workers = given.jobs or (1 if name == "inprocess" else budget.usable_jobs())
-    if name == "inprocess" and workers > 1:
-        raise UsageError(f"the executor inprocess has one job, got --jobs {workers}: give --executor process.")
-    return run_specs, workers
+
+def jobs_at_a_time(given: Flags, executor: Executor, budget: Budget) -> int:
+    """Return how many runs go on at once; 0 where only the executor knows."""
+    if given.jobs or executor.own_cores:
+        return given.jobs or 0
+    return min(budget.usable_jobs(), executor.most_jobs or budget.jobs)
+
+
+def find_budget(
+    given: Flags,
+    full: Choices,
+    pairs: list[tuple[ModelEntry, Protocol]],
+    executor: Executor,
+    image_set: ImageSet,
+    store: Store,
+) -> str:
+    """Return the name of the budget for a command that names none, and say why and how to ask for another.
+
+    The study's own, where it has runs: the same command must resume. Else what fits the device at hand.
+    """
+    from study.core.environment import usable_cores
+    from study.planning.grid import resolve_specs
+    from study.planning.plan import make_plan
+    from study.planning.time_budget import choose_budget, is_fast, speeds_from
+    from study.protocols.budgets import budget_names, read_budget, read_speeds
+
+    def full_s() -> float:
+        planned, recorded = resolve_specs(pairs, full, image_set), read_speeds()
+        workers = jobs_at_a_time(given, executor, full.budget)
+        seconds = make_plan(planned, store, image_set, recorded, {}).seconds_left(workers, executor.own_cores)
+        if seconds <= night_s or not is_fast(usable_cores()):
+            return seconds
+        measured = speeds_from([one.spec for one in planned], recorded, paces_here(given, image_set).speeds)
+        return make_plan(planned, store, image_set, recorded, measured).seconds_left(workers, executor.own_cores)
+
+    night_s = 3600 * (read_budget("tonight").hours or 0)
+    name, why = choose_budget(image_set.drawn and not given.epochs, store, full_s, night_s)
+    say(f"Budget: {name}, because {why}. For another: --budget {' or '.join(budget_names())}")
+    return name
+
+
+def agreed(given: Flags, seconds: float) -> bool:
+    """Ask at a terminal whether to start what takes more than a day; elsewhere nobody is there to answer."""
+    if seconds <= A_DAY_S or given.time_limit_s or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    from study.planning.plan import duration
+
+    return typer.confirm(f"This takes about {duration(seconds)}, more than a day. Start?")
 
 
 def make_choices(given: Flags, grid: Grid) -> Choices:
@@ -231,7 +301,7 @@ def make_choices(given: Flags, grid: Grid) -> Choices:
         sides_px=(given.side,) if given.side else axis("side", grid.side_px),
         train_shares=(given.train_share,) if given.train_share else axis("train_share", grid.train_share),
         epochs=given.epochs or grid.epochs,
-        precision=resolve_precision(given.precision),
+        precision=resolve_precision(given.precision or ("auto" if budget.hours else "float32")),
         backend=chosen_backend(),
     )
 
@@ -250,39 +320,44 @@ def plan_runs(
     """
     from study.planning.grid import resolve_specs
     from study.planning.plan import make_plan
-    from study.planning.time_budget import fit_time_budget, measure_speeds
+    from study.planning.time_budget import cut, fit_time_budget
     from study.protocols.budgets import read_speeds
 
     speeds = read_speeds()
     measured: Mapping[str, Speed] = {}
     planned = resolve_specs(pairs, choices, image_set)
     if choices.budget.hours:
-        measure = functools.partial(measure_speeds, image_set=image_set, plugins=given.plugins)
+        measure = None if given.dry_run else paces_here(given, image_set).speeds
         with contextlib.nullcontext() if given.dry_run else locks.hold("tonight", waits_for_speeds):
-            night = fit_time_budget(
-                planned, choices.budget, store, image_set, speeds, None if given.dry_run else measure
-            )
+            night = fit_time_budget(planned, choices.budget, store, image_set, speeds, measure)
         for line in night.lines:
             say(line)
-        planned = resolve_specs(pairs, replace(choices, budget=choices.budget.with_updates(night.updates)), image_set)
+        planned = cut(planned, night.updates)
         measured = night.speeds
     return make_plan(planned, store, image_set, speeds, measured)
 
 
-def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
-    """Return how many runs go on at once with ``--jobs auto`` and say why."""
+def paces_here(given: Flags, image_set: ImageSet) -> Paces:
+    """Return what was measured on this machine; a dry run measures nothing more."""
     from study.core.environment import usable_cores
     from study.datasets.cache import default_dir
-    from study.planning.concurrency import choose_jobs, free_memory_mb, measure_concurrency
+    from study.planning.concurrency import Paces, measure_concurrency
+
+    measure = functools.partial(
+        measure_concurrency, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
+    )
+    return Paces(default_dir(), usable_cores(), None if given.dry_run else measure)
+
+
+def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
+    """Return how many runs go on at once with ``--jobs auto`` and say why."""
+    from study.planning.concurrency import choose_jobs, free_memory_mb
     from study.training.device import visible_gpus
 
     if gpus := visible_gpus():
         say(f"Jobs: one at a time on {gpus[0].name}, which one run keeps busy; more share its memory with --jobs N")
         return 1
-    measure = functools.partial(
-        measure_concurrency, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
-    )
-    found = choose_jobs(plan.open, usable_cores(), None if given.dry_run else measure, default_dir(), free_memory_mb())
+    found = choose_jobs(plan.open, paces_here(given, image_set), free_memory_mb())
     say(found.line)
     return found.jobs
 
@@ -299,7 +374,9 @@ def execute_plan(
     locks: Locks,
     run_specs: Callable[..., Generator[Record, None, None]],
     trackers: Sequence[Tracker] = (),
-) -> None:
+    limit: TimeLimit | None = None,
+    keep_weights: str = "all",
+) -> int:
     """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
 
     Args:
@@ -309,6 +386,11 @@ def execute_plan(
         locks: This driver's locks.
         run_specs: An executor's, with all but its jobs, the image set and ``on_event`` given.
         trackers: Log every record that is stored.
+        limit: How long this command may take.
+        keep_weights: Which weights stay: ``all``, ``best`` or ``none``.
+
+    Returns:
+        How many runs are left because the time is up.
 
     Raises:
         WriteError: the store cannot be written any more.
@@ -316,22 +398,55 @@ def execute_plan(
     """
     from study.execution.progress import make_display
     from study.execution.queue import Work
+    from study.execution.weights_kept import WeightsKept
+    from study.planning.plan import Estimates
 
+    kept = WeightsKept(store, plan.runs, keep_weights)
     if not plan.open:
-        return
+        kept.tell(say)
+        return 0
     keep_dataset(store, image_set)
     say("")
     display = make_display(plan.open)
     try:
         with display:
-            work = Work(plan.open, store, locks, display)
+            estimates = Estimates(plan.open, image_set)
+            work = Work(
+                plan.open, store, locks, display,
+                estimates=estimates, limit=limit, keep_weights=keep_weights != "none",
+            )  # fmt: skip
             with contextlib.closing(run_specs(work, image_set, on_event=work.on_event)) as records:
                 for record in records:
                     work.keep(record)
+                    kept.add(record)
                     log_record(store, record.spec, trackers)
     except (KeyboardInterrupt, WriteError):
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise
+    kept.tell(say)
+    return len(work.stopped)
+
+
+def study_name(image_set: ImageSet, budget: Budget) -> str:
+    """Return what a study is called that has no name given: the budget's on its own faces, else the dataset's."""
+    from study.datasets.load import synthetic_settings
+    from study.datasets.synthetic import set_name
+
+    own = budget.synthetic and image_set.name == set_name(**synthetic_settings(budget.synthetic))
+    return budget.name if own else image_set.name
+
+
+def published_beside(store: Store, specs: Sequence[Spec]) -> list[str]:
+    """Return one line for each published study that holds some of the specs: they are not this study's."""
+    from study.core.store import PUBLISHED, Store, studies
+
+    names = [name for name in studies(store.results) if name.startswith(f"{PUBLISHED}/") and name != store.study]
+    counts = {name: Store(store.results, name).count(specs) for name in names}
+    return [
+        f"  {count} of its runs are in {name} too, which this study leaves alone"
+        for name, count in counts.items()
+        if count
+    ]
 
 
 def keep_dataset(store: Store, image_set: ImageSet) -> None:
@@ -368,13 +483,14 @@ def log_record(store: Store, spec: Spec, trackers: Sequence[Tracker]) -> None:
 def finish(
     given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker] = ()
 ) -> None:
-    """Write the report, log what is not logged yet, and print the ranked table, what failed and where the report is."""
-    from study.cli.summary import ranked_table
+    """Write the report, log what is not logged yet, and print the ranked table, what failed and what to type next."""
+    from study.cli.summary import next_commands, ranked_table
     from study.execution.progress import run_name
     from study.report.local import write_local_pictures
     from study.report.write import write_report
 
-    page = write_report(store, given.reports)
+    forms = ("html",) if store.study == store.title else ()  # a committed report has the forms that it has
+    page = write_report(store, given.reports, forms=forms)
     write_local_pictures(store, image_set, given.reports)
     for line in ranked_table(store, records):
         say(line)
@@ -388,7 +504,8 @@ def finish(
             tracker.log(record)
         tracker.log_report(page.parent)
         say(f"Logged: {tracker.look}")
-    say(f"Report: {page}")
+    for line in next_commands(store, page):
+        say(line)
 
 
 def describe(image_set: ImageSet) -> None:

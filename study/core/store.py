@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.core.arrays import read_arrays
-from study.core.errors import DamagedError, StoreError
+from study.core.errors import DamagedError, StoreError, UsageError, unknown_name
 from study.core.files import file_sha256, set_aside, write_atomically
 from study.core.record import Record, misfit
 from study.core.spec import DatasetName, Spec, content_hash
@@ -28,6 +28,8 @@ FERPLUS_FILE = "ferplus.npz"
 #: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
 CHECKSUM = "record_sha256"
 WEIGHTS_SUFFIX = ".weights.h5"
+#: Folder of the studies that are committed with the project; a study made here cannot be called that.
+PUBLISHED = "published"
 #: Larger files are no records; one of a thousand epochs has less than a MiB.
 _MOST_BYTES = 64 << 20
 #: What the dataset's file holds of every image, with numpy's kinds of type.
@@ -54,24 +56,44 @@ class Damage:
         return " ".join([*self.path.parts[-3:-1], self.path.stem])
 
 
+#: When a file was changed, its size and its number on the disk: an atomic write changes the last in any case.
+_Fresh = tuple[int, int, int]
+
+
+def _freshness(path: Path) -> _Fresh | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
 class Store:
     """The records of one study: ``<results>/<study>/<model>/<protocol>/seed_<n>-<hash>.json`` with ``.npz`` beside it.
 
     Args:
         results: The results folder; it is created by the first write.
-        study: Name of the study, a single folder name.
+        study: Name of the study: a folder name for a study made here, ``published/NAME`` for a published one.
+
+    Attributes:
+        study: That name, as commands take it.
+        title: The name without ``published/``.
 
     Raises:
-        StoreError: ``study`` is no plain folder name.
+        StoreError: ``study`` is neither.
     """
 
     def __init__(self, results: str | Path, study: str) -> None:
-        if not study or study in (".", "..") or any(mark in study for mark in "/\\\0"):
-            raise StoreError(f"a study's name must be a plain folder name, got {study!r}.")
+        title = study.removeprefix(f"{PUBLISHED}/")
+        if title in ("", ".", "..", PUBLISHED) or any(mark in title for mark in "/\\\0"):
+            raise StoreError(f"a study's name must be a plain folder name, or one after {PUBLISHED}/, got {study!r}.")
         self.results = Path(results)
-        self.study = study
+        self.study, self.title = study, title
         self.folder = self.results / study
         self._fitting: set[str] = set()  # datasets whose records go here; looked up once, not at every write
+        # What was read and checked, with the file's times and size: neither is done again while they stay as they are.
+        self._read_before: dict[Path, tuple[_Fresh, Record]] = {}
+        self._checked_before: dict[Path, tuple[_Fresh, str]] = {}
 
     def record_path(self, spec: Spec) -> Path:
         """Return where a spec's record is kept (the path follows from the spec alone)."""
@@ -149,7 +171,7 @@ class Store:
             try:
                 record = self._read(path)
                 if record.status == "done":
-                    self._predictions(record)
+                    self._check_predictions(record)
                     if weights:
                         self.check_weights(record)
                 sound.append(record)
@@ -190,6 +212,11 @@ class Store:
             found.append(self.find(spec) if name in there[spec.recipe] else None)
         return found
 
+    def count(self, specs: Iterable[Spec]) -> int:
+        """Return how many of some specs have a record here, without reading any."""
+        there = set(self._files())
+        return sum(self.record_path(spec) in there for spec in specs) if there else 0
+
     def check_weights(self, record: Record) -> None:
         """Check the weights beside a record against the hash in it; without either there is nothing to check.
 
@@ -211,6 +238,14 @@ class Store:
         if wrong := misfit(arrays, len(record.dataset.classes)):
             raise DamagedError(f"{path}: these are not the predictions of a run ({wrong}). Remove it and run again.")
         return record.with_arrays(arrays)
+
+    def _check_predictions(self, record: Record) -> None:
+        path = self.record_path(record.spec).with_suffix(".npz")
+        if (fresh := _freshness(path)) and self._checked_before.get(path) == (fresh, record.predictions_sha256):
+            return
+        self._predictions(record)
+        if fresh:
+            self._checked_before[path] = fresh, record.predictions_sha256
 
     def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
@@ -287,6 +322,15 @@ class Store:
                 yield self._read(path)
 
     def _read(self, path: Path) -> Record:
+        fresh = _freshness(path)
+        if fresh and (before := self._read_before.get(path)) and before[0] == fresh:
+            return before[1]
+        record = self._read_anew(path)
+        if fresh:
+            self._read_before[path] = fresh, record
+        return record
+
+    def _read_anew(self, path: Path) -> Record:
         try:
             if path.stat().st_size > _MOST_BYTES:
                 raise StoreError(f"{path}: a record has at most {_MOST_BYTES >> 20} MiB, this one more. Remove it.")
@@ -342,9 +386,49 @@ def _fits(array: NDArray[Any] | None, kinds: str) -> bool:
 
 
 def studies(results: str | Path) -> list[str]:
-    """Return the names of the studies in a results folder, sorted."""
+    """Return the names of the studies in a results folder: those made here, then the published ones, each sorted."""
     folder = Path(results)
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    own = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if PUBLISHED not in own:
+        return own
+    own.remove(PUBLISHED)
+    return own + sorted(f"{PUBLISHED}/{path.name}" for path in (folder / PUBLISHED).iterdir() if path.is_dir())
+
+
+def newest_first(results: str | Path) -> list[str]:
+    """Return the names of the studies made here that have records, the one with the newest record first."""
+    ages = {
+        name: max((path.stat().st_mtime for path in Store(results, name)._files()), default=0.0)
+        for name in studies(results)
+        if not name.startswith(f"{PUBLISHED}/")
+    }
+    return sorted((name for name, age in ages.items() if age), key=lambda name: -ages[name])
+
+
+def find_study(results: str | Path, name: str | None = None) -> Store:
+    """Return the study that a name means, in every command: ``NAME`` was made here, ``published/NAME`` is committed.
+
+    Args:
+        results: Results folder.
+        name: Name of a study; None for the one made here that has the newest record.
+
+    Raises:
+        UsageError: there is none of that name, or none was made here. Close names are suggested, ``published/NAME``
+            for ``NAME`` first.
+    """
+    if name is None:
+        if own := newest_first(results):
+            return Store(results, own[0])
+        others = [name for name in studies(results) if name.startswith(PUBLISHED)]
+        more = f", or name one of {', '.join(others)}" if others else ", or give --results FOLDER"
+        raise UsageError(f"no study was made here (in {results}/): train one with `make study`{more}.")
+    known = studies(results)
+    if name in known:
+        return Store(results, name)
+    other = name.removeprefix(f"{PUBLISHED}/") if name.startswith(f"{PUBLISHED}/") else f"{PUBLISHED}/{name}"
+    if other in known:
+        raise UsageError(f"unknown study {name!r}. Did you mean {other}?")
+    raise unknown_name("study", name, known)
 
 
 #: Arrays of probabilities, by the end of their names; they are stored in half precision under a name that says so.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +14,19 @@ from msgspec.structs import replace
 
 from study.core.errors import StoreError
 from study.core.files import write_atomically
-from study.core.spec import Spec
+from study.core.spec import RunProtocol, Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
-from study.planning.plan import estimate_s, scaled_speed, speed_of
+from study.planning.plan import duration, estimate_s, scaled_speed, speed_of
 from study.protocols.budgets import Budget, Speed
 
 FILE = "tonight.json"
 FAMILIES = ("custom", "transfer")
 #: Share of the time that is planned for; the rest is for what estimates miss.
 PLANNED_SHARE = 0.9
+#: So many cores are worth a measurement before a night is called too short.
+MANY_CORES = 8
 
 #: Measures training speed: the specs to measure (one a model) -> training images per second by model name.
 Measure = Callable[[Sequence[Spec]], Mapping[str, float]]
@@ -43,6 +45,37 @@ class TimeBudget:
     updates: Mapping[str, int]
     speeds: Mapping[str, Speed]
     lines: tuple[str, ...]
+
+
+def choose_budget(drawn: bool, store: Store, full_s: Callable[[], float], night_s: float) -> tuple[str, str]:
+    """Return the name of the budget for a command that names none, and why it.
+
+    Args:
+        drawn: Whether the images are the built-in faces.
+        store: The study.
+        full_s: Returns how long the grid takes here under ``full``; only called where that decides.
+        night_s: Seconds of a night.
+    """
+    if drawn:
+        return "demo", "these are the built-in faces"
+    if budgets := Counter(record.spec.budget for record in store.examine()[0] if not record.imported):
+        ((name, count),) = budgets.most_common(1)
+        return name, f"the study has {count} run{'s' if count > 1 else ''} of it"
+    seconds = full_s()
+    if seconds <= night_s:
+        return "full", f"all of it takes about {duration(seconds)} here"
+    return "tonight", f"full would take about {duration(seconds)} here"
+
+
+def is_fast(cores: int) -> bool:
+    """Return whether this machine may be much faster than the two cores that speeds were recorded on."""
+    return cores >= MANY_CORES or Path("/dev/nvidia0").exists()
+
+
+def speeds_from(specs: Sequence[Spec], recorded: Mapping[str, Speed], measure: Measure) -> dict[str, Speed]:
+    """Return the speed of each model at its side, measured where that is possible."""
+    measured = measure(_one_a_model(specs))
+    return {spec.model.name: _speed(spec, recorded, measured) for spec in _one_a_model(specs)}
 
 
 def fit_time_budget(
@@ -132,41 +165,6 @@ def fit_updates(
     return caps(low)
 
 
-def measure_speeds(specs: Sequence[Spec], *, image_set: ImageSet, plugins: Sequence[str]) -> dict[str, float]:
-    """Measure training images per second of each spec's model, each in a child process; what fails is left out."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    found: dict[str, float] = {}
-    context = multiprocessing.get_context("spawn")
-    for spec in specs:
-        try:
-            with ProcessPoolExecutor(1, context) as pool:
-                call = pool.submit(_measure_one, spec, image_set.image_shape, len(image_set.classes), list(plugins))
-                found[spec.model.name] = call.result()
-        except Exception:  # whatever a builder raises, or a killed child: the run itself will tell, in its record
-            continue
-    return found
-
-
-def _measure_one(spec: Spec, image_shape: tuple[int, int, int], classes: int, plugins: list[str]) -> float:
-    from study.core.registry import load_plugin
-    from study.training.speed import measure_speed
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners; what goes wrong is raised in the driver
-    for plugin in plugins:
-        load_plugin(plugin)
-    return measure_speed(
-        spec.model.name,
-        side_px=spec.side_px,
-        image_shape=image_shape,
-        classes=classes,
-        batch=spec.protocol.batch,
-        precision=spec.precision,
-        backend=spec.backend,
-    ).train_images_per_s
-
-
 def _speed(spec: Spec, recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> Speed:
     speed = scaled_speed(speed_of(spec, recorded), spec.side_px)
     train = measured.get(spec.model.name)
@@ -179,6 +177,15 @@ def _whole_epochs(updates: float, epoch: int) -> int:
     """Round down to whole epochs where there is at least one, so that no epoch is cut short."""
     whole = math.floor(updates + 1e-6)
     return max(1, whole // epoch * epoch if whole >= epoch else whole)
+
+
+def cut(planned: Sequence[PlannedSpec], updates: Mapping[str, int]) -> list[PlannedSpec]:
+    """Return resolved specs as they are under a budget that caps the updates of phases, by their kind."""
+    protocols: dict[int, RunProtocol] = {}  # specs share them, and so do those that are returned
+    for one in planned:
+        if id(one.spec.protocol) not in protocols:
+            protocols[id(one.spec.protocol)] = _cut(one.spec, updates).protocol
+    return [PlannedSpec(replace(one.spec, protocol=protocols[id(one.spec.protocol)]), one.weights) for one in planned]
 
 
 def _cut(spec: Spec, limits: Mapping[str, int]) -> Spec:
