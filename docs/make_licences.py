@@ -10,13 +10,14 @@ ROOT = Path(__file__).parents[1]
 HEAD = """# Licences
 
 The project itself is under the [MIT licence](../LICENSE). This page lists the licence of each package in
-`requirements-dev.txt`, as the package's own metadata state it. `python -m docs.make_licences` writes it, in an
-environment with all of them. Packages without a mark in the column "for" are what `make install` installs; "checks" marks
-those of `make test` and of the optional features. The package ships two kinds of models: Google's BlazeFace and face mesh
+`requirements-dev.txt`, as its own metadata state it. `python -m docs.make_licences` writes it, in an environment with
+all of them. Packages without a mark in the column "for" are what `make install` installs; "checks" marks those of
+`make test` and of the optional features. The package ships two kinds of models: Google's BlazeFace and face mesh
 ([Apache 2.0](../study/faces/models/LICENSE)).
 
-The wheels of `av` and `opencv-python` carry libraries under other licences than their own: FFmpeg (LGPL), in `av` with
-x264 and x265 (GPL), in `opencv-python` with Qt (LGPL). They come from the package index and are not part of this package.
+The wheels of `av` and `opencv-python` carry libraries under other licences than their own: FFmpeg (LGPL), in `av`
+with x264 and x265 (GPL), in `opencv-python` with Qt (LGPL). They come from the package index and are not part of this
+package.
 
 | package | version | for | licence |
 |---|---|---|---|
