@@ -226,8 +226,8 @@ def predict(
 
     Args:
         image: A file, a Pillow image, or an array uint8 (height, width) grey or (height, width, 3) RGB.
-        run: Key of a run, or a part of one. Default: the best on the validation split.
-        study: Study of the run. Default: the newest one with a trained network.
+        run: Key of a run, or a part of one. Default: the best one trained here on photographs, else the released one.
+        study: Study of the run.
         results: Folder of records.
         crop: Take the picture as one face; small square ones always are.
 
@@ -257,17 +257,19 @@ def predict(
         rows.append({**face.box._asdict(), "score": face.score, **words, "unsure": said.unsure, **shares})
     columns = ["left", "top", "width", "height", "score", "label", "probability", "unsure"]
     frame = pandas.DataFrame(rows, columns=None if rows else [*columns, *(f"p_{name}" for name in runtime.classes)])
-    frame.attrs = {"network": runtime.key, "notice": runtime.notice}
+    frame.attrs = {"network": runtime.origin, "notice": runtime.notice}
     return frame
 
 
 @lru_cache(maxsize=2)
 def _runtime(results: str, study: str | None, run: str | None) -> Runtime:
     """Return the network that is meant; kept, since opening one takes longer than its answer."""
+    from study.trained.release import choose_network
     from study.trained.runtime import open_runtime
     from study.trained.winner import open_run
 
-    return open_runtime(*open_run(results, study, run))
+    study, released = choose_network(results, study, run)
+    return released or open_runtime(*open_run(results, study, run))
 
 
 def _as_bgr(image: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -86,16 +86,18 @@ def text_lines(seen: Seen, classes: Sequence[str], top: int) -> Iterator[str]:
 def json_document(found: Iterable[Seen], runtime: Runtime) -> dict[str, Any]:
     """Return everything as one JSON object.
 
-    ``format`` (1), ``run`` (key), ``runtime`` (``onnx``, ``litert``, ``keras``), ``classes``, ``notice`` (empty, or
-    what must be said with every answer), ``unsure_below`` (a probability) and ``images``: each with ``image`` (name),
-    ``width``, ``height``, ``whole`` (the picture was taken as one face), ``problem`` (empty, or why there are no
-    faces) and ``faces``: each with ``box`` (``left``, ``top``, ``width``, ``height`` in pixels), ``score`` (the
-    detector's), ``label``, ``unsure`` (the label's probability is below ``unsure_below``), ``probabilities`` by class
-    and, where they were asked for and found, ``landmarks`` (468 points ``[x, y]`` in pixels).
+    ``format`` (1), ``run`` (key), ``network`` (in words), ``runtime`` (``onnx``, ``litert``, ``keras``), ``classes``,
+    ``notice`` (empty, or what must be said with every answer), ``unsure_below`` (a probability) and ``images``: each
+    with ``image`` (name), ``width``, ``height``, ``whole`` (the picture was taken as one face), ``problem`` (empty,
+    or why there are no faces) and ``faces``: each with ``box`` (``left``, ``top``, ``width``, ``height`` in pixels),
+    ``score`` (the detector's), ``label``, ``unsure`` (the label's probability is below ``unsure_below``),
+    ``probabilities`` by class and, where they were asked for and found, ``landmarks`` (468 points ``[x, y]`` in
+    pixels).
     """
     return {
         "format": FORMAT,
         "run": runtime.key,
+        "network": runtime.origin,
         "runtime": runtime.kind,
         "classes": list(runtime.classes),
         "notice": runtime.notice,
