@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from study.analysis.equivalence import MARGIN
-from study.analysis.evaluations import all_evaluations
 from study.analysis.factors import is_random_start
 from study.analysis.leaderboard import FEWEST_UPDATES
 from study.analysis.recipes import is_leaky, random_weights
@@ -68,7 +67,7 @@ def build_report(store: Store, margin: float = MARGIN) -> Report:
         StoreError: the study has no records, or a record cannot be read.
     """
     data = collect(store, margin)
-    tables = _tables(data) | robustness_tables(all_evaluations(store, data.records))
+    tables = _tables(data) | robustness_tables(data.evaluations)
     pictures = _pictures(data)
     confusions = confusion_pictures(data)
     curves = model_pictures(data)
