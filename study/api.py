@@ -79,6 +79,10 @@ class Study:
     def runs(self) -> pandas.DataFrame:
         """Return every run with its recipe, seed, status, scores and origin."""
         frame = run_keys_table(self._data).frame()
+        recipes = [self._data.recipe(record) for record in self._data.records]
+        frame["model"] = [one.model for one in recipes]
+        frame["protocol"] = [one.protocol for one in recipes]
+        frame["seed"] = [record.spec.seed for record in self._data.records]
         first = ["key", "model", "protocol", "seed", "status"]
         return frame[[*first, *(name for name in frame if name not in first)]]
 

@@ -19,6 +19,9 @@ Interval = tuple[float, float, float]
 BySeverity = tuple[float, float, float, float, float]
 
 
+_MOST_BYTES = 1 << 20
+
+
 class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     """What a network scores on corrupted images of its own test split.
 
@@ -76,6 +79,8 @@ def find_evaluations(store: Store, record: Record) -> Evaluations:
     if not path.is_file():
         return nothing
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES >> 20} MiB")
         found = msgspec.json.decode(path.read_bytes(), type=Evaluations)
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: not readable ({error}). Remove it and run study evaluate again.") from error

@@ -56,8 +56,8 @@ def read_slices(file: Path) -> Slices:
         DataError: the file cannot be used; the message says why.
     """
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise DataError(f"{file}: a table of slices has at most {MOST_BYTES >> 20} MiB.")
+        if not file.is_file() or file.stat().st_size > MOST_BYTES:
+            raise DataError(f"{file}: a table of slices is a file of at most {MOST_BYTES >> 20} MiB.")
         with file.open(encoding="utf-8-sig", newline="") as stream:
             lines = csv.DictReader(stream, strict=True)
             names = list(lines.fieldnames or ())
