@@ -5,32 +5,37 @@ PYTHON ?= python3
 VENV ?= .venv
 
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(RUN) -m pip --disable-pip-version-check install --quiet
+# pip refuses hashes together with an editable install: first what is needed, then the project alone. Without build
+# isolation, which would download a setuptools that no hash covers.
+PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test test-slow test-all lint types imports report-index report-check audit constraints clean
+.PHONY: help install study test test-slow test-all lint types imports report-index report-check audit constraints lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 # The stamp files stand for "installed": touched last, older than what they were made from when that changes.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is not one: try make PYTHON=python3.12 ..." >&2; exit 2; }
 	@echo "installing into $(VENV) (a few minutes, once)"
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
-	@$(PIP) --editable .
+	@$(PIP) --require-hashes --requirement requirements.txt
+	@$(PROJECT)
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
 	@echo "installing what the checks need into $(VENV)"
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --require-hashes --requirement requirements-dev.txt
+	@$(PROJECT)
 	@touch $@
 
-install: $(INSTALLED) ## make .venv and install the package with pinned versions
+install: $(INSTALLED) ## make .venv and install the package, pinned and checked by hash
 
 study: $(INSTALLED) ## run the whole study on built-in faces (about ten minutes) and print where the report is
 	@$(RUN) -m study.run --grid all --data synthetic --budget demo --keep-weights best
@@ -70,13 +75,23 @@ audit: ## ask the package index which pinned dependencies have known vulnerabili
 	"$$place/bin/python" -m pip --disable-pip-version-check install --quiet pip-audit; \
 	"$$place/bin/pip-audit" --requirement constraints.txt --no-deps --disable-pip
 
-constraints: ## choose the newest versions that fit and write constraints.txt anew
+constraints: ## choose the newest versions that fit and write constraints.txt anew (then: make lock)
 	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
 	$(PYTHON) -m venv "$$place"; \
 	"$$place/bin/python" -m pip --disable-pip-version-check install --quiet --upgrade 'setuptools<81' wheel --editable '.[dev,hub]'; \
 	head -n 1 constraints.txt > "$$place/pinned"; \
 	"$$place/bin/python" -m pip freeze --all --exclude-editable | grep -v '^pip==' >> "$$place/pinned"; \
 	cp "$$place/pinned" constraints.txt
+
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+  --custom-compile-command 'make lock' --constraint constraints.txt pyproject.toml
+
+lock: ## write the versions of constraints.txt with the hashes of every platform's files into requirements*.txt
+	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
+	$(PYTHON) -m venv "$$place"; \
+	"$$place/bin/python" -m pip --disable-pip-version-check install --quiet uv; \
+	"$$place/bin/"$(COMPILE) --output-file requirements.txt >/dev/null; \
+	"$$place/bin/"$(COMPILE) --extra dev --output-file requirements-dev.txt >/dev/null
 
 clean: ## remove the virtual environment and the caches of the checks; results and reports stay
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,3 +1,22 @@
-"""A comparative study harness for transfer learning on facial emotions."""
+"""A comparative study harness for transfer learning on facial emotions.
+
+``study.load(NAME)`` opens a study's results as pandas tables, ``study.predict(IMAGE)`` names the emotions in a picture;
+see docs/python.md. Importing the package imports nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from study.api import Study, load, predict
 
 __version__ = "0.1.0"
+__all__ = ["Study", "__version__", "load", "predict"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Study", "load", "predict"):
+        return getattr(importlib.import_module("study.api"), name)
+    raise AttributeError(f"module 'study' has no attribute {name!r}")

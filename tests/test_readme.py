@@ -83,7 +83,9 @@ def test_the_readme_says_how_to_clone_install_run_and_test() -> None:
 def test_the_pip_lines_do_what_make_does() -> None:
     lines = " \n".join(" ".join(words) for words in command_lines("README.md"))
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for part in ("--constraint constraints.txt", "-m study.run --grid all --data synthetic --budget demo", "-m pytest"):
+    locked = [f"--require-hashes --requirement {name}" for name in ("requirements.txt", "requirements-dev.txt")]
+    alone = "--no-deps --no-build-isolation --editable ."
+    for part in (*locked, alone, "-m study.run --grid all --data synthetic --budget demo", "-m pytest"):
         assert part in lines and part in makefile
 
 
@@ -220,7 +222,7 @@ def test_the_changelog_opens_with_what_is_unreleased() -> None:
 
 def test_the_badges_are_true() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     assert "badge/python-3.11%20to%203.13" in README and project["requires-python"] == ">=3.11,<3.14"
     assert "badge/licence-MIT" in README and project["license"] == "MIT"
     keras, tensorflow = re.search(r"badge/keras-([\d.]+)%20on%20TensorFlow%20([\d.]+)-", README).groups()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from study.cli.app import examples
 from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
+
+if TYPE_CHECKING:
+    from study.core.record import Record
+    from study.core.store import Store
 
 app = typer.Typer(add_completion=False)
 
@@ -18,6 +22,8 @@ app = typer.Typer(add_completion=False)
         "study export",
         "study export --run cnn3-baseline-seed_0 --format onnx,litert --int8",
         "study export --study fer2013 --data fer2013.csv --out deploy",
+        "study export --predictions answers.csv",
+        "study export --release --run resnet_compact-strong-seed_0 --data fer2013.csv",
     )
 )
 def export(
@@ -45,6 +51,20 @@ def export(
             metavar="PATH", help="The study's dataset, to check on. Default: what is in data/, or drawn faces."
         ),
     ] = None,
+    release: Annotated[
+        bool,
+        typer.Option(
+            "--release", help="Write no format but the package's own network: ONNX in half precision, at most 6 MB."
+        ),
+    ] = False,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Write no network but a table (CSV): the run's answer to each test image.",
+        ),
+    ] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),
     plugin: PluginOption = None,
@@ -61,6 +81,12 @@ def export(
     from study.trained.study_images import check_sample
     from study.trained.winner import weights_of
 
+    if predictions is not None:
+        _write_predictions(*chosen_run(results, study, run, plugin), predictions)
+        return
+    if release:
+        _release(*chosen_run(results, study, run, plugin), data, out)
+        return
     wanted = split_names(format_) or tuple(name for name in USUAL if not missing_packages(name))
     kinds = select_formats(wanted, int8)
     store, record = chosen_run(results, study, run, plugin)
@@ -81,6 +107,38 @@ def export(
     finally:
         if exporter.entries:
             typer.echo(f"Model card: {write_card(store, record, folder, exporter.entries)}")
+
+
+def _release(store: Store, record: Record, data: str | None, out: Path | None) -> None:
+    from study.core.errors import DataError
+    from study.trained.formats import select_formats
+    from study.trained.release import FOLDER, make_release
+    from study.trained.study_images import study_images
+    from study.trained.winner import weights_of
+
+    select_formats(["onnx"])
+    weights_of(store, record)
+    typer.echo(f"Run: {record.key} of study {store.study}")
+    image_set = study_images(record, data, typer.echo)
+    if image_set is None:
+        raise DataError(
+            f"a released network is compared with its run on all validation and test images: give "
+            f"{record.dataset.name} with --data PATH."
+        )
+    make_release(store, record, image_set, typer.echo, out or FOLDER)
+    typer.echo(f"Released network: {out or FOLDER}")
+
+
+def _write_predictions(store: Store, record: Record, file: Path) -> None:
+    from study.api import Study
+    from study.core.files import write_atomically
+    from study.faces.output import cell
+
+    table = Study(store).predictions(record.key)
+    for name in ("image", "label", "predicted"):
+        table[name] = table[name].map(cell)
+    write_atomically(file, table.to_csv(index=False, lineterminator="\n").encode())
+    typer.echo(f"{len(table):,} test images, as answered by {record.key} of study {store.study}: {file}")
 
 
 def _say(kind: str, entry: dict[str, Any]) -> None:

@@ -55,19 +55,28 @@ def chosen_run(results: Path, study: str | None, key: str | None, plugins: list[
 
 
 def opened_runtime(results: Path, study: str | None, key: str | None, plugins: list[str] | None) -> Runtime:
-    """Return the network that the options mean, ready to answer; say so where that takes a while.
+    """Return the network that the options mean, ready to answer; say which it is, and where that takes a while.
+
+    Without a run or a study named: the best one trained here on photographs, else the released one, else any.
 
     Raises:
         UsageError: no run fits, or several do.
         WeightsError: the run has neither exports nor weights here.
     """
+    from study.trained.release import choose_network
     from study.trained.runtime import open_export, open_keras
     from study.trained.winner import weights_of
 
+    study, released = choose_network(results, study, key)
+    if released is not None:
+        print(f"Network: {released.origin} (--study NAME or --run KEY chooses another)", file=sys.stderr)
+        return released
     store, record = chosen_run(results, study, key, plugins)
     runtime = open_export(store, record)
     if runtime is None:
         weights_of(store, record)
+    print(f"Network: {record.key} of study {store.study}", file=sys.stderr)
+    if runtime is None:
         print(
             f"Starting Keras, which takes some seconds; not any more after {_quicker(store, record)}.", file=sys.stderr
         )

@@ -234,7 +234,9 @@ def jobs_at_a_time(given: Flags, executor: Executor, budget: Budget) -> int:
     """Return how many runs go on at once; 0 where only the executor knows."""
     if given.jobs or executor.own_cores:
         return given.jobs or 0
-    return min(budget.usable_jobs(), executor.most_jobs or budget.jobs)
+    from study.training.device import visible_gpus
+
+    return 1 if visible_gpus() else min(budget.usable_jobs(), executor.most_jobs or budget.jobs)
 
 
 def find_budget(

@@ -86,16 +86,18 @@ def text_lines(seen: Seen, classes: Sequence[str], top: int) -> Iterator[str]:
 def json_document(found: Iterable[Seen], runtime: Runtime) -> dict[str, Any]:
     """Return everything as one JSON object.
 
-    ``format`` (1), ``run`` (key), ``runtime`` (``onnx``, ``litert``, ``keras``), ``classes``, ``notice`` (empty, or
-    what must be said with every answer), ``unsure_below`` (a probability) and ``images``: each with ``image`` (name),
-    ``width``, ``height``, ``whole`` (the picture was taken as one face), ``problem`` (empty, or why there are no
-    faces) and ``faces``: each with ``box`` (``left``, ``top``, ``width``, ``height`` in pixels), ``score`` (the
-    detector's), ``label``, ``unsure`` (the label's probability is below ``unsure_below``), ``probabilities`` by class
-    and, where they were asked for and found, ``landmarks`` (468 points ``[x, y]`` in pixels).
+    ``format`` (1), ``run`` (key), ``network`` (in words), ``runtime`` (``onnx``, ``litert``, ``keras``), ``classes``,
+    ``notice`` (empty, or what must be said with every answer), ``unsure_below`` (a probability) and ``images``: each
+    with ``image`` (name), ``width``, ``height``, ``whole`` (the picture was taken as one face), ``problem`` (empty,
+    or why there are no faces) and ``faces``: each with ``box`` (``left``, ``top``, ``width``, ``height`` in pixels),
+    ``score`` (the detector's), ``label``, ``unsure`` (the label's probability is below ``unsure_below``),
+    ``probabilities`` by class and, where they were asked for and found, ``landmarks`` (468 points ``[x, y]`` in
+    pixels).
     """
     return {
         "format": FORMAT,
         "run": runtime.key,
+        "network": runtime.origin,
         "runtime": runtime.kind,
         "classes": list(runtime.classes),
         "notice": runtime.notice,
@@ -127,15 +129,15 @@ def write_csv(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
     table = csv.writer(file, lineterminator="\n")
     table.writerow([*COLUMNS, *MORE_COLUMNS, *(f"p_{printable(name)}" for name in runtime.classes)])
     for seen in found:
-        name, notice = _cell(seen.source.name), _cell(runtime.notice)
+        name, notice = cell(seen.source.name), cell(runtime.notice)
         for number, face in enumerate(seen.answers, 1):
-            label, share = _cell(runtime.classes[face.label]), _rounded(face.probabilities[face.label])
+            label, share = cell(runtime.classes[face.label]), _rounded(face.probabilities[face.label])
             more = _rounded(face.score), "yes" if face.unsure else "no"
             shares = map(_rounded, face.probabilities)
             table.writerow([name, number, *face.box, label, share, "", notice, *more, *shares])
         if not seen.answers:
             empty = [""] * (len(MORE_COLUMNS) + len(runtime.classes))
-            table.writerow([name, *[""] * 7, _cell(seen.problem), notice, *empty])
+            table.writerow([name, *[""] * 7, cell(seen.problem), notice, *empty])
 
 
 def save_marked(seen: Seen, runtime: Runtime, folder: Path, written: Collection[Path] = (), bars: bool = False) -> Path:
@@ -181,6 +183,7 @@ def _rounded(number: float) -> str:
     return f"{float(number):.4f}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Return a text as a cell of a CSV that no spreadsheet takes for a formula and no terminal for a command."""
     shown = printable(text)
     return f"'{shown}" if text.startswith(FORMULA) else shown

@@ -15,6 +15,7 @@ from study.core.errors import StoreError
 from study.core.files import write_atomically
 from study.core.spec import Spec, content_hash
 from study.planning.plan import PlannedRun, total_updates
+from study.training.device import visible_gpus
 from study.training.speed import Pace
 
 FILE = "sharing.json"
@@ -221,7 +222,7 @@ def _memory(paces: Mapping[str, Pace]) -> float:
 def _key(spec: Spec, jobs: int, cores: int) -> str:
     """Return what a measurement holds for."""
     about = [
-        processor(),
+        [processor(), *(gpu.name for gpu in visible_gpus())],
         code_hash(),
         versions(),
         spec.model.to_json(),

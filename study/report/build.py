@@ -31,6 +31,7 @@ from study.report.published_results import DATASET, read_published
 from study.report.reproduce import commands
 from study.report.tables import leaks, results, runs, setup
 from study.report.tables import statistics as inference
+from study.report.tables.robustness import robustness_tables
 from study.report.tables.statistics import seeds_needed_words as found_seeds
 from study.report.tables.table import Table
 from study.report.wording import listed, ranges
@@ -66,7 +67,7 @@ def build_report(store: Store, margin: float = MARGIN) -> Report:
         StoreError: the study has no records, or a record cannot be read.
     """
     data = collect(store, margin)
-    tables = _tables(data)
+    tables = _tables(data) | robustness_tables(data.evaluations)
     pictures = _pictures(data)
     confusions = confusion_pictures(data)
     curves = model_pictures(data)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.equivalence import MARGIN
+from study.analysis.evaluations import Evaluations, all_evaluations
 from study.analysis.leaderboard import Standing, leaderboard
 from study.analysis.leaks import Leak, measure_leaks
 from study.analysis.recipes import Naming, Recipe, read_records
@@ -39,6 +40,7 @@ class StudyData:
         leaks: What leaky runs claim and what their clean twins score.
         rescoring: The answers on parts of the test split; None where the study has no dataset file.
         damaged: Model, protocol, seed and hash of the runs that are left out because what is stored of them is damaged.
+        evaluations: What ``study evaluate`` found about runs on corrupted images and other datasets.
     """
 
     study: str
@@ -53,6 +55,7 @@ class StudyData:
     leaks: tuple[Leak, ...]
     rescoring: Rescoring | None
     damaged: tuple[str, ...] = ()
+    evaluations: tuple[Evaluations, ...] = ()
 
     @property
     def classes(self) -> list[str]:
@@ -130,6 +133,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         leaks=tuple(measure_leaks(scored, naming, dataset)),
         rescoring=_rescoring(store, dataset, copies, standings),
         damaged=tuple(damage.run for damage in damaged),
+        evaluations=tuple(all_evaluations(store, records)),
     )
 
 

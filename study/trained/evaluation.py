@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from study.analysis.evaluations import Elsewhere, Evaluations
 from study.analysis.scores import Statement
 from study.core.files import write_atomically
 from study.core.record import Record
@@ -16,14 +18,21 @@ from study.datasets.image_set import ImageSet
 from study.report.figures.confusion import confusion_picture
 from study.report.figures.picture import Picture, file_name
 from study.report.markdown import render
+from study.report.tables.robustness import robustness_tables
 from study.report.tables.table import Column, Table
-from study.report.wording import escape, plain, with_interval
+from study.report.wording import escape, percent, plain, with_interval
+from study.trained.corruptions import CORRUPTIONS
 from study.trained.foreign import ALL, Foreign
 from study.trained.runtime import DRAWN_NOTICE
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, scores_on, stored_scores
+from study.trained.slices import Slices
 
 TEMPLATE = Path(__file__).parent / "templates" / "evaluation.md.j2"
 DRAWN_DATA = "The images are drawn faces, not photographs: these scores say nothing about people."
+
+
+#: Smaller subgroups have no score.
+LEAST_IN_GROUP = 2
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Evaluation:
         unseen: Scores on those of them that the run has not met in training or validation; None where it has met none,
             where nothing is known of it, or where fewer than two are left.
         home: The run's scores on the test split of its own dataset.
+        groups: Scores by subgroup (column, value), where the user named some.
     """
 
     record: Record
@@ -46,6 +56,7 @@ class Evaluation:
     here: NetworkScores
     unseen: NetworkScores | None
     home: NetworkScores
+    groups: Mapping[tuple[str, str], NetworkScores] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -54,15 +65,37 @@ class Evaluation:
 
 
 def evaluate(
-    store: Store, record: Record, image_set: ImageSet, foreign: Foreign, probabilities: NDArray[np.float32]
+    store: Store,
+    record: Record,
+    image_set: ImageSet,
+    foreign: Foreign,
+    probabilities: NDArray[np.float32],
+    slices: Slices | None = None,
 ) -> Evaluation:
-    """Score a run's probabilities, float32 (n, classes), for the prepared images of a dataset."""
+    """Score a run's probabilities, float32 (n, classes), for the prepared images of a dataset.
+
+    Args:
+        store: Where the run is.
+        record: The run.
+        image_set: The dataset.
+        foreign: Its images as the run took them.
+        probabilities: The answers.
+        slices: Subgroups of the images.
+
+    Raises:
+        DataError: the slices name none of the images.
+    """
     here = scores_on(store, record, foreign.labels, probabilities, foreign.hashes)
     new = np.ones(len(foreign.labels), bool) if foreign.seen is None else ~foreign.seen
     unseen = None
     if not new.all() and len(np.unique(foreign.hashes[new])) > 1:
         unseen = scores_on(store, record, foreign.labels[new], probabilities[new], foreign.hashes[new])
-    return Evaluation(record, image_set, foreign, here, unseen, stored_scores(store, record))
+    groups = {}
+    for name, members in (slices.members(foreign.ids) if slices else {}).items():
+        if members.sum() >= LEAST_IN_GROUP and len(np.unique(foreign.hashes[members])) > 1:
+            answers = (foreign.labels[members], probabilities[members], foreign.hashes[members])
+            groups[name] = scores_on(store, record, *answers)
+    return Evaluation(record, image_set, foreign, here, unseen, stored_scores(store, record), groups)
 
 
 def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) -> Path:
@@ -76,6 +109,8 @@ def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) 
     """
     folder = reports / store.study / "evaluations" / found.name
     tables = {"scores": scores_table(found), "per-class": class_table(found), "confusion": confusion_table(found)}
+    if found.groups:
+        tables["slices"] = slices_table(found)
     picture = confusion(found)
     page = render(
         TEMPLATE,
@@ -120,6 +155,70 @@ def scores_table(found: Evaluation) -> Table:
         Column("runs", ""),
     ]
     return Table("scores", columns, rows)
+
+
+def slices_table(found: Evaluation) -> Table:
+    """What the run scores on each subgroup, and on how many images."""
+    metrics = ("accuracy", "balanced_accuracy", "macro_f1")
+    rows = [
+        [*group, len(scores.run.correct), *(scores.score(metric) for metric in metrics)]
+        for group, scores in found.groups.items()
+    ]
+    columns = [
+        Column("column", "column", right=False),
+        Column("group", "group", right=False),
+        Column("images", "images", lambda count: f"{count:,}"),
+        *(Column(metric, OVERALL[metric], with_interval) for metric in metrics),
+    ]
+    return Table("slices", columns, rows)
+
+
+def elsewhere(found: Evaluation) -> dict[str, Elsewhere]:
+    """Return what the study's report shows of an evaluation, by what was scored; the own images are none."""
+    name = f"{found.image_set.name}, {found.foreign.split}"
+    whole = {} if found.foreign.own else {name: found.here}
+    groups = {f"{name}, {column} = {value}": scores for (column, value), scores in found.groups.items()}
+    return {
+        name: Elsewhere(
+            images=len(scores.run.correct),
+            accuracy=_interval(scores.score("accuracy")),
+            balanced_accuracy=_interval(scores.score("balanced_accuracy")),
+        )
+        for name, scores in (whole | groups).items()
+    }
+
+
+def write_robustness(found: Evaluations, store: Store, record: Record, reports: Path, kind: str) -> Path:
+    """Write ``<reports>/<study>/evaluations/corruptions-<run>/README.md`` with its tables; return its path.
+
+    Args:
+        found: What is known of the run, its robustness included.
+        store: The run's store, which is only read.
+        record: The run.
+        reports: Folder of all reports.
+        kind: What the network ran on.
+    """
+    folder = reports / store.study / "evaluations" / f"corruptions-{record.key}"
+    tables = robustness_tables([found])
+    page = render(
+        TEMPLATE.with_name("robustness.md.j2"),
+        record=record,
+        robust=found.robustness,
+        tables=tables,
+        corruptions=CORRUPTIONS,
+        kind=kind,
+        study=store.study,
+        notice=DRAWN_NOTICE if record.dataset.drawn else "",
+        percent=percent,
+    )
+    for name, table in tables.items():
+        write_atomically(folder / "tables" / f"{name}.csv", table.csv().encode())
+    write_atomically(folder / "README.md", page.encode())
+    return folder / "README.md"
+
+
+def _interval(found: Statement) -> tuple[float, float, float]:
+    return (float(found.value), float(found.low), float(found.high))
 
 
 def plain_interval(value: Statement) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from study.core.files import write_atomically
 from study.core.record import DatasetCard, Record
@@ -19,6 +19,9 @@ from study.trained.formats import FORMATS
 from study.trained.retraining import retrain_command
 from study.trained.runtime import notice_of
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, stored_scores
+
+if TYPE_CHECKING:
+    from study.trained.release import Release
 
 CARD = "MODEL_CARD.md"
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
@@ -41,8 +44,10 @@ def write_card(store: Store, record: Record, folder: Path, exports: Mapping[str,
     return path
 
 
-def build_card(store: Store, record: Record, exports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the card's Markdown.
+def build_card(
+    store: Store, record: Record, exports: Mapping[str, Mapping[str, Any]], release: Release | None = None
+) -> str:
+    """Return the card's Markdown; of the package's own network where ``release`` says how it was made.
 
     Raises:
         StoreError: the predictions cannot be read.
@@ -70,6 +75,7 @@ def build_card(store: Store, record: Record, exports: Mapping[str, Mapping[str, 
         exports=export_table(exports),
         checked_on=listed(sorted({one["checked_on"] for one in exports.values()})),
         int8=exports.get("litert-int8"),
+        release=release,
         calls=[(FORMATS[kind], FORMATS[kind].python.format(file=FORMATS[kind].file)) for kind in exports],
         starts_from=weights_words(spec.weights, record.pretraining) if entry.family == "transfer" else "random weights",
         weights_licence=published.licence if published else "",

@@ -37,6 +37,7 @@ class Runtime:
         notice: What every output must say; empty where there is nothing to say.
         call: The network itself; use ``probabilities``.
         unsure_below: An answer whose probability is lower is unsure.
+        origin: Which network it is, in words.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Runtime:
     notice: str
     call: Call
     unsure_below: float = 0.0
+    origin: str = ""
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return class probabilities, float32 (n, classes).
@@ -109,4 +111,13 @@ def _runtime(kind: str, store: Store, record: Record, call: Call) -> Runtime:
     card = record.dataset
     arrays = store.load_arrays(record).arrays
     unsure_below = unsure_threshold(arrays["validation_probabilities"], arrays["validation_labels"], SHARE_RIGHT)
-    return Runtime(kind, record.key, tuple(card.classes), card.image_shape, notice_of(record), call, unsure_below)
+    return Runtime(
+        kind,
+        record.key,
+        tuple(card.classes),
+        card.image_shape,
+        notice_of(record),
+        call,
+        unsure_below,
+        origin=f"{record.key} of study {store.study}",
+    )

@@ -39,7 +39,7 @@ def open_run(results: str | Path, study: str | None = None, key: str | None = No
         store = open_study(results, study)
     else:
         found = _all_done(results)
-        having = {name: done for name, done in found.items() if _fitting(done, key)}
+        having = {name: done for name, done in found.items() if fitting(done, key)}
         if not having and sum(map(bool, found.values())) > 1:
             raise UsageError(
                 f"--run {key!r} fits no finished run in {results}/ (studies {', '.join(found)}): "
@@ -110,7 +110,7 @@ def _best_of(results: str | Path, found: Mapping[str, Sequence[Record]]) -> Stor
 
 
 def _named(store: Store, done: Sequence[Record], key: str) -> Record:
-    found = _fitting(done, key)
+    found = fitting(done, key)
     if len(found) == 1:
         return found[0]
     if found:
@@ -118,7 +118,7 @@ def _named(store: Store, done: Sequence[Record], key: str) -> Record:
     raise UsageError(f"--run {key!r} fits no finished run of study {store.study}: {_listed(done) or 'it has none'}.")
 
 
-def _fitting(done: Sequence[Record], key: str) -> list[Record]:
+def fitting(done: Sequence[Record], key: str) -> list[Record]:
     """Return the runs whose key is, else starts with, else contains ``key``."""
     for fits in (str.__eq__, str.startswith, str.__contains__):
         if found := [record for record in done if fits(record.key, key)]:

@@ -21,11 +21,11 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "results", "faces")
 
 
-def test_an_exported_run_is_opened_without_a_word(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exported_run_is_opened_and_named(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     record = keep(store)
     add_onnx(store, record)
     assert opened_runtime(store.results, None, None, None).key == record.key
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", f"Network: {record.key} of study faces\n")
 
 
 def test_what_takes_a_while_says_how_it_takes_less(
@@ -35,7 +35,7 @@ def test_what_takes_a_while_says_how_it_takes_less(
     monkeypatch.setattr(runtime, "open_keras", lambda *words: fake_runtime())
     opened_runtime(store.results, "faces", None, None)
     out, err = capsys.readouterr()
-    assert out == "" and len(err.splitlines()) == 1
+    assert out == "" and len(err.splitlines()) == 2
     assert f"after `study export --study faces --run {record.key} --results {store.results}`" in err
 
 
@@ -48,7 +48,7 @@ def test_an_export_that_cannot_be_run_for_lack_of_a_package_says_what_to_install
     monkeypatch.setattr(runtime, "open_keras", lambda *words: fake_runtime())
     opened_runtime(store.results, "faces", None, None)
     err = capsys.readouterr().err
-    assert f"`{INSTALL}` and `study export" in err and len(err.splitlines()) == 1
+    assert f"`{INSTALL}` and `study export" in err and len(err.splitlines()) == 2
 
 
 def test_missing_weights_are_one_line_with_the_command_that_makes_them(

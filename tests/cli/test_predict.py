@@ -106,7 +106,7 @@ def test_no_face_is_said_and_no_error(call: Callable[..., Any]) -> None:
 
 def test_json_has_the_documented_form(call: Callable[..., Any]) -> None:
     data = json.loads(call("--image", party(), nobody(), "--json").stdout)
-    assert list(data) == ["format", "run", "runtime", "classes", "notice", "unsure_below", "images"]
+    assert list(data) == ["format", "run", "network", "runtime", "classes", "notice", "unsure_below", "images"]
     assert (data["format"], data["run"], data["runtime"], data["notice"]) == (1, "fake-key", "onnx", NOTICE)
     assert data["classes"] == list(CLASSES)
     seen, empty = data["images"]

@@ -112,6 +112,14 @@ def _read_map(data: bytes, folder: Path, suffix: str) -> object:
     return map_classes(("happiness", "anger", "other"), ("happy", "angry", "sad"), read_map(path))
 
 
+def _read_slices(data: bytes, folder: Path) -> object:
+    from study.trained.slices import read_slices
+
+    path = folder / "groups.csv"
+    path.write_bytes(data)
+    return read_slices(path).members(np.array(_PREDICTED))
+
+
 def _is_pairs(data: bytes) -> bool:
     try:
         first = data.decode("utf-8-sig").split("\n")[0]
@@ -126,6 +134,14 @@ def _experiments(folder: Path) -> Seeds:
 
 
 TARGETS = (
+    Target(
+        "slices-csv",
+        lambda folder: [b"image,age,light\na/1.png,old,dim\na/2.png,young,\n", b'age,"image"\r\n"o, l d",b/3.png\r\n'],
+        lambda data: b"image" in data.split(b"\n", 1)[0],
+        _read_slices,
+        mutate_text,
+        80,
+    ),
     Target("predictions-csv", _predictions_seeds, _names_images, _read_predictions, mutate_text, 150),
     Target("grid-toml", lambda folder: [_GRID, _GRID, *_experiments(folder)], _is_toml, _read_grid, mutate_toml, 150),
     Target(

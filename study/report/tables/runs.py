@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 
 from study.analysis.factors import WAYS
+from study.analysis.leaderboard import MEASURES
 from study.analysis.recipes import random_weights
 from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import NOTHING, code, escape, percent, ranges, without_paths
 
+#: Scores of each run in ``runs.csv``, by their names in ``MEASURES``.
+RUN_SCORES = (
+    "validation_accuracy",
+    "test_accuracy",
+    "test_balanced_accuracy",
+    "test_macro_f1",
+    "test_log_loss",
+    "test_accuracy_flipped",
+)
 _SEEN = ("trained_on_test_ids", "test_copies_in_train", "validation_copies_in_train", "selected_on_test", "leaky")
 
 
@@ -105,10 +115,11 @@ def _split_sizes(run: ScoredRun) -> tuple[int, int]:
 
 
 def run_keys_table(data: StudyData) -> Table:
-    """Every record's key, state and origin."""
+    """Every record's key, state and origin; in the CSV its recipe and scores too."""
+    scored = {run.record.key: run for run in data.finished}
     rows = []
     for record in data.records:
-        where = record.provenance
+        where, recipe, run = record.provenance, data.recipe(record), scored.get(record.key)
         state: str = "imported" if record.imported else record.status
         if record.outcome and not record.outcome.converged:
             state = "done, not converged"
@@ -122,6 +133,10 @@ def run_keys_table(data: StudyData) -> Table:
                 record.spec.budget,
                 record.spec.precision,
                 record.spec.side_px,
+                recipe.model,
+                recipe.protocol,
+                record.spec.seed,
+                *(MEASURES[name](run) if run else None for name in RUN_SCORES),
             ]
         )
     columns = [
@@ -132,7 +147,7 @@ def run_keys_table(data: StudyData) -> Table:
         Column("predictions_sha256", "predictions", right=False),
         Column("budget", ""),
         Column("precision", ""),
-        Column("side_px", ""),
+        *(Column(name, "") for name in ("side_px", "model", "protocol", "seed", *RUN_SCORES)),
     ]
     return Table("runs", columns, rows)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from study.analysis.leaderboard import Spread
 from study.analysis.scores import Statement
 from study.core.record import rounded
 from study.report.wording import escape
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ class Table:
             disable_numparse=True,
         )
 
+    def frame(self) -> pandas.DataFrame:
+        """Return what ``csv`` writes as a DataFrame, not rounded."""
+        import pandas
+
+        return pandas.DataFrame(
+            self._raw(), columns=None if self.rows else [one.key for one in self.columns if one.key]
+        )
+
     def csv(self) -> str:
         """Return CSV with six significant digits; means bring their deviation and statements their interval.
 
@@ -57,7 +68,13 @@ class Table:
         """
         import pandas
 
-        rows = [
+        frame = pandas.DataFrame(rounded(self._raw()), dtype=object)
+        if frame.empty:
+            frame = self.frame()
+        return str(frame.to_csv(index=False, lineterminator="\n"))
+
+    def _raw(self) -> list[dict[str, Any]]:
+        return [
             {
                 name: cell
                 for column, value in zip(self.columns, row, strict=True)
@@ -65,10 +82,6 @@ class Table:
             }
             for row in self.rows
         ]
-        frame = pandas.DataFrame(rounded(rows), dtype=object)
-        if frame.empty:
-            frame = pandas.DataFrame(columns=[column.key for column in self.columns if column.key])
-        return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
 def _cells(column: Column, value: Any) -> list[tuple[str, Any]]:
