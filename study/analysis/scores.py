@@ -22,8 +22,9 @@ from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 
 RECIPE, NETWORK = "recipe", "network"
-#: A network's answers as they are, averaged with those to the mirrored image, and with its temperature.
-PLAIN, FLIPPED, CALIBRATED = "plain", "flipped", "calibrated"
+#: A network's answers as they are, averaged with those to the mirrored image, averaged over the views that its protocol
+#: declares, and with its temperature.
+PLAIN, FLIPPED, VIEWED, CALIBRATED = "plain", "flipped", "viewed", "calibrated"
 
 
 class Measure(NamedTuple):
@@ -70,13 +71,14 @@ class Statement:
 
 
 class Scores:
-    """The predictions of a study's finished runs on the test split.
+    """The predictions of a study's finished runs on one split.
 
     Args:
         recipes: The runs of each recipe, by seed; all carry predictions on the same images.
-        groups: (test images,) ids equal for images of equal content, or None where that is not known.
+        groups: (images,) ids equal for images of equal content, or None where that is not known.
         compared: The recipes that are compared with each other, whose seeds moderate each other's variances; all
             without it.
+        split: ``test``, or ``validation``.
     """
 
     def __init__(
@@ -84,13 +86,17 @@ class Scores:
         recipes: Mapping[Recipe, Sequence[ScoredRun]],
         groups: ArrayLike | None = None,
         compared: Sequence[Recipe] | None = None,
+        split: str = "test",
     ) -> None:
+        self.split = split
         self.recipes = {recipe: tuple(runs) for recipe, runs in recipes.items()}
         self.compared = tuple(
             recipe for recipe in (self.recipes if compared is None else compared) if self.has_seeds(recipe)
         )
-        first = next(iter(self.recipes.values()))[0]
-        self.labels: NDArray[np.int64] = first.record.arrays["test_labels"]
+        arrays = (run.record.arrays for runs in self.recipes.values() for run in runs)
+        self.labels: NDArray[np.int64] = next(
+            (one[f"{split}_labels"] for one in arrays if f"{split}_labels" in one), np.zeros(0, np.int64)
+        )
         self.clusters = Clusters.of(groups, len(self.labels))
         self._samples: dict[tuple[tuple[str, ...], Measure], Sample] = {}
         self._families: dict[tuple[Measure, tuple[Recipe, ...]], Family] = {}
@@ -102,11 +108,12 @@ class Scores:
         return len(self.recipes[recipe]) >= MINIMUM_SEEDS
 
     def lacks(self, run: ScoredRun, measure: Measure) -> bool:
-        """Tell whether imported predictions lack what a measure needs: probabilities, mirrored ones, validation."""
+        """Tell whether a run lacks what a measure needs: probabilities, other views, the split."""
         needs_probabilities = measure.metric in PROBABILISTIC or measure.answers == CALIBRATED
+        kind = {FLIPPED: "flipped", VIEWED: "views"}.get(measure.answers, "probabilities")
         return (
             (needs_probabilities and not run.record.has_probabilities)
-            or (measure.answers == FLIPPED and "test_flipped" not in run.record.arrays)
+            or f"{self.split}_{kind}" not in run.record.arrays
             or (measure.answers == CALIBRATED and not run.on_validation)
         )
 
@@ -159,12 +166,12 @@ class Scores:
         family = Family([self.sample([run], measure) for run, _ in coefficients])
         return _stated(NETWORK, family.of_networks([one for _, one in coefficients]), [run for run, _ in coefficients])
 
-    def flip_gain(self, recipe: Recipe) -> Statement:
-        """Return what mirroring at test time adds to accuracy: with minus without, network by network."""
+    def views_gain(self, recipe: Recipe, answers: str) -> Statement:
+        """Return what several views (``FLIPPED`` or ``VIEWED``) add to the accuracy of one, network by network."""
         runs = self.recipes[recipe]
-        if any(self.lacks(run, Measure("accuracy", None, FLIPPED)) for run in runs):
+        if any(self.lacks(run, Measure("accuracy", None, answers)) for run in runs):
             return _nothing(runs)
-        gains = np.stack([self._correct(run, FLIPPED).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
+        gains = np.stack([self._correct(run, answers).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
         return self.gain(gains, runs)
 
     def overconfidence(self, recipe: Recipe) -> Statement:
@@ -210,11 +217,14 @@ class Scores:
         return self._temperatures[run.record.key]
 
     def probabilities(self, run: ScoredRun, answers: str = PLAIN) -> NDArray[Any]:
-        """Return a network's probabilities on the test split, (images, classes)."""
-        plain: NDArray[Any] = run.record.arrays["test_probabilities"]
+        """Return a network's probabilities on the split, (images, classes)."""
+        plain: NDArray[Any] = run.record.arrays[f"{self.split}_probabilities"]
         if answers == FLIPPED:
-            both: NDArray[Any] = (plain + run.record.arrays["test_flipped"]) / 2
+            both: NDArray[Any] = (plain + run.record.arrays[f"{self.split}_flipped"]) / 2
             return both
+        if answers == VIEWED:
+            views: NDArray[Any] = run.record.arrays[f"{self.split}_views"]
+            return views
         if answers == CALIBRATED:
             return apply_temperature(plain, self.temperature(run))
         return plain

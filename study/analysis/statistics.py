@@ -59,6 +59,7 @@ class Statistics:
 
     Attributes:
         scores: Scores of every recipe on demand.
+        validation: The same on the validation split, which also ranks them.
         ranked: The recipes that have a rank, best on validation first.
         margin: Of equivalence, in shares.
         copies_known: Whether copies among the test images are known and counted as one.
@@ -72,6 +73,7 @@ class Statistics:
     """
 
     scores: Scores
+    validation: Scores
     ranked: tuple[Recipe, ...]
     margin: float
     copies_known: bool
@@ -96,7 +98,10 @@ class Statistics:
 
 
 def compute_statistics(
-    standings: Sequence[Standing], groups: ArrayLike | None = None, margin: float = MARGIN
+    standings: Sequence[Standing],
+    groups: ArrayLike | None = None,
+    margin: float = MARGIN,
+    validation_groups: ArrayLike | None = None,
 ) -> Statistics:
     """Draw every conclusion's numbers from at least one finished run.
 
@@ -104,9 +109,11 @@ def compute_statistics(
         standings: The leaderboard.
         groups: (test images,) ids equal for images of equal content, or None where that is not known.
         margin: Of equivalence, in shares of accuracy.
+        validation_groups: As ``groups``, of the validation images.
     """
     ranked = [one.recipe for one in standings if one.rank is not None]
-    scores = Scores({one.recipe: one.runs for one in standings}, groups, ranked)
+    runs = {one.recipe: one.runs for one in standings}
+    scores = Scores(runs, groups, ranked)
     specs = {
         one.recipe: one.runs[0].spec
         for one in standings
@@ -127,6 +134,7 @@ def compute_statistics(
     seeds = int(np.median([len(one.values) for one in samples])) if samples else 0
     return Statistics(
         scores=scores,
+        validation=Scores(runs, validation_groups, ranked, split="validation"),
         ranked=tuple(ranked),
         margin=margin,
         copies_known=groups is not None,

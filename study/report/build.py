@@ -114,7 +114,6 @@ def _result_tables(data: StudyData, found: Statistics) -> dict[str, Table]:
         "leaderboard": results.leaderboard_table(data, found),
         "cost": results.cost_table(data),
         "components": inference.components_table(data, found),
-        "flip": inference.flip_table(data, found),
         "calibration": inference.calibration_table(data, found),
         **{measure: results.class_measure_table(data, found, measure) for measure in CLASS_MEASURES},
     }
@@ -130,6 +129,9 @@ def _result_tables(data: StudyData, found: Statistics) -> dict[str, Table]:
         tables["class_effects"] = inference.all_class_effects_table(data, found)
         for measure in CLASS_MEASURES:
             tables[f"{measure}_effects"] = inference.class_effects_table(data, found, measure)
+    views = inference.views_table(data, found)
+    if len(views.rows) > len(data.standings):  # more than single views
+        tables["views"] = views
     if found.ensembles:
         tables["ensembles"] = inference.ensembles_table(found)
     return tables
@@ -180,6 +182,7 @@ def _facts(data: StudyData) -> dict[str, Any]:
         "few_seeds": [one for one in data.ranked if data.found and not data.found.scores.has_seeds(one.recipe)],
         "many_pairs": inference.MOST_PAIRS,
         "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
+        "views": any("test_views" in run.record.arrays for run in data.runs),
         "leaky": any(is_leaky(run.record) for one in data.standings for run in one.runs),
         "without_validation": any(not run.on_validation for one in data.standings for run in one.runs),
         "watched": any(record.spec.protocol.monitor_test for record in data.records),

@@ -114,7 +114,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
     runs = [run for run in scored if run.record.on_own_test]
     standings = leaderboard(runs, naming)
     dataset = store.find_dataset()
-    copies = copies_of_test(dataset, runs)
+    copies, validation_copies = copies_of_test(dataset, runs), copies_of(dataset, "validation")
     return StudyData(
         study=store.study,
         card=records[0].dataset,
@@ -123,7 +123,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         runs=tuple(runs),
         elsewhere=tuple(run for run in scored if not run.record.on_own_test),
         standings=tuple(standings),
-        found=compute_statistics(standings, copies, margin) if runs else None,
+        found=compute_statistics(standings, copies, margin, validation_copies) if runs else None,
         leaks=tuple(measure_leaks(scored, naming, dataset)),
         rescoring=_rescoring(store, dataset, copies, standings),
         damaged=tuple(damage.run for damage in damaged),
@@ -153,5 +153,9 @@ def copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[Scored
                 f"the test labels of {run.record.key} are not those of the study's dataset file. "
                 "Run the study once with its dataset at hand to write it anew."
             )
-    hashes: NDArray[Any] = dataset["hashes"][test]
-    return hashes
+    return copies_of(dataset, "test")
+
+
+def copies_of(dataset: Mapping[str, NDArray[Any]] | None, split: str) -> NDArray[Any] | None:
+    """Return the content hash of every image of a split; None where none were kept."""
+    return None if dataset is None else dataset["hashes"][dataset["splits"] == SPLITS.index(split)]

@@ -23,11 +23,11 @@ from study.analysis.leaderboard import FEWEST_UPDATES, Standing
 from study.analysis.leaks import REWEIGHTED
 from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
-from study.analysis.scores import CALIBRATED, RECIPE, Measure, Statement
+from study.analysis.scores import CALIBRATED, RECIPE, VIEWED, Measure, Statement
 from study.analysis.statistics import EFFECT_MEASURES, Statistics
 from study.report.collect import StudyData
 from study.report.tables.runs import missing_cells
-from study.report.tables.statistics import ensemble_accuracy, ensemble_gain
+from study.report.tables.statistics import ensemble_accuracy, ensemble_gain, views_of
 from study.report.wording import (
     FIXED_BLANK,
     escape,
@@ -54,7 +54,8 @@ def conclusions(data: StudyData) -> list[str]:
     sentences = [*_caveats(data), *_leaks(data), _best(data, found, ranked[0]), *_unreliable(data)]
     sentences += _compared(found, found.recipes)
     sentences += _compared(found, _without(found.networks, found.recipes))
-    sentences += [*_factors(data, found), *_who_pays(data, found), *_calibrated(found, ranked[0]), *_ensemble(found)]
+    sentences += [*_factors(data, found), *_who_pays(data, found), *_calibrated(found, ranked[0])]
+    sentences += [*_views(found, ranked), *_ensemble(found)]
     return [*sentences, _scope(data, found), *_gaps(data)]
 
 
@@ -393,6 +394,25 @@ def _calibrated(found: Statistics, first: Standing) -> list[str]:
         f"{with_interval_inline(surplus, points)} points). A temperature of {temperature:.2f}, fitted on the "
         f"validation split, takes its expected calibration error on the test split from {_percent_interval(before)} to "
         f"{_percent_interval(after)}."
+    ]
+
+
+def _views(found: Statistics, ranked: Sequence[Standing]) -> list[str]:
+    """Say what the views that a protocol declares are worth to the best recipe that has them."""
+    measure = Measure("accuracy", None, VIEWED)
+    first = next((one for one in ranked if not any(found.scores.lacks(run, measure) for run in one.runs)), None)
+    if first is None:
+        return []
+    title, each = views_of(first, VIEWED)
+    gain, score = found.scores.views_gain(first.recipe, VIEWED), found.scores.score(first.recipe, measure)
+    single = found.scores.score(first.recipe)
+    told = "" if gain.low > 0 or gain.high < 0 else ", which is not significant"
+    cost = f", at {each} predictions an image" if each else ""
+    mean = " (means over its seeds)" if len(first.runs) > 1 else ""
+    return [
+        f"Averaged over test-time views ({title}), {escape(first.recipe)} scores {_percent_interval(score)} on the test "
+        f"split against {percent(single.value)}{FIXED_BLANK}% with a single view{mean}: "
+        f"{with_interval_inline(gain, points)} points{told}{cost}. The ranking uses the single view alone."
     ]
 
 

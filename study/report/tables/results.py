@@ -10,7 +10,7 @@ import numpy as np
 from study.analysis.leaderboard import Spread, Standing
 from study.analysis.recipes import Recipe
 from study.analysis.rescoring import NO_COPIES
-from study.analysis.scores import FLIPPED, Measure, Statement
+from study.analysis.scores import Measure, Statement
 from study.analysis.statistics import CLASS_MEASURES, Statistics
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
@@ -32,7 +32,6 @@ UNCONVERGED = "†"
 #: Columns of the leaderboard on the test split, in order.
 SCORES = (
     Measure("accuracy"),
-    Measure("accuracy", None, FLIPPED),
     Measure("macro_f1"),
     Measure("balanced_accuracy"),
     Measure("log_loss"),
@@ -84,7 +83,6 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column(
             "test_accuracy_without_copies", "without copies" if alone else "", lambda one: percent(one and one.value)
         ),
-        Column("test_accuracy_with_flip", "with flip", lambda value: percent(value.value)),
         Column("test_macro_f1", "macro-F1", with_interval),
         Column("test_balanced_accuracy", "balanced acc.", with_interval),
         Column("test_log_loss", ""),

@@ -11,13 +11,15 @@ from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.contrasts import LEVEL, Family
 from study.analysis.ensembles import OVER_SEEDS, Ensemble
 from study.analysis.power import Design, seeds_needed, seeds_sentence
+from study.analysis.leaderboard import Standing
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, Measure, Statement
+from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, VIEWED, Measure, Statement
 from study.analysis.statistics import CLASS_MEASURES, EFFECT_MEASURES, Statistics
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import (
     FIXED_BLANK,
+    NOTHING,
     escape,
     large,
     p_sentence,
@@ -33,6 +35,8 @@ from study.report.wording import (
 _CALIBRATION = (("log_loss", PLAIN), ("brier", PLAIN), ("ece", PLAIN), ("log_loss", CALIBRATED), ("ece", CALIBRATED))
 #: More rows than this are left to the CSV.
 MOST_PAIRS = 45
+#: Views at test time by their registered name (``study.protocols.pieces.views``): title and predictions an image.
+VIEWS = {"single": ("single view", 1), "flip": ("flip", 2), "five": ("five crops", 5), "ten": ("ten crops", 10)}
 
 
 def settings_table(found: Statistics) -> Table:
@@ -240,23 +244,40 @@ def calibration_table(data: StudyData, found: Statistics) -> Table:
     return Table("calibration", columns, rows)
 
 
-def flip_table(data: StudyData, found: Statistics) -> Table:
-    """Accuracy with the mean of plain and mirrored probabilities, and what that adds."""
+def views_table(data: StudyData, found: Statistics) -> Table:
+    """Accuracy of one view and of the mean over several, on both splits, and what several add on the test split."""
     rows = []
     for one in data.standings:
-        gain = found.scores.flip_gain(one.recipe)
-        scores = [found.scores.score(one.recipe, Measure("accuracy", None, answers)) for answers in (PLAIN, FLIPPED)]
-        rows.append([one.recipe.model, one.recipe.protocol, *scores, gain, gain.p_value, gain.runs])
+        for answers in (PLAIN, FLIPPED, VIEWED):
+            measure = Measure("accuracy", None, answers)
+            if any(found.scores.lacks(run, measure) for run in one.runs):
+                continue
+            title, each = views_of(one, answers)
+            gain = None if answers == PLAIN else found.scores.views_gain(one.recipe, answers)
+            scores = [of.score(one.recipe, measure) for of in (found.validation, found.scores)]
+            keys = tuple(run.record.key for run in one.runs)
+            named = [one.recipe.model, one.recipe.protocol, title, each]
+            rows.append([*named, *scores, gain, gain and gain.p_value, keys])
     columns = [
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
-        Column("accuracy", "test acc.", with_interval_inline),
-        Column("accuracy_with_flip", "with flip", _flipped),
-        Column("gain", "gain, points", lambda value: _flipped(value, points)),
-        Column("p", "p", p_value),
+        Column("views", "views", right=False),
+        Column("predictions_per_image", "predictions an image", lambda each: NOTHING if each is None else str(each)),
+        Column("validation_accuracy", "validation acc.", with_interval_inline),
+        Column("test_accuracy", "test acc.", with_interval_inline),
+        Column("gain", "gain, points", lambda value: NOTHING if value is None else with_interval_inline(value, points)),
+        Column("p", "p", lambda value: NOTHING if value is None else p_value(value)),
         Column("runs", ""),
     ]
-    return Table("flip-at-test-time", columns, rows)
+    return Table("test-time-views", columns, rows)
+
+
+def views_of(one: Standing, answers: str) -> tuple[str, int | None]:
+    """Return what a recipe's views are called, and how many predictions each image takes (None: a plugin's views)."""
+    declared = one.runs[0].spec.protocol.views
+    name = {PLAIN: "single", FLIPPED: "flip"}.get(answers) or (declared.name if declared else "views")
+    title, each = VIEWS.get(name, (name, None))
+    return title, each
 
 
 def ensembles_table(found: Statistics) -> Table:
@@ -376,10 +397,6 @@ def _same(cell: tuple[bool, float, float] | None) -> str:
         return "–"
     words = f"{'yes' if cell[0] else 'not shown'}, p{FIXED_BLANK}{p_value(cell[1])}"
     return f"{words}<br><sub>probability {probability(cell[2])}</sub>"
-
-
-def _flipped(value: Statement, show: Any = percent) -> str:
-    return show(value.value) if value.value != value.value else with_interval_inline(value, show)
 
 
 def _two(value: Statement) -> str:
