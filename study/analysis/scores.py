@@ -18,6 +18,7 @@ from study.analysis.clusters import Clusters
 from study.analysis.contrasts import MINIMUM_SEEDS, Estimate, Family, Sample
 from study.analysis.exact import proportion_interval
 from study.analysis.influence import linearise, linearise_mean
+from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 
@@ -28,7 +29,7 @@ PLAIN, FLIPPED, VIEWED, CALIBRATED = "plain", "flipped", "viewed", "calibrated"
 
 
 class Measure(NamedTuple):
-    """A metric of ``influence.METRICS``, its class where it has one, and which of the networks' answers it scores."""
+    """A registered metric, its class where it has one, and which of the networks' answers it scores."""
 
     metric: str
     class_index: int | None = None
@@ -39,10 +40,6 @@ ACCURACY = Measure("accuracy")
 #: Of the spread between recipes' means at least this share is taken to be real, where all of it may be chance.
 LEAST_KEPT = 0.05
 SMALLEST = 1e-12
-#: Metrics that are not shares of 1.
-UNBOUNDED = ("log_loss", "brier")
-#: Metrics that look at probabilities, not at the answer alone.
-PROBABILISTIC = (*UNBOUNDED, "ece")
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class Scores:
 
     def lacks(self, run: ScoredRun, measure: Measure) -> bool:
         """Tell whether a run lacks what a measure needs: probabilities, other views, the split."""
-        needs_probabilities = measure.metric in PROBABILISTIC or measure.answers == CALIBRATED
+        needs_probabilities = not METRICS.get(measure.metric).confusion or measure.answers == CALIBRATED
         kind = {FLIPPED: "flipped", VIEWED: "views"}.get(measure.answers, "probabilities")
         return (
             (needs_probabilities and not run.record.has_probabilities)
@@ -294,16 +291,18 @@ def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]
 
 def bounded(found: Statement, labels: NDArray[np.int64], measure: Measure) -> Statement:
     """Keep an interval within what a share can be; the exact one where every answer is right, or none."""
-    if measure.metric in UNBOUNDED:
+    metric = METRICS.get(measure.metric)
+    if not metric.share:
         return found
-    if found.value in (0.0, 1.0) and measure.metric not in ("ece", "precision"):
+    exact = metric.confusion and metric.lowest == 0.0 and measure.metric != "precision"
+    if found.value in (0.0, 1.0) and exact:
         classes = range(int(labels.max()) + 1) if measure.class_index is None else [measure.class_index]
         counts = [count for place in classes if (count := int(np.sum(labels == place)))]
         counts = [sum(counts)] if measure.metric == "accuracy" else counts
         ends = [proportion_interval(count if found.value else 0, count) for count in counts]
         low, high = (float(np.mean(end)) for end in zip(*ends, strict=True))
         return replace(found, low=low, high=high)
-    low, high = (float(np.clip(end, 0.0, 1.0)) for end in (found.low, found.high))
+    low, high = (float(np.clip(end, metric.lowest, 1.0)) for end in (found.low, found.high))
     return replace(found, low=low, high=high)
 
 

@@ -20,13 +20,13 @@ from study.analysis.ensembles import Ensemble, ensembles
 from study.analysis.equivalence import MARGIN
 from study.analysis.factors import FactorContrast, factor_contrasts
 from study.analysis.leaderboard import Standing
+from study.analysis.metric import ordered
 from study.analysis.power import Design, detectable_effect
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement
 
-#: Over all classes; each is a family of its own under Holm's correction.
-EFFECT_MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
+#: Those of each class that the web page shows; the report shows every registered one.
 CLASS_MEASURES = ("precision", "recall", "f1")
 
 
@@ -37,9 +37,9 @@ class Effects:
     Attributes:
         question: ``RECIPE``, or ``NETWORK`` where too few recipes have seeds enough.
         seed: The seed of the networks; None for recipes.
-        overall: Effects over all models, for each of ``EFFECT_MEASURES``: one family for each measure.
+        overall: Effects over all models by metric (those registered ``with_effects``): one family for each.
         by_model: The same model by model, families of their own.
-        by_class: Effects over all models on each class, by measure of ``CLASS_MEASURES``: a family for each measure.
+        by_class: Effects over all models on each class, by metric of each class: a family for each.
     """
 
     question: str
@@ -160,13 +160,16 @@ def _effects(
     overall = [one for one in contrasts if one.model is None]
     single = [one for one in contrasts if one.model is not None]
     classes = range(int(scores.labels.max()) + 1)
+    measures = ordered(lambda one: one.with_effects)
     return Effects(
         question=question,
         seed=seed,
-        overall={name: family(overall, [Measure(name)]) for name in EFFECT_MEASURES},
-        by_model={name: family(single, [Measure(name)]) for name in EFFECT_MEASURES},
+        overall={one.name: family(overall, [Measure(one.name)]) for one in measures},
+        by_model={one.name: family(single, [Measure(one.name)]) for one in measures},
         by_class={
-            name: family([one for one in overall if "×" not in one.factor], [Measure(name, place) for place in classes])
-            for name in CLASS_MEASURES
+            each.name: family(
+                [one for one in overall if "×" not in one.factor], [Measure(each.name, place) for place in classes]
+            )
+            for each in ordered(lambda one: one.each_class)
         },
     )

@@ -11,7 +11,7 @@ from study.analysis.equivalence import MARGIN
 from study.analysis.factors import is_random_start
 from study.analysis.leaderboard import FEWEST_UPDATES
 from study.analysis.recipes import is_leaky, random_weights
-from study.analysis.statistics import CLASS_MEASURES, Statistics
+from study.analysis.statistics import Statistics
 from study.core.store import Store
 from study.report.collect import StudyData, collect
 from study.report.conclusions import conclusions
@@ -115,7 +115,7 @@ def _result_tables(data: StudyData, found: Statistics) -> dict[str, Table]:
         "cost": results.cost_table(data),
         "components": inference.components_table(data, found),
         "calibration": inference.calibration_table(data, found),
-        **{measure: results.class_measure_table(data, found, measure) for measure in CLASS_MEASURES},
+        **{measure: results.class_measure_table(data, found, measure) for measure in found.effects.by_class},
     }
     for comparisons, declared in (
         (found.recipes, inference.declared_recipes_table(found)),
@@ -127,7 +127,7 @@ def _result_tables(data: StudyData, found: Statistics) -> dict[str, Table]:
     if found.effects:
         tables["effects"] = inference.effects_table(found, data.naming.models)
         tables["class_effects"] = inference.all_class_effects_table(data, found)
-        for measure in CLASS_MEASURES:
+        for measure in found.effects.by_class:
             tables[f"{measure}_effects"] = inference.class_effects_table(data, found, measure)
     views = inference.views_table(data, found)
     if len(views.rows) > len(data.standings):  # more than single views
@@ -153,7 +153,7 @@ def _pictures(data: StudyData) -> dict[str, Picture]:
         pictures |= {"effects": effects_picture(data, found), "class_effects": class_effects_picture(data, found)}
     if len(found.main.compared) > 2:
         pictures["contrasts"] = contrasts_picture(found.main)
-    return pictures | {measure: class_picture(data, measure) for measure in CLASS_MEASURES}
+    return pictures | {one: class_picture(data, one) for one in found.effects.by_class}
 
 
 def _facts(data: StudyData) -> dict[str, Any]:

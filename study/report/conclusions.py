@@ -21,10 +21,11 @@ from study.analysis.factors import (
 )
 from study.analysis.leaderboard import FEWEST_UPDATES, Standing
 from study.analysis.leaks import REWEIGHTED
+from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
 from study.analysis.scores import CALIBRATED, RECIPE, VIEWED, Measure, Statement
-from study.analysis.statistics import EFFECT_MEASURES, Statistics
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.tables.runs import missing_cells
 from study.report.tables.statistics import ensemble_accuracy, ensemble_gain, views_of
@@ -42,7 +43,6 @@ from study.report.wording import (
 
 #: More names than this in one sentence are counted, not listed.
 _MOST_NAMES = 4
-_MEASURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 
 
 def conclusions(data: StudyData) -> list[str]:
@@ -297,15 +297,15 @@ def _interactions(found: Statistics) -> list[str]:
     if clear := [one for one in crossed if one.told_apart]:
         named = [
             f"{one.contrast.factor}{f' in {escape(one.contrast.model)}' if one.contrast.model else ''} "
-            f"({_MEASURES[one.measure.metric]}: {_change(one)})"
+            f"({METRICS.get(one.measure.metric).title}: {_change(one)})"
             for one in clear[:_MOST_NAMES]
         ]
         more = len(clear) - len(named)
         return [f"Significant interactions: {listed(named + ([f'{more} more'] if more else []))}."]
     one = next((other for other in crossed if other.contrast.factor == BOTH), crossed[0])
-    scores = listed([_MEASURES[name] for name in EFFECT_MEASURES])
+    scores = listed([METRICS.get(name).title for name in found.effects.overall])
     return [
-        f"No interaction was significant on {scores} ({one.contrast.factor}, {_MEASURES[one.measure.metric]}: "
+        f"No interaction was significant on {scores} ({one.contrast.factor}, {METRICS.get(one.measure.metric).title}: "
         f"{with_interval_inline(one.difference, points)} points). That does not show that effects add up: interactions "
         "inside that interval are not excluded."
     ]
@@ -410,8 +410,8 @@ def _views(found: Statistics, ranked: Sequence[Standing]) -> list[str]:
     cost = f", at {each} predictions an image" if each else ""
     mean = " (means over its seeds)" if len(first.runs) > 1 else ""
     return [
-        f"Averaged over test-time views ({title}), {escape(first.recipe)} scores {_percent_interval(score)} on the test "
-        f"split against {percent(single.value)}{FIXED_BLANK}% with a single view{mean}: "
+        f"Averaged over test-time views ({title}), {escape(first.recipe)} scores {_percent_interval(score)} on the "
+        f"test split against {percent(single.value)}{FIXED_BLANK}% with a single view{mean}: "
         f"{with_interval_inline(gain, points)} points{told}{cost}. The ranking uses the single view alone."
     ]
 

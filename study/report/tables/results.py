@@ -6,12 +6,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.analysis.leaderboard import Spread, Standing
+from study.analysis.metric import METRICS, Metric, ordered
+from study.analysis.metrics import Scores
 from study.analysis.recipes import Recipe
 from study.analysis.rescoring import NO_COPIES
 from study.analysis.scores import Measure, Statement
-from study.analysis.statistics import CLASS_MEASURES, Statistics
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import (
@@ -23,30 +26,25 @@ from study.report.wording import (
     mean_of,
     milliseconds,
     percent,
+    plain,
     probability,
     whole_percent,
     with_interval,
 )
 
 UNCONVERGED = "†"
-#: Columns of the leaderboard on the test split, in order.
-SCORES = (
-    Measure("accuracy"),
-    Measure("macro_f1"),
-    Measure("balanced_accuracy"),
-    Measure("log_loss"),
-)
 
 
 def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     """Scores of every recipe with their intervals, ranked by validation accuracy."""
     letters = found.main.letters
     alone = _without_copies(data)
+    metrics = ordered(lambda one: one.on_leaderboard and one.name != "accuracy")
     rows = []
     for one in data.standings:
         # The first was chosen by the seeds that score it: its interval allows for that.
         of = found.winner if one.rank == 1 else partial(found.scores.score, one.recipe)
-        scores = [of(measure) for measure in SCORES]
+        scores = [of(measure) for measure in (Measure("accuracy"), *(Measure(metric.name) for metric in metrics))]
         rows.append(
             [
                 one.rank,
@@ -83,9 +81,7 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column(
             "test_accuracy_without_copies", "without copies" if alone else "", lambda one: percent(one and one.value)
         ),
-        Column("test_macro_f1", "macro-F1", with_interval),
-        Column("test_balanced_accuracy", "balanced acc.", with_interval),
-        Column("test_log_loss", ""),
+        *(Column(f"test_{one.name}", one.heading, with_interval if one.share else _plain) for one in metrics),
         Column("worst_class", ""),
         Column("worst_class_recall", ""),
         Column("runs_not_converged", ""),
@@ -103,6 +99,10 @@ def _without_copies(data: StudyData) -> dict[Recipe, Statement]:
 
 def _probability(value: float | None) -> str:
     return NOTHING if value is None else probability(value)
+
+
+def _plain(value: Statement) -> str:
+    return with_interval(value, lambda number: plain(number, 2))
 
 
 def cost_table(data: StudyData) -> Table:
@@ -153,7 +153,7 @@ def cost_table(data: StudyData) -> Table:
 
 
 def class_measure_table(data: StudyData, found: Statistics, measure: str) -> Table:
-    """One of ``CLASS_MEASURES`` of every class and recipe on the test split, with intervals."""
+    """A metric of each class of every recipe on the test split, with intervals."""
     rows = []
     for one in data.standings:
         scores = [found.scores.score(one.recipe, Measure(measure, place)) for place in range(len(data.classes))]
@@ -175,6 +175,7 @@ def _class_score(value: Statement) -> str:
 def per_class_table(data: StudyData) -> Table:
     """Every run's precision, recall, F1 and support of every class on both splits; for the CSV."""
     rows: list[list[Any]] = []
+    metrics = ordered(lambda one: one.each_class)
     for run in data.finished:
         recipe = data.recipe(run.record)
         own = "" if run.record.on_own_test else " (split anew)"
@@ -182,10 +183,10 @@ def per_class_table(data: StudyData) -> Table:
             if not scores.support.any():
                 continue
             for place, name in enumerate(data.classes):
-                values = [float(getattr(scores, measure)[place]) for measure in CLASS_MEASURES]
                 words = [recipe.model, recipe.protocol, run.spec.seed, split, name]
-                rows.append([*words, *values, int(scores.support[place]), run.record.key])
-    keys = ("model", "protocol", "seed", "split", "class", *CLASS_MEASURES, "support", "runs")
+                scored = [float(of_class(scores, metric)[place]) for metric in metrics]
+                rows.append([*words, *scored, int(scores.support[place]), run.record.key])
+    keys = ("model", "protocol", "seed", "split", "class", *(one.name for one in metrics), "support", "runs")
     return Table("per-class", [Column(key, "") for key in keys], rows)
 
 
@@ -203,6 +204,13 @@ def confusion_tables(data: StudyData) -> list[Table]:
 
 
 def class_spreads(standing: Standing, measure: str) -> list[Spread]:
-    """Return mean and spread over a recipe's runs of one of ``CLASS_MEASURES``, in class order."""
-    values = np.stack([getattr(run.test, measure) for run in standing.runs])
+    """Return mean and spread over a recipe's runs of a metric of each class, in class order."""
+    values = np.stack([of_class(run.test, METRICS.get(measure)) for run in standing.runs])
     return [Spread.of(column) for column in values.T]
+
+
+def of_class(scores: Scores, metric: Metric) -> NDArray[np.float64]:
+    """Return a metric of each class of one network on one split; a class that is never predicted has precision 0."""
+    if hasattr(scores, metric.name):
+        return np.asarray(getattr(scores, metric.name))
+    return metric.of_sums(scores.confusion.reshape(-1).astype(np.float64), float(scores.support.sum()))

@@ -10,11 +10,12 @@ import numpy as np
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.contrasts import LEVEL, Family
 from study.analysis.ensembles import OVER_SEEDS, Ensemble
-from study.analysis.power import Design, seeds_needed, seeds_sentence
 from study.analysis.leaderboard import Standing
+from study.analysis.metric import METRICS
+from study.analysis.power import Design, seeds_needed, seeds_sentence
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, VIEWED, Measure, Statement
-from study.analysis.statistics import CLASS_MEASURES, EFFECT_MEASURES, Statistics
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import (
@@ -141,7 +142,7 @@ def effects_table(found: Statistics, models: Sequence[str]) -> Table:
     effects = found.effects
     rows: list[list[Any]] = []
     for family in (effects.overall, effects.by_model):
-        for group in zip(*(family[name] for name in EFFECT_MEASURES), strict=True):
+        for group in zip(*family.values(), strict=True):
             contrast = group[0].contrast
             flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
             rows.append([contrast.factor, contrast.model or "all", *group, *flat, group[0].difference.runs])
@@ -149,9 +150,8 @@ def effects_table(found: Statistics, models: Sequence[str]) -> Table:
     order = ["all", *models]
     rows.sort(key=lambda row: (factors.index(row[0]), order.index(row[1])))
     columns = [Column("factor", "factor", right=False), Column("model", "model", right=False)]
-    titles = ("accuracy", "balanced accuracy", "macro-F1")
-    columns += [Column("", title, _effect) for title in titles]
-    for name in EFFECT_MEASURES:
+    columns += [Column("", METRICS.get(name).title, _effect) for name in effects.overall]
+    for name in effects.overall:
         columns += [Column(name, ""), Column(f"{name}_p", ""), Column(f"{name}_p_holm", "")]
     return Table("factor-effects", [*columns, Column("runs", "")], rows)
 
@@ -183,8 +183,8 @@ def all_class_effects_table(data: StudyData, found: Statistics) -> Table:
             one.adjusted,
             one.difference.runs,
         ]
-        for measure in CLASS_MEASURES
-        for one in found.effects.by_class[measure]
+        for measure, effects in found.effects.by_class.items()
+        for one in effects
     ]
     keys = ("factor", "measure", "class", "effect", "p", "p_holm", "runs")
     return Table("factor-effects-by-class", [Column(key, "") for key in keys], rows)
