@@ -89,6 +89,16 @@ class StudyData:
         return [record for record in self.records if record.status != "done"]
 
     @property
+    def several_seeds(self) -> bool:
+        """True where some recipe was trained with more than one seed."""
+        return any(len(one.runs) > 1 for one in self.standings)
+
+    @property
+    def few_seeds(self) -> list[Standing]:
+        """The ranked recipes with too few seeds for statements about them."""
+        return [one for one in self.ranked if self.found and not self.found.scores.has_seeds(one.recipe)]
+
+    @property
     def majority_share(self) -> float:
         """Share of the most frequent training class in the test split: what a network scores that looks at nothing."""
         counts = self.card.counts
