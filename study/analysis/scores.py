@@ -154,14 +154,15 @@ class Scores:
         family, shares = self._families[measure, recipes], [weights.get(recipe, 0.0) for recipe in recipes]
         runs = [run for recipe in weights for run in self.recipes[recipe]]
         found = _stated(RECIPE, family.contrast(shares), runs)
-        return replace(found, moderated=family.contrast(shares, moderated=True))
+        return within(replace(found, moderated=family.contrast(shares, moderated=True)), shares, measure)
 
     def network_contrast(
         self, coefficients: Sequence[tuple[ScoredRun, float]], measure: Measure = ACCURACY
     ) -> Statement:
         """Return a weighted sum of these networks' metrics over new images."""
         family = Family([self.sample([run], measure) for run, _ in coefficients])
-        return _stated(NETWORK, family.of_networks([one for _, one in coefficients]), [run for run, _ in coefficients])
+        shares = [one for _, one in coefficients]
+        return within(_stated(NETWORK, family.of_networks(shares), [run for run, _ in coefficients]), shares, measure)
 
     def views_gain(self, recipe: Recipe, answers: str) -> Statement:
         """Return what several views (``FLIPPED`` or ``VIEWED``) add to the accuracy of one, network by network."""
@@ -186,7 +187,7 @@ class Scores:
             of_networks: Of these networks alone, however many there are.
         """
         sample = Sample.of(linearise_mean(per_image, (-1.0, 1.0)), self.clusters)
-        return self._stated(sample, runs, of_networks)
+        return within(self._stated(sample, runs, of_networks), (1.0, -1.0))
 
     def answers_score(self, probabilities: NDArray[Any], runs: Sequence[ScoredRun], metric: str) -> Statement:
         """Return a metric of any probabilities on the test split (images, classes), such as an ensemble's."""
@@ -304,6 +305,15 @@ def bounded(found: Statement, labels: NDArray[np.int64], measure: Measure) -> St
         return replace(found, low=low, high=high)
     low, high = (float(np.clip(end, metric.lowest, 1.0)) for end in (found.low, found.high))
     return replace(found, low=low, high=high)
+
+
+def within(found: Statement, weights: Sequence[float], measure: Measure = ACCURACY) -> Statement:
+    """Keep the interval of a contrast within what shares can differ by: 100 points for a difference of two."""
+    metric = METRICS.get(measure.metric)
+    if not metric.share:
+        return found
+    most = sum(weight for weight in weights if weight > 0) * (1.0 - metric.lowest)
+    return replace(found, low=max(found.low, -most), high=min(found.high, most)) if found.low == found.low else found
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from study.analysis.comparisons import (
     factor_effects,
     networks_of_seed,
 )
+from study.analysis.contrasts import Sample
 from study.analysis.ensembles import Ensemble, ensembles
 from study.analysis.equivalence import MARGIN
 from study.analysis.factors import FactorContrast, factor_contrasts
@@ -69,7 +70,7 @@ class Statistics:
         ensembles: Ensembles.
         best: How probable it is that each of the compared recipes is the best of them.
         detectable: The smallest true difference of two recipes that this design shows with 80 % probability, after
-            correction for all pairs; None below two recipes with seeds enough.
+            correction for all pairs; None below two recipes with seeds enough, or where no difference is.
     """
 
     scores: Scores
@@ -143,8 +144,16 @@ def compute_statistics(
         effects=effects,
         ensembles=tuple(ensembles(scores, ranked)),
         best=scores.probability_of_best(recipes.compared),
-        detectable=detectable_effect(Design.measured(samples), seeds, len(samples)) if len(samples) > 1 else None,
+        detectable=_detectable(samples, seeds),
     )
+
+
+def _detectable(samples: Sequence[Sample], seeds: int) -> float | None:
+    """Return the detectable difference; None where only one beyond 100 points would be."""
+    if len(samples) < 2:
+        return None
+    found = detectable_effect(Design.measured(samples), seeds, len(samples))
+    return found if found < 1.0 else None
 
 
 def _effects(
