@@ -79,7 +79,12 @@ def _leaks(data: StudyData) -> list[str]:
     """Say what each leak claims, what its clean twin scores and what lies between."""
     sentences = []
     for leak in data.leaks:
-        if not leak.paired:
+        if leak.hardly_trained:
+            sentences.append(
+                f"{escape(leak.recipe)} or its clean twin was hardly trained (fewer than {FEWEST_UPDATES} updates, or "
+                "no better than the most frequent class), so that nothing follows on the leak's worth."
+            )
+        if leak.hardly_trained or not leak.paired:
             continue
         worth, clean = leak.worth[leak.measure], leak.clean[leak.measure]
         equal = ", all classes weighing the same," if leak.measure == REWEIGHTED else ""

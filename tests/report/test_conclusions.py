@@ -223,7 +223,7 @@ def test_runs_that_were_hardly_trained_are_shown_unranked_and_enter_no_test(tmp_
     assert {recipe.model for recipe in data.found.recipes.compared} == {"cnn3"}
     assert "cnn5 / augment was hardly trained" in said(store)
     markdown = build_report(store).markdown
-    assert "– not ranked: hardly trained" in markdown
+    assert "‡ not ranked: hardly trained" in markdown
     assert not any("cnn5" in str(one.contrast.weights) for one in data.found.effects.overall["accuracy"])
 
 
@@ -327,6 +327,46 @@ def test_no_interval_of_a_difference_leaves_100_points(tmp_path):
     assert all(-1 <= one.low <= one.high <= 1 for one in differences)
     numbers = [float(number) for number in re.findall(r"([\d.]+) points", " ".join(conclusions(data)))]
     assert numbers and max(numbers) <= 100
+
+
+def test_nothing_follows_from_a_leak_that_was_hardly_trained(tmp_path):
+    pair = ("leaky/oversample-before-split", "clean-twin/oversample-after-split")
+    card = make_card("fake", make_counts(640, 60, 250))
+    records = [make_record("cnn3", name, seed, card=card, epochs=1) for name in pair for seed in range(3)]
+    store = keep(tmp_path, make_record(card=card), *records)
+    text, report = said(store), build_report(store)
+    assert "leaky/oversample-before-split or its clean twin was hardly trained" in text
+    assert "the leak is worth" not in text and "claims" not in text
+    assert "‡ hardly trained: nothing follows on this leak." in report.markdown.split("## Leaderboard")[0]
+    assert report.tables["leakage.csv"].splitlines()[1].split(",")[-2] == "True"
+
+
+def test_a_study_in_which_nothing_learned_ranks_nothing_and_concludes_nothing(tmp_path):
+    records = [make_record(model, name, seed, epochs=1) for model in ("cnn3", "cnn5")
+               for name in ("baseline", "augment") for seed in range(3)]  # fmt: skip
+    store = keep(tmp_path, *records)
+    data, text, report = collect(store), said(store), build_report(store)
+    assert not data.ranked and "nothing can be concluded yet" in text and "were hardly trained" in text
+    assert not data.found.recipes.declared and not data.found.effects and not data.found.ensembles
+    assert "is best on the validation split" not in text and "points" not in text
+    rows = [line for line in report.markdown.split("## Leaderboard")[1].splitlines() if line.startswith("| ")]
+    assert rows[1:5] and all("‡" in row and row.split("|")[1].strip() == "–" for row in rows[1:5])
+    assert "pairs-recipes.csv" not in report.tables and "factor-effects.csv" not in report.tables
+
+
+def test_hardly_trained_transfer_networks_say_nothing_on_transfer(tmp_path):
+    def constant(probabilities, labels):
+        return np.tile(np.eye(7, dtype=np.float32)[3], (len(labels), 1))
+
+    records = [make_record("cnn3", name, seed) for name in ("baseline", "augment") for seed in range(3)]
+    records += [with_answers(make_record("vgg16", "baseline", seed), constant) for seed in range(3)]
+    data = collect(keep(tmp_path, *records))
+    text = " ".join(conclusions(data))
+    assert {one.recipe.model: one.rank for one in data.standings}["vgg16"] is None
+    assert "vgg16 / baseline was hardly trained" in text and "ransfer" not in text
+    everywhere = [data.found.recipes.compared, data.found.networks.compared, data.found.best]
+    everywhere += [ensemble.recipes for ensemble in data.found.ensembles]
+    assert all(recipe.model == "cnn3" for recipes in everywhere for recipe in recipes)
 
 
 def test_the_headline_allows_for_its_choice_and_stands_in_the_leaderboard(data):

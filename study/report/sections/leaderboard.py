@@ -49,7 +49,7 @@ clear; those of three seeds exceed it too, since they guard against unequal spre
 
 {% endif %}
 {% if hardly_trained %}
-– not ranked: hardly trained, with fewer than {{ fewest_updates }} updates or no better on validation than the most \
+‡ not ranked: hardly trained, with fewer than {{ fewest_updates }} updates or no better on validation than the most \
 frequent class. In no test.
 
 {% endif %}

@@ -17,6 +17,10 @@ alone, on the same images; **worth** is leaky less clean in points{{ ", with 95 
 
 {{ table.markdown() }}
 
+{% if data.leaks | selectattr("hardly_trained") | list %}
+‡ hardly trained: nothing follows on this leak.
+
+{% endif %}
 {% for leak in data.leaks if not leak.paired %}
 {{ leak.recipe | md }}: no run of its clean twin{{ " " ~ (leak.twin | code) if leak.twin }} with the same seed, so \
 that nothing can be said about its worth.

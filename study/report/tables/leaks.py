@@ -9,6 +9,7 @@ from study.analysis.rescoring import ALL, FERPLUS, NO_COPIES, NO_NEAR_COPIES, Re
 from study.analysis.scores import Statement
 from study.report.collect import StudyData
 from study.report.published_results import Claim, nearest
+from study.report.tables.results import marks
 from study.report.tables.table import Column, Table
 from study.report.wording import NOTHING, escape, percent, points, with_interval
 
@@ -27,6 +28,7 @@ def ladder_table(data: StudyData) -> Table:
         rows.append(
             [
                 leak.recipe.model,
+                leak.recipe.protocol + marks(False, leak.hardly_trained),
                 leak.recipe.protocol,
                 leak.kind,
                 leak.twin,
@@ -39,12 +41,14 @@ def ladder_table(data: StudyData) -> Table:
                 leak.images,
                 leak.trained_on,
                 leak.clean_without_copies,
+                leak.hardly_trained,
                 leak.runs,
             ]
         )
     columns = [
         Column("model", "model", right=False),
-        Column("protocol", "protocol", lambda name: escape(name.removeprefix("leaky/")), right=False),
+        Column("", "protocol", lambda name: escape(name.removeprefix("leaky/")), right=False),
+        Column("protocol", ""),
         Column("leak", ""),
         Column("clean_twin", ""),
         Column("seeds", "n"),
@@ -61,6 +65,7 @@ def ladder_table(data: StudyData) -> Table:
         Column("images", ""),
         Column("images_trained_on", ""),
         Column("clean_without_copies", ""),
+        Column("hardly_trained", ""),
         Column("runs", ""),
     ]
     return Table("leakage", columns, rows)

@@ -32,7 +32,7 @@ from study.report.wording import (
     with_interval,
 )
 
-UNCONVERGED = "†"
+UNCONVERGED, HARDLY_TRAINED = "†", "‡"
 
 
 def leaderboard_table(data: StudyData, found: Statistics) -> Table:
@@ -49,7 +49,7 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
             [
                 one.rank,
                 one.recipe.model,
-                one.recipe.protocol + (FIXED_BLANK + UNCONVERGED if one.unconverged else ""),
+                one.recipe.protocol + marks(one.unconverged > 0, one.hardly_trained),
                 one.recipe.protocol,
                 len(one.runs),
                 scores[0].question,
@@ -63,6 +63,7 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
                 data.classes[one.worst_class],
                 one.worst_recall,
                 one.unconverged,
+                one.hardly_trained,
                 scores[0].runs,
             ]
         )
@@ -85,9 +86,16 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column("worst_class", ""),
         Column("worst_class_recall", ""),
         Column("runs_not_converged", ""),
+        Column("hardly_trained", ""),
         Column("runs", ""),
     ]
     return Table("leaderboard", columns, rows)
+
+
+def marks(unconverged: bool, hardly_trained: bool) -> str:
+    """Return what follows a protocol's name in a table."""
+    found = UNCONVERGED * unconverged + HARDLY_TRAINED * hardly_trained
+    return FIXED_BLANK + found if found else ""
 
 
 def _without_copies(data: StudyData) -> dict[Recipe, Statement]:
