@@ -41,22 +41,50 @@ from study.report.wording import (
     with_interval_inline,
 )
 
+#: Sentences that lead, at least.
+FEWEST = 4
+_OPPOSITE, _DEPENDS = "does opposite things", "depends on what it is combined with"
 #: More names than this in one sentence are counted, not listed.
 _MOST_NAMES = 4
 
 
 def conclusions(data: StudyData) -> list[str]:
     """Return the conclusions as Markdown sentences, most important first."""
+    return [sentence for _, sentence in _weighed(data)]
+
+
+def leading(data: StudyData) -> tuple[list[str], list[str]]:
+    """Return the sentences that a reader must see, at least ``FEWEST`` where there are so many, and the others.
+
+    What qualifies the headline (caveats, leaks, failed seeds) always leads.
+    """
+    weighed = _weighed(data)
+    last = max(FEWEST, sum(weight == 0 for weight, _ in weighed))
+    first = set(sorted(range(len(weighed)), key=lambda place: (weighed[place][0], place))[:last])
+    parts = [[text for place, (_, text) in enumerate(weighed) if (place in first) is leads] for leads in (True, False)]
+    return parts[0], parts[1]
+
+
+def _weighed(data: StudyData) -> list[tuple[int, str]]:
+    """Return every sentence with its weight, 0 for the most important."""
     found, ranked = data.found, data.ranked
     if not ranked or found is None:
         nothing = "No run that may be ranked has finished, so that nothing can be concluded yet."
-        return [*_caveats(data), *_leaks(data), nothing, *_unreliable(data), *_gaps(data)]
-    sentences = [*_caveats(data), *_leaks(data), _best(data, found, ranked[0]), *_unreliable(data)]
-    sentences += _compared(found, found.recipes)
-    sentences += _compared(found, _without(found.networks, found.recipes))
-    sentences += [*_factors(data, found), *_who_pays(data, found), *_calibrated(found, ranked[0])]
-    sentences += [*_views(found, ranked), *_ensemble(found)]
-    return [*sentences, _scope(data, found), *_gaps(data)]
+        groups = [(0, [*_caveats(data), *_leaks(data), nothing, *_unreliable(data)]), (1, _gaps(data))]
+    else:
+        groups = [
+            (0, [*_caveats(data), *_leaks(data), _best(data, found, ranked[0]), *_unreliable(data)]),
+            (1, _compared(found, found.recipes)),
+            (4, _compared(found, _without(found.networks, found.recipes))),
+            (2, _factors(data, found)),
+            (5, _who_pays(data, found)),
+            (3, _views(found, ranked)),
+            (6, _ensemble(found)),
+            (3, [_scope(data, found)]),
+            (4, _gaps(data)),
+            (7, _calibrated(found, ranked[0])),
+        ]
+    return [(weight, sentence) for weight, sentences in groups for sentence in sentences]
 
 
 def _caveats(data: StudyData) -> list[str]:
@@ -316,6 +344,19 @@ def _interactions(found: Statistics) -> list[str]:
     ]
 
 
+def effect_in_short(found: Statistics, one: Effect) -> str:
+    """Say what a factor does to accuracy in a few words, with the same reserve as the sentence on it."""
+    words = _effect_words(found, one)
+    if words.startswith(_OPPOSITE):
+        return "opposite effects in different models"
+    reserve = "" if one.told_apart else "not significant"
+    if words.startswith(_DEPENDS):
+        reserve = "depends on what it is combined with"
+    elif "the other way with" in words:
+        reserve = "another seed points the other way"
+    return f"{points(one.difference.value)} points" + (f" ({reserve})" if reserve else "")
+
+
 def _effect_words(found: Statistics, one: Effect) -> str:
     """Say what a factor does; where that depends on what it is combined with, no average is claimed."""
     factor, families = one.contrast.factor, found.effects
@@ -328,7 +369,7 @@ def _effect_words(found: Statistics, one: Effect) -> str:
     single = [other for other in families.by_model["accuracy"] if other.contrast.factor == factor and other.told_apart]
     if len({other.difference.value > 0 for other in single}) > 1:
         each = [f"{escape(other.contrast.model)}: {_change(other)}" for other in single]
-        return f"does opposite things ({listed(each)})"
+        return f"{_OPPOSITE} ({listed(each)})"
     seeds = {}
     if families.question != RECIPE:
         seeds = _other_seeds(found, one.contrast.weights)
@@ -338,7 +379,7 @@ def _effect_words(found: Statistics, one: Effect) -> str:
     change = _change(one) + (f"; the other way with {_leads(seeds)}" if seeds else "")
     if crossed:
         names = listed(list(dict.fromkeys(other.contrast.factor for other in crossed)))
-        return f"depends on what it is combined with ({names}; {change} on average)"
+        return f"{_DEPENDS} ({names}; {change} on average)"
     return f"changes it by {change}" if one.told_apart else f"has no significant effect: {change}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from study.report.collect import StudyData
-from study.report.figures.confusion import confusion_pictures
+from study.report.figures.confusion import best_picture, confusion_pictures
 from study.report.section import Section, fill, section
 from study.report.tables import results
 
@@ -11,6 +11,10 @@ TEMPLATE = """\
 Test split{{ ", that of the run where it has one of its own" if elsewhere }}. Rows are true classes and sum to 100 %; \
 each cell shows the share and the number of images.
 
+{% if best %}
+{{ picture(best) }}
+
+{% endif %}
 {% for model in data.naming.models if model in confusions %}
 {% set body %}
 {% for one in confusions[model] %}
@@ -35,7 +39,8 @@ def write(data: StudyData) -> Section | None:
     """Return the matrices of every model, folded, and as CSV."""
     if not data.finished:
         return None
-    shown = confusion_pictures(data)
+    shown, best = confusion_pictures(data), best_picture(data)
     keys = [run.record.key for run in data.finished]
-    text = fill(TEMPLATE, data=data, elsewhere=data.elsewhere, confusions=shown, confusion_names=keys)
-    return Section(text, results.confusion_tables(data), [one for several in shown.values() for one in several])
+    text = fill(TEMPLATE, data=data, elsewhere=data.elsewhere, confusions=shown, best=best, confusion_names=keys)
+    pictures = [*([best] if best else []), *(one for several in shown.values() for one in several)]
+    return Section(text, results.confusion_tables(data), pictures)

@@ -13,13 +13,14 @@ TEMPLATE = """\
 
 On the line: no other recipe scores as high at less cost. {% endif %}{{ "Means over seeds. " if several_seeds \
 }}Training is the time of the training steps alone; one image and batch are the latency of one forward pass. Times \
-are comparable only between runs of one machine, see [how to reproduce](#how-to-reproduce).
+are compared within one device only: the figure shows those of the device with the most runs{{ ", the table has a row \
+for each" if several_devices }}.
 
-{{ folded("Cost in numbers", table.markdown()) }}
+{{ folded("Accuracy and cost in numbers", table.markdown(), open=true) }}
 """
 
 
-@section("cost", title="Cost", place=110)
+@section("cost", title="Accuracy and cost", place=110)
 def write(data: StudyData) -> Section | None:
     """Return accuracy against cost, and the numbers."""
     found = data.found
@@ -27,5 +28,8 @@ def write(data: StudyData) -> Section | None:
         return None
     pareto = pareto_picture(data, found) if data.ranked else None
     table = results.cost_table(data)
-    text = fill(TEMPLATE, pareto=pareto, several_seeds=data.several_seeds, table=table)
+    devices = {results.device_of(run.record) for run in data.runs} - {""}
+    text = fill(
+        TEMPLATE, pareto=pareto, several_seeds=data.several_seeds, table=table, several_devices=len(devices) > 1
+    )
     return Section(text, [table], [pareto] if pareto else [])

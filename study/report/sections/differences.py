@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from study.report.collect import StudyData
-from study.report.figures.contrasts import contrasts_picture
+from study.report.figures.contrasts import MOST_ROWS, contrasts_picture
 from study.report.section import Section, fill, section
 from study.report.tables import statistics as inference
 
@@ -41,6 +41,11 @@ for all pairs.
 
 {{ picture(contrasts) }}
 {% endif %}
+{% if too_many %}
+Which of {{ found.main.compared | length }} differ significantly from which: those that share no letter in the column \
+*group* of the [leaderboard](#leaderboard).
+
+{% endif %}
 {% for table, what in pairs %}
 {% if table.rows | length <= many_pairs %}
 {{ folded("All pairs of " ~ what, table.markdown()) }}
@@ -62,7 +67,8 @@ def write(data: StudyData) -> Section | None:
     networks = inference.declared_networks_table(found.networks) if found.networks.declared else None
     both = [one for one in (found.recipes, found.networks) if one.declared]
     pairs = [inference.pairs_table(one) for one in both]
-    contrasts = contrasts_picture(found.main) if len(found.main.compared) > 2 else None
+    drawn = 2 < len(found.main.compared) <= MOST_ROWS
+    contrasts = contrasts_picture(found.main) if drawn else None
     text = fill(
         TEMPLATE,
         found=found,
@@ -75,6 +81,7 @@ def write(data: StudyData) -> Section | None:
         many_pairs=inference.MOST_PAIRS,
         seeds_sentence=inference.seeds_needed_words(found),
         contrasts=contrasts,
+        too_many=len(found.main.compared) > MOST_ROWS,
     )
     kept = [table for table in (recipes, networks, *pairs) if table]
     return Section(text, kept, [contrasts] if contrasts else [])

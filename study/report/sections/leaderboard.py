@@ -5,7 +5,6 @@ from __future__ import annotations
 from study.analysis.leaderboard import FEWEST_UPDATES
 from study.analysis.recipes import is_leaky
 from study.report.collect import StudyData
-from study.report.figures.ranking import ranking_picture
 from study.report.section import Section, fill, section
 from study.report.tables import results
 from study.report.tables import statistics as inference
@@ -34,9 +33,6 @@ letter do not differ significantly in test accuracy (corrected for all pairs). {
 the probability that a recipe has the highest mean of all on the test split. {% endif %}{% if found.main.question == \
 "recipe" %}The interval of the first allows for its choice by the same seeds, and exceeds 95 % where that choice is \
 clear; those of three seeds exceed it too, since they guard against unequal spreads (docs/statistics.md). {% endif %}
-
-
-{{ picture(ranking) }}
 
 {{ table.markdown() }}
 
@@ -83,7 +79,7 @@ def write(data: StudyData) -> Section:
     }
     if not found:
         return Section(fill(TEMPLATE, data=data, **names))
-    table, ranking = results.leaderboard_table(data, found), ranking_picture(data, found)
+    table = results.leaderboard_table(data, found)
     components = inference.components_table(data, found)
-    names |= {"found": found, "few_seeds": data.few_seeds, "ranking": ranking, "table": table, "components": components}
-    return Section(fill(TEMPLATE, data=data, **names), [table, components], [ranking])
+    names |= {"found": found, "few_seeds": data.few_seeds, "table": table, "components": components}
+    return Section(fill(TEMPLATE, data=data, **names), [table, components])

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.leaderboard import Spread, Standing
+from study.analysis.leaderboard import MEASURES, Spread, Standing
 from study.analysis.metric import METRICS, Metric, ordered
 from study.analysis.metrics import Scores
 from study.analysis.recipes import Recipe
 from study.analysis.rescoring import NO_COPIES
+from study.analysis.runs import ScoredRun
 from study.analysis.scores import Measure, Statement
 from study.analysis.statistics import Statistics
+from study.core.record import Record
 from study.report.collect import StudyData
 from study.report.tables.table import Column, Table
 from study.report.wording import (
@@ -30,6 +32,7 @@ from study.report.wording import (
     probability,
     whole_percent,
     with_interval,
+    with_interval_inline,
 )
 
 UNCONVERGED, HARDLY_TRAINED = "†", "‡"
@@ -114,38 +117,31 @@ def _plain(value: Statement) -> str:
 
 
 def cost_table(data: StudyData) -> Table:
-    """What every recipe costs, in the order of the leaderboard; means over seeds."""
+    """Accuracy beside what every recipe costs, in the order of the leaderboard; means over seeds, device by device."""
+    names = ("parameters", "macs", "train_s", "epochs", "train_images_per_s", "latency_single_ms", "latency_batch_ms")
     rows = []
     for one in data.standings:
-        batch = next((run.record.cost.latency_batch_size for run in one.runs), None)
-        names = (
-            "parameters",
-            "macs",
-            "train_s",
-            "epochs",
-            "train_images_per_s",
-            "latency_single_ms",
-            "latency_batch_ms",
-        )
-        rows.append(
-            [
-                one.rank,
-                one.recipe.model,
-                one.recipe.protocol,
-                one.measures["test_accuracy"],
-                *(one.measures[name] for name in names),
-                batch,
-                one.measures["peak_memory_mb"],
-                tuple(run.record.key for run in one.runs),
-            ]
-        )
+        of_device: dict[str, list[ScoredRun]] = {}
+        for run in one.runs:
+            of_device.setdefault(device_of(run.record), []).append(run)
+        for device, runs in of_device.items():  # times of two machines have no mean
+            spent = {name: Spread.of(MEASURES[name](run) for run in runs) for name in (*names, "peak_memory_mb")}
+            named = [one.rank, one.recipe.model, one.recipe.protocol, device]
+            accuracy = data.found.scores.score(one.recipe) if data.found else one.measures["test_accuracy"]
+            batch = runs[0].record.cost.latency_batch_size
+            costs = [spent[name] for name in names]
+            rows.append(
+                [*named, accuracy, *costs, batch, spent["peak_memory_mb"], tuple(run.record.key for run in runs)]
+            )
     batches = {row[-3] for row in rows}
+    several = len({row[3] for row in rows if row[3]}) > 1
     size = f" of {batches.pop()}" if len(batches) == 1 and None not in batches else ""
     columns = [
         Column("rank", "#", lambda rank: NOTHING if rank is None else str(rank)),
         Column("model", "model", right=False),
         Column("protocol", "protocol", right=False),
-        Column("test_accuracy", ""),
+        Column("device", "device" if several else "", lambda name: escape(name) or NOTHING, right=False),
+        Column("test_accuracy", "test acc.", with_interval_inline),
         Column("parameters", "parameters", lambda value: mean_of(value, large)),
         Column("macs", "MACs", lambda value: mean_of(value, large)),
         Column("train_s", "training", lambda value: mean_of(value, duration)),
@@ -158,6 +154,11 @@ def cost_table(data: StudyData) -> Table:
         Column("runs", ""),
     ]
     return Table("cost", columns, rows)
+
+
+def device_of(record: Record) -> str:
+    """Return what a run's times hold for: its accelerator, else its processor; empty where that is not recorded."""
+    return "" if record.imported else record.provenance.device or record.provenance.processor
 
 
 def class_measure_table(data: StudyData, found: Statistics, measure: str) -> Table:
