@@ -41,8 +41,6 @@ MEASURES: Mapping[str, Callable[[ScoredRun], float | None]] = {
     "test_balanced_accuracy": lambda run: run.test.balanced_accuracy,
     "test_log_loss": lambda run: run.test.log_loss,
     "validation_log_loss": lambda run: run.validation.log_loss,
-    "validation_accuracy_flipped": lambda run: run.validation_accuracy_flipped,
-    "test_accuracy_flipped": lambda run: run.test_accuracy_flipped,
     "parameters": lambda run: run.record.cost.parameters,
     "macs": lambda run: run.record.cost.macs,
     "latency_single_ms": lambda run: run.record.cost.latency_single_ms,

@@ -111,6 +111,14 @@ def test_imported_predictions_alone_have_no_views_and_no_section(tmp_path):
     assert "Test-time views" not in report.markdown and "test-time-views.csv" not in report.tables
 
 
+def test_a_vote_of_networks_with_views_is_scored_with_them_beside_the_single_view(store):
+    report = build_report(store)
+    rows = {row["recipes"]: row for row in csv.DictReader(report.tables["ensembles.csv"].splitlines())}
+    assert float(rows["cnn3 / strong"]["accuracy_with_views"]) == pytest.approx(0.9, abs=0.005)
+    assert float(rows["cnn3 / strong"]["accuracy"]) < 0.8 and rows["cnn5 / baseline"]["accuracy_with_views"] == ""
+    assert "with test-time views" in report.markdown.split("## Ensembles")[1].split("\n## ")[0]
+
+
 def test_the_page_in_one_file_shows_them_too(store):
     report = build_report(store)
     png = b"\x89PNG\r\n\x1a\n" + bytes(16)

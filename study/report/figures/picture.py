@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 #: Pixels to the inch: sharp on dense screens, where a picture is shown at ``1 / DENSITY`` of its pixels.
-DPI, DENSITY = 200, 1.7
+DPI, DENSITY = 170, 1.45
 WIDTH_IN = 9.0
 #: Font size of labels that name recipes.
 LABEL_SIZE = 9.5

@@ -18,7 +18,7 @@ from study.analysis.scores import Measure, Statement
 from study.analysis.statistics import Statistics
 from study.core.record import Record
 from study.report.collect import StudyData
-from study.report.tables.table import Column, Table
+from study.report.tables.table import RECIPE, Column, Table, hidden
 from study.report.wording import (
     FIXED_BLANK,
     NOTHING,
@@ -86,11 +86,7 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
             "test_accuracy_without_copies", "without copies" if alone else "", lambda one: percent(one and one.value)
         ),
         *(Column(f"test_{one.name}", one.heading, with_interval if one.share else _plain) for one in metrics),
-        Column("worst_class", ""),
-        Column("worst_class_recall", ""),
-        Column("runs_not_converged", ""),
-        Column("hardly_trained", ""),
-        Column("runs", ""),
+        *hidden("worst_class", "worst_class_recall", "runs_not_converged", "hardly_trained", "runs"),
     ]
     return Table("leaderboard", columns, rows)
 
@@ -138,15 +134,13 @@ def cost_table(data: StudyData) -> Table:
     size = f" of {batches.pop()}" if len(batches) == 1 and None not in batches else ""
     columns = [
         Column("rank", "#", lambda rank: NOTHING if rank is None else str(rank)),
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("device", "device" if several else "", lambda name: escape(name) or NOTHING, right=False),
         Column("test_accuracy", "test acc.", with_interval_inline),
         Column("parameters", "parameters", lambda value: mean_of(value, large)),
         Column("macs", "MACs", lambda value: mean_of(value, large)),
         Column("train_s", "training", lambda value: mean_of(value, duration)),
-        Column("epochs", ""),
-        Column("train_images_per_s", ""),
+        *hidden("epochs", "train_images_per_s"),
         Column("latency_single_ms", "one image, ms", lambda value: mean_of(value, milliseconds)),
         Column("latency_batch_ms", f"batch{size}, ms", lambda value: mean_of(value, milliseconds)),
         Column("latency_batch_size", ""),
@@ -168,8 +162,7 @@ def class_measure_table(data: StudyData, found: Statistics, measure: str) -> Tab
         scores = [found.scores.score(one.recipe, Measure(measure, place)) for place in range(len(data.classes))]
         rows.append([one.recipe.model, one.recipe.protocol, scores[0].question, *scores, scores[0].runs])
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("statement_about", ""),
         *(Column(name, escape(name), _class_score) for name in data.classes),
         Column("runs", ""),

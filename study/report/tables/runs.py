@@ -15,7 +15,7 @@ from study.analysis.recipes import random_weights
 from study.analysis.runs import ScoredRun
 from study.core.record import STATUSES
 from study.report.collect import StudyData
-from study.report.tables.table import Column, Table
+from study.report.tables.table import RECIPE, Column, Table, hidden
 from study.report.wording import NOTHING, code, escape, percent, ranges, without_paths
 
 _SEEN = ("trained_on_test_ids", "test_copies_in_train", "validation_copies_in_train", "selected_on_test", "leaky")
@@ -69,8 +69,7 @@ def unfinished_table(data: StudyData) -> Table:
             [recipe.model, recipe.protocol, record.spec.seed, record.status, without_paths(record.reason), record.key]
         )
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("seed", "seed"),
         Column("status", "status", right=False),
         Column("reason", "reason", right=False),
@@ -143,10 +142,7 @@ def run_keys_table(data: StudyData) -> Table:
         Column("commit", "commit", right=False),
         Column("code", "code", right=False),
         Column("predictions_sha256", "predictions", right=False),
-        Column("budget", ""),
-        Column("precision", ""),
-        Column("side_px", ""),
-        Column("validation_accuracy", ""),
+        *hidden("budget", "precision", "side_px", "validation_accuracy"),
         *(Column(f"test_{metric.name}", "") for metric in metrics),
     ]
     return Table("runs", columns, rows)

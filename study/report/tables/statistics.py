@@ -17,7 +17,7 @@ from study.analysis.runs import ScoredRun
 from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, VIEWED, Measure, Statement
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.tables.table import Column, Table
+from study.report.tables.table import RECIPE, Column, Table, hidden
 from study.report.wording import (
     FIXED_BLANK,
     NOTHING,
@@ -33,7 +33,6 @@ from study.report.wording import (
     with_interval_inline,
 )
 
-_CALIBRATION = (("log_loss", PLAIN), ("brier", PLAIN), ("ece", PLAIN), ("log_loss", CALIBRATED), ("ece", CALIBRATED))
 #: More rows than this are left to the CSV.
 MOST_PAIRS = 45
 #: Views at test time by their registered name (``study.protocols.pieces.views``): title and predictions an image.
@@ -79,19 +78,20 @@ def declared_recipes_table(found: Statistics) -> Table:
             ]
         )
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("less", ""),
         Column("difference", "difference, points", _difference),
-        Column("p", ""),
-        Column("p_all_pairs", ""),
-        Column("probability_better", ""),
-        Column("probability_better_low", ""),
-        Column("probability_better_high", ""),
-        Column("equivalent", ""),
-        Column("p_equivalence", ""),
-        Column("probability_equivalent", ""),
-        Column("smallest_margin", ""),
+        *hidden(
+            "p",
+            "p_all_pairs",
+            "probability_better",
+            "probability_better_low",
+            "probability_better_high",
+            "equivalent",
+            "p_equivalence",
+            "probability_equivalent",
+            "smallest_margin",
+        ),
         Column("", "p, all pairs", lambda cell: _marked(*cell)),
         Column("", "beats the best with a new seed", _chance),
         Column("", f"equivalent within {_margin(found.margin)}", _same),
@@ -129,8 +129,7 @@ def pairs_table(comparisons: Comparisons) -> Table:
         Column("first", "first", right=False),
         Column("second", "second", right=False),
         Column("difference", "first less second, points", _difference),
-        Column("p", ""),
-        Column("p_all_pairs", ""),
+        *hidden("p", "p_all_pairs"),
         Column("", "p, all pairs", lambda cell: _marked(*cell)),
         Column("runs", ""),
     ]
@@ -203,8 +202,7 @@ def components_table(data: StudyData, found: Statistics) -> Table:
         keys = tuple(run.record.key for run in one.runs)
         rows.append([one.recipe.model, one.recipe.protocol, len(one.runs), *map(float, roots), keys])
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("seeds", "seeds"),
         Column("deviation_seen", "seen between seeds", lambda value: percent(value, 2)),
         Column("deviation_of_seeds", "of that, the seeds' own", lambda value: percent(value, 2)),
@@ -231,8 +229,7 @@ def calibration_table(data: StudyData, found: Statistics) -> Table:
         temperature = float(np.mean([found.scores.temperature(run) for run in one.runs]))
         rows.append([one.recipe.model, one.recipe.protocol, *scores[:3], temperature, *scores[3:], scores[0].runs])
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("log_loss", "log loss", _two),
         Column("brier", "Brier", _two),
         Column("ece", "ECE, %", with_interval),
@@ -259,8 +256,7 @@ def views_table(data: StudyData, found: Statistics) -> Table:
             named = [one.recipe.model, one.recipe.protocol, title, each]
             rows.append([*named, *scores, gain, gain and gain.p_value, keys])
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("views", "views", right=False),
         Column("predictions_per_image", "predictions an image", lambda each: NOTHING if each is None else str(each)),
         Column("validation_accuracy", "validation acc.", with_interval_inline),
@@ -294,14 +290,18 @@ def ensembles_table(found: Statistics) -> Table:
         title = f"seeds of {who}" if ensemble.over == OVER_SEEDS else f"{ensemble.over}: {who}"
         keys = tuple(run.record.key for run in ensemble.runs)
         macs = _sum(ensemble.runs, "macs")
-        rows.append([title, ensemble.over, who, len(keys), accuracy, gain, *others, macs, keys])
+        views = None
+        if ensemble.has_views:
+            views = found.scores.answers_score(ensemble.answers("test", views=True), ensemble.runs, "accuracy")
+        rows.append([title, ensemble.over, who, len(keys), accuracy, gain, views, *others, macs, keys])
+    with_views = "with test-time views" if any(row[6] for row in rows) else ""
     columns = [
         Column("", "vote of", right=False),
-        Column("over", ""),
-        Column("recipes", ""),
+        *hidden("over", "recipes"),
         Column("networks", "networks"),
         Column("accuracy", "test acc.", with_interval),
         Column("gain_over_members", "over members' mean, points", lambda value: with_interval(value, points)),
+        Column("accuracy_with_views", with_views, lambda one: NOTHING if one is None else with_interval(one)),
         Column("macro_f1", "macro-F1", percent),
         Column("log_loss", "log loss", plain),
         Column("ece", "ECE, %", percent),
@@ -355,15 +355,12 @@ def _network_row(one: Comparison) -> list[Any]:
 
 def _network_columns() -> list[Column]:
     return [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("less", ""),
         Column("difference", "difference, points", _difference),
         Column("only_this_right", "only this one right"),
         Column("only_best_right", "only the best right"),
-        Column("p_bootstrap", ""),
-        Column("p_mcnemar", ""),
-        Column("p_holm", ""),
+        *hidden("p_bootstrap", "p_mcnemar", "p_holm"),
         Column("", "p (McNemar, Holm)", lambda cell: _marked(*cell)),
         Column("runs", ""),
     ]
