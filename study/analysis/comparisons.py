@@ -17,7 +17,7 @@ from study.analysis.exact import McNemar, mcnemar_exact
 from study.analysis.factors import FactorContrast
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement
+from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement, within
 from study.analysis.superiority import Superiority, probability_of_superiority
 
 
@@ -117,7 +117,7 @@ def _simultaneous(scores: Scores, first: Recipe, second: Recipe, pairs: int) -> 
     ends = zip(own.interval(), many.interval(1.0 - (1.0 - LEVEL) / pairs), strict=True)
     (low, wide_low), (high, wide_high) = ends
     adjusted = max(difference.p_value, min(1.0, pairs * many.p_value))
-    shown = replace(difference, low=min(low, wide_low), high=max(high, wide_high))
+    shown = within(replace(difference, low=min(low, wide_low), high=max(high, wide_high)), (1.0, -1.0))
     return Comparison(first, second, shown, adjusted)
 
 

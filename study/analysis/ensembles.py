@@ -38,9 +38,14 @@ class Ensemble:
         """Every network that votes."""
         return tuple(run for members in self.members for run in members)
 
-    def answers(self, split: str) -> NDArray[np.float64]:
-        """Return the vote's probabilities on ``validation`` or ``test``, (images, classes)."""
-        return soft_vote(np.stack([_vote(members, split) for members in self.members]))
+    @property
+    def has_views(self) -> bool:
+        """True where every network was predicted with the test-time views that its protocol declares."""
+        return all("test_views" in run.record.arrays for run in self.runs)
+
+    def answers(self, split: str, views: bool = False) -> NDArray[np.float64]:
+        """Return the vote's probabilities on ``validation`` or ``test``, (images, classes), of one view or of all."""
+        return soft_vote(np.stack([_vote(members, split, views) for members in self.members]))
 
 
 def ensembles(scores: Scores, ranked: Sequence[Recipe]) -> list[Ensemble]:
@@ -73,8 +78,9 @@ def _chosen(over: str, candidates: Mapping[Recipe, tuple[ScoredRun, ...]]) -> li
     return [Ensemble(over, recipes, tuple(candidates[one] for one in recipes))] if len(recipes) > 1 else []
 
 
-def _vote(runs: Sequence[ScoredRun], split: str) -> NDArray[np.float64]:
-    return soft_vote(np.stack([run.record.arrays[f"{split}_probabilities"] for run in runs]))
+def _vote(runs: Sequence[ScoredRun], split: str, views: bool = False) -> NDArray[np.float64]:
+    name = f"{split}_{'views' if views else 'probabilities'}"
+    return soft_vote(np.stack([run.record.arrays[name] for run in runs]))
 
 
 def _finite(runs: Sequence[ScoredRun]) -> tuple[ScoredRun, ...]:

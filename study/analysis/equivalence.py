@@ -59,5 +59,5 @@ def equivalence(difference: Estimate, margin: float = MARGIN, alpha: float = ALP
     inside = abs(difference.value) < margin
     p_value = max(above, below) if inside else 1.0 - max(above, below)
     probability = 1.0 - above - below if inside else abs(above - below)
-    smallest = max(abs(end) for end in difference.interval(1.0 - 2.0 * alpha))
+    smallest = min(1.0, max(abs(end) for end in difference.interval(1.0 - 2.0 * alpha)))  # shares differ by 1 at most
     return Equivalence(margin, p_value, probability, smallest, p_value < alpha)

@@ -41,8 +41,6 @@ MEASURES: Mapping[str, Callable[[ScoredRun], float | None]] = {
     "test_balanced_accuracy": lambda run: run.test.balanced_accuracy,
     "test_log_loss": lambda run: run.test.log_loss,
     "validation_log_loss": lambda run: run.validation.log_loss,
-    "validation_accuracy_flipped": lambda run: run.validation_accuracy_flipped,
-    "test_accuracy_flipped": lambda run: run.test_accuracy_flipped,
     "parameters": lambda run: run.record.cost.parameters,
     "macs": lambda run: run.record.cost.macs,
     "latency_single_ms": lambda run: run.record.cost.latency_single_ms,
@@ -105,13 +103,19 @@ class Standing:
 
     @property
     def hardly_trained(self) -> bool:
-        """True where most of the runs learned nothing, or made fewer updates than ``FEWEST_UPDATES``.
+        """See the function of that name."""
+        return hardly_trained(self.runs)
 
-        A single run that learned nothing stays: leaving it out would flatter the recipe.
-        """
-        trained = [run for run in self.runs if not run.record.imported]
-        bad = sum(not _above_majority(run) or _updates(run) < FEWEST_UPDATES for run in trained)
-        return 2 * bad > len(trained) > 0
+
+def hardly_trained(runs: Iterable[ScoredRun]) -> bool:
+    """Tell whether most of a recipe's runs learned nothing, or made fewer updates than ``FEWEST_UPDATES``.
+
+    A single run that learned nothing stays: leaving it out would flatter the recipe. How imported predictions were
+    made is not known.
+    """
+    trained = [run for run in runs if not run.record.imported]
+    bad = sum(not _above_majority(run) or _updates(run) < FEWEST_UPDATES for run in trained)
+    return 2 * bad > len(trained) > 0
 
 
 def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.analysis.leaderboard import hardly_trained
 from study.analysis.metrics import predicted
 from study.analysis.paired import Answers, PairedScores
 from study.analysis.recipes import Naming, Recipe, is_leaky
@@ -74,6 +75,7 @@ class Leak:
             where that is not recorded.
         curve: Leaky less clean by ``measure``, epoch by epoch.
         runs: Keys of the runs behind it.
+        hardly_trained: Whether one side was hardly trained (``study.analysis.leaderboard``): nothing follows then.
     """
 
     recipe: Recipe
@@ -92,6 +94,7 @@ class Leak:
     clean_without_copies: Statement | None
     curve: tuple[Step, ...]
     runs: tuple[str, ...]
+    hardly_trained: bool = False
 
     @property
     def paired(self) -> bool:
@@ -143,6 +146,7 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
         clean_without_copies=None,
         curve=(),
         runs=tuple(one.record.key for one in chosen),
+        hardly_trained=hardly_trained(chosen) or hardly_trained([clean for _, clean in pairs]),
     )
     if not pairs:
         return found

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from study.analysis.clusters import Clusters
 from study.analysis.contrasts import Family, Sample
 from study.analysis.influence import Linearised, linearise
-from study.analysis.scores import NETWORK, RECIPE, Measure, Statement, bounded
+from study.analysis.scores import NETWORK, RECIPE, Measure, Statement, bounded, within
 
 Answers = NDArray[np.integer]
 
@@ -38,7 +38,8 @@ class PairedScores:
         """Return first less second; row by row they are of the same seed."""
         one, other = self._linearised(metric, first), self._linearised(metric, second)
         guard = np.concatenate([one.guard, other.guard], axis=1)
-        return self._stated(Linearised(one.values - other.values, one.influence - other.influence, guard))
+        found = self._stated(Linearised(one.values - other.values, one.influence - other.influence, guard))
+        return within(found, (1.0, -1.0), Measure(metric))
 
     def value(self, metric: str, answers: Answers) -> float:
         """Return the mean of a metric over seeds without an interval."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.contrasts import LEVEL, Sample, SeedVariances, reach
+from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Sample, SeedVariances, reach
 
 #: What is asked of a plan: differences of so many points, seen with this probability.
 DIFFERENCES, WANTED = (0.01, 0.02, 0.03), 0.8
@@ -111,14 +113,30 @@ def seeds_needed(
         effects: True differences, in shares.
         wanted: Probability of seeing them.
     """
-    found: dict[float, int | None] = dict.fromkeys(effects)
-    for seeds in range(3, MOST_SEEDS + 1):
-        missing = [effect for effect in effects if found[effect] is None]
-        if not missing:
-            break
-        reached = power(missing, design, seeds, recipes) >= wanted
-        found |= {effect: seeds for effect, enough in zip(missing, reached, strict=True) if enough}
+    tried: dict[int, NDArray[np.float64]] = {}
+
+    def reached(place: int, seeds: int) -> bool:
+        if seeds not in tried:
+            tried[seeds] = power(effects, design, seeds, recipes)
+        return bool(tried[seeds][place] >= wanted)
+
+    found = {}
+    for place, effect in enumerate(effects):  # more seeds see more: halving finds the first number that does
+        seeds = bisect_left(range(MINIMUM_SEEDS, MOST_SEEDS + 1), True, key=partial(reached, place))
+        found[effect] = seeds + MINIMUM_SEEDS if seeds + MINIMUM_SEEDS <= MOST_SEEDS else None
     return found
+
+
+def seeds_for_a_plan(images: int, recipes: int) -> str:
+    """Say how many seeds a plan needs, before any run; empty below two recipes or without test images.
+
+    Args:
+        images: Number of test images.
+        recipes: Number of recipes that are compared.
+    """
+    if recipes < 2 or images < 1:
+        return ""
+    return seeds_sentence(seeds_needed(Design.assumed(images), recipes), recipes, measured=False)
 
 
 def seeds_sentence(needed: Mapping[float, int | None], recipes: int, measured: bool, wanted: float = WANTED) -> str:

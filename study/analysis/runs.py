@@ -28,15 +28,13 @@ class ScoredRun:
         record: The record with its predictions.
         validation: Scores on the validation split, by which runs are ranked; nan where imported predictions lack it.
         test: Scores on the test split.
-        validation_accuracy_flipped: Validation accuracy of the mean of plain and mirrored probabilities; nan without.
-        test_accuracy_flipped: The same on the test split.
+        test_accuracy_flipped: Test accuracy of the mean of plain and mirrored probabilities; nan without.
         correct: bool (n test images,), which answers on the test split are right, in the data set's order.
     """
 
     record: Record
     validation: Scores
     test: Scores
-    validation_accuracy_flipped: float
     test_accuracy_flipped: float
     correct: NDArray[np.bool_]
 
@@ -71,7 +69,7 @@ def score_run(record: Record) -> ScoredRun:
         }
         if not record.has_probabilities:
             scores = {split: replace(found, log_loss=float("nan")) for split, found in scores.items()}
-        flipped = {split: _accuracy_flipped(arrays, split) for split in ("validation", "test")}
+        flipped = _accuracy_flipped(arrays, "test")
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise StoreError(f"the predictions of {record.key} do not fit its labels ({error}). Run it again.") from error
     if scores["test"].support.shape != (classes,):
@@ -81,8 +79,7 @@ def score_run(record: Record) -> ScoredRun:
         record=record,
         validation=scores["validation"],
         test=scores["test"],
-        validation_accuracy_flipped=flipped["validation"],
-        test_accuracy_flipped=flipped["test"],
+        test_accuracy_flipped=flipped,
         correct=predicted(arrays["test_probabilities"]) == arrays["test_labels"],
     )
 

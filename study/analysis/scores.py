@@ -18,16 +18,18 @@ from study.analysis.clusters import Clusters
 from study.analysis.contrasts import MINIMUM_SEEDS, Estimate, Family, Sample
 from study.analysis.exact import proportion_interval
 from study.analysis.influence import linearise, linearise_mean
+from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 
 RECIPE, NETWORK = "recipe", "network"
-#: A network's answers as they are, averaged with those to the mirrored image, and with its temperature.
-PLAIN, FLIPPED, CALIBRATED = "plain", "flipped", "calibrated"
+#: A network's answers as they are, averaged with those to the mirrored image, averaged over the views that its protocol
+#: declares, and with its temperature.
+PLAIN, FLIPPED, VIEWED, CALIBRATED = "plain", "flipped", "viewed", "calibrated"
 
 
 class Measure(NamedTuple):
-    """A metric of ``influence.METRICS``, its class where it has one, and which of the networks' answers it scores."""
+    """A registered metric, its class where it has one, and which of the networks' answers it scores."""
 
     metric: str
     class_index: int | None = None
@@ -38,10 +40,6 @@ ACCURACY = Measure("accuracy")
 #: Of the spread between recipes' means at least this share is taken to be real, where all of it may be chance.
 LEAST_KEPT = 0.05
 SMALLEST = 1e-12
-#: Metrics that are not shares of 1.
-UNBOUNDED = ("log_loss", "brier")
-#: Metrics that look at probabilities, not at the answer alone.
-PROBABILISTIC = (*UNBOUNDED, "ece")
 
 
 @dataclass(frozen=True)
@@ -70,13 +68,14 @@ class Statement:
 
 
 class Scores:
-    """The predictions of a study's finished runs on the test split.
+    """The predictions of a study's finished runs on one split.
 
     Args:
         recipes: The runs of each recipe, by seed; all carry predictions on the same images.
-        groups: (test images,) ids equal for images of equal content, or None where that is not known.
+        groups: (images,) ids equal for images of equal content, or None where that is not known.
         compared: The recipes that are compared with each other, whose seeds moderate each other's variances; all
             without it.
+        split: ``test``, or ``validation``.
     """
 
     def __init__(
@@ -84,13 +83,17 @@ class Scores:
         recipes: Mapping[Recipe, Sequence[ScoredRun]],
         groups: ArrayLike | None = None,
         compared: Sequence[Recipe] | None = None,
+        split: str = "test",
     ) -> None:
+        self.split = split
         self.recipes = {recipe: tuple(runs) for recipe, runs in recipes.items()}
         self.compared = tuple(
             recipe for recipe in (self.recipes if compared is None else compared) if self.has_seeds(recipe)
         )
-        first = next(iter(self.recipes.values()))[0]
-        self.labels: NDArray[np.int64] = first.record.arrays["test_labels"]
+        arrays = (run.record.arrays for runs in self.recipes.values() for run in runs)
+        self.labels: NDArray[np.int64] = next(
+            (one[f"{split}_labels"] for one in arrays if f"{split}_labels" in one), np.zeros(0, np.int64)
+        )
         self.clusters = Clusters.of(groups, len(self.labels))
         self._samples: dict[tuple[tuple[str, ...], Measure], Sample] = {}
         self._families: dict[tuple[Measure, tuple[Recipe, ...]], Family] = {}
@@ -102,11 +105,12 @@ class Scores:
         return len(self.recipes[recipe]) >= MINIMUM_SEEDS
 
     def lacks(self, run: ScoredRun, measure: Measure) -> bool:
-        """Tell whether imported predictions lack what a measure needs: probabilities, mirrored ones, validation."""
-        needs_probabilities = measure.metric in PROBABILISTIC or measure.answers == CALIBRATED
+        """Tell whether a run lacks what a measure needs: probabilities, other views, the split."""
+        needs_probabilities = not METRICS.get(measure.metric).confusion or measure.answers == CALIBRATED
+        kind = {FLIPPED: "flipped", VIEWED: "views"}.get(measure.answers, "probabilities")
         return (
             (needs_probabilities and not run.record.has_probabilities)
-            or (measure.answers == FLIPPED and "test_flipped" not in run.record.arrays)
+            or f"{self.split}_{kind}" not in run.record.arrays
             or (measure.answers == CALIBRATED and not run.on_validation)
         )
 
@@ -150,21 +154,22 @@ class Scores:
         family, shares = self._families[measure, recipes], [weights.get(recipe, 0.0) for recipe in recipes]
         runs = [run for recipe in weights for run in self.recipes[recipe]]
         found = _stated(RECIPE, family.contrast(shares), runs)
-        return replace(found, moderated=family.contrast(shares, moderated=True))
+        return within(replace(found, moderated=family.contrast(shares, moderated=True)), shares, measure)
 
     def network_contrast(
         self, coefficients: Sequence[tuple[ScoredRun, float]], measure: Measure = ACCURACY
     ) -> Statement:
         """Return a weighted sum of these networks' metrics over new images."""
         family = Family([self.sample([run], measure) for run, _ in coefficients])
-        return _stated(NETWORK, family.of_networks([one for _, one in coefficients]), [run for run, _ in coefficients])
+        shares = [one for _, one in coefficients]
+        return within(_stated(NETWORK, family.of_networks(shares), [run for run, _ in coefficients]), shares, measure)
 
-    def flip_gain(self, recipe: Recipe) -> Statement:
-        """Return what mirroring at test time adds to accuracy: with minus without, network by network."""
+    def views_gain(self, recipe: Recipe, answers: str) -> Statement:
+        """Return what several views (``FLIPPED`` or ``VIEWED``) add to the accuracy of one, network by network."""
         runs = self.recipes[recipe]
-        if any(self.lacks(run, Measure("accuracy", None, FLIPPED)) for run in runs):
+        if any(self.lacks(run, Measure("accuracy", None, answers)) for run in runs):
             return _nothing(runs)
-        gains = np.stack([self._correct(run, FLIPPED).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
+        gains = np.stack([self._correct(run, answers).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
         return self.gain(gains, runs)
 
     def overconfidence(self, recipe: Recipe) -> Statement:
@@ -182,7 +187,7 @@ class Scores:
             of_networks: Of these networks alone, however many there are.
         """
         sample = Sample.of(linearise_mean(per_image, (-1.0, 1.0)), self.clusters)
-        return self._stated(sample, runs, of_networks)
+        return within(self._stated(sample, runs, of_networks), (1.0, -1.0))
 
     def answers_score(self, probabilities: NDArray[Any], runs: Sequence[ScoredRun], metric: str) -> Statement:
         """Return a metric of any probabilities on the test split (images, classes), such as an ensemble's."""
@@ -210,11 +215,14 @@ class Scores:
         return self._temperatures[run.record.key]
 
     def probabilities(self, run: ScoredRun, answers: str = PLAIN) -> NDArray[Any]:
-        """Return a network's probabilities on the test split, (images, classes)."""
-        plain: NDArray[Any] = run.record.arrays["test_probabilities"]
+        """Return a network's probabilities on the split, (images, classes)."""
+        plain: NDArray[Any] = run.record.arrays[f"{self.split}_probabilities"]
         if answers == FLIPPED:
-            both: NDArray[Any] = (plain + run.record.arrays["test_flipped"]) / 2
+            both: NDArray[Any] = (plain + run.record.arrays[f"{self.split}_flipped"]) / 2
             return both
+        if answers == VIEWED:
+            views: NDArray[Any] = run.record.arrays[f"{self.split}_views"]
+            return views
         if answers == CALIBRATED:
             return apply_temperature(plain, self.temperature(run))
         return plain
@@ -284,17 +292,28 @@ def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]
 
 def bounded(found: Statement, labels: NDArray[np.int64], measure: Measure) -> Statement:
     """Keep an interval within what a share can be; the exact one where every answer is right, or none."""
-    if measure.metric in UNBOUNDED:
+    metric = METRICS.get(measure.metric)
+    if not metric.share:
         return found
-    if found.value in (0.0, 1.0) and measure.metric not in ("ece", "precision"):
+    exact = metric.confusion and metric.lowest == 0.0 and measure.metric != "precision"
+    if found.value in (0.0, 1.0) and exact:
         classes = range(int(labels.max()) + 1) if measure.class_index is None else [measure.class_index]
         counts = [count for place in classes if (count := int(np.sum(labels == place)))]
         counts = [sum(counts)] if measure.metric == "accuracy" else counts
         ends = [proportion_interval(count if found.value else 0, count) for count in counts]
         low, high = (float(np.mean(end)) for end in zip(*ends, strict=True))
         return replace(found, low=low, high=high)
-    low, high = (float(np.clip(end, 0.0, 1.0)) for end in (found.low, found.high))
+    low, high = (float(np.clip(end, metric.lowest, 1.0)) for end in (found.low, found.high))
     return replace(found, low=low, high=high)
+
+
+def within(found: Statement, weights: Sequence[float], measure: Measure = ACCURACY) -> Statement:
+    """Keep the interval of a contrast within what shares can differ by: 100 points for a difference of two."""
+    metric = METRICS.get(measure.metric)
+    if not metric.share:
+        return found
+    most = sum(weight for weight in weights if weight > 0) * (1.0 - metric.lowest)
+    return replace(found, low=max(found.low, -most), high=min(found.high, most)) if found.low == found.low else found
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

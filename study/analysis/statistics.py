@@ -16,17 +16,18 @@ from study.analysis.comparisons import (
     factor_effects,
     networks_of_seed,
 )
+from study.analysis.contrasts import Sample
 from study.analysis.ensembles import Ensemble, ensembles
 from study.analysis.equivalence import MARGIN
 from study.analysis.factors import FactorContrast, factor_contrasts
 from study.analysis.leaderboard import Standing
+from study.analysis.metric import ordered
 from study.analysis.power import Design, detectable_effect
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement
 
-#: Over all classes; each is a family of its own under Holm's correction.
-EFFECT_MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
+#: Those of each class that the web page shows; the report shows every registered one.
 CLASS_MEASURES = ("precision", "recall", "f1")
 
 
@@ -37,9 +38,9 @@ class Effects:
     Attributes:
         question: ``RECIPE``, or ``NETWORK`` where too few recipes have seeds enough.
         seed: The seed of the networks; None for recipes.
-        overall: Effects over all models, for each of ``EFFECT_MEASURES``: one family for each measure.
+        overall: Effects over all models by metric (those registered ``with_effects``): one family for each.
         by_model: The same model by model, families of their own.
-        by_class: Effects over all models on each class, by measure of ``CLASS_MEASURES``: a family for each measure.
+        by_class: Effects over all models on each class, by metric of each class: a family for each.
     """
 
     question: str
@@ -59,6 +60,7 @@ class Statistics:
 
     Attributes:
         scores: Scores of every recipe on demand.
+        validation: The same on the validation split, which also ranks them.
         ranked: The recipes that have a rank, best on validation first.
         margin: Of equivalence, in shares.
         copies_known: Whether copies among the test images are known and counted as one.
@@ -68,10 +70,11 @@ class Statistics:
         ensembles: Ensembles.
         best: How probable it is that each of the compared recipes is the best of them.
         detectable: The smallest true difference of two recipes that this design shows with 80 % probability, after
-            correction for all pairs; None below two recipes with seeds enough.
+            correction for all pairs; None below two recipes with seeds enough, or where no difference is.
     """
 
     scores: Scores
+    validation: Scores
     ranked: tuple[Recipe, ...]
     margin: float
     copies_known: bool
@@ -96,7 +99,10 @@ class Statistics:
 
 
 def compute_statistics(
-    standings: Sequence[Standing], groups: ArrayLike | None = None, margin: float = MARGIN
+    standings: Sequence[Standing],
+    groups: ArrayLike | None = None,
+    margin: float = MARGIN,
+    validation_groups: ArrayLike | None = None,
 ) -> Statistics:
     """Draw every conclusion's numbers from at least one finished run.
 
@@ -104,9 +110,11 @@ def compute_statistics(
         standings: The leaderboard.
         groups: (test images,) ids equal for images of equal content, or None where that is not known.
         margin: Of equivalence, in shares of accuracy.
+        validation_groups: As ``groups``, of the validation images.
     """
     ranked = [one.recipe for one in standings if one.rank is not None]
-    scores = Scores({one.recipe: one.runs for one in standings}, groups, ranked)
+    runs = {one.recipe: one.runs for one in standings}
+    scores = Scores(runs, groups, ranked)
     specs = {
         one.recipe: one.runs[0].spec
         for one in standings
@@ -127,6 +135,7 @@ def compute_statistics(
     seeds = int(np.median([len(one.values) for one in samples])) if samples else 0
     return Statistics(
         scores=scores,
+        validation=Scores(runs, validation_groups, ranked, split="validation"),
         ranked=tuple(ranked),
         margin=margin,
         copies_known=groups is not None,
@@ -135,8 +144,16 @@ def compute_statistics(
         effects=effects,
         ensembles=tuple(ensembles(scores, ranked)),
         best=scores.probability_of_best(recipes.compared),
-        detectable=detectable_effect(Design.measured(samples), seeds, len(samples)) if len(samples) > 1 else None,
+        detectable=_detectable(samples, seeds),
     )
+
+
+def _detectable(samples: Sequence[Sample], seeds: int) -> float | None:
+    """Return the detectable difference; None where only one beyond 100 points would be."""
+    if len(samples) < 2:
+        return None
+    found = detectable_effect(Design.measured(samples), seeds, len(samples))
+    return found if found < 1.0 else None
 
 
 def _effects(
@@ -152,13 +169,16 @@ def _effects(
     overall = [one for one in contrasts if one.model is None]
     single = [one for one in contrasts if one.model is not None]
     classes = range(int(scores.labels.max()) + 1)
+    measures = ordered(lambda one: one.with_effects)
     return Effects(
         question=question,
         seed=seed,
-        overall={name: family(overall, [Measure(name)]) for name in EFFECT_MEASURES},
-        by_model={name: family(single, [Measure(name)]) for name in EFFECT_MEASURES},
+        overall={one.name: family(overall, [Measure(one.name)]) for one in measures},
+        by_model={one.name: family(single, [Measure(one.name)]) for one in measures},
         by_class={
-            name: family([one for one in overall if "×" not in one.factor], [Measure(name, place) for place in classes])
-            for name in CLASS_MEASURES
+            each.name: family(
+                [one for one in overall if "×" not in one.factor], [Measure(each.name, place) for place in classes]
+            )
+            for each in ordered(lambda one: one.each_class)
         },
     )

@@ -51,17 +51,24 @@ def report(
     latex: Annotated[
         bool, typer.Option("--latex", help="Write latex/*.tex too: leaderboard and per-class tables with booktabs.")
     ] = False,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="File with a metric or a report section, run as code; may be repeated."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")
     ] = False,
 ) -> None:
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
     from study.core.errors import UsageError
+    from study.core.registry import load_plugin
     from study.core.store import find_study
     from study.report.check import check_report
     from study.report.forms import HTML, HTML_FILE, LATEX, LATEX_FOLDER
     from study.report.write import report_folder, write_report
 
+    for file in plugin or ():
+        load_plugin(file)
     store = find_study(results, study)
     share = None if margin is None else margin / 100
     asked = ({HTML: HTML_FILE} if html else {}) | ({LATEX: f"{LATEX_FOLDER}/"} if latex else {})

@@ -132,6 +132,7 @@ def run(given: Flags) -> int:
         StudyError: wrong usage, data or store.
         KeyboardInterrupt: Ctrl-C, or SIGTERM as ``Terminated``; what was finished is kept.
     """
+    from study.analysis.power import seeds_for_a_plan
     from study.core.registry import load_plugin
     from study.core.store import Store
     from study.datasets.load import load
@@ -184,6 +185,9 @@ def run(given: Flags) -> int:
             workers = share_cores(given, plan, image_set)
         for line in plan.lines(workers, apart=executor.own_cores):
             say(line)
+        if given.dry_run:
+            recipes = len({(run.spec.recipe, run.spec.protocol.train_share) for run in plan.runs})
+            say(seeds_for_a_plan(sum(image_set.counts()["test"]), recipes))
         if given.dry_run or not agreed(given, plan.seconds_left(workers, apart=executor.own_cores)):
             return 0
         locks.clear_left()

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from study.analysis.equivalence import MARGIN
-from study.analysis.factors import is_random_start
-from study.analysis.leaderboard import FEWEST_UPDATES
-from study.analysis.recipes import is_leaky, random_weights
-from study.analysis.statistics import CLASS_MEASURES, Statistics
 from study.core.store import Store
 from study.report.collect import StudyData, collect
-from study.report.conclusions import conclusions
-from study.report.figures.classes import class_picture
-from study.report.figures.confusion import confusion_pictures
-from study.report.figures.contrasts import contrasts_picture
-from study.report.figures.curves import model_pictures, overview_picture
-from study.report.figures.effects import class_effects_picture, effects_picture
-from study.report.figures.leaks import curve_picture, ladder_picture
-from study.report.figures.pareto import pareto_picture
 from study.report.figures.picture import Picture
-from study.report.figures.ranking import ranking_picture
-from study.report.figures.reliability import reliability_picture
 from study.report.latex import latex_tables
-from study.report.markdown import render
-from study.report.published_results import DATASET, read_published
-from study.report.reproduce import commands
-from study.report.tables import leaks, results, runs, setup
-from study.report.tables import statistics as inference
-from study.report.tables.robustness import robustness_tables
-from study.report.tables.statistics import seeds_needed_words as found_seeds
-from study.report.tables.table import Table
+from study.report.markdown import fill, tidy
+from study.report.section import written
+from study.report.tables import runs
 from study.report.wording import listed, ranges
 
-TEMPLATE = Path(__file__).parent / "templates" / "report.md.j2"
+HEAD = """\
+# {{ title | md }}
+
+{{ models | plural("model") }} under {{ protocols | plural("protocol") }} on {{ card.name | md }}, {{ \
+"{:,}".format(card.counts.values() | map("sum") | sum) }} images of {{ data.classes | length }} classes; seeds {{ \
+seeds }}; budget {{ budgets | md }}; runs: {{ statuses }}{{ ", " ~ missing ~ " missing" if missing }}.
+{% if data.leaks %}Ranked runs made every choice on the validation split. Leaky runs, marked as such and never \
+ranked, saw or chose on test images on purpose{{ "; they and their clean twins predicted the test split after every \
+epoch" if watched }}.{% else %}Every choice was made on the validation split; the test split was predicted once, at \
+the end of each run.{% endif %} Written by {{ ("study report " ~ data.name) | code }} from the records; not edited \
+by hand.
+"""
+TAIL = """\
+All tables are also in [tables/](tables/) as CSV, with the keys of the runs behind each row; per class and run in
+`tables/per-class.csv`. Pictures of the data set's images (samples, most confident mistakes) are never part of this
+report: they are drawn into `local/` beside it, on a machine that has the data.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,125 +62,28 @@ def build_report(store: Store, margin: float = MARGIN) -> Report:
         StoreError: the study has no records, or a record cannot be read.
     """
     data = collect(store, margin)
-    tables = _tables(data) | robustness_tables(data.evaluations)
-    pictures = _pictures(data)
-    confusions = confusion_pictures(data)
-    curves = model_pictures(data)
-    every = [*pictures.values(), *curves.values(), *(one for found in confusions.values() for one in found)]
-    markdown = render(
-        TEMPLATE, data=data, tables=tables, pictures=pictures, confusions=confusions, curves=curves, **_facts(data)
-    )
-    kept = [
-        table
-        for table in [*tables.values(), results.per_class_table(data), *results.confusion_tables(data)]
-        if table.name
-    ]
+    sections = written(data)
+    tables = {table.name: table for _, section in sections for table in section.tables if table.name}
+    pages = [_head(data), *(f"## {title}\n\n{section.text}" for title, section in sections), TAIL]
     return Report(
-        markdown=markdown,
-        tables={f"{table.name}.csv": table.csv() for table in kept},
-        pictures={f"{picture.name}.png": picture for picture in every},
+        markdown=tidy("\n\n".join(pages)),
+        tables={f"{name}.csv": table.csv() for name, table in tables.items()},
+        pictures={f"{one.name}.png": one for _, section in sections for one in section.pictures},
         latex=latex_tables(data, tables),
     )
 
 
-def _tables(data: StudyData) -> dict[str, Table]:
-    tables = {
-        "counts": setup.counts_table(data),
-        "models": setup.models_table(data),
-        "protocols": setup.protocols_table(data),
-        "schedules": setup.schedule_table(data),
-        "coverage": runs.coverage_table(data),
-        "unfinished": runs.unfinished_table(data),
-        "run_keys": runs.run_keys_table(data),
-    }
-    if data.finished:
-        tables |= {"contamination": runs.contamination_table(data), "versions": runs.versions_table(data)}
-        if data.card.name == DATASET:
-            tables["claims"] = leaks.published_table(data, read_published())
-    if data.leaks:
-        tables |= {"leaks": leaks.ladder_table(data), "leaks_by_epoch": leaks.curve_table(data)}
-    if data.rescoring:
-        tables["rescoring"] = leaks.rescoring_table(data, data.rescoring)
-    return tables | (_result_tables(data, data.found) if data.found else {})
-
-
-def _result_tables(data: StudyData, found: Statistics) -> dict[str, Table]:
-    tables = {
-        "settings": inference.settings_table(found),
-        "leaderboard": results.leaderboard_table(data, found),
-        "cost": results.cost_table(data),
-        "components": inference.components_table(data, found),
-        "flip": inference.flip_table(data, found),
-        "calibration": inference.calibration_table(data, found),
-        **{measure: results.class_measure_table(data, found, measure) for measure in CLASS_MEASURES},
-    }
-    for comparisons, declared in (
-        (found.recipes, inference.declared_recipes_table(found)),
-        (found.networks, inference.declared_networks_table(found.networks)),
-    ):
-        if comparisons.declared:
-            tables[f"declared_{comparisons.question}"] = declared
-            tables[f"pairs_{comparisons.question}"] = inference.pairs_table(comparisons)
-    if found.effects:
-        tables["effects"] = inference.effects_table(found, data.naming.models)
-        tables["class_effects"] = inference.all_class_effects_table(data, found)
-        for measure in CLASS_MEASURES:
-            tables[f"{measure}_effects"] = inference.class_effects_table(data, found, measure)
-    if found.ensembles:
-        tables["ensembles"] = inference.ensembles_table(found)
-    return tables
-
-
-def _pictures(data: StudyData) -> dict[str, Picture]:
-    found = data.found
-    pictures = {"leaks": ladder_picture(data.leaks)} if data.leaks else {}
-    if by_epoch := curve_picture(data.leaks):
-        pictures["leaks_by_epoch"] = by_epoch
-    if data.finished:
-        pictures["curves"] = overview_picture(data)
-    if not found:
-        return pictures
-    pictures |= {"ranking": ranking_picture(data, found)}
-    if data.ranked:
-        pictures |= {"reliability": reliability_picture(data, found), "pareto": pareto_picture(data, found)}
-    if found.effects:
-        pictures |= {"effects": effects_picture(data, found), "class_effects": class_effects_picture(data, found)}
-    if len(found.main.compared) > 2:
-        pictures["contrasts"] = contrasts_picture(found.main)
-    return pictures | {measure: class_picture(data, measure) for measure in CLASS_MEASURES}
-
-
-def _facts(data: StudyData) -> dict[str, Any]:
-    """Return the small facts that the template names."""
-    statuses = [(status, sum(one.status == status for one in data.trained)) for status in ("done", "failed", "skipped")]
-    return {
-        "conclusions": conclusions(data),
-        "title": f"Study {data.study}" + (": drawn faces (synthetic)" if data.card.drawn else ""),
-        "budgets": listed(sorted({record.spec.budget for record in data.trained})),
-        "models": len({data.recipe(record).model for record in data.trained}),
-        "protocols": len({data.recipe(record).protocol for record in data.trained}),
-        "seeds": ranges(data.seeds),
-        "statuses": ", ".join(f"{count} {status}" for status, count in statuses if count),
-        "missing": len(runs.missing_cells(data)),
-        "unconverged": sum(not run.converged for run in data.runs),
-        "random_weights": any(random_weights(one.spec) and not one.spec.protocol.start for one in data.trained),
-        "shares": sorted({one.spec.protocol.train_share for one in data.trained if one.spec.protocol.train_share < 1}),
-        "all_shares": all(one.spec.protocol.train_share < 1 for one in data.trained),
-        "several_seeds": any(len(standing.runs) > 1 for standing in data.standings),
-        "found": data.found,
-        "seeds_sentence": found_seeds(data.found),
-        "hardly_trained": any(one.hardly_trained for one in data.standings),
-        "fewest_updates": FEWEST_UPDATES,
-        "several_starts": len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)})
-        > 1,
-        "few_seeds": [one for one in data.ranked if data.found and not data.found.scores.has_seeds(one.recipe)],
-        "many_pairs": inference.MOST_PAIRS,
-        "runs_each": sorted({len(standing.runs) for standing in data.ranked}),
-        "leaky": any(is_leaky(run.record) for one in data.standings for run in one.runs),
-        "without_validation": any(not run.on_validation for one in data.standings for run in one.runs),
-        "watched": any(record.spec.protocol.monitor_test for record in data.records),
-        "elsewhere": sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
-        "subset_names": [subset.name for subset in data.rescoring.subsets] if data.rescoring else [],
-        "commands": commands(data),
-        "confusion_names": [run.record.key for run in data.finished],
-    }
+def _head(data: StudyData) -> str:
+    return fill(
+        HEAD,
+        data=data,
+        card=data.card,
+        title=f"Study {data.study}" + (": drawn faces (synthetic)" if data.card.drawn else ""),
+        budgets=listed(sorted({record.spec.budget for record in data.trained})),
+        models=len({data.recipe(record).model for record in data.trained}),
+        protocols=len({data.recipe(record).protocol for record in data.trained}),
+        seeds=ranges(data.seeds),
+        statuses=runs.statuses(data),
+        missing=len(runs.missing_cells(data)),
+        watched=any(record.spec.protocol.monitor_test for record in data.records),
+    )

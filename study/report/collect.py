@@ -94,6 +94,16 @@ class StudyData:
         return [record for record in self.records if record.status != "done"]
 
     @property
+    def several_seeds(self) -> bool:
+        """True where some recipe was trained with more than one seed."""
+        return any(len(one.runs) > 1 for one in self.standings)
+
+    @property
+    def few_seeds(self) -> list[Standing]:
+        """The ranked recipes with too few seeds for statements about them."""
+        return [one for one in self.ranked if self.found and not self.found.scores.has_seeds(one.recipe)]
+
+    @property
     def majority_share(self) -> float:
         """Share of the most frequent training class in the test split: what a network scores that looks at nothing."""
         counts = self.card.counts
@@ -119,7 +129,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
     runs = [run for run in scored if run.record.on_own_test]
     standings = leaderboard(runs, naming)
     dataset = store.find_dataset()
-    copies = copies_of_test(dataset, runs)
+    copies, validation_copies = copies_of_test(dataset, runs), copies_of(dataset, "validation")
     return StudyData(
         study=store.title,
         name=store.study,
@@ -129,7 +139,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         runs=tuple(runs),
         elsewhere=tuple(run for run in scored if not run.record.on_own_test),
         standings=tuple(standings),
-        found=compute_statistics(standings, copies, margin) if runs else None,
+        found=compute_statistics(standings, copies, margin, validation_copies) if runs else None,
         leaks=tuple(measure_leaks(scored, naming, dataset)),
         rescoring=_rescoring(store, dataset, copies, standings),
         damaged=tuple(damage.run for damage in damaged),
@@ -160,5 +170,9 @@ def copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[Scored
                 f"the test labels of {run.record.key} are not those of the study's dataset file. "
                 "Run the study once with its dataset at hand to write it anew."
             )
-    hashes: NDArray[Any] = dataset["hashes"][test]
-    return hashes
+    return copies_of(dataset, "test")
+
+
+def copies_of(dataset: Mapping[str, NDArray[Any]] | None, split: str) -> NDArray[Any] | None:
+    """Return the content hash of every image of a split; None where none were kept."""
+    return None if dataset is None else dataset["hashes"][dataset["splits"] == SPLITS.index(split)]

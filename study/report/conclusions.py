@@ -21,13 +21,14 @@ from study.analysis.factors import (
 )
 from study.analysis.leaderboard import FEWEST_UPDATES, Standing
 from study.analysis.leaks import REWEIGHTED
+from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
-from study.analysis.scores import CALIBRATED, RECIPE, Measure, Statement
-from study.analysis.statistics import EFFECT_MEASURES, Statistics
+from study.analysis.scores import CALIBRATED, RECIPE, VIEWED, Measure, Statement
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.tables.runs import missing_cells
-from study.report.tables.statistics import ensemble_accuracy, ensemble_gain
+from study.report.tables.statistics import ensemble_accuracy, ensemble_gain, views_of
 from study.report.wording import (
     FIXED_BLANK,
     escape,
@@ -40,22 +41,50 @@ from study.report.wording import (
     with_interval_inline,
 )
 
+#: Sentences that lead, at least.
+FEWEST = 4
+_OPPOSITE, _DEPENDS = "does opposite things", "depends on what it is combined with"
 #: More names than this in one sentence are counted, not listed.
 _MOST_NAMES = 4
-_MEASURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 
 
 def conclusions(data: StudyData) -> list[str]:
     """Return the conclusions as Markdown sentences, most important first."""
+    return [sentence for _, sentence in _weighed(data)]
+
+
+def leading(data: StudyData) -> tuple[list[str], list[str]]:
+    """Return the sentences that a reader must see, at least ``FEWEST`` where there are so many, and the others.
+
+    What qualifies the headline (caveats, leaks, failed seeds) always leads.
+    """
+    weighed = _weighed(data)
+    last = max(FEWEST, sum(weight == 0 for weight, _ in weighed))
+    first = set(sorted(range(len(weighed)), key=lambda place: (weighed[place][0], place))[:last])
+    parts = [[text for place, (_, text) in enumerate(weighed) if (place in first) is leads] for leads in (True, False)]
+    return parts[0], parts[1]
+
+
+def _weighed(data: StudyData) -> list[tuple[int, str]]:
+    """Return every sentence with its weight, 0 for the most important."""
     found, ranked = data.found, data.ranked
     if not ranked or found is None:
         nothing = "No run that may be ranked has finished, so that nothing can be concluded yet."
-        return [*_caveats(data), *_leaks(data), nothing, *_unreliable(data), *_gaps(data)]
-    sentences = [*_caveats(data), *_leaks(data), _best(data, found, ranked[0]), *_unreliable(data)]
-    sentences += _compared(found, found.recipes)
-    sentences += _compared(found, _without(found.networks, found.recipes))
-    sentences += [*_factors(data, found), *_who_pays(data, found), *_calibrated(found, ranked[0]), *_ensemble(found)]
-    return [*sentences, _scope(data, found), *_gaps(data)]
+        groups = [(0, [*_caveats(data), *_leaks(data), nothing, *_unreliable(data)]), (1, _gaps(data))]
+    else:
+        groups = [
+            (0, [*_caveats(data), *_leaks(data), _best(data, found, ranked[0]), *_unreliable(data)]),
+            (1, _compared(found, found.recipes)),
+            (4, _compared(found, _without(found.networks, found.recipes))),
+            (2, _factors(data, found)),
+            (5, _who_pays(data, found)),
+            (3, _views(found, ranked)),
+            (6, _ensemble(found)),
+            (3, [_scope(data, found)]),
+            (4, _gaps(data)),
+            (7, _calibrated(found, ranked[0])),
+        ]
+    return [(weight, sentence) for weight, sentences in groups for sentence in sentences]
 
 
 def _caveats(data: StudyData) -> list[str]:
@@ -78,7 +107,12 @@ def _leaks(data: StudyData) -> list[str]:
     """Say what each leak claims, what its clean twin scores and what lies between."""
     sentences = []
     for leak in data.leaks:
-        if not leak.paired:
+        if leak.hardly_trained:
+            sentences.append(
+                f"{escape(leak.recipe)} or its clean twin was hardly trained (fewer than {FEWEST_UPDATES} updates, or "
+                "no better than the most frequent class), so that nothing follows on the leak's worth."
+            )
+        if leak.hardly_trained or not leak.paired:
             continue
         worth, clean = leak.worth[leak.measure], leak.clean[leak.measure]
         equal = ", all classes weighing the same," if leak.measure == REWEIGHTED else ""
@@ -296,18 +330,31 @@ def _interactions(found: Statistics) -> list[str]:
     if clear := [one for one in crossed if one.told_apart]:
         named = [
             f"{one.contrast.factor}{f' in {escape(one.contrast.model)}' if one.contrast.model else ''} "
-            f"({_MEASURES[one.measure.metric]}: {_change(one)})"
+            f"({METRICS.get(one.measure.metric).title}: {_change(one)})"
             for one in clear[:_MOST_NAMES]
         ]
         more = len(clear) - len(named)
         return [f"Significant interactions: {listed(named + ([f'{more} more'] if more else []))}."]
     one = next((other for other in crossed if other.contrast.factor == BOTH), crossed[0])
-    scores = listed([_MEASURES[name] for name in EFFECT_MEASURES])
+    scores = listed([METRICS.get(name).title for name in found.effects.overall])
     return [
-        f"No interaction was significant on {scores} ({one.contrast.factor}, {_MEASURES[one.measure.metric]}: "
+        f"No interaction was significant on {scores} ({one.contrast.factor}, {METRICS.get(one.measure.metric).title}: "
         f"{with_interval_inline(one.difference, points)} points). That does not show that effects add up: interactions "
         "inside that interval are not excluded."
     ]
+
+
+def effect_in_short(found: Statistics, one: Effect) -> str:
+    """Say what a factor does to accuracy in a few words, with the same reserve as the sentence on it."""
+    words = _effect_words(found, one)
+    if words.startswith(_OPPOSITE):
+        return "opposite effects in different models"
+    reserve = "" if one.told_apart else "not significant"
+    if words.startswith(_DEPENDS):
+        reserve = "depends on what it is combined with"
+    elif "the other way with" in words:
+        reserve = "another seed points the other way"
+    return f"{points(one.difference.value)} points" + (f" ({reserve})" if reserve else "")
 
 
 def _effect_words(found: Statistics, one: Effect) -> str:
@@ -322,7 +369,7 @@ def _effect_words(found: Statistics, one: Effect) -> str:
     single = [other for other in families.by_model["accuracy"] if other.contrast.factor == factor and other.told_apart]
     if len({other.difference.value > 0 for other in single}) > 1:
         each = [f"{escape(other.contrast.model)}: {_change(other)}" for other in single]
-        return f"does opposite things ({listed(each)})"
+        return f"{_OPPOSITE} ({listed(each)})"
     seeds = {}
     if families.question != RECIPE:
         seeds = _other_seeds(found, one.contrast.weights)
@@ -332,7 +379,7 @@ def _effect_words(found: Statistics, one: Effect) -> str:
     change = _change(one) + (f"; the other way with {_leads(seeds)}" if seeds else "")
     if crossed:
         names = listed(list(dict.fromkeys(other.contrast.factor for other in crossed)))
-        return f"depends on what it is combined with ({names}; {change} on average)"
+        return f"{_DEPENDS} ({names}; {change} on average)"
     return f"changes it by {change}" if one.told_apart else f"has no significant effect: {change}"
 
 
@@ -393,6 +440,25 @@ def _calibrated(found: Statistics, first: Standing) -> list[str]:
         f"{with_interval_inline(surplus, points)} points). A temperature of {temperature:.2f}, fitted on the "
         f"validation split, takes its expected calibration error on the test split from {_percent_interval(before)} to "
         f"{_percent_interval(after)}."
+    ]
+
+
+def _views(found: Statistics, ranked: Sequence[Standing]) -> list[str]:
+    """Say what the views that a protocol declares are worth to the best recipe that has them."""
+    measure = Measure("accuracy", None, VIEWED)
+    first = next((one for one in ranked if not any(found.scores.lacks(run, measure) for run in one.runs)), None)
+    if first is None:
+        return []
+    title, each = views_of(first, VIEWED)
+    gain, score = found.scores.views_gain(first.recipe, VIEWED), found.scores.score(first.recipe, measure)
+    single = found.scores.score(first.recipe)
+    told = "" if gain.low > 0 or gain.high < 0 else ", which is not significant"
+    cost = f", at {each} predictions an image" if each else ""
+    mean = " (means over its seeds)" if len(first.runs) > 1 else ""
+    return [
+        f"Averaged over test-time views ({title}), {escape(first.recipe)} scores {_percent_interval(score)} on the "
+        f"test split against {percent(single.value)}{FIXED_BLANK}% with a single view{mean}: "
+        f"{with_interval_inline(gain, points)} points{told}{cost}. The ranking uses the single view alone."
     ]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from study.core.spec import content_hash
+from study.report.figures.picture import DENSITY
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from study.report.build import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
+#: Wider pictures are shown smaller, so that they are sharp on dense screens.
+SPARSE_PX = 1200
 CONTENT_MARK = "study-content"
 _MARKED = re.compile(rf'<meta name="{CONTENT_MARK}" content="([0-9a-f]+)">')
 #: The mark stands in the head, before any figure.
@@ -77,7 +80,13 @@ def _parser(tables: Mapping[str, str], figure: Callable[[str], bytes]) -> Markdo
         token = tokens[place]
         png = figure(unquote(str(token.attrs["src"])).removeprefix("figures/"))
         width, height = (int.from_bytes(png[start : start + 4]) for start in (16, 20))
-        token.attrs |= {"src": _data("image/png", png), "width": width, "height": height, "class": "figure"}
+        dense = DENSITY if width > SPARSE_PX else 1.0
+        token.attrs |= {
+            "src": _data("image/png", png),
+            "width": round(width / dense),
+            "height": round(height / dense),
+            "class": "figure",
+        }
         token.attrs["alt"] = renderer.renderInlineAsText(token.children or [], options, env)
         return str(renderer.renderToken(tokens, place, options, env))
 

@@ -41,7 +41,8 @@ def latex_tables(data: StudyData, tables: Mapping[str, Table]) -> dict[str, str]
     if not data.found:
         return {}
     return {"leaderboard.tex": _leaderboard(data, tables["leaderboard"])} | {
-        f"per-class-{measure}.tex": _per_class(data, tables[measure], _MEASURES[measure]) for measure in CLASS_MEASURES
+        f"per-class-{measure}.tex": _per_class(data, tables[f"per-class-{measure}"], _MEASURES[measure])
+        for measure in CLASS_MEASURES
     }
 
 

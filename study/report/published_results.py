@@ -88,7 +88,7 @@ def nearest(claim: Claim, data: StudyData) -> Measured | None:
     """Return what the study has nearest to a claim, or None."""
     for wanted in claim.near:
         for leak in data.leaks:
-            if _plain(leak.recipe) == wanted:
+            if _plain(leak.recipe) == wanted and not leak.hardly_trained:
                 clean = leak.clean.get(leak.measure)
                 return Measured(str(leak.recipe), leak.claimed.value, clean.value if clean else None, leak.runs)
         for one in data.ranked:

@@ -5,9 +5,11 @@ import pytest
 from sklearn import metrics as reference
 
 from study.analysis.calibration import reliability
-from study.analysis.influence import CLASS_METRICS, METRICS, linearise, linearise_mean
+from study.analysis.influence import linearise, linearise_mean
 from study.core.errors import UsageError
 
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "precision", "recall", "f1", "log_loss", "brier", "ece")
+CLASS_METRICS = ("precision", "recall", "f1")
 CLASSES = 4
 LABELS = np.repeat(np.arange(CLASSES), [60, 12, 80, 48])
 

@@ -65,7 +65,7 @@ def test_a_temperature_changes_no_answer_and_comes_from_the_validation_split(sco
 @pytest.mark.parametrize("recipe", [GOOD, SINGLE])
 def test_the_gain_of_flipping_is_with_minus_without(scores, recipe):
     flipped, plain = (scores.score(recipe, Measure("accuracy", None, answers)).value for answers in (FLIPPED, "plain"))
-    assert scores.flip_gain(recipe).value == pytest.approx(flipped - plain)
+    assert scores.views_gain(recipe, FLIPPED).value == pytest.approx(flipped - plain)
 
 
 def test_recipes_are_set_against_the_best_on_validation(scores):

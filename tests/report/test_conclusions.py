@@ -54,7 +54,7 @@ def effect(data, factor, value, p, measure="accuracy", model=None, class_index=N
 def with_effects(data, *effects):
     """Return the study with these effects alone."""
     by_class = {name: () for name in ("precision", "recall", "f1")}
-    empty = {name: () for name in ("accuracy", "balanced_accuracy", "macro_f1")}
+    empty = {name: () for name in ("accuracy", "macro_f1", "balanced_accuracy")}
     overall, by_model = dict(empty), dict(empty)
     for one in effects:
         kind = by_class if one.measure.class_index is not None else by_model if one.contrast.model else overall
@@ -75,7 +75,7 @@ def test_an_interaction_on_macro_f1_alone_is_an_interaction(data):
 
 def test_interactions_that_are_not_significant_are_not_said_to_be_absent(data):
     text = with_effects(data, effect(data, BOTH, 0.01, 0.4), effect(data, BOTH, 0.02, 0.3, "macro_f1"))
-    assert "No interaction was significant on accuracy, balanced accuracy and macro-F1" in text
+    assert "No interaction was significant on accuracy, macro-F1 and balanced accuracy" in text
     assert "does not show that effects add up" in text
 
 
@@ -124,7 +124,8 @@ def test_an_absent_class_has_a_dash_and_breaks_nothing_with_one_seed_either(tmp_
     counts = make_counts()
     counts["test"][CLASSES.index("disgust")] = 0
     report = build_report(keep(tmp_path, make_record(card=make_card(counts=counts))))
-    (row,) = [line for line in report.markdown.splitlines() if line.startswith("| cnn3") and "–" in line][:1]
+    classes = report.markdown.split("\n## Classes\n")[1].splitlines()
+    (row,) = [line for line in classes if line.startswith("| cnn3") and "–" in line][:1]
     assert row.count("–") == 1
 
 
@@ -222,8 +223,150 @@ def test_runs_that_were_hardly_trained_are_shown_unranked_and_enter_no_test(tmp_
     assert {recipe.model for recipe in data.found.recipes.compared} == {"cnn3"}
     assert "cnn5 / augment was hardly trained" in said(store)
     markdown = build_report(store).markdown
-    assert "– not ranked: hardly trained" in markdown
+    assert "‡ not ranked: hardly trained" in markdown
     assert not any("cnn5" in str(one.contrast.weights) for one in data.found.effects.overall["accuracy"])
+
+
+def test_a_best_on_validation_that_is_worse_on_the_test_split_is_said_to_score_lower(tmp_path):
+    def spoil(record):
+        arrays = dict(record.arrays)
+        labels = arrays["test_labels"]
+        wrong = np.eye(7, dtype=np.float32)[(labels + 1) % 7]
+        arrays["test_probabilities"] = np.where((np.arange(len(labels)) % 3 > 0)[:, None], wrong, np.eye(7)[labels])
+        return replace(record, arrays={**arrays, "test_probabilities": arrays["test_probabilities"].astype(np.float32)})
+
+    records = [spoil(make_record("vgg16", seed=seed)) for seed in range(3)]
+    text = said(keep(tmp_path, *records, *(make_record("cnn2", seed=seed, skill=2.0) for seed in range(3))))
+    assert "**vgg16 / baseline** is best on the validation split" in text
+    assert "vgg16 / baseline scores lower on the test split than cnn2 / baseline (by −" in text
+    assert "vgg16 / baseline scores higher" not in text
+
+
+def test_a_clear_lead_is_said_with_its_chance_and_another_within_chance_is_no_lead(tmp_path):
+    records = [make_record("cnn3", seed=seed, skill=4.0) for seed in range(3)]
+    records += [make_record("cnn5", seed=seed, skill=0.8) for seed in range(3)]
+    text = said(keep(tmp_path / "clear", *records))
+    assert "cnn3 / baseline scores higher on the test split than cnn5 / baseline (by +" in text
+    assert re.search(r"would beat cnn5 / baseline on these images with probability >\s0\.99", text)
+    close = [make_record(model, seed=seed, skill=2.0) for model in ("cnn3", "cnn5") for seed in range(3)]
+    text = said(keep(tmp_path / "close", *close))
+    assert "does not differ significantly from" in text and "scores higher on the test split than" not in text
+
+
+def test_not_different_is_called_equivalent_only_where_the_margin_is_shown(tmp_path):
+    card = make_card(counts=make_counts(test=4000))
+    same = [make_record(model, seed=seed, skill=2.0, card=card) for model in ("cnn3", "cnn5") for seed in range(3)]
+    store = keep(tmp_path, *same)
+    wide, narrow = (" ".join(conclusions(collect(store, margin))) for margin in (0.2, 0.001))
+    assert "within 20 points they are equivalent" in wide
+    assert "nor are they shown to be equivalent within 0.1 points; the data support no margin below" in narrow
+
+
+def test_with_one_or_two_seeds_no_claim_on_recipes_is_made(tmp_path):
+    one = said(keep(tmp_path / "one", make_record(), make_record("cnn5")))
+    assert "Every recipe was trained with one seed" in one and "about recipes is made" in one
+    pairs = [make_record(model, seed=seed) for model in ("cnn3", "cnn5") for seed in (0, 1)]
+    two = said(keep(tmp_path / "two", *pairs))
+    assert "statements on recipes need 3" in two and "over new seeds" not in two
+    mixed = [make_record(seed=seed) for seed in range(3)]
+    few = said(keep(tmp_path / "few", *mixed, make_record("cnn5")))
+    assert "cnn5 / baseline has fewer than 3 seeds: about it no claim is made" in few
+
+
+def test_gaps_are_counted_and_effects_of_runs_that_had_not_converged_are_said_to_be_so(tmp_path):
+    names = ("baseline", "augment")
+    records = [make_record("cnn3", name, seed, converged=name == "baseline") for name in names for seed in range(3)]
+    text = said(keep(tmp_path, *records, make_record("cnn5"), make_record("cnn5", "augment", status="failed")))
+    assert "3 of the 6 runs behind them had not converged: they hold for this budget." in text
+    assert "1 run did not finish (cnn5 / augment, seed 0)" in text
+    assert "4 cells of models × protocols × seeds have no record" in text
+    assert "3 runs had not converged when the budget ended (†)" in text
+    whole = said(keep(tmp_path / "whole", *(make_record(seed=seed) for seed in range(3))))
+    assert "converged" not in whole and "no record" not in whole and "did not finish" not in whole
+
+
+def test_what_looking_at_nothing_scores_and_what_label_noise_allows_stand_beside_the_best(tmp_path):
+    text = said(keep(tmp_path / "bound", make_record(card=make_card(bound=0.9))))
+    assert re.search(
+        r"most frequent class would score 2[45]\.\d %; label noise bounds every accuracy at about 90.0 %", text
+    )
+    assert "label noise" not in said(keep(tmp_path / "none", make_record()))
+
+
+def test_a_transfer_body_with_random_weights_is_not_called_transfer(tmp_path):
+    records = [make_record("cnn3", seed=seed) for seed in range(3)]
+    records += [make_record("resnet50", seed=seed, weights="none") for seed in range(3)]
+    text = said(keep(tmp_path, *records))
+    assert "transfer body with random weights (architecture, not transfer)" in text
+    assert "ransfer (against custom networks" not in text
+
+
+def test_leaky_runs_are_said_to_be_never_ranked(tmp_path):
+    text = said(keep(tmp_path, make_record(), make_record("cnn3", "leaky/test-as-validation")))
+    assert "saw or chose on test images on purpose: shown to measure leakage, never ranked" in text
+    assert "claims" not in text, "without a clean twin nothing is said on its worth"
+
+
+def test_no_interval_of_a_difference_leaves_100_points(tmp_path):
+    def constant(place):
+        return lambda probabilities, labels: np.tile(np.eye(7, dtype=np.float32)[place], (len(labels), 1))
+
+    def right(probabilities, labels):
+        return np.eye(7, dtype=np.float32)[labels]
+
+    card = make_card(counts=make_counts(640, 60, 21))
+    records = [with_answers(make_record("cnn3", seed=seed, card=card), right) for seed in range(3)]
+    records += [make_record("cnn3", "augment", seed, card=card) for seed in range(2)]
+    records.append(with_answers(make_record("cnn3", "augment", 2, card=card), constant(1)))
+    data = collect(keep(tmp_path, *records))
+    found = data.found
+    differences = [one.difference for one in (*found.recipes.pairs, *found.networks.pairs)]
+    effects = [one for family in found.effects.overall.values() for one in family if "×" not in one.contrast.factor]
+    differences += [one.difference for one in effects]
+    assert any(one.estimate.interval(0.99)[0] < -1 for one in differences), "without a clip some interval would"
+    assert all(-1 <= one.low <= one.high <= 1 for one in differences)
+    numbers = [float(number) for number in re.findall(r"([\d.]+) points", " ".join(conclusions(data)))]
+    assert numbers and max(numbers) <= 100
+
+
+def test_nothing_follows_from_a_leak_that_was_hardly_trained(tmp_path):
+    pair = ("leaky/oversample-before-split", "clean-twin/oversample-after-split")
+    card = make_card("fake", make_counts(640, 60, 250))
+    records = [make_record("cnn3", name, seed, card=card, epochs=1) for name in pair for seed in range(3)]
+    store = keep(tmp_path, make_record(card=card), *records)
+    text, report = said(store), build_report(store)
+    assert "leaky/oversample-before-split or its clean twin was hardly trained" in text
+    assert "the leak is worth" not in text and "claims" not in text
+    assert "‡ hardly trained: nothing follows on this leak." in report.markdown.split("## Leaderboard")[0]
+    assert report.tables["leakage.csv"].splitlines()[1].split(",")[-2] == "True"
+
+
+def test_a_study_in_which_nothing_learned_ranks_nothing_and_concludes_nothing(tmp_path):
+    records = [make_record(model, name, seed, epochs=1) for model in ("cnn3", "cnn5")
+               for name in ("baseline", "augment") for seed in range(3)]  # fmt: skip
+    store = keep(tmp_path, *records)
+    data, text, report = collect(store), said(store), build_report(store)
+    assert not data.ranked and "nothing can be concluded yet" in text and "were hardly trained" in text
+    assert not data.found.recipes.declared and not data.found.effects and not data.found.ensembles
+    assert "is best on the validation split" not in text and "points" not in text
+    rows = [line for line in report.markdown.split("## Leaderboard")[1].splitlines() if line.startswith("| ")]
+    assert rows[1:5] and all("‡" in row and row.split("|")[1].strip() == "–" for row in rows[1:5])
+    assert "pairs-recipes.csv" not in report.tables and "factor-effects.csv" not in report.tables
+
+
+def test_hardly_trained_transfer_networks_say_nothing_on_transfer(tmp_path):
+    def constant(probabilities, labels):
+        return np.tile(np.eye(7, dtype=np.float32)[3], (len(labels), 1))
+
+    records = [make_record("cnn3", name, seed) for name in ("baseline", "augment") for seed in range(3)]
+    records += [with_answers(make_record("vgg16", "baseline", seed), constant) for seed in range(3)]
+    data = collect(keep(tmp_path, *records))
+    text = " ".join(conclusions(data))
+    assert {one.recipe.model: one.rank for one in data.standings}["vgg16"] is None
+    assert "vgg16 / baseline was hardly trained" in text and "ransfer" not in text
+    everywhere = [data.found.recipes.compared, data.found.networks.compared, data.found.best]
+    everywhere += [ensemble.recipes for ensemble in data.found.ensembles]
+    assert all(recipe.model == "cnn3" for recipes in everywhere for recipe in recipes)
 
 
 def test_the_headline_allows_for_its_choice_and_stands_in_the_leaderboard(data):

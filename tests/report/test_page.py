@@ -13,7 +13,7 @@ from study.core.store import Store
 from study.report.build import build_report
 from study.report.write import write_report
 from tests.changed import replace
-from tests.factories import CLASSES, make_card, make_record, make_store
+from tests.factories import CLASSES, make_card, make_dataset, make_record, make_store
 
 
 def make_one(tmp_path, *records):
@@ -199,6 +199,33 @@ def test_a_wider_margin_turns_not_shown_into_equivalent(seeded):
         for margin in (1e-4, 0.9)
     ]
     assert shown == [{"False"}, {"True"}]
+
+
+def test_each_run_is_a_dot_and_the_best_has_its_probability(seeded):
+    _, report = seeded
+    rows = report.pictures["leaderboard.png"].data["rows"]
+    runs = [float(row["test_accuracy"]) for row in rows_of(report, "runs")]
+    assert sorted(one for row in rows for one in row["test"]) == pytest.approx(sorted(runs), abs=1e-5)
+    chances = [float(row["probability_best"]) for row in rows_of(report, "leaderboard") if row["probability_best"]]
+    assert len(chances) > 1 and sum(chances) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_region_of_practical_equivalence_stands_beside_the_two_tests(seeded):
+    store, report = seeded
+    wide = rows_of(build_report(store, 0.9), "contrasts-recipes")
+    for row, other in zip(rows_of(report, "contrasts-recipes"), wide, strict=True):
+        assert 0 <= float(row["probability_equivalent"]) < float(other["probability_equivalent"]) <= 1
+        assert float(row["p_equivalence"]) > float(other["p_equivalence"])
+    assert "probability" in section(report.markdown, "Differences").split("equivalent within 2")[1]
+
+
+def test_every_accuracy_of_the_ranking_stands_with_and_without_copies(tmp_path):
+    card = make_card()
+    store = make_store(tmp_path, models=["cnn3"], seeds=(0, 1, 2), flaws=False, card=card)
+    store.keep_dataset(make_dataset(card))
+    rows = rows_of(build_report(store), "leaderboard")
+    assert all(row["test_accuracy_without_copies"] and row["test_accuracy"] for row in rows)
+    assert any(row["test_accuracy_without_copies"] != row["test_accuracy"] for row in rows)
 
 
 def test_copies_among_test_images_count_as_one_and_unknown_ones_are_named(tmp_path, seeded):

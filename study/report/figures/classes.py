@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from study.analysis.metric import METRICS
 from study.report.collect import StudyData
-from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
+from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, shortened
 from study.report.tables.results import class_spreads
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
-
 
 def class_picture(data: StudyData, measure: str) -> Picture:
-    """Show one of precision, recall or F1 on the test split, mean over seeds, in percent."""
+    """Show a metric of each class on the test split, mean over seeds, in percent."""
+    title = METRICS.get(measure).title
     rows = [[spread.mean for spread in class_spreads(one, measure)] for one in data.standings]
-    names = [str(one.recipe) for one in data.standings]
+    names = [shortened(str(one.recipe), 52) for one in data.standings]
     return Picture(
         f"per-class-{measure}",
-        f"Heatmap of {TITLES[measure]} by recipe and class",
+        f"Heatmap of {title} by recipe and class",
         {"recipes": names, "classes": data.classes, "values": rows},
-        lambda: _draw(rows, names, data.classes, TITLES[measure]),
+        lambda: _draw(rows, names, data.classes, title),
     )
 
 

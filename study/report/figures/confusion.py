@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.report.collect import StudyData
-from study.report.figures.picture import DPI, WIDTH_IN, Picture, file_name
+from study.report.figures.picture import Picture, file_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Above this many classes the cells are too small for numbers; the colours and the CSV remain.
 MOST_CLASSES_WITH_NUMBERS = 12
-_WIDTH = round(WIDTH_IN * DPI)
+_WIDTH = 1080
 _LEFT, _TOP, _BOTTOM, _HEAD, _BETWEEN = 112, 34, 98, 40, 12
 _INK = (34, 34, 34)
 
@@ -41,6 +41,17 @@ def confusion_pictures(data: StudyData) -> dict[str, list[Picture]]:
         name = f"confusion-{file_name(model)}-seed_{seed}"
         pictures[model].append(confusion_picture(name, alt, f"{model}, seed {seed}, test split", data.classes, panels))
     return dict(pictures)
+
+
+def best_picture(data: StudyData) -> Picture | None:
+    """Return the matrix of the best run by validation accuracy of the recipe that ranks first; None without one."""
+    if not data.ranked:
+        return None
+    run = max(data.ranked[0].runs, key=lambda one: one.validation.accuracy)
+    title = f"{data.ranked[0].recipe}, seed {run.spec.seed}"
+    panel = {"title": f"accuracy {100 * run.test.accuracy:.1f} %", "counts": run.test.confusion.tolist()}
+    alt = f"Confusion matrix of the best run, {title}, on the test split"
+    return confusion_picture("confusion-best", alt, title, data.classes, [panel])
 
 
 def confusion_picture(name: str, alt: str, title: str, classes: list[str], panels: list[dict[str, Any]]) -> Picture:

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from study.analysis.comparisons import Comparisons
 from study.analysis.scores import RECIPE
-from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
+from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: More rows than this make cells that nobody can read.
-MOST_ROWS = 24
+#: More rows than this make cells that nobody can read; the letters of the leaderboard say the same.
+MOST_ROWS = 14
 
 
 def contrasts_picture(comparisons: Comparisons) -> Picture:
     """Show row less column in points, best on validation first; pairs that are told apart are printed bold."""
     compared = comparisons.compared[:MOST_ROWS]
-    names = [str(recipe) for recipe in compared]
+    names = [shortened(str(recipe), 52) for recipe in compared]
     values: list[list[float | None]] = [[None] * len(names) for _ in names]
     apart = [[False] * len(names) for _ in names]
     for pair in comparisons.pairs:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from study.analysis.comparisons import Effect
+from study.analysis.metric import METRICS
 from study.analysis.scores import RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure
+from study.report.wording import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PANELS = {"accuracy": "test accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 _ALL = "all models"
 #: Panels of the picture by class beside each other.
 _MOST_FACTORS = 4
@@ -24,7 +25,8 @@ _MOST_FACTORS = 4
 def effects_picture(data: StudyData, found: Statistics) -> Picture:
     """Show every effect with its interval, one panel a score, one row a factor and model."""
     by_place: dict[tuple[str, str], dict[str, Any]] = {}
-    for measure in _PANELS:
+    titles = {name: METRICS.get(name).title for name in found.effects.overall}
+    for measure in titles:
         for one in (*found.effects.overall[measure], *found.effects.by_model[measure]):
             place = (one.contrast.factor, one.contrast.model or _ALL)
             by_place.setdefault(place, {})[measure] = _mark(one)
@@ -33,8 +35,8 @@ def effects_picture(data: StudyData, found: Statistics) -> Picture:
     places = sorted(by_place, key=lambda place: (factors.index(place[0]), order.index(place[1])))
     rows = [{"factor": factor, "model": model, **by_place[factor, model]} for factor, model in places]
     about = "new seeds and images" if found.effects.question == RECIPE else f"the networks of seed {found.effects.seed}"
-    alt = f"Effect of each factor on test accuracy, balanced accuracy and macro-F1 with 95 % intervals, for {about}"
-    return Picture("factor-effects", alt, rows, lambda: _draw(rows))
+    alt = f"Effect of each factor on test {listed(list(titles.values()))} with 95 % intervals, for {about}"
+    return Picture("factor-effects", alt, rows, lambda: _draw(rows, titles))
 
 
 def class_effects_picture(data: StudyData, found: Statistics) -> Picture:
@@ -53,7 +55,7 @@ def _mark(one: Effect) -> list[float | bool]:
     return [one.difference.value, one.difference.low, one.difference.high, one.told_apart]
 
 
-def _draw(rows: list[dict[str, Any]]) -> Figure:
+def _draw(rows: list[dict[str, Any]], titles: Mapping[str, str]) -> Figure:
     places, heads, labels, place = [], [], [], 0.0
     for number, row in enumerate(rows):
         alone = sum(other["factor"] == row["factor"] for other in rows) == 1
@@ -69,14 +71,14 @@ def _draw(rows: list[dict[str, Any]]) -> Figure:
         place += 1.0
     height = 0.25 * place + 0.65
     figure = new_figure(height)
-    panels = figure.subplots(1, len(_PANELS), sharex=True, sharey=True)
+    panels = figure.subplots(1, len(titles), sharex=True, sharey=True, squeeze=False)[0]
     names = [label if len(label) < 24 else label.replace(" × ", " ×\n") for label in labels]
     left = max(label_share([line for name in names for line in name.split("\n")]), 0.2)
     figure.subplots_adjust(left=left, right=0.985, top=1 - 0.1 / height, bottom=0.5 / height, wspace=0.08)
-    for axes, (measure, title) in zip(panels, _PANELS.items(), strict=True):
+    for axes, (measure, title) in zip(panels, titles.items(), strict=True):
         for spot, row in zip(places, rows, strict=True):
             _whisker(axes, spot, row[measure], large=row["model"] == _ALL)
-        _finish(axes, f"{title}, points")
+        _finish(axes, f"test {title}, points")
     shown = [("" if (spot, label) in heads else name) for spot, label, name in zip(places, labels, names, strict=True)]
     panels[0].set_yticks(places, shown, fontsize=LABEL_SIZE)
     panels[0].set_ylim(place - 0.3, -0.7)

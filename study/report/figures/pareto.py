@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.analysis.leaderboard import MEASURES, Spread
 from study.analysis.pareto import pareto_front
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.figures.picture import MARKERS, Picture, new_figure, protocol_colours
+from study.report.tables.results import device_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,9 +28,16 @@ _COSTS = {
 def pareto_picture(data: StudyData, found: Statistics) -> Picture:
     """Show every ranked recipe's test accuracy with its interval against each cost, on a logarithmic scale."""
     rows = []
+    runs = [run for one in data.ranked for run in one.runs]
+    devices = Counter(name for run in runs if (name := device_of(run.record)))
+    device = max(sorted(devices), key=lambda name: devices[name]) if devices else ""
     for one in data.ranked:
         score = found.scores.score(one.recipe)
-        costs = {name: one.measures[name].mean for name in _COSTS}
+        timed = [run for run in one.runs if device_of(run.record) in ("", device)]  # elsewhere, times mean other things
+        costs = {
+            name: Spread.of(MEASURES[name](run) for run in (one.runs if name == "macs" else timed)).mean
+            for name in _COSTS
+        }
         if all(cost is None for cost in costs.values()):  # imported predictions
             continue
         interval = [score.value, score.low, score.high]
@@ -35,6 +45,7 @@ def pareto_picture(data: StudyData, found: Statistics) -> Picture:
     colours = protocol_colours(data.naming.protocols)
     models = [model for model in data.naming.models if any(row["model"] == model for row in rows)]
     alt = "Test accuracy of every recipe against multiply-accumulates, latency and training time, with the Pareto front"
+    alt += f"; times on {device}" if len(devices) > 1 else ""
     return Picture("pareto", alt, rows, lambda: _draw(rows, colours, models))
 
 

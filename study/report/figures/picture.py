@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
-#: Pixels to the inch; nine inches are then a little more than the width at which GitHub shows a picture.
-DPI = 120
+#: Pixels to the inch: sharp on dense screens, where a picture is shown at ``1 / DENSITY`` of its pixels.
+DPI, DENSITY = 170, 1.45
 WIDTH_IN = 9.0
 #: Font size of labels that name recipes.
 LABEL_SIZE = 9.5
@@ -160,6 +160,16 @@ def protocol_colours(protocols: tuple[str, ...]) -> dict[str, str]:
 def file_name(text: str) -> str:
     """Return a name as part of a file name: letters, digits, dots, dashes and underscores."""
     return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")
+
+
+def shortened(text: str, most: int = 56) -> str:
+    """Return a name that stays inside a figure, its middle left out where it is long.
+
+    >>> shortened("resnet50 / transfer/discriminative", 20)
+    'resnet50 /…riminative'
+    """
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
 
 
 def label_share(labels: list[str]) -> float:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, protocol_colours
+from study.report.figures.picture import LABEL_SIZE, Picture, label_share, new_figure, protocol_colours, shortened
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Validation lies this much of a row above the mean on test, single runs below it, so that no mark hides another.
+_APART = 0.27
 #: More rows than this make a picture that nobody reads; the table has them all.
 MOST_ROWS = 40
 
@@ -44,9 +47,9 @@ def ranking_picture(data: StudyData, found: Statistics) -> Picture:
 def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[str, str]) -> Figure:
     from matplotlib.lines import Line2D
 
-    height = 0.27 * len(rows) + 0.95
+    height = 0.32 * len(rows) + 0.95
     figure = new_figure(height)
-    names = [row["recipe"] + ("" if row["ranked"] else " – not ranked") for row in rows]
+    names = [shortened(row["recipe"], 42) + ("" if row["ranked"] else " – not ranked") for row in rows]
     left = label_share(names)
     axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 0.9 / height))
     for place, row in enumerate(rows):
@@ -58,25 +61,30 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
         if len(row["test"]) > 1:
             axes.plot(
                 [100 * value for value in row["test"]],
-                [place] * len(row["test"]),
+                [place + _APART] * len(row["test"]),
                 ".",
                 color=colour,
                 markersize=6,
                 zorder=5,
             )
         axes.plot(test, place, "o", color=colour, markersize=7, zorder=3)
-        axes.plot(validation, place, "o", markerfacecolor="white", markeredgecolor=colour, markersize=7, zorder=4)
+        axes.plot(
+            validation, place - _APART, "D", markerfacecolor="white", markeredgecolor=colour, markersize=5, zorder=4
+        )
     axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("accuracy, %")
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
+    _fit(axes, rows)
+    low, high = axes.get_xlim()
     lines = [("majority", majority, ":")] + ([("label noise", bound, "--")] if bound else [])
+    lines = [line for line in lines if low <= 100 * line[1] <= high]
     for _, value, style in lines:
         axes.axvline(100 * value, color="#333333", linestyle=style, linewidth=1.1, zorder=1)
     grey: dict[str, Any] = {"color": "#333333", "linestyle": "", "marker": "o", "markersize": 7}
     handles = [
-        Line2D([], [], markerfacecolor="white", label="validation", **grey),
+        Line2D([], [], markerfacecolor="white", label="validation", **{**grey, "marker": "D", "markersize": 5}),
         Line2D([], [], label="test", **grey),
     ]
     thick: dict[str, Any] = {"color": "#333333", "alpha": 0.75}
@@ -98,3 +106,11 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
         borderaxespad=0.3,
     )
     return figure
+
+
+def _fit(axes: Axes, rows: list[dict]) -> None:
+    """Let the axis span what is measured, whatever the majority class or the label noise allow."""
+    shown = [*(value for row in rows for split in ("validation", "test", "interval") for value in row[split])]
+    known = [100 * value for value in shown if value == value]
+    margin = max(0.5, 0.04 * (max(known) - min(known)))
+    axes.set_xlim(max(0.0, min(known) - margin), min(100.0, max(known) + margin))

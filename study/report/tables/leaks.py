@@ -9,7 +9,8 @@ from study.analysis.rescoring import ALL, FERPLUS, NO_COPIES, NO_NEAR_COPIES, Re
 from study.analysis.scores import Statement
 from study.report.collect import StudyData
 from study.report.published_results import Claim, nearest
-from study.report.tables.table import Column, Table
+from study.report.tables.results import marks
+from study.report.tables.table import RECIPE, Column, Table, hidden
 from study.report.wording import NOTHING, escape, percent, points, with_interval
 
 SUBSETS = {
@@ -27,6 +28,7 @@ def ladder_table(data: StudyData) -> Table:
         rows.append(
             [
                 leak.recipe.model,
+                leak.recipe.protocol + marks(False, leak.hardly_trained),
                 leak.recipe.protocol,
                 leak.kind,
                 leak.twin,
@@ -39,14 +41,14 @@ def ladder_table(data: StudyData) -> Table:
                 leak.images,
                 leak.trained_on,
                 leak.clean_without_copies,
+                leak.hardly_trained,
                 leak.runs,
             ]
         )
     columns = [
         Column("model", "model", right=False),
-        Column("protocol", "protocol", lambda name: escape(name.removeprefix("leaky/")), right=False),
-        Column("leak", ""),
-        Column("clean_twin", ""),
+        Column("", "protocol", lambda name: escape(name.removeprefix("leaky/")), right=False),
+        *hidden("protocol", "leak", "clean_twin"),
         Column("seeds", "n"),
         Column("statement_about", ""),
         Column("claimed", "claimed", _score),
@@ -58,10 +60,7 @@ def ladder_table(data: StudyData) -> Table:
         Column("worth_reweighted", "worth, classes equal", _worth),
         Column("worth_on_images_trained_on", "trained on", _worth),
         Column("worth_on_unseen_images", "unseen", _worth),
-        Column("images", ""),
-        Column("images_trained_on", ""),
-        Column("clean_without_copies", ""),
-        Column("runs", ""),
+        *hidden("images", "images_trained_on", "clean_without_copies", "hardly_trained", "runs"),
     ]
     return Table("leakage", columns, rows)
 
@@ -100,8 +99,7 @@ def rescoring_table(data: StudyData, rescoring: Rescoring) -> Table:
         rows.append([one.rank, one.recipe.model, one.recipe.protocol, scores[0].question, *scores, runs])
     columns = [
         Column("rank", "#", lambda rank: NOTHING if rank is None else str(rank)),
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("statement_about", ""),
         *(Column(f"accuracy_{one.name}", f"{SUBSETS[one.name]}, {len(one):,}", _score) for one in subsets),
         Column("runs", ""),
@@ -133,13 +131,9 @@ def published_table(data: StudyData, claims: list[Claim]) -> Table:
         )
     columns = [
         Column("", "source", str, right=False),
-        Column("source", ""),
-        Column("url", ""),
+        *hidden("source", "url"),
         Column("", "claim", str, right=False),
-        Column("train", ""),
-        Column("validation", ""),
-        Column("test_from", ""),
-        Column("test", ""),
+        *hidden("train", "validation", "test_from", "test"),
         Column("caveat", "what to know", right=False),
         Column("nearest", "nearest here", lambda name: NOTHING if name is None else escape(name), right=False),
         Column("nearest_claimed", "as it would claim", percent),

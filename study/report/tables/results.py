@@ -6,14 +6,19 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from study.analysis.leaderboard import Spread, Standing
+from study.analysis.leaderboard import MEASURES, Spread, Standing
+from study.analysis.metric import METRICS, Metric, ordered
+from study.analysis.metrics import Scores
 from study.analysis.recipes import Recipe
 from study.analysis.rescoring import NO_COPIES
-from study.analysis.scores import FLIPPED, Measure, Statement
-from study.analysis.statistics import CLASS_MEASURES, Statistics
+from study.analysis.runs import ScoredRun
+from study.analysis.scores import Measure, Statement
+from study.analysis.statistics import Statistics
+from study.core.record import Record
 from study.report.collect import StudyData
-from study.report.tables.table import Column, Table
+from study.report.tables.table import RECIPE, Column, Table, hidden
 from study.report.wording import (
     FIXED_BLANK,
     NOTHING,
@@ -23,36 +28,31 @@ from study.report.wording import (
     mean_of,
     milliseconds,
     percent,
+    plain,
     probability,
     whole_percent,
     with_interval,
+    with_interval_inline,
 )
 
-UNCONVERGED = "†"
-#: Columns of the leaderboard on the test split, in order.
-SCORES = (
-    Measure("accuracy"),
-    Measure("accuracy", None, FLIPPED),
-    Measure("macro_f1"),
-    Measure("balanced_accuracy"),
-    Measure("log_loss"),
-)
+UNCONVERGED, HARDLY_TRAINED = "†", "‡"
 
 
 def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     """Scores of every recipe with their intervals, ranked by validation accuracy."""
     letters = found.main.letters
     alone = _without_copies(data)
+    metrics = ordered(lambda one: one.on_leaderboard and one.name != "accuracy")
     rows = []
     for one in data.standings:
         # The first was chosen by the seeds that score it: its interval allows for that.
         of = found.winner if one.rank == 1 else partial(found.scores.score, one.recipe)
-        scores = [of(measure) for measure in SCORES]
+        scores = [of(measure) for measure in (Measure("accuracy"), *(Measure(metric.name) for metric in metrics))]
         rows.append(
             [
                 one.rank,
                 one.recipe.model,
-                one.recipe.protocol + (FIXED_BLANK + UNCONVERGED if one.unconverged else ""),
+                one.recipe.protocol + marks(one.unconverged > 0, one.hardly_trained),
                 one.recipe.protocol,
                 len(one.runs),
                 scores[0].question,
@@ -66,6 +66,7 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
                 data.classes[one.worst_class],
                 one.worst_recall,
                 one.unconverged,
+                one.hardly_trained,
                 scores[0].runs,
             ]
         )
@@ -84,16 +85,16 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column(
             "test_accuracy_without_copies", "without copies" if alone else "", lambda one: percent(one and one.value)
         ),
-        Column("test_accuracy_with_flip", "with flip", lambda value: percent(value.value)),
-        Column("test_macro_f1", "macro-F1", with_interval),
-        Column("test_balanced_accuracy", "balanced acc.", with_interval),
-        Column("test_log_loss", ""),
-        Column("worst_class", ""),
-        Column("worst_class_recall", ""),
-        Column("runs_not_converged", ""),
-        Column("runs", ""),
+        *(Column(f"test_{one.name}", one.heading, with_interval if one.share else _plain) for one in metrics),
+        *hidden("worst_class", "worst_class_recall", "runs_not_converged", "hardly_trained", "runs"),
     ]
     return Table("leaderboard", columns, rows)
+
+
+def marks(unconverged: bool, hardly_trained: bool) -> str:
+    """Return what follows a protocol's name in a table."""
+    found = UNCONVERGED * unconverged + HARDLY_TRAINED * hardly_trained
+    return FIXED_BLANK + found if found else ""
 
 
 def _without_copies(data: StudyData) -> dict[Recipe, Statement]:
@@ -107,44 +108,39 @@ def _probability(value: float | None) -> str:
     return NOTHING if value is None else probability(value)
 
 
+def _plain(value: Statement) -> str:
+    return with_interval(value, lambda number: plain(number, 2))
+
+
 def cost_table(data: StudyData) -> Table:
-    """What every recipe costs, in the order of the leaderboard; means over seeds."""
+    """Accuracy beside what every recipe costs, in the order of the leaderboard; means over seeds, device by device."""
+    names = ("parameters", "macs", "train_s", "epochs", "train_images_per_s", "latency_single_ms", "latency_batch_ms")
     rows = []
     for one in data.standings:
-        batch = next((run.record.cost.latency_batch_size for run in one.runs), None)
-        names = (
-            "parameters",
-            "macs",
-            "train_s",
-            "epochs",
-            "train_images_per_s",
-            "latency_single_ms",
-            "latency_batch_ms",
-        )
-        rows.append(
-            [
-                one.rank,
-                one.recipe.model,
-                one.recipe.protocol,
-                one.measures["test_accuracy"],
-                *(one.measures[name] for name in names),
-                batch,
-                one.measures["peak_memory_mb"],
-                tuple(run.record.key for run in one.runs),
-            ]
-        )
+        of_device: dict[str, list[ScoredRun]] = {}
+        for run in one.runs:
+            of_device.setdefault(device_of(run.record), []).append(run)
+        for device, runs in of_device.items():  # times of two machines have no mean
+            spent = {name: Spread.of(MEASURES[name](run) for run in runs) for name in (*names, "peak_memory_mb")}
+            named = [one.rank, one.recipe.model, one.recipe.protocol, device]
+            accuracy = data.found.scores.score(one.recipe) if data.found else one.measures["test_accuracy"]
+            batch = runs[0].record.cost.latency_batch_size
+            costs = [spent[name] for name in names]
+            rows.append(
+                [*named, accuracy, *costs, batch, spent["peak_memory_mb"], tuple(run.record.key for run in runs)]
+            )
     batches = {row[-3] for row in rows}
+    several = len({row[3] for row in rows if row[3]}) > 1
     size = f" of {batches.pop()}" if len(batches) == 1 and None not in batches else ""
     columns = [
         Column("rank", "#", lambda rank: NOTHING if rank is None else str(rank)),
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
-        Column("test_accuracy", ""),
+        *RECIPE,
+        Column("device", "device" if several else "", lambda name: escape(name) or NOTHING, right=False),
+        Column("test_accuracy", "test acc.", with_interval_inline),
         Column("parameters", "parameters", lambda value: mean_of(value, large)),
         Column("macs", "MACs", lambda value: mean_of(value, large)),
         Column("train_s", "training", lambda value: mean_of(value, duration)),
-        Column("epochs", ""),
-        Column("train_images_per_s", ""),
+        *hidden("epochs", "train_images_per_s"),
         Column("latency_single_ms", "one image, ms", lambda value: mean_of(value, milliseconds)),
         Column("latency_batch_ms", f"batch{size}, ms", lambda value: mean_of(value, milliseconds)),
         Column("latency_batch_size", ""),
@@ -154,15 +150,19 @@ def cost_table(data: StudyData) -> Table:
     return Table("cost", columns, rows)
 
 
+def device_of(record: Record) -> str:
+    """Return what a run's times hold for: its accelerator, else its processor; empty where that is not recorded."""
+    return "" if record.imported else record.provenance.device or record.provenance.processor
+
+
 def class_measure_table(data: StudyData, found: Statistics, measure: str) -> Table:
-    """One of ``CLASS_MEASURES`` of every class and recipe on the test split, with intervals."""
+    """A metric of each class of every recipe on the test split, with intervals."""
     rows = []
     for one in data.standings:
         scores = [found.scores.score(one.recipe, Measure(measure, place)) for place in range(len(data.classes))]
         rows.append([one.recipe.model, one.recipe.protocol, scores[0].question, *scores, scores[0].runs])
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("statement_about", ""),
         *(Column(name, escape(name), _class_score) for name in data.classes),
         Column("runs", ""),
@@ -177,6 +177,7 @@ def _class_score(value: Statement) -> str:
 def per_class_table(data: StudyData) -> Table:
     """Every run's precision, recall, F1 and support of every class on both splits; for the CSV."""
     rows: list[list[Any]] = []
+    metrics = ordered(lambda one: one.each_class)
     for run in data.finished:
         recipe = data.recipe(run.record)
         own = "" if run.record.on_own_test else " (split anew)"
@@ -184,10 +185,10 @@ def per_class_table(data: StudyData) -> Table:
             if not scores.support.any():
                 continue
             for place, name in enumerate(data.classes):
-                values = [float(getattr(scores, measure)[place]) for measure in CLASS_MEASURES]
                 words = [recipe.model, recipe.protocol, run.spec.seed, split, name]
-                rows.append([*words, *values, int(scores.support[place]), run.record.key])
-    keys = ("model", "protocol", "seed", "split", "class", *CLASS_MEASURES, "support", "runs")
+                scored = [float(of_class(scores, metric)[place]) for metric in metrics]
+                rows.append([*words, *scored, int(scores.support[place]), run.record.key])
+    keys = ("model", "protocol", "seed", "split", "class", *(one.name for one in metrics), "support", "runs")
     return Table("per-class", [Column(key, "") for key in keys], rows)
 
 
@@ -205,6 +206,13 @@ def confusion_tables(data: StudyData) -> list[Table]:
 
 
 def class_spreads(standing: Standing, measure: str) -> list[Spread]:
-    """Return mean and spread over a recipe's runs of one of ``CLASS_MEASURES``, in class order."""
-    values = np.stack([getattr(run.test, measure) for run in standing.runs])
+    """Return mean and spread over a recipe's runs of a metric of each class, in class order."""
+    values = np.stack([of_class(run.test, METRICS.get(measure)) for run in standing.runs])
     return [Spread.of(column) for column in values.T]
+
+
+def of_class(scores: Scores, metric: Metric) -> NDArray[np.float64]:
+    """Return a metric of each class of one network on one split; a class that is never predicted has precision 0."""
+    if hasattr(scores, metric.name):
+        return np.asarray(getattr(scores, metric.name))
+    return metric.of_sums(scores.confusion.reshape(-1).astype(np.float64), float(scores.support.sum()))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from study.analysis.factors import WAYS
-from study.analysis.leaderboard import MEASURES
+from study.analysis.influence import linearise
+from study.analysis.metric import Metric, ordered
 from study.analysis.recipes import random_weights
 from study.analysis.runs import ScoredRun
+from study.core.record import STATUSES
 from study.report.collect import StudyData
-from study.report.tables.table import Column, Table
+from study.report.tables.table import RECIPE, Column, Table, hidden
 from study.report.wording import NOTHING, code, escape, percent, ranges, without_paths
 
 #: Scores of each run in ``runs.csv``, by their names in ``MEASURES``.
@@ -36,6 +39,12 @@ def coverage_table(data: StudyData) -> Table:
     columns = [Column("model", "model", right=False)]
     columns += [Column(name, escape(name), right=False) for name in protocols]
     return Table("coverage", columns, rows)
+
+
+def statuses(data: StudyData) -> str:
+    """Say how many runs are done, failed and skipped."""
+    counts: Counter[str] = Counter(one.status for one in data.trained)
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
 
 
 def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
@@ -69,8 +78,7 @@ def unfinished_table(data: StudyData) -> Table:
             [recipe.model, recipe.protocol, record.spec.seed, record.status, without_paths(record.reason), record.key]
         )
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("seed", "seed"),
         Column("status", "status", right=False),
         Column("reason", "reason", right=False),
@@ -115,7 +123,8 @@ def _split_sizes(run: ScoredRun) -> tuple[int, int]:
 
 
 def run_keys_table(data: StudyData) -> Table:
-    """Every record's key, state and origin; in the CSV its recipe and scores too."""
+    """Every record's key, state, origin and scores."""
+    metrics = ordered(lambda one: not one.each_class)
     scored = {run.record.key: run for run in data.finished}
     rows = []
     for record in data.records:
@@ -136,7 +145,7 @@ def run_keys_table(data: StudyData) -> Table:
                 recipe.model,
                 recipe.protocol,
                 record.spec.seed,
-                *(MEASURES[name](run) if run else None for name in RUN_SCORES),
+                *_scores(run, metrics),
             ]
         )
     columns = [
@@ -145,11 +154,24 @@ def run_keys_table(data: StudyData) -> Table:
         Column("commit", "commit", right=False),
         Column("code", "code", right=False),
         Column("predictions_sha256", "predictions", right=False),
-        Column("budget", ""),
-        Column("precision", ""),
-        *(Column(name, "") for name in ("side_px", "model", "protocol", "seed", *RUN_SCORES)),
+        *hidden("budget", "precision", "side_px", "model", "protocol", "seed", "validation_accuracy"),
+        *(Column(f"test_{metric.name}", "") for metric in metrics),
     ]
     return Table("runs", columns, rows)
+
+
+def _scores(run: ScoredRun | None, metrics: Sequence[Metric]) -> list[float | None]:
+    """Return a run's validation accuracy and its metrics on the test split, None where it has none."""
+    if run is None:
+        return [None] * (1 + len(metrics))
+    arrays, sure = run.record.arrays, run.record.has_probabilities
+    values = [
+        float(linearise(one.name, arrays["test_probabilities"][None], arrays["test_labels"]).values[0])
+        if sure or one.confusion
+        else None
+        for one in metrics
+    ]
+    return [run.validation.accuracy, *values]
 
 
 def versions_table(data: StudyData) -> Table:

@@ -173,10 +173,6 @@ def _unless_always_none(key: str, rows: list[list[Any]], place: int) -> Column:
     return Column(key, "" if all(row[place] in ("none", "") for row in rows) else key, right=False)
 
 
-def _trainable(trainable: Any) -> str:
-    return trainable if isinstance(trainable, str) else ", ".join(map(str, trainable))
-
-
 def schedule_words(phase: Phase) -> str:
     """Return how a phase changes its rate and which epoch it keeps."""
     words = [] if phase.schedule.name == "constant" else [part_words(phase.schedule)]

@@ -10,14 +10,17 @@ import numpy as np
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.contrasts import LEVEL, Family
 from study.analysis.ensembles import OVER_SEEDS, Ensemble
+from study.analysis.leaderboard import Standing
+from study.analysis.metric import METRICS
 from study.analysis.power import Design, seeds_needed, seeds_sentence
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, Measure, Statement
-from study.analysis.statistics import CLASS_MEASURES, EFFECT_MEASURES, Statistics
+from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, VIEWED, Measure, Statement
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.tables.table import Column, Table
+from study.report.tables.table import RECIPE, Column, Table, hidden
 from study.report.wording import (
     FIXED_BLANK,
+    NOTHING,
     escape,
     large,
     p_sentence,
@@ -30,9 +33,10 @@ from study.report.wording import (
     with_interval_inline,
 )
 
-_CALIBRATION = (("log_loss", PLAIN), ("brier", PLAIN), ("ece", PLAIN), ("log_loss", CALIBRATED), ("ece", CALIBRATED))
 #: More rows than this are left to the CSV.
 MOST_PAIRS = 45
+#: Views at test time by their registered name (``study.protocols.pieces.views``): title and predictions an image.
+VIEWS = {"single": ("single view", 1), "flip": ("flip", 2), "five": ("five crops", 5), "ten": ("ten crops", 10)}
 
 
 def settings_table(found: Statistics) -> Table:
@@ -74,19 +78,20 @@ def declared_recipes_table(found: Statistics) -> Table:
             ]
         )
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("less", ""),
         Column("difference", "difference, points", _difference),
-        Column("p", ""),
-        Column("p_all_pairs", ""),
-        Column("probability_better", ""),
-        Column("probability_better_low", ""),
-        Column("probability_better_high", ""),
-        Column("equivalent", ""),
-        Column("p_equivalence", ""),
-        Column("probability_equivalent", ""),
-        Column("smallest_margin", ""),
+        *hidden(
+            "p",
+            "p_all_pairs",
+            "probability_better",
+            "probability_better_low",
+            "probability_better_high",
+            "equivalent",
+            "p_equivalence",
+            "probability_equivalent",
+            "smallest_margin",
+        ),
         Column("", "p, all pairs", lambda cell: _marked(*cell)),
         Column("", "beats the best with a new seed", _chance),
         Column("", f"equivalent within {_margin(found.margin)}", _same),
@@ -124,8 +129,7 @@ def pairs_table(comparisons: Comparisons) -> Table:
         Column("first", "first", right=False),
         Column("second", "second", right=False),
         Column("difference", "first less second, points", _difference),
-        Column("p", ""),
-        Column("p_all_pairs", ""),
+        *hidden("p", "p_all_pairs"),
         Column("", "p, all pairs", lambda cell: _marked(*cell)),
         Column("runs", ""),
     ]
@@ -137,7 +141,7 @@ def effects_table(found: Statistics, models: Sequence[str]) -> Table:
     effects = found.effects
     rows: list[list[Any]] = []
     for family in (effects.overall, effects.by_model):
-        for group in zip(*(family[name] for name in EFFECT_MEASURES), strict=True):
+        for group in zip(*family.values(), strict=True):
             contrast = group[0].contrast
             flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
             rows.append([contrast.factor, contrast.model or "all", *group, *flat, group[0].difference.runs])
@@ -145,9 +149,8 @@ def effects_table(found: Statistics, models: Sequence[str]) -> Table:
     order = ["all", *models]
     rows.sort(key=lambda row: (factors.index(row[0]), order.index(row[1])))
     columns = [Column("factor", "factor", right=False), Column("model", "model", right=False)]
-    titles = ("accuracy", "balanced accuracy", "macro-F1")
-    columns += [Column("", title, _effect) for title in titles]
-    for name in EFFECT_MEASURES:
+    columns += [Column("", METRICS.get(name).title, _effect) for name in effects.overall]
+    for name in effects.overall:
         columns += [Column(name, ""), Column(f"{name}_p", ""), Column(f"{name}_p_holm", "")]
     return Table("factor-effects", [*columns, Column("runs", "")], rows)
 
@@ -179,8 +182,8 @@ def all_class_effects_table(data: StudyData, found: Statistics) -> Table:
             one.adjusted,
             one.difference.runs,
         ]
-        for measure in CLASS_MEASURES
-        for one in found.effects.by_class[measure]
+        for measure, effects in found.effects.by_class.items()
+        for one in effects
     ]
     keys = ("factor", "measure", "class", "effect", "p", "p_holm", "runs")
     return Table("factor-effects-by-class", [Column(key, "") for key in keys], rows)
@@ -199,8 +202,7 @@ def components_table(data: StudyData, found: Statistics) -> Table:
         keys = tuple(run.record.key for run in one.runs)
         rows.append([one.recipe.model, one.recipe.protocol, len(one.runs), *map(float, roots), keys])
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("seeds", "seeds"),
         Column("deviation_seen", "seen between seeds", lambda value: percent(value, 2)),
         Column("deviation_of_seeds", "of that, the seeds' own", lambda value: percent(value, 2)),
@@ -227,8 +229,7 @@ def calibration_table(data: StudyData, found: Statistics) -> Table:
         temperature = float(np.mean([found.scores.temperature(run) for run in one.runs]))
         rows.append([one.recipe.model, one.recipe.protocol, *scores[:3], temperature, *scores[3:], scores[0].runs])
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("log_loss", "log loss", _two),
         Column("brier", "Brier", _two),
         Column("ece", "ECE, %", with_interval),
@@ -240,23 +241,39 @@ def calibration_table(data: StudyData, found: Statistics) -> Table:
     return Table("calibration", columns, rows)
 
 
-def flip_table(data: StudyData, found: Statistics) -> Table:
-    """Accuracy with the mean of plain and mirrored probabilities, and what that adds."""
+def views_table(data: StudyData, found: Statistics) -> Table:
+    """Accuracy of one view and of the mean over several, on both splits, and what several add on the test split."""
     rows = []
     for one in data.standings:
-        gain = found.scores.flip_gain(one.recipe)
-        scores = [found.scores.score(one.recipe, Measure("accuracy", None, answers)) for answers in (PLAIN, FLIPPED)]
-        rows.append([one.recipe.model, one.recipe.protocol, *scores, gain, gain.p_value, gain.runs])
+        for answers in (PLAIN, FLIPPED, VIEWED):
+            measure = Measure("accuracy", None, answers)
+            if any(found.scores.lacks(run, measure) for run in one.runs):
+                continue
+            title, each = views_of(one, answers)
+            gain = None if answers == PLAIN else found.scores.views_gain(one.recipe, answers)
+            scores = [of.score(one.recipe, measure) for of in (found.validation, found.scores)]
+            keys = tuple(run.record.key for run in one.runs)
+            named = [one.recipe.model, one.recipe.protocol, title, each]
+            rows.append([*named, *scores, gain, gain and gain.p_value, keys])
     columns = [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
-        Column("accuracy", "test acc.", with_interval_inline),
-        Column("accuracy_with_flip", "with flip", _flipped),
-        Column("gain", "gain, points", lambda value: _flipped(value, points)),
-        Column("p", "p", p_value),
+        *RECIPE,
+        Column("views", "views", right=False),
+        Column("predictions_per_image", "predictions an image", lambda each: NOTHING if each is None else str(each)),
+        Column("validation_accuracy", "validation acc.", with_interval_inline),
+        Column("test_accuracy", "test acc.", with_interval_inline),
+        Column("gain", "gain, points", lambda value: NOTHING if value is None else with_interval_inline(value, points)),
+        Column("p", "p", lambda value: NOTHING if value is None else p_value(value)),
         Column("runs", ""),
     ]
-    return Table("flip-at-test-time", columns, rows)
+    return Table("test-time-views", columns, rows)
+
+
+def views_of(one: Standing, answers: str) -> tuple[str, int | None]:
+    """Return what a recipe's views are called, and how many predictions each image takes (None: a plugin's views)."""
+    declared = one.runs[0].spec.protocol.views
+    name = {PLAIN: "single", FLIPPED: "flip"}.get(answers) or (declared.name if declared else "views")
+    title, each = VIEWS.get(name, (name, None))
+    return title, each
 
 
 def ensembles_table(found: Statistics) -> Table:
@@ -273,14 +290,18 @@ def ensembles_table(found: Statistics) -> Table:
         title = f"seeds of {who}" if ensemble.over == OVER_SEEDS else f"{ensemble.over}: {who}"
         keys = tuple(run.record.key for run in ensemble.runs)
         macs = _sum(ensemble.runs, "macs")
-        rows.append([title, ensemble.over, who, len(keys), accuracy, gain, *others, macs, keys])
+        views = None
+        if ensemble.has_views:
+            views = found.scores.answers_score(ensemble.answers("test", views=True), ensemble.runs, "accuracy")
+        rows.append([title, ensemble.over, who, len(keys), accuracy, gain, views, *others, macs, keys])
+    with_views = "with test-time views" if any(row[6] for row in rows) else ""
     columns = [
         Column("", "vote of", right=False),
-        Column("over", ""),
-        Column("recipes", ""),
+        *hidden("over", "recipes"),
         Column("networks", "networks"),
         Column("accuracy", "test acc.", with_interval),
         Column("gain_over_members", "over members' mean, points", lambda value: with_interval(value, points)),
+        Column("accuracy_with_views", with_views, lambda one: NOTHING if one is None else with_interval(one)),
         Column("macro_f1", "macro-F1", percent),
         Column("log_loss", "log loss", plain),
         Column("ece", "ECE, %", percent),
@@ -334,15 +355,12 @@ def _network_row(one: Comparison) -> list[Any]:
 
 def _network_columns() -> list[Column]:
     return [
-        Column("model", "model", right=False),
-        Column("protocol", "protocol", right=False),
+        *RECIPE,
         Column("less", ""),
         Column("difference", "difference, points", _difference),
         Column("only_this_right", "only this one right"),
         Column("only_best_right", "only the best right"),
-        Column("p_bootstrap", ""),
-        Column("p_mcnemar", ""),
-        Column("p_holm", ""),
+        *hidden("p_bootstrap", "p_mcnemar", "p_holm"),
         Column("", "p (McNemar, Holm)", lambda cell: _marked(*cell)),
         Column("runs", ""),
     ]
@@ -376,10 +394,6 @@ def _same(cell: tuple[bool, float, float] | None) -> str:
         return "–"
     words = f"{'yes' if cell[0] else 'not shown'}, p{FIXED_BLANK}{p_value(cell[1])}"
     return f"{words}<br><sub>probability {probability(cell[2])}</sub>"
-
-
-def _flipped(value: Statement, show: Any = percent) -> str:
-    return show(value.value) if value.value != value.value else with_interval_inline(value, show)
 
 
 def _two(value: Statement) -> str:

@@ -32,6 +32,15 @@ class Column:
     right: bool = True
 
 
+#: The first two columns of most tables.
+RECIPE = (Column("model", "model", right=False), Column("protocol", "protocol", right=False))
+
+
+def hidden(*keys: str) -> list[Column]:
+    """Return columns that the CSV alone has."""
+    return [Column(key, "") for key in keys]
+
+
 @dataclass(frozen=True)
 class Table:
     """Columns and rows; ``name`` is the CSV's path below ``tables/`` without ending, or empty for no CSV."""

@@ -17,6 +17,11 @@
     if (!body || body.rows.length < 2) return;
     const original = [...body.rows];
     const heads = [...table.tHead.rows[0].cells];
+    if (heads.every((head) => !head.textContent.trim())) { // the card on top
+      table.tHead.hidden = true;
+      table.classList.add("card");
+      return;
+    }
     heads.forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";

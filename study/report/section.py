@@ -1,0 +1,84 @@
+"""The sections of a report, each registered in a file of ``study/report/sections`` or of a plugin.
+
+A section is a function of the study's data. It returns Markdown and the tables and pictures that are kept beside it;
+nothing else needs editing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from study.core.errors import UsageError
+from study.core.registry import Registry
+from study.report.collect import StudyData
+from study.report.figures.picture import Picture
+from study.report.markdown import fill
+from study.report.tables.table import Table
+
+__all__ = ["SECTIONS", "Section", "SectionEntry", "fill", "section", "written"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a section says of one study.
+
+    Attributes:
+        text: Markdown below the heading; headings of its own start with ``###``.
+        tables: Kept as ``tables/<name>.csv``.
+        pictures: Drawn as ``figures/<name>.png``; the text shows them by ``picture`` of a template.
+    """
+
+    text: str
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+
+
+@dataclass(frozen=True)
+class SectionEntry:
+    """A registered section.
+
+    Attributes:
+        name: Of the section: lower-case letters, digits, ``-`` and ``_``.
+        title: Its heading.
+        place: Sections stand in ascending order; the package's own are tens.
+        write: Returns the section, or None where a study has nothing to say there.
+    """
+
+    name: str
+    title: str
+    place: int
+    write: Callable[[StudyData], Section | None]
+
+
+SECTIONS: Registry[SectionEntry] = Registry("report section", package="study.report.sections")
+
+
+def section(
+    name: str, *, title: str, place: int
+) -> Callable[[Callable[[StudyData], Section | None]], Callable[[StudyData], Section | None]]:
+    """Register the decorated function as a section of every report.
+
+    Args:
+        name: Unique.
+        title: Its heading.
+        place: Where it stands: the conclusions are 10, the leaderboard 30, calibration 90, the commands 200.
+
+    Raises:
+        UsageError: a taken name, or an empty title.
+    """
+    if not title.strip():
+        raise UsageError(f"a report section needs a title, got {title!r} for {name!r}.")
+
+    def add(write: Callable[[StudyData], Section | None]) -> Callable[[StudyData], Section | None]:
+        SECTIONS.add(name, SectionEntry(name, title, place, write), inspect.getsourcefile(write) or "?")
+        return write
+
+    return add
+
+
+def written(data: StudyData) -> list[tuple[str, Section]]:
+    """Return the headings and sections of a study, in order."""
+    entries = sorted(SECTIONS, key=lambda one: (one.place, one.name))
+    return [(one.title, found) for one in entries if (found := one.write(data)) is not None]

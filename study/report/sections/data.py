@@ -1,0 +1,51 @@
+"""The images, their classes and splits."""
+
+from __future__ import annotations
+
+from study.report.collect import StudyData
+from study.report.section import Section, fill, section
+from study.report.tables import setup
+
+TEMPLATE = """\
+{% if card.drawn %}
+The faces of this set are drawn by the package (synthetic); no photograph of a person is among them.
+{% endif %}
+{{ "{:,}".format(card.counts.values() | map("sum") | sum) }} images of {{ card.image_shape[1] }} × {{ \
+card.image_shape[0] }} pixels, {{ "grey" if card.image_shape[2] == 1 else card.image_shape[2] ~ " channels" }}, {{ \
+data.classes | length }} classes.
+Split: {{ card.split_source | md }}{{ "" if card.split_source.endswith(".") else "." }}
+{% if card.bound %}
+
+A share of the labels is wrong on purpose: no network can be expected to score above {{ card.bound | percent }} % on \
+the test split.
+{% endif %}
+
+{{ table.markdown() }}
+
+{% for note in card.notes %}
+> **Note.** {{ note | md }}
+
+{% endfor %}
+
+{% set fingerprints %}
+| what | sha256 |
+|:---|:---|
+| data set | {{ card.fingerprint | code }} |
+{% for split, hash in card.split_hashes.items() %}
+| {{ split | md }} split | {{ hash | code }} |
+{% endfor %}
+{% if card.settings %}
+
+Settings: {% for name, value in card.settings | dictsort %}{{ name | md }} {{ value | md }}{{ ", " if not loop.last \
+}}{% endfor %}.
+{% endif %}
+{% endset %}
+{{ folded("Fingerprints of the data", fingerprints) }}
+"""
+
+
+@section("data", title="Data", place=150)
+def write(data: StudyData) -> Section:
+    """Return what the dataset's card says."""
+    table = setup.counts_table(data)
+    return Section(fill(TEMPLATE, data=data, card=data.card, table=table), [table])

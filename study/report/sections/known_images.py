@@ -1,0 +1,28 @@
+"""The stored answers scored again without images that training knew, or by other labels."""
+
+from __future__ import annotations
+
+from study.report.collect import StudyData
+from study.report.section import Section, fill, section
+from study.report.tables import leaks
+
+TEMPLATE = """\
+The same stored answers scored again, in percent, over fewer images or by other labels; the number of images stands \
+in the heading. *Copies* have pixels equal to a training image's{{ "; *near copies* show the same photograph as one, \
+changed a little: at least those that the search found" if "without_near_copies" in subset_names }}{{ "; FER+ labels \
+come from ten taggers, images without a clear class are left out" if "ferplus" in subset_names }}.{% if \
+"without_near_copies" not in subset_names %} Near copies are not recorded in this study: a run with the data at hand \
+records them.{% endif %}
+
+
+{{ table.markdown() }}
+"""
+
+
+@section("known_images", title="Test images that training knew", place=80)
+def write(data: StudyData) -> Section | None:
+    """Return every recipe's accuracy on parts of the test split; None without a dataset file."""
+    if not data.rescoring:
+        return None
+    table = leaks.rescoring_table(data, data.rescoring)
+    return Section(fill(TEMPLATE, table=table, subset_names=[one.name for one in data.rescoring.subsets]), [table])
