@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.core.store import Store
 from tests.datasets.sources import csv_rows, write_classes, write_csv
 from tests.factories import make_record
 from tests.fuzz.alone import read_alone
@@ -137,6 +138,35 @@ def test_a_pipe_and_a_link_to_a_device_among_images_are_left_out(tmp_path: Path)
     assert "not a regular file" in read_alone("picture", tmp_path / "faces" / "joy" / "pipe.png")
 
 
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_what_never_ends_is_read_in_no_other_place_either(tmp_path: Path, what: str) -> None:
+    store = Store(tmp_path / "results", "fake")
+    record = store.keep(make_record("cnn3", "baseline"))
+    path = store.record_path(record.spec)
+    ends = {
+        "records": path,
+        "predictions": path.with_suffix(".npz"),
+        "manifest": path.with_suffix(".export") / "export.json",
+        "settings": tmp_path / "grid.toml",
+        "imported": tmp_path / "predictions.csv",
+        "weights": tmp_path / "w.weights.h5",
+        "picture": tmp_path / "face.png",
+    }
+    for reader, place in ends.items():
+        place.parent.mkdir(exist_ok=True)
+        kept = place.read_bytes() if place.exists() else None
+        place.unlink(missing_ok=True)
+        if what == "pipe":
+            os.mkfifo(place)
+        else:
+            place.symlink_to("/dev/zero")
+        found = read_alone(reader, tmp_path if reader in ("records", "predictions", "manifest") else place)
+        assert "not a regular file" in found or (reader, found) == ("manifest", "no exports"), (reader, found)
+        place.unlink()
+        if kept is not None:
+            place.write_bytes(kept)
+
+
 def test_arrays_of_objects_are_never_loaded(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[object, tuple[str]]:
@@ -186,6 +216,17 @@ def test_a_record_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
         "seeds = " + "9" * 5000,
         "seeds = 9999999999",
         "seeds = [" + "9" * 40 + "]",
+        "seeds = [0x" + "f" * 4000 + "]",
+        "epochs = 1" + "0" * 400,
+        "epochs = 9999999999",
+        "side = 100000",
+        "train_share = inf",
+        "axes = {rate = [nan]}",
+        "axes = {rate = [1e300]}",
+        "axes = {batch = [1" + "0" * 400 + "]}",
+        f"axes = {{rate = {[1e-9 * number for number in range(1, 2000)]}, batch = {list(range(1, 2000))}}}",
+        f"axes = {{side = {list(range(48, 1000))}, train_share = {[1 / number for number in range(1, 1000)]}}}",
+        "seeds = 10000\naxes = {batch = " + str(list(range(1, 100))) + "}",
         "epochs = " + "[" * 100_000,
         "a." * 50_000 + "b = 1",
         "#" * (2 << 20),
@@ -193,7 +234,8 @@ def test_a_record_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
 )
 def test_settings_of_absurd_size_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "grid.toml").write_text(f'models = "cnn2"\nprotocols = "baseline"\n{text}\n')
-    assert "grid.toml" in (found := read_alone("settings", tmp_path / "grid.toml")) or "seeds" in found
+    found = read_alone("settings", tmp_path / "grid.toml")
+    assert found != "read" and len(found) < 400 and ("grid.toml" in found or "seeds" in found)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])

@@ -158,7 +158,7 @@ def run(given: Flags) -> int:
     recover(store, given.reports, whole, damaged, say, given.dry_run)
     with Locks(store.locks_folder) as locks:
         plan = plan_runs(given, pairs, choices, store, image_set, locks)
-        limit_min = given.run_limit or choices.budget.run_limit_min
+        limit_min = min(given.run_limit or choices.budget.run_limit_min or 0.0, flags.MOST_MINUTES)
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")

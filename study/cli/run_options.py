@@ -33,7 +33,9 @@ ModelsFlag = Annotated[Names, Option(metavar="NAMES", help="Models or groups, wi
 ProtocolsFlag = Annotated[Names, Option(metavar="NAMES", help="Protocols or groups, likewise.")]
 SeedsFlag = Annotated[str | None, Option(metavar="N|LIST", help="A count (3: seeds 0, 1, 2) or a list (0,1,4).")]
 BudgetFlag = Annotated[str | None, Option(metavar="NAME", help="demo, tonight, full. Default: the grid's, else full.")]
-EpochsFlag = Annotated[int | None, Option(min=1, metavar="N", help="Epochs of each phase; budgets still cap them.")]
+EpochsFlag = Annotated[
+    int | None, Option(min=1, max=100_000, metavar="N", help="Epochs of each phase; budgets still cap them.")
+]
 StudyFlag = Annotated[str | None, Option(metavar="NAME", help="Name of the study. Default: the dataset's.")]
 ResultsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
 ReportsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
@@ -60,7 +62,9 @@ JobsFlag = Annotated[
 ]
 RunLimitFlag = Annotated[
     float | None,
-    Option(min=0.01, metavar="MINUTES", help="A run that takes longer counts as hanging. Default: the budget's."),
+    Option(
+        min=0.01, max=1e6, metavar="MINUTES", help="A run that takes longer counts as hanging. Default: the budget's."
+    ),
 ]
 WeightsFlag = Annotated[
     str,
@@ -68,7 +72,7 @@ WeightsFlag = Annotated[
         metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file; or MODEL=..., by model."
     ),
 ]
-SideFlag = Annotated[int | None, Option(min=1, metavar="PX", help="Input side of every model in pixels.")]
+SideFlag = Annotated[int | None, Option(min=1, max=1 << 12, metavar="PX", help="Input side of every model in pixels.")]
 TrainShareFlag = Annotated[
     float | None, Option(metavar="X", help="Train on this share of the training split, such as 0.25; stratified.")
 ]

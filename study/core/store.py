@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.core.arrays import read_arrays
-from study.core.errors import DamagedError, StoreError
-from study.core.files import file_sha256, set_aside, write_atomically
+from study.core.errors import DamagedError, StoreError, shown
+from study.core.files import file_sha256, read_regular, set_aside, write_atomically
 from study.core.record import Record, misfit
 from study.core.spec import DatasetName, Spec, content_hash
 
@@ -29,7 +29,9 @@ FERPLUS_FILE = "ferplus.npz"
 CHECKSUM = "record_sha256"
 WEIGHTS_SUFFIX = ".weights.h5"
 #: Larger files are no records; one of a thousand epochs has less than a MiB.
-_MOST_BYTES = 64 << 20
+MOST_BYTES = 64 << 20
+#: Packed arrays of more are not a run's; its predictions have some MiB.
+MOST_PACKED = 1 << 30
 #: What the dataset's file holds of every image, with numpy's kinds of type.
 _DATASET = {"labels": "iu", "ids": "U", "splits": "iu", "hashes": "S"}
 #: What to do about damage.
@@ -62,12 +64,12 @@ class Store:
         study: Name of the study, a single folder name.
 
     Raises:
-        StoreError: ``study`` is no plain folder name.
+        StoreError: ``study`` is no plain folder name of up to 100 characters.
     """
 
     def __init__(self, results: str | Path, study: str) -> None:
-        if not study or study in (".", "..") or any(mark in study for mark in "/\\\0"):
-            raise StoreError(f"a study's name must be a plain folder name, got {study!r}.")
+        if not 0 < len(study) <= 100 or study in (".", "..") or any(mark in study for mark in "/\\\0"):
+            raise StoreError(f"a study's name must be a plain folder name of up to 100 characters, got {shown(study)}.")
         self.results = Path(results)
         self.study = study
         self.folder = self.results / study
@@ -215,7 +217,7 @@ class Store:
     def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
         try:
-            data = path.read_bytes()
+            data = read_regular(path, MOST_PACKED)
         except FileNotFoundError as error:
             raise DamagedError(f"{path}: the predictions are missing. {AGAIN}") from error
         except OSError as error:
@@ -229,7 +231,7 @@ class Store:
     def keep_dataset(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write the dataset's labels, ids, splits, content hashes and groups of near copies, where they differ."""
         path, data = self.folder / DATASET_FILE, pack_arrays(arrays)
-        if not path.is_file() or path.read_bytes() != data:
+        if not path.is_file() or read_regular(path, MOST_PACKED) != data:
             write_atomically(path, data)
 
     def load_dataset(self) -> dict[str, NDArray[Any]]:
@@ -251,7 +253,7 @@ class Store:
         path = self.folder / DATASET_FILE
         if not path.is_file():
             return None
-        found = unpack_arrays(path.read_bytes(), str(path))
+        found = unpack_arrays(read_regular(path, MOST_PACKED), str(path))
         wrong = next((name for name, kinds in _DATASET.items() if not _fits(found.get(name), kinds)), "")
         if wrong or len({len(found[name]) for name in _DATASET}) > 1 or not _fits(found.get("near_groups"), "iu-"):
             raise DamagedError(
@@ -269,7 +271,7 @@ class Store:
         path = self.folder / FERPLUS_FILE
         if not path.is_file():
             return None
-        labels = unpack_arrays(path.read_bytes(), str(path)).get("labels")
+        labels = unpack_arrays(read_regular(path, MOST_PACKED), str(path)).get("labels")
         if labels is None or not _fits(labels, "iu"):
             raise DamagedError(f"{path}: expected one label an image. Remove it and give --ferplus FILE again.")
         return labels.astype(np.int64)
@@ -288,9 +290,7 @@ class Store:
 
     def _read(self, path: Path) -> Record:
         try:
-            if path.stat().st_size > _MOST_BYTES:
-                raise StoreError(f"{path}: a record has at most {_MOST_BYTES >> 20} MiB, this one more. Remove it.")
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(read_regular(path, MOST_BYTES).decode())
             if not isinstance(data, dict) or "format" not in data:
                 raise ValueError("it has no format")
             altered = CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from study.core.arrays import read_array
 from study.core.errors import WriteError
-from study.core.files import DAMAGED, clear_left, file_sha256, temporary_path, write_atomically
+from study.core.files import DAMAGED, clear_left, file_sha256, open_regular, temporary_path, write_atomically
 from study.core.spec import SPLITS, canonical_json
 from study.datasets.image_set import ImageSet
 from study.datasets.readers.entry import READERS, Allocate, Source
-from study.datasets.readers.place import open_regular
 
 VERSION = "3"
 """Part of every key. Raise it whenever a reader of the package makes something else of the same files."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import DataError
+from study.core.files import open_regular
 from study.core.spec import SPLITS
 
 IMAGE_COLUMNS = ("image", "id")
@@ -98,9 +101,9 @@ class _Reader:
         found = np.full((len(self.ids), len(self.classes)), np.nan)
         seen: dict[int, int] = {}
         try:
-            if self.path.stat().st_size > _MOST_BYTES:
-                self._refuse(f"a csv of at most {_MOST_BYTES >> 20} MiB", "a larger file")
-            with self.path.open(encoding="utf-8-sig", newline="") as file:
+            with open_regular(self.path) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as file:
+                if os.fstat(raw.fileno()).st_size > _MOST_BYTES:
+                    self._refuse(f"a csv of at most {_MOST_BYTES >> 20} MiB", "a larger file")
                 rows = csv.reader(file, strict=True)
                 header = next(rows, [])
                 self._read_header([name.strip() for name in header])

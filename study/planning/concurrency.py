@@ -12,12 +12,13 @@ from typing import Any
 
 from study.core.environment import processor, versions
 from study.core.errors import StoreError
-from study.core.files import write_atomically
+from study.core.files import read_regular, write_atomically
 from study.core.spec import Spec, content_hash
 from study.planning.plan import PlannedRun, total_updates
 from study.training.speed import Pace
 
 FILE = "sharing.json"
+_MOST_BYTES = 1 << 20
 #: Seconds of estimated work below which measuring would cost more than it gains.
 SMALL_S = 120.0
 #: Share of the estimated work whose models are measured, the largest first; the rest will be like them.
@@ -215,7 +216,7 @@ def _key(spec: Spec, jobs: int, cores: int) -> str:
 def _read(path: Path) -> dict[str, Any]:
     """Return kept measurements; a damaged file counts as none, because they can be made again."""
     try:
-        kept = json.loads(path.read_bytes())
+        kept = json.loads(read_regular(path, _MOST_BYTES))
         fields = set(Pace.__dataclass_fields__)
         return {key: pace for key, pace in kept.items() if pace is None or set(pace) == fields}
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
