@@ -9,6 +9,7 @@ import lzma
 import os
 import struct
 import tarfile
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,7 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.core.errors import WeightsError
 from study.core.store import Store
+from study.models.weights_form import check_form
 from tests.datasets.sources import csv_rows, write_classes, write_csv
 from tests.factories import make_record
 from tests.fuzz.alone import read_alone
@@ -263,3 +266,37 @@ def test_weights_that_lie_in_other_files_or_claim_terabytes_are_refused(tmp_path
     assert "links to other places" in read_alone("weights", tmp_path / "link.weights.h5")
     assert "lie in other files" in read_alone("weights", tmp_path / "raw.weights.h5")
     assert "claims" in read_alone("weights", tmp_path / "huge.weights.h5")
+
+
+def test_weights_of_which_one_array_has_many_names_are_refused_at_once(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "links.weights.h5", "w") as file:
+        file["a"] = np.zeros(4, "f4")
+        for number in range(50_000):
+            file[f"l{number}"] = file["a"]
+    started = time.process_time()
+    with pytest.raises(WeightsError, match="several names for one array"):
+        check_form(tmp_path / "links.weights.h5")
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("name", ["study_origin", "layer_names"])
+def test_attributes_that_point_a_thousand_times_at_one_text_are_not_read(tmp_path: Path, name: str) -> None:
+    import h5py
+
+    path, length = tmp_path / "texts.weights.h5", 2 << 20
+    with h5py.File(path, "w") as file:
+        file["a"] = np.zeros(4, "f4")
+        file.attrs.create(name, np.array(["x" * length, *["y"] * 999], object), dtype=h5py.string_dtype())
+    data = bytearray(path.read_bytes())
+    place = data.find(struct.pack("<I", length))
+    while data[place + 16 : place + 20] != struct.pack("<I", 1):  # where the second text is pointed at
+        place = data.find(struct.pack("<I", length), place + 1)
+    data[place : place + 16_000] = data[place : place + 16] * 1000
+    path.write_bytes(data)
+    with h5py.File(path) as file:
+        assert file.attrs.get_id(name).shape == (1000,)
+    assert "many texts of any length" in read_alone("weights", path)
+    expected = "says of its pretraining what neither" if name == "study_origin" else "read"
+    assert expected in read_alone("weights-info", path)

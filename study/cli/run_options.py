@@ -15,6 +15,8 @@ from study.datasets.readers.archive import DEFAULT_GIB
 #: ``Flags.jobs`` for ``--jobs auto``.
 AUTO_JOBS = 0
 MOST_DIGITS = 4
+#: Two years, longer than anybody waits for a run, and than the system can wait.
+MOST_MINUTES = 1e6
 
 Names = list[str] | None
 
@@ -63,7 +65,10 @@ JobsFlag = Annotated[
 RunLimitFlag = Annotated[
     float | None,
     Option(
-        min=0.01, max=1e6, metavar="MINUTES", help="A run that takes longer counts as hanging. Default: the budget's."
+        min=0.01,
+        max=MOST_MINUTES,
+        metavar="MINUTES",
+        help="A run that takes longer counts as hanging. Default: the budget's.",
     ),
 ]
 WeightsFlag = Annotated[

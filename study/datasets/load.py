@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -75,6 +76,8 @@ def load(
     except BrokenPipeError:  # of whoever reads the log
         raise
     except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:  # where the log is written
+            raise
         raise DataError(
             f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}."
         ) from error

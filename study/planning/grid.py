@@ -438,6 +438,7 @@ def _side(entry: ModelEntry, side_px: int | None, choices: Choices) -> int:
     side = side_px or choices.budget.side_px.get(entry.family, entry.side_px)
     if not entry.minimum_side_px <= side <= MOST["side"]:
         raise UsageError(
-            f"{entry.name} takes sides from {entry.minimum_side_px} to {MOST['side']} px, got {side}: give another --side."
+            f"{entry.name} takes sides from {entry.minimum_side_px} to {MOST['side']} px, got {side}: give another "
+            "--side."
         )
     return side

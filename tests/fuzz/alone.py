@@ -102,6 +102,12 @@ def _weights(path: Path) -> None:
     check_form(path, 1000)
 
 
+def _weights_info(path: Path) -> None:
+    from study.models.pretraining_info import read_pretraining
+
+    read_pretraining(path)
+
+
 READERS: dict[str, Callable[[Path], None]] = {
     "data": _data,
     "picture": _picture,
@@ -112,6 +118,7 @@ READERS: dict[str, Callable[[Path], None]] = {
     "imported": _imported,
     "settings": _settings,
     "weights": _weights,
+    "weights-info": _weights_info,
 }
 
 
