@@ -35,7 +35,7 @@ class Abandoned(BaseException):
 
 @dataclass(frozen=True)
 class Job:
-    """One run to execute.
+    """One run to execute; its paths are absolute, so that no run that changes the working folder misleads another.
 
     Attributes:
         spec: What to run.
@@ -48,6 +48,11 @@ class Job:
     start_weights: Path | None = None
     keep_weights: Path | None = None
     checkpoints: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("start_weights", "keep_weights", "checkpoints"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, path.absolute())
 
 
 class RunSpecs(Protocol):

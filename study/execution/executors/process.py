@@ -176,10 +176,12 @@ class _Pool:
 
     def ready(self) -> list[_Worker]:
         """Wait for workers that have something to say, or until there is something else to do."""
-        waits = [POLL_S] if self._ask_again else []
+        told = all(worker.death is not None for worker in self._workers)  # else a death shows when it is looked for
+        waits = [POLL_S] if self._ask_again or not told else []
         waits += [worker.ends - time.monotonic() for worker in self._workers if worker.job and worker.ends is not None]
-        said = wait([worker.connection for worker in self._workers], max(0.0, min(waits)) if waits else None)
-        return [worker for worker in self._workers if worker.connection in said]
+        ends = [end for worker in self._workers for end in (worker.connection, worker.death) if end is not None]
+        said = wait(ends, max(0.0, min(waits)) if waits else None)
+        return [worker for worker in self._workers if worker.connection in said or not worker.process.is_alive()]
 
     def overdue(self) -> list[_Worker]:
         """Return the workers whose job has taken too long."""
@@ -212,6 +214,9 @@ class _Worker:
         process: The process.
         connection: Our end of the pipe to it.
         output: What it prints.
+        runs: After how many it makes room for a new one.
+        death: Readable once the process has ended, whoever still holds its pipe; None where the system has no such
+            thing.
         job: What it is doing.
         ends: When (``time.monotonic``) it will have taken too long; None for never.
         silent: True once the pipe is closed from the other side, because the process ends or has ended.
@@ -221,6 +226,8 @@ class _Worker:
     process: SpawnProcess
     connection: Connection
     output: IO[bytes]
+    runs: int
+    death: int | None = None
     job: Job | None = None
     ends: float | None = None
     silent: bool = False
@@ -234,7 +241,7 @@ class _Worker:
     @property
     def used_up(self) -> bool:
         """Whether a new worker should take its place; one that has died by itself is noticed by the next receive."""
-        return self.given >= RUNS_OF_A_WORKER and self.process.is_alive()
+        return self.given >= self.runs and self.process.is_alive()
 
     def give(self, job: Job, limit_s: float | None) -> None:
         self.job = job
@@ -247,12 +254,12 @@ class _Worker:
 
     def receive(self) -> tuple[str, Any]:
         """Return what the worker sent, or ``("died", None)``."""
-        try:
-            message: tuple[str, Any] = self.connection.recv()
-        except (EOFError, OSError):
-            self.silent = True
-            return "died", None
-        return message
+        with contextlib.suppress(EOFError, OSError):
+            if self.process.is_alive() or self.connection.poll():
+                message: tuple[str, Any] = self.connection.recv()
+                return message
+        self.silent = True
+        return "died", None
 
     def printed(self) -> str:
         self.output.seek(0)
@@ -263,7 +270,10 @@ class _Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        _kill_left(self.output)
         self.connection.close()
+        if self.death is not None:
+            os.close(self.death)
         self.output.close()
         Path(self.output.name).unlink(missing_ok=True)
 
@@ -280,7 +290,19 @@ def _start_worker(execute: Execute, image_set: ImageSet, plugins: Sequence[str],
     except OSError as error:
         raise StudyError(f"no worker process can be started ({error.strerror}): free memory or disk space.") from error
     theirs.close()  # so that the worker's end is the only one, and its death closes the pipe
-    return _Worker(process, ours, output)
+    death = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") and process.pid else None
+    # What a plugin has set in its process, on purpose or not, goes with it: no other run sees it.
+    return _Worker(process, ours, output, 1 if plugins else RUNS_OF_A_WORKER, death)
+
+
+def _kill_left(output: IO[bytes]) -> None:
+    """End the processes that a worker has left behind, known by what they print into; where the system shows that."""
+    mine = os.fstat(output.fileno())
+    for stream in Path("/proc").glob("[0-9]*/fd/1"):
+        with contextlib.suppress(OSError):
+            state = stream.stat()
+            if (state.st_dev, state.st_ino) == (mine.st_dev, mine.st_ino):
+                os.kill(int(stream.parts[2]), signal.SIGKILL)
 
 
 def _work(
@@ -306,9 +328,11 @@ def _work(
         image_set = unpack(packed)
     except (OSError, ValueError) as error:
         missing = f"the cached images cannot be opened ({getattr(error, 'strerror', None) or error}): start again"
+    home = os.getcwd()
     with contextlib.suppress(EOFError, OSError):  # the driver is gone: there is nobody to report to
         while True:
             job: Job = connection.recv()
+            os.chdir(home)  # wherever the run before has gone
             report({"kind": "start"})
             try:
                 record = (
