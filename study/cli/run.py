@@ -162,7 +162,7 @@ def run(given: Flags) -> int:
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
-        if given.jobs == flags.AUTO_JOBS and executor == "process":
+        if executor == "process" and (given.jobs == flags.AUTO_JOBS or leaves_cores(given, choices.budget)):
             workers = share_cores(given, plan, image_set)
         for line in plan.lines(workers, apart=executor == "ray"):
             say(line)
@@ -267,6 +267,14 @@ def plan_runs(
         planned = resolve_specs(pairs, replace(choices, budget=choices.budget.with_updates(night.updates)), image_set)
         measured = night.speeds
     return make_plan(planned, store, image_set, speeds, measured)
+
+
+def leaves_cores(given: Flags, budget: Budget) -> bool:
+    """Return whether one run after the other, which nobody has asked for, would leave cores without work."""
+    from study.core.environment import usable_cores
+    from study.training.environment import THREADS
+
+    return given.jobs is None and budget.jobs == 1 and usable_cores() > THREADS
 
 
 def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:

@@ -49,9 +49,7 @@ AddressFlag = Annotated[
     str | None,
     Option(metavar="HOST:PORT", help="Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone."),
 ]
-CpusPerRunFlag = Annotated[
-    float | None, Option(min=0.01, metavar="N", help="Processors, and threads, of a run on Ray. Default: 1.")
-]
+CpusPerRunFlag = Annotated[float | None, Option(min=0.01, metavar="N", help="Processors of a run on Ray. Default: 1.")]
 GpusPerRunFlag = Annotated[
     float | None, Option(min=0.0, metavar="N", help="GPUs of a run on Ray; by fractions several share one. Default: 0.")
 ]
@@ -59,7 +57,7 @@ JobsFlag = Annotated[
     str | None,
     Option(
         metavar="N|auto",
-        help="Runs at a time; they share the cores. auto measures. Default: the budget's; on Ray all that fit.",
+        help="Runs at a time, of 2 threads each. auto measures. Default: the budget's; on Ray all that fit.",
     ),
 ]
 RunLimitFlag = Annotated[

@@ -15,6 +15,7 @@ from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
 from study.core.spec import Spec, content_hash
 from study.planning.plan import PlannedRun, total_updates
+from study.training.environment import THREADS, children_get, process_environment
 from study.training.speed import Pace
 
 FILE = "sharing.json"
@@ -38,7 +39,7 @@ class Concurrency:
     """What was chosen.
 
     Attributes:
-        jobs: Runs at the same time; each has its share of the cores as threads.
+        jobs: Runs at the same time.
         line: What the plan says about it.
     """
 
@@ -75,7 +76,7 @@ def choose_jobs(
         for name, spec in models.items():
             key = _key(spec, jobs, cores)
             if key not in kept and measure is not None and not small:
-                pace = measure(spec, jobs, cores // jobs)
+                pace = measure(spec, jobs, THREADS)
                 kept[key] = asdict(pace) if pace else None
                 with contextlib.suppress(StoreError):  # a place that cannot be written costs time, not the grid
                     write_atomically(folder / FILE, json.dumps(kept, sort_keys=True, indent=1).encode() + b"\n")
@@ -95,7 +96,7 @@ def choose_jobs(
         return Concurrency(1, f"Jobs: one at a time: {why}")
     seconds = {jobs: grid_s([run.spec for run in runs], jobs, found) for jobs, found in fits.items()}
     best = min(seconds, key=lambda jobs: seconds[jobs])
-    line = f"Jobs: {best} at a time, {cores // best} of {cores} threads each"
+    line = f"Jobs: {best} at a time, {THREADS} threads each, on {cores} cores"
     return Concurrency(best, f"{line}; measured {seconds[1] / seconds[best]:.2f} times as fast as one after another")
 
 
@@ -125,8 +126,6 @@ def measure_concurrency(
 ) -> Pace | None:
     """Train a spec's model in several processes at once and return their mean pace; None where one of them failed."""
     import multiprocessing
-
-    from study.training.environment import children_get, process_environment
 
     context = multiprocessing.get_context("spawn")
     together = context.Barrier(processes, timeout=LIMIT_S)
@@ -209,6 +208,7 @@ def _key(spec: Spec, jobs: int, cores: int) -> str:
         spec.protocol.batch,
         spec.precision,
         spec.backend,
+        THREADS,
     ]
     return f"{spec.model.name} {spec.side_px} px, {jobs} of {cores} cores, {content_hash(about)[:12]}"
 

@@ -20,6 +20,7 @@ from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
 from study.planning.plan import estimate_s, scaled_speed, speed_of
 from study.protocols.budgets import Budget, Speed
+from study.training.environment import THREADS, children_get, process_environment
 
 FILE = "tonight.json"
 _MOST_BYTES = 1 << 20
@@ -142,7 +143,7 @@ def measure_speeds(specs: Sequence[Spec], *, image_set: ImageSet, plugins: Seque
     context = multiprocessing.get_context("spawn")
     for spec in specs:
         try:
-            with ProcessPoolExecutor(1, context) as pool:
+            with children_get(process_environment(THREADS)), ProcessPoolExecutor(1, context) as pool:
                 call = pool.submit(_measure_one, spec, image_set.image_shape, len(image_set.classes), list(plugins))
                 found[spec.model.name] = call.result()
         except Exception:  # whatever a builder raises, or a killed child: the run itself will tell, in its record

@@ -17,7 +17,6 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import IO, Any
 
-from study.core.environment import usable_cores
 from study.core.errors import StudyError, UsageError, WriteError
 from study.core.record import Record
 from study.core.registry import load_plugin
@@ -25,7 +24,7 @@ from study.datasets.image_set import ImageSet
 from study.execution.executors import POLL_S, Abandoned, Job, OnEvent
 from study.execution.executors.image_transfer import pack, unpack
 from study.execution.executors.outcome import failed_record, how_it_ended, too_long
-from study.training.environment import children_get, process_environment
+from study.training.environment import THREADS, children_get, process_environment
 
 #: Runs after which a worker makes room for a new one: TensorFlow keeps about 4 MB of every small network that it has
 #: trained, and gives it back only when the process ends.
@@ -88,7 +87,7 @@ def run_on_processes(
 ) -> Generator[Record, None, None]:
     """Execute jobs with any function that a worker can import; ``run_specs`` does it with ``execute_job``.
 
-    Every worker has ``threads``, by default its share of the cores.
+    Every worker has ``threads``, by default as many as every run has.
     """
     pool = _Pool(execute, iter(jobs), image_set, workers, plugins, limit_s, threads)
     try:
@@ -127,7 +126,7 @@ class _Pool:
         workers: The most workers.
         plugins: Files that they import.
         limit_s: Seconds that one job may take.
-        threads: Threads of each, or None for its share of the cores.
+        threads: Threads of each, or None for as many as every run has.
     """
 
     def __init__(
@@ -143,8 +142,7 @@ class _Pool:
         self._jobs = jobs
         self._most = max(1, workers)
         self._limit_s = limit_s
-        share = threads or max(1, usable_cores() // self._most)
-        self._start = lambda: _start_worker(execute, image_set, plugins, share)
+        self._start = lambda: _start_worker(execute, image_set, plugins, threads or THREADS)
         self._workers: list[_Worker] = []
         self._no_more = False
         self._ask_again = False

@@ -25,6 +25,7 @@ from study.execution.executors.process import run_on_processes
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.protocols.budgets import read_budget
 from study.training.banners import without_banners
+from study.training.environment import THREADS
 from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute, done_record, execute_in_worker
 
@@ -85,13 +86,13 @@ def test_banners_are_kept_from_the_error_stream_and_nothing_else(capfd: pytest.C
     assert capfd.readouterr().err == "Trouble\nI0000 afterwards\n"
 
 
-def test_workers_persist_and_share_the_cores(faces: ImageSet) -> None:
+def test_workers_persist_and_have_the_threads_of_every_run(faces: ImageSet) -> None:
     found, events = on_processes(faces, jobs(faces, 10, 11, 12, 13), workers=2)
     assert sorted(found) == [10, 11, 12, 13]
     assert all(record.status == "done" for record in found.values())
     pids = {record.cost["pid"] for record in found.values()}
     assert len(pids) == 2 and os.getpid() not in pids
-    assert all(record.cost["omp"] == str(record.cost["threads"]) for record in found.values())
+    assert all(record.cost["omp"] == str(record.cost["threads"]) == str(THREADS) for record in found.values())
     assert sorted(events) == sorted((seed, kind) for seed in found for kind in ("start", "phase"))
 
 
