@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from study.core.arrays import read_arrays
+from study.core.arrays import read_arrays, write_arrays
 from study.core.errors import DamagedError, StoreError, shown
 from study.core.files import file_sha256, read_regular, set_aside, write_atomically
 from study.core.record import Record, misfit
@@ -390,16 +388,7 @@ def whole(name: str, array: NDArray[Any]) -> tuple[str, NDArray[Any]]:
 
 def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return a compressed .npz whose bytes depend on the arrays alone (sorted names, fixed dates)."""
-    buffer = io.BytesIO()
-    packed = dict(halved(name, array) for name, array in arrays.items())
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name in sorted(packed):
-            part = io.BytesIO()
-            np.lib.format.write_array(part, np.ascontiguousarray(packed[name]), allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED
-            )
-    return buffer.getvalue()
+    return write_arrays(dict(halved(name, array) for name, array in arrays.items()))
 
 
 def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:
