@@ -8,10 +8,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.analysis.metric import ordered
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import RECIPE, Measure, Statement
-from study.analysis.statistics import EFFECT_MEASURES, Statistics
+from study.analysis.statistics import Statistics
 from study.core.errors import UsageError, unknown_name
 from study.core.spec import SPLITS
 from study.report.collect import StudyData, collect
@@ -149,7 +150,7 @@ class Study:
 
         scores = self._found.scores
         first, second = self._side(a), self._side(b)
-        measures = [Measure(name) for name in EFFECT_MEASURES]
+        measures = [Measure(one.name) for one in ordered(lambda metric: metric.with_effects)]
         measures += [Measure("recall", place) for place in range(len(self.classes))]
         rows = []
         for measure in measures:

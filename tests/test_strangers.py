@@ -9,6 +9,7 @@ import lzma
 import os
 import struct
 import tarfile
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.core.errors import WeightsError
+from study.core.store import Store
+from study.models.weights_form import check_form
 from tests.datasets.sources import csv_rows, write_classes, write_csv
 from tests.factories import make_record
 from tests.fuzz.alone import read_alone
@@ -137,6 +141,35 @@ def test_a_pipe_and_a_link_to_a_device_among_images_are_left_out(tmp_path: Path)
     assert "not a regular file" in read_alone("picture", tmp_path / "faces" / "joy" / "pipe.png")
 
 
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_what_never_ends_is_read_in_no_other_place_either(tmp_path: Path, what: str) -> None:
+    store = Store(tmp_path / "results", "fake")
+    record = store.keep(make_record("cnn3", "baseline"))
+    path = store.record_path(record.spec)
+    ends = {
+        "records": path,
+        "predictions": path.with_suffix(".npz"),
+        "manifest": path.with_suffix(".export") / "export.json",
+        "settings": tmp_path / "grid.toml",
+        "imported": tmp_path / "predictions.csv",
+        "weights": tmp_path / "w.weights.h5",
+        "picture": tmp_path / "face.png",
+    }
+    for reader, place in ends.items():
+        place.parent.mkdir(exist_ok=True)
+        kept = place.read_bytes() if place.exists() else None
+        place.unlink(missing_ok=True)
+        if what == "pipe":
+            os.mkfifo(place)
+        else:
+            place.symlink_to("/dev/zero")
+        found = read_alone(reader, tmp_path if reader in ("records", "predictions", "manifest") else place)
+        assert "not a regular file" in found or (reader, found) == ("manifest", "no exports"), (reader, found)
+        place.unlink()
+        if kept is not None:
+            place.write_bytes(kept)
+
+
 def test_arrays_of_objects_are_never_loaded(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[object, tuple[str]]:
@@ -186,6 +219,17 @@ def test_a_record_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
         "seeds = " + "9" * 5000,
         "seeds = 9999999999",
         "seeds = [" + "9" * 40 + "]",
+        "seeds = [0x" + "f" * 4000 + "]",
+        "epochs = 1" + "0" * 400,
+        "epochs = 9999999999",
+        "side = 100000",
+        "train_share = inf",
+        "axes = {rate = [nan]}",
+        "axes = {rate = [1e300]}",
+        "axes = {batch = [1" + "0" * 400 + "]}",
+        f"axes = {{rate = {[1e-9 * number for number in range(1, 2000)]}, batch = {list(range(1, 2000))}}}",
+        f"axes = {{side = {list(range(48, 1000))}, train_share = {[1 / number for number in range(1, 1000)]}}}",
+        "seeds = 10000\naxes = {batch = " + str(list(range(1, 100))) + "}",
         "epochs = " + "[" * 100_000,
         "a." * 50_000 + "b = 1",
         "#" * (2 << 20),
@@ -193,7 +237,8 @@ def test_a_record_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
 )
 def test_settings_of_absurd_size_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "grid.toml").write_text(f'models = "cnn2"\nprotocols = "baseline"\n{text}\n')
-    assert "grid.toml" in (found := read_alone("settings", tmp_path / "grid.toml")) or "seeds" in found
+    found = read_alone("settings", tmp_path / "grid.toml")
+    assert found != "read" and len(found) < 400 and ("grid.toml" in found or "seeds" in found)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
@@ -221,3 +266,37 @@ def test_weights_that_lie_in_other_files_or_claim_terabytes_are_refused(tmp_path
     assert "links to other places" in read_alone("weights", tmp_path / "link.weights.h5")
     assert "lie in other files" in read_alone("weights", tmp_path / "raw.weights.h5")
     assert "claims" in read_alone("weights", tmp_path / "huge.weights.h5")
+
+
+def test_weights_of_which_one_array_has_many_names_are_refused_at_once(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "links.weights.h5", "w") as file:
+        file["a"] = np.zeros(4, "f4")
+        for number in range(50_000):
+            file[f"l{number}"] = file["a"]
+    started = time.process_time()
+    with pytest.raises(WeightsError, match="several names for one array"):
+        check_form(tmp_path / "links.weights.h5")
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("name", ["study_origin", "layer_names"])
+def test_attributes_that_point_a_thousand_times_at_one_text_are_not_read(tmp_path: Path, name: str) -> None:
+    import h5py
+
+    path, length = tmp_path / "texts.weights.h5", 2 << 20
+    with h5py.File(path, "w") as file:
+        file["a"] = np.zeros(4, "f4")
+        file.attrs.create(name, np.array(["x" * length, *["y"] * 999], object), dtype=h5py.string_dtype())
+    data = bytearray(path.read_bytes())
+    place = data.find(struct.pack("<I", length))
+    while data[place + 16 : place + 20] != struct.pack("<I", 1):  # where the second text is pointed at
+        place = data.find(struct.pack("<I", length), place + 1)
+    data[place : place + 16_000] = data[place : place + 16] * 1000
+    path.write_bytes(data)
+    with h5py.File(path) as file:
+        assert file.attrs.get_id(name).shape == (1000,)
+    assert "many texts of any length" in read_alone("weights", path)
+    expected = "says of its pretraining what neither" if name == "study_origin" else "read"
+    assert expected in read_alone("weights-info", path)

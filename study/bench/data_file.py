@@ -10,7 +10,7 @@ from typing import Any
 from study.bench.task import LEAST_UPDATES, Task
 from study.core.environment import provenance, usable_cores
 from study.core.errors import StoreError
-from study.core.files import write_atomically
+from study.core.files import read_regular, write_atomically
 
 FILE = "measured.json"
 FORMAT = 1
@@ -44,7 +44,7 @@ def read(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path, 64 << 20))
         if content["format"] != FORMAT or not isinstance(content["parts"], dict):
             raise ValueError(f"format {content['format']!r}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

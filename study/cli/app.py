@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import typer
 
 from study.core.errors import StudyError
+from study.core.files import output_error
 
 #: Characters of a message; files from strangers can hold values of any length.
 MOST_SHOWN = 2000
@@ -23,10 +27,19 @@ def examples(*calls: str) -> str:
 def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -> None:
     """Run a Typer application, or a command made from one, with the words of the command line; it ends the process."""
     command = typer.main.get_command(app) if isinstance(app, typer.Typer) else app
+    out = sys.stdout
+    for stream in (out, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the console cannot show is written as its code
+            stream.reconfigure(errors="backslashreplace")
     try:
-        command(prog_name=name)
+        try:
+            command(prog_name=name)
+        finally:
+            _flush(out)
     except StudyError as error:
         _leave(str(error))
+    except OSError as error:
+        _leave(os_error_line(error))
     except ImportError as error:
         if not any(library in str(error) for library in OPENCV_LIBRARIES):
             raise
@@ -36,11 +49,36 @@ def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -
         )
 
 
+def os_error_line(error: OSError) -> str:
+    """Return what to say of a file or a folder that the system refuses, whoever tried."""
+    if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC):
+        return str(output_error(error))
+    what = error.strerror or str(error) or type(error).__name__
+    place = os.fsdecode(error.filename or "what was given")
+    act = {errno.ENAMETOOLONG: "Give a shorter name", errno.ENOSPC: "Free space or choose another folder"}
+    return f"cannot use {place} ({what}). {act.get(error.errno or 0, 'Look at the path and its permissions')}."
+
+
 def one_line(message: str) -> str:
     """Return a message as one line of at most 2,000 characters; what could steer a terminal is written as its code."""
     text = " ".join(message.split())
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:MOST_SHOWN])
     return shown if len(text) <= MOST_SHOWN else f"{shown} ..."
+
+
+def _flush(out: TextIO) -> None:
+    """Write what waits to be written.
+
+    Raises:
+        WriteError: a full disk, or a pipe that was closed; of that Typer would leave without a word.
+    """
+    try:
+        if sys.stdout is not out:  # Typer has wrapped it
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        if out is not None:
+            out.flush()
+    except OSError as error:
+        raise output_error(error) from error
 
 
 def _leave(message: str) -> NoReturn:

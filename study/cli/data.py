@@ -38,11 +38,30 @@ Plugins = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=(1 << 63) - 1, help="Seed of the split, where the data bring none.")]
 
 
-@app.command(epilog=examples(PREPARE, "study data prepare faces  # a folder with a folder of images for each class"))
-def prepare(path: Source, seed: Seed = 0, archive_gib: ArchiveGibFlag = DEFAULT_GIB, plugin: Plugins = None) -> None:
+@app.command(
+    epilog=examples(
+        PREPARE,
+        "study data prepare faces  # a folder with a folder of images for each class",
+        "study data prepare fer2013.csv --out fer2013.study  # one file of 50 MiB",
+    )
+)
+def prepare(
+    path: Source,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the images, their split too, into one small .study file for --data."),
+    ] = None,
+    seed: Seed = 0,
+    archive_gib: ArchiveGibFlag = DEFAULT_GIB,
+    plugin: Plugins = None,
+) -> None:
     """Read every byte of a dataset and keep it parsed in the cache, so that later starts open it at once."""
     data = _load(path, plugin, seed=seed, recheck=True, archive_gib=archive_gib)
     print(describe(data))
+    if out is not None:
+        from study.datasets.readers.prepared import write_prepared
+
+        print(f"{out}: {write_prepared(data, out) / 2**20:.1f} MiB, read by --data {out} on any machine.")
     print(f"Ready: {data.name}, fingerprint {data.fingerprint[:12]}.")
 
 

@@ -45,7 +45,7 @@ def import_(
         raise UsageError("imported predictions need a name: give --name PEER.")
     if name in MODELS.names():
         raise UsageError(f"{name!r} is the name of a model of this package: give another --name.")
-    record = import_predictions(file, name, store, seed)
+    record = import_predictions(file, name, store, seed, log=typer.echo)
     splits = record.imported.splits if record.imported else ()
     kind = "probabilities" if record.has_probabilities else "labels, so that what needs probabilities stays blank"
     images = sum(len(record.arrays[f"{split}_labels"]) for split in splits)

@@ -175,13 +175,14 @@ def run(given: Flags) -> int:
     recover(store, given.reports, whole, damaged, say, given.dry_run)
     with Locks(store.locks_folder) as locks:
         plan = plan_runs(given, pairs, choices, store, image_set, locks)
-        limit_min = given.run_limit or choices.budget.run_limit_min
+        limit_min = min(given.run_limit or choices.budget.run_limit_min or 0.0, flags.MOST_MINUTES)
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor.name}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
         for line in published_beside(store, [run.spec for run in plan.runs]):
             say(line)
-        if given.jobs == flags.AUTO_JOBS and not (executor.own_cores or executor.most_jobs == 1):
+        wanted = given.jobs == flags.AUTO_JOBS or leaves_cores(given, choices.budget)
+        if wanted and not (executor.own_cores or executor.most_jobs == 1):
             workers = share_cores(given, plan, image_set)
         for line in plan.lines(workers, apart=executor.own_cores):
             say(line)
@@ -341,6 +342,14 @@ def plan_runs(
         planned = cut(planned, night.updates)
         measured = night.speeds
     return make_plan(planned, store, image_set, speeds, measured)
+
+
+def leaves_cores(given: Flags, budget: Budget) -> bool:
+    """Return whether one run after the other, which nobody has asked for, would leave cores without work."""
+    from study.core.environment import usable_cores
+    from study.training.environment import THREADS
+
+    return given.jobs is None and budget.jobs == 1 and usable_cores() > THREADS
 
 
 def paces_here(given: Flags, image_set: ImageSet) -> Paces:

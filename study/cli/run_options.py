@@ -18,6 +18,8 @@ AUTO_JOBS = 0
 MOST_DIGITS = 4
 #: What ``--keep-weights`` takes.
 KEEP_WEIGHTS = ("all", "best", "none")
+#: Two years, longer than anybody waits for a run, and than the system can wait.
+MOST_MINUTES = 1e6
 
 Names = list[str] | None
 
@@ -38,7 +40,9 @@ SeedsFlag = Annotated[str | None, Option(metavar="N|LIST", help="A count (3: see
 BudgetFlag = Annotated[
     str | None, Option(metavar="NAME", help="demo, tonight, full. Default: the grid's, else what fits here.")
 ]
-EpochsFlag = Annotated[int | None, Option(min=1, metavar="N", help="Epochs of each phase; budgets still cap them.")]
+EpochsFlag = Annotated[
+    int | None, Option(min=1, max=100_000, metavar="N", help="Epochs of each phase; budgets still cap them.")
+]
 StudyFlag = Annotated[
     str | None,
     Option(metavar="NAME", help="Name of the study. Default: demo, or the dataset's. published/NAME changes that one."),
@@ -53,9 +57,7 @@ AddressFlag = Annotated[
     str | None,
     Option(metavar="HOST:PORT", help="Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone."),
 ]
-CpusPerRunFlag = Annotated[
-    float | None, Option(min=0.01, metavar="N", help="Processors, and threads, of a run on Ray. Default: 1.")
-]
+CpusPerRunFlag = Annotated[float | None, Option(min=0.01, metavar="N", help="Processors of a run on Ray. Default: 1.")]
 GpusPerRunFlag = Annotated[
     float | None, Option(min=0.0, metavar="N", help="GPUs of a run on Ray; by fractions several share one. Default: 0.")
 ]
@@ -63,12 +65,17 @@ JobsFlag = Annotated[
     str | None,
     Option(
         metavar="N|auto",
-        help="Runs at a time; they share the cores. auto measures. Default: the budget's; on Ray all that fit.",
+        help="Runs at a time, of 2 threads each. auto measures. Default: the budget's; on Ray all that fit.",
     ),
 ]
 RunLimitFlag = Annotated[
     float | None,
-    Option(min=0.01, metavar="MINUTES", help="A run that takes longer counts as hanging. Default: the budget's."),
+    Option(
+        min=0.01,
+        max=MOST_MINUTES,
+        metavar="MINUTES",
+        help="A run that takes longer counts as hanging. Default: the budget's.",
+    ),
 ]
 TimeLimitFlag = Annotated[
     str | None,
@@ -86,7 +93,7 @@ WeightsFlag = Annotated[
         metavar="NAME|FILE", help="Start of transfer networks: auto, imagenet, none or a file; or MODEL=..., by model."
     ),
 ]
-SideFlag = Annotated[int | None, Option(min=1, metavar="PX", help="Input side of every model in pixels.")]
+SideFlag = Annotated[int | None, Option(min=1, max=1 << 12, metavar="PX", help="Input side of every model in pixels.")]
 TrainShareFlag = Annotated[
     float | None, Option(metavar="X", help="Train on this share of the training split, such as 0.25; stratified.")
 ]

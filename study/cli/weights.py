@@ -177,7 +177,10 @@ def verified_file(path: Path, plugins: list[str] | None = None) -> str:
     pretraining = read_pretraining(path)
     words = pretraining.words() if pretraining else "origin not declared (study weights declare)"
     with without_banners():
+        from study.training.backend import chosen_backend, prepare_backend
         from study.training.weights_file import fitting_entries
+
+        prepare_backend(chosen_backend())
 
         fits = fitting_entries(path, sorted(MODELS, key=lambda entry: entry.family == "custom"))
     if not fits:

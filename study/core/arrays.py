@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,19 @@ def read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
         raise
     except Exception as error:  # zipfile lets what zlib and its own unpacking of fields raise pass
         raise ValueError(" ".join(str(error).split())[:120] or type(error).__name__) from error
+
+
+def write_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return a compressed .npz whose bytes depend on the arrays alone (sorted names, fixed dates)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name in sorted(arrays):
+            part = io.BytesIO()
+            np.lib.format.write_array(part, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED
+            )
+    return buffer.getvalue()
 
 
 _HEADERS: dict[tuple[int, int], Any] = {

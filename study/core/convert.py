@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from study.core.errors import DamagedError, StoreError
-from study.core.files import replacing
+from study.core.files import read_regular, replacing
 from study.core.record import FORMAT, Record
 from study.core.spec import content_hash
-from study.core.store import CHECKSUM, WEIGHTS_SUFFIX, Store, unpack_arrays
+from study.core.store import CHECKSUM, MOST_BYTES, MOST_PACKED, WEIGHTS_SUFFIX, Store, unpack_arrays
 
 #: Hashes of code that decides results, before and after the change of November 2026, which changed names and forms and
 #: no result: runs of both were compared bit by bit.
@@ -44,7 +44,7 @@ def convert_study(store: Store) -> int:
         npz, weights = path.with_suffix(".npz"), path.with_suffix(WEIGHTS_SUFFIX)
         arrays = {}
         if data["status"] == "done":
-            packed = npz.read_bytes()
+            packed = read_regular(npz, MOST_PACKED)
             if hashlib.sha256(packed).hexdigest() != data["predictions_sha256"]:
                 raise DamagedError(f"{npz}: the predictions were altered since they were written. Remove the record.")
             arrays = {_renamed(name): array for name, array in unpack_arrays(packed, str(npz)).items()}
@@ -72,12 +72,12 @@ def _read(path: Path) -> dict[str, Any] | None:
         StoreError: it is none, or it was altered.
     """
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = json.loads(read_regular(path, MOST_BYTES).decode())
         if data["format"] != 1:
             return None
         if CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data):
             raise DamagedError(f"{path}: the record was altered since it was written. Remove it.")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path}: cannot be read as a record ({type(error).__name__}). Remove it.") from error
     return data
 

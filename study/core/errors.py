@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
+
+#: Characters of a value that a message shows.
+_SHOWN = 100
 
 
 class StudyError(Exception):
@@ -38,6 +42,16 @@ class TrainingError(StudyError):
     """Training cannot go on, for example because the loss became NaN or infinite."""
 
 
+def shown(value: Any) -> str:
+    """Return a value as messages show it, however long it is.
+
+    >>> shown([1, "a"]), len(shown("x" * 1000))
+    ("[1, 'a']", 103)
+    """
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def unknown_name(kind: str, name: str, possible: Iterable[str]) -> UsageError:
     """Build the error for a name that is not registered, with close names first.
 
@@ -50,6 +64,6 @@ def unknown_name(kind: str, name: str, possible: Iterable[str]) -> UsageError:
     "unknown model 'cnn33'. Did you mean cnn3 or cnn2?"
     """
     names = sorted(possible)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name[:_SHOWN], names, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Possible: {', '.join(names) or 'none'}."
-    return UsageError(f"unknown {kind} {name!r}. {hint}")
+    return UsageError(f"unknown {kind} {shown(name)}. {hint}")

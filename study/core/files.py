@@ -9,9 +9,12 @@ import os
 import re
 import secrets
 import shutil
+import stat
+import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from study.core.errors import WriteError
 from study.core.process_id import ProcessId, this_process
@@ -65,6 +68,16 @@ def replacing(path: Path) -> Iterator[Path]:
         raise write_error(path, error) from error
 
 
+def output_error(error: OSError) -> WriteError:
+    """Return the error for standard output that takes no more: a full disk, or a pipe that was closed.
+
+    What waits to be written is dropped, since it would fail again when the process ends.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return WriteError(f"cannot write to standard output ({error.strerror or error}). Free space, or read all of it.")
+
+
 def write_error(path: Path, error: OSError) -> WriteError:
     """Return the error for a place that cannot be written."""
     return WriteError(f"cannot write {path} ({error.strerror or error}). Free space or choose another folder.")
@@ -104,10 +117,45 @@ def clear_left(folder: Path) -> list[Path]:
     return removed
 
 
+def open_regular(path: PurePath) -> BinaryIO:
+    """Open a file to read its bytes, without ever waiting for a pipe.
+
+    Raises:
+        OSError: not to be read, or not a regular file: a pipe or a device may never end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: PurePath, most: int) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        OSError: not to be read, not a regular file, or more than ``most`` bytes.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise too_large(most)
+        return file.read(size + 1)
+
+
+def too_large(most: int) -> OSError:
+    """Return the error for a file of more than ``most`` bytes."""
+    return OSError(None, f"more than {most >> 20} MiB" if most >> 20 else f"more than {most >> 10} KiB")
+
+
 def file_sha256(path: Path) -> str:
-    """Return the sha256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the sha256 (hex) of a regular file's content.
+
+    Raises:
+        OSError: not to be read, or not a regular file.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def set_aside(path: Path) -> Path:

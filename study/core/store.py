@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,9 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from study.core.arrays import read_arrays
-from study.core.errors import DamagedError, StoreError, UsageError, unknown_name
-from study.core.files import file_sha256, set_aside, write_atomically
+from study.core.arrays import read_arrays, write_arrays
+from study.core.errors import DamagedError, StoreError, UsageError, shown, unknown_name
+from study.core.files import file_sha256, read_regular, set_aside, write_atomically
 from study.core.record import Record, misfit
 from study.core.spec import DatasetName, Spec, content_hash
 
@@ -31,7 +29,9 @@ WEIGHTS_SUFFIX = ".weights.h5"
 #: Folder of the studies that are committed with the project; a study made here cannot be called that.
 PUBLISHED = "published"
 #: Larger files are no records; one of a thousand epochs has less than a MiB.
-_MOST_BYTES = 64 << 20
+MOST_BYTES = 64 << 20
+#: Packed arrays of more are not a run's; its predictions have some MiB.
+MOST_PACKED = 1 << 30
 #: What the dataset's file holds of every image, with numpy's kinds of type.
 _DATASET = {"labels": "iu", "ids": "U", "splits": "iu", "hashes": "S"}
 #: What to do about damage.
@@ -80,13 +80,16 @@ class Store:
         title: The name without ``published/``.
 
     Raises:
-        StoreError: ``study`` is neither.
+        StoreError: ``study`` is neither, or has more than 100 characters.
     """
 
     def __init__(self, results: str | Path, study: str) -> None:
         title = study.removeprefix(f"{PUBLISHED}/")
-        if title in ("", ".", "..", PUBLISHED) or any(mark in title for mark in "/\\\0"):
-            raise StoreError(f"a study's name must be a plain folder name, or one after {PUBLISHED}/, got {study!r}.")
+        if len(title) > 100 or title in ("", ".", "..", PUBLISHED) or any(mark in title for mark in "/\\\0"):
+            raise StoreError(
+                f"a study's name must be a plain folder name of up to 100 characters, or one after {PUBLISHED}/, got "
+                f"{shown(study)}."
+            )
         self.results = Path(results)
         self.study, self.title = study, title
         self.folder = self.results / study
@@ -250,7 +253,7 @@ class Store:
     def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
         try:
-            data = path.read_bytes()
+            data = read_regular(path, MOST_PACKED)
         except FileNotFoundError as error:
             raise DamagedError(f"{path}: the predictions are missing. {AGAIN}") from error
         except OSError as error:
@@ -264,7 +267,7 @@ class Store:
     def keep_dataset(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write the dataset's labels, ids, splits, content hashes and groups of near copies, where they differ."""
         path, data = self.folder / DATASET_FILE, pack_arrays(arrays)
-        if not path.is_file() or path.read_bytes() != data:
+        if not path.is_file() or read_regular(path, MOST_PACKED) != data:
             write_atomically(path, data)
 
     def load_dataset(self) -> dict[str, NDArray[Any]]:
@@ -286,7 +289,7 @@ class Store:
         path = self.folder / DATASET_FILE
         if not path.is_file():
             return None
-        found = unpack_arrays(path.read_bytes(), str(path))
+        found = unpack_arrays(read_regular(path, MOST_PACKED), str(path))
         wrong = next((name for name, kinds in _DATASET.items() if not _fits(found.get(name), kinds)), "")
         if wrong or len({len(found[name]) for name in _DATASET}) > 1 or not _fits(found.get("near_groups"), "iu-"):
             raise DamagedError(
@@ -304,7 +307,7 @@ class Store:
         path = self.folder / FERPLUS_FILE
         if not path.is_file():
             return None
-        labels = unpack_arrays(path.read_bytes(), str(path)).get("labels")
+        labels = unpack_arrays(read_regular(path, MOST_PACKED), str(path)).get("labels")
         if labels is None or not _fits(labels, "iu"):
             raise DamagedError(f"{path}: expected one label an image. Remove it and give --ferplus FILE again.")
         return labels.astype(np.int64)
@@ -332,9 +335,7 @@ class Store:
 
     def _read_anew(self, path: Path) -> Record:
         try:
-            if path.stat().st_size > _MOST_BYTES:
-                raise StoreError(f"{path}: a record has at most {_MOST_BYTES >> 20} MiB, this one more. Remove it.")
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(read_regular(path, MOST_BYTES).decode())
             if not isinstance(data, dict) or "format" not in data:
                 raise ValueError("it has no format")
             altered = CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
@@ -474,16 +475,7 @@ def whole(name: str, array: NDArray[Any]) -> tuple[str, NDArray[Any]]:
 
 def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return a compressed .npz whose bytes depend on the arrays alone (sorted names, fixed dates)."""
-    buffer = io.BytesIO()
-    packed = dict(halved(name, array) for name, array in arrays.items())
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name in sorted(packed):
-            part = io.BytesIO()
-            np.lib.format.write_array(part, np.ascontiguousarray(packed[name]), allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED
-            )
-    return buffer.getvalue()
+    return write_arrays(dict(halved(name, array) for name, array in arrays.items()))
 
 
 def unpack_arrays(data: bytes, where: str) -> dict[str, NDArray[Any]]:

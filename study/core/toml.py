@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.core.errors import UsageError, unknown_name
+from study.core.errors import UsageError, shown, unknown_name
+from study.core.files import read_regular
 
-#: Larger files of settings are none.
-MOST_BYTES = 1 << 16
+#: Larger files of settings are none, nor are larger numbers settings.
+MOST_BYTES, LARGEST = 1 << 16, 2**63 - 1
 
 
 def experiments_folder() -> Path:
@@ -31,28 +32,33 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     """Return the text of a file that a person has written.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no such text: too long, or in another encoding.
+        OSError: it cannot be read, is no regular file or too long.
+        ValueError: it is text in another encoding.
     """
-    with path.open("rb") as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES >> 10} KiB")
-    return data.decode(encoding)
+    return read_regular(path, MOST_BYTES).decode(encoding)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
+    """Read a TOML file whose numbers are finite and have at most 64 bits, so that they can be shown and multiplied.
 
     Raises:
-        UsageError: it is missing, unreadable or no TOML.
+        UsageError: it is missing, unreadable or no TOML, or holds another number.
     """
     try:
-        return tomllib.loads(read_text(path))
+        table = tomllib.loads(read_text(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): give an existing TOML file.") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits are no TOMLDecodeError
         raise UsageError(f"{path} is not TOML ({error}): mend the file.") from error
+    waiting: list[tuple[str, Any]] = [("", table)]
+    for name, value in waiting:
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(name, one) for one in value]
+        elif isinstance(value, (int, float)) and not -LARGEST <= value <= LARGEST:  # NaN fails too
+            raise UsageError(f"{path}: numbers must be finite and of at most 64 bits, {shown(name)} is not: mend it.")
+    return table
 
 
 def check_table(where: str, table: Any, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
@@ -67,13 +73,13 @@ def check_table(where: str, table: Any, kinds: Mapping[str, tuple[type, ...]]) -
         UsageError: no table, an unknown key (close ones are suggested) or a value of another kind.
     """
     if not isinstance(table, dict):
-        raise UsageError(f"{where} must be a table of settings, got {table!r}.")
+        raise UsageError(f"{where} must be a table of settings, got {shown(table)}.")
     for key, value in table.items():
         if key not in kinds:
             raise UsageError(f"{where}: {unknown_name('setting', key, kinds)}")
         if not isinstance(value, kinds[key]) or (isinstance(value, bool) and bool not in kinds[key]):
             wanted = " or ".join(_KIND_NAMES.get(kind, kind.__name__) for kind in kinds[key])
-            raise UsageError(f"{where}: {key} must be {wanted}, got {value!r}.")
+            raise UsageError(f"{where}: {key} must be {wanted}, got {shown(value)}.")
     return table
 
 

@@ -17,11 +17,18 @@ from numpy.typing import NDArray
 
 from study.core.arrays import read_array
 from study.core.errors import WriteError
-from study.core.files import DAMAGED, clear_left, file_sha256, temporary_path, write_atomically
+from study.core.files import (
+    DAMAGED,
+    clear_left,
+    file_sha256,
+    open_regular,
+    read_regular,
+    temporary_path,
+    write_atomically,
+)
 from study.core.spec import SPLITS, canonical_json
 from study.datasets.image_set import ImageSet
 from study.datasets.readers.entry import READERS, Allocate, Source
-from study.datasets.readers.place import open_regular
 
 VERSION = "3"
 """Part of every key. Raise it whenever a reader of the package makes something else of the same files."""
@@ -29,7 +36,7 @@ VERSION = "3"
 _FIELDS = ("name", "classes", "fingerprint", "split_source", "drawn", "bound", "notes", "settings")
 _ARRAYS = ("images", "labels", "ids", "splits", "hashes")
 _EXACT_FILES = 2000
-_BLOCK_BYTES = 1 << 20
+_MOST_BYTES = 1 << 31
 
 
 class CacheError(Exception):
@@ -81,7 +88,7 @@ class Cache:
         index = self.root / "sources" / glance(source)
         if not recheck:
             with contextlib.suppress(OSError, UnicodeDecodeError):
-                noted = index.read_text()
+                noted = read_regular(index, _MOST_BYTES).decode()
                 if len(noted) == 64:
                     return noted
         content = content_hash(source)
@@ -258,7 +265,7 @@ def _read(folder: Path, verify: bool = False) -> Parsed | None:
     were written.
     """
     try:
-        checksum, text = (folder / "set.json").read_text(encoding="utf-8").split("\n", 1)
+        checksum, text = read_regular(folder / "set.json", _MOST_BYTES).decode().split("\n", 1)
         if hashlib.sha256(text.encode()).hexdigest() != checksum:
             return None
         about = json.loads(text)
@@ -266,7 +273,9 @@ def _read(folder: Path, verify: bool = False) -> Parsed | None:
             path = folder / f"{name}.npy"
             if (verify or _size_and_time(path) != (size, time_ns)) and file_sha256(path) != checksum:
                 return None
-        arrays: dict[str, Any] = {name: read_array((folder / f"{name}.npy").read_bytes()) for name in _ARRAYS[1:]}
+        files = {name: read_regular(folder / f"{name}.npy", _MOST_BYTES) for name in _ARRAYS[1:]}
+        arrays: dict[str, Any] = {name: read_array(data) for name, data in files.items()}
+        open_regular(folder / "images.npy").close()  # a pipe would never open
         images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
         about["set"] |= {name: tuple(about["set"][name]) for name in ("classes", "notes")}
         found = Parsed(

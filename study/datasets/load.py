@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -75,6 +76,8 @@ def load(
     except BrokenPipeError:  # of whoever reads the log
         raise
     except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:  # where the log is written
+            raise
         raise DataError(
             f"{error.filename or data}: expected data that can be read, found: {error.strerror or error}."
         ) from error
@@ -178,6 +181,7 @@ def _parse(source: Source, name: str, seed: int, allocate: Allocate = in_memory)
     raw = READERS.get(source.reader).read(source, allocate)
     hashes = hash_images(raw.images)
     splits, split_source, drawn = split.settle(raw.given, raw.labels, hashes, raw.classes, raw.given_by, seed)
+    name, split_source = raw.name or name, raw.split_source or split_source
     notes = list(raw.notes)
     if raw.claims_fer2013:
         complete = fer2013.check_claim(raw.labels, raw.given, raw.classes, str(source.place))
@@ -195,7 +199,7 @@ def _parse(source: Source, name: str, seed: int, allocate: Allocate = in_memory)
     shared = [f"{count} {pair}" for pair, count in contamination.guard(data).images.items() if count]
     if shared:
         notes.append(f"Images with an identical copy in another split: {', '.join(shared)}.")
-    return caching.Parsed(replace(data, notes=tuple(notes)), drawn, raw.left_out)
+    return caching.Parsed(replace(data, notes=tuple(dict.fromkeys(notes))), drawn, raw.left_out)
 
 
 def _set_name(source: Source) -> str:

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ FAMILY = "imported"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def import_predictions(path: Path, name: str, store: Store, seed: int = 0) -> Record:
+def import_predictions(
+    path: Path, name: str, store: Store, seed: int = 0, log: Callable[[str], None] = lambda line: None
+) -> Record:
     """Read predictions, check them against a study's images, and keep them as a record.
 
     The record's recipe is (``name``, ``imported``). Its spec holds the sha256 of the predictions, so that the same file
@@ -37,6 +39,7 @@ def import_predictions(path: Path, name: str, store: Store, seed: int = 0) -> Re
         name: What the predictions are called wherever they are shown.
         store: The study, with at least one record and its dataset file.
         seed: Number of the training run behind them, to tell several of one peer apart.
+        log: Receives a line on how numbers were read, and a warning where another order would fit far better.
 
     Raises:
         DataError: the file is wrong.
@@ -47,6 +50,8 @@ def import_predictions(path: Path, name: str, store: Store, seed: int = 0) -> Re
     if not _NAME.fullmatch(name):
         raise UsageError(f"a name must be letters, digits, dots, dashes and underscores (at most 64), got {name!r}.")
     found = read_predictions(path, dataset, card.classes)
+    for line in found.notes:
+        log(line)
     spec = _spec(card, name, seed, found)
     for other in store.records():
         if other.spec.model.name != name:

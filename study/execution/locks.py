@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from study.core.files import make_folder, write_error
+from study.core.files import make_folder, read_regular, write_error
 from study.core.process_id import ProcessId, this_process
 
 #: Seconds between signs of life of a lock.
@@ -222,7 +222,7 @@ def _create(path: Path) -> Lock | None:
 def _read(path: Path) -> tuple[ProcessId | None, str]:
     """Return the owner of a lock and its host; no owner where the file does not tell (yet)."""
     try:
-        about = json.loads(path.read_bytes())
+        about = json.loads(read_regular(path, 1 << 16))
         return ProcessId(str(about["machine"]), int(about["pid"]), str(about["started"])), str(about["host"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None, ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import DataError
+from study.core.files import open_regular
 from study.core.spec import SPLITS
 
 IMAGE_COLUMNS = ("image", "id")
@@ -22,7 +25,9 @@ Taken = Literal["validation", "test"]
 TAKEN: tuple[Taken, ...] = get_args(Taken)
 """Splits of which predictions are taken: test in any case, validation where the record is to be ranked."""
 SUM_TOLERANCE = 0.005
-"""Probabilities written with few digits need not add up exactly."""
+"""What probabilities with many digits may miss of 1; with few digits it is half a unit of the last one, each."""
+FAR_BETTER = 0.1
+"""Share of the images that another numbering of the classes must get right beyond the study's own to be spoken of."""
 
 _MOST_BYTES = 1 << 28
 
@@ -36,11 +41,13 @@ class Predictions:
             ones, for each split covered, in the order of the study's images.
         splits: The splits covered, of ``TAKEN``.
         probabilities: False where labels were given: the probabilities are then ones and zeros.
+        notes: How numbers were read, where classes were given as numbers, and whether another order fits far better.
     """
 
     arrays: Mapping[str, NDArray[Any]]
     splits: tuple[Taken, ...]
     probabilities: bool
+    notes: tuple[str, ...] = ()
 
 
 def read_predictions(path: Path, dataset: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> Predictions:
@@ -74,7 +81,31 @@ def read_predictions(path: Path, dataset: Mapping[str, NDArray[Any]], classes: S
         covered.append(split)
         arrays[f"{split}_probabilities"] = found[rows].astype(np.float32)
         arrays[f"{split}_labels"] = dataset["labels"][rows]
-    return Predictions(arrays, tuple(covered), reader.label is None)
+    notes = _notes_on_numbers(arrays, covered, classes) if reader.numbers else ()
+    return Predictions(arrays, tuple(covered), reader.label is None, notes)
+
+
+def _notes_on_numbers(
+    arrays: Mapping[str, NDArray[Any]], splits: Sequence[str], classes: Sequence[str]
+) -> tuple[str, ...]:
+    """Return how numbers were read as classes, and a warning where another order of the classes fits far better."""
+    from scipy.optimize import linear_sum_assignment
+
+    said = f"Numbers were read in the study's order: {', '.join(f'{n} {name}' for n, name in enumerate(classes))}."
+    given = np.concatenate([arrays[f"{split}_probabilities"].argmax(axis=1) for split in splits])
+    true = np.concatenate([arrays[f"{split}_labels"] for split in splits])
+    table = np.zeros((len(classes), len(classes)))
+    np.add.at(table, (given, true), 1 / len(true))
+    _, meant = linear_sum_assignment(-table)
+    found, better = np.trace(table), table[np.arange(len(classes)), meant].sum()
+    if better - found < FAR_BETTER:
+        return (said,)
+    order = [classes[label] for label in meant]
+    name = "alphabetical order, Keras' own" if order == sorted(classes) else ", ".join(order)
+    return said, (
+        f"Warning: {found:.1%} of the labels are right so, and {better:.1%} would be in another order ({name}). If "
+        "your numbers mean that, write class names in their place and import the file again under another name."
+    )
 
 
 class _Reader:
@@ -91,16 +122,19 @@ class _Reader:
         self.key = 0
         self.by_row = False
         self.label: int | None = None
+        self.numbers = False
+        self.decimals = 0
         self.columns: list[int] = []
 
     def read(self) -> NDArray[np.float64]:
         """Return probabilities, float64 (all images, classes), nan where nothing is predicted."""
         found = np.full((len(self.ids), len(self.classes)), np.nan)
         seen: dict[int, int] = {}
+        missed: dict[int, tuple[float, int, float]] = {}
         try:
-            if self.path.stat().st_size > _MOST_BYTES:
-                self._refuse(f"a csv of at most {_MOST_BYTES >> 20} MiB", "a larger file")
-            with self.path.open(encoding="utf-8-sig", newline="") as file:
+            with open_regular(self.path) as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as file:
+                if os.fstat(raw.fileno()).st_size > _MOST_BYTES:
+                    self._refuse(f"a csv of at most {_MOST_BYTES >> 20} MiB", "a larger file")
                 rows = csv.reader(file, strict=True)
                 header = next(rows, [])
                 self._read_header([name.strip() for name in header])
@@ -114,13 +148,18 @@ class _Reader:
                     if place in seen:
                         self._refuse("each image once", f"{self.ids[place]} again, first in line {seen[place]}")
                     seen[place] = self.line
-                    found[place] = self._odds(fields)
+                    found[place], missed[place] = self._odds(fields)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read ({error.strerror}). Give a csv of predictions.") from error
         except UnicodeDecodeError:
             self._refuse("text in UTF-8", "other bytes")
         except csv.Error as error:
             self._refuse("a csv", f"what is none ({error})")
+        last = 0.5 * 10.0**-self.decimals if self.decimals else 0.0
+        for place, (total, plain, rounded) in missed.items():
+            if abs(total - 1) > max(SUM_TOLERANCE, rounded + plain * last) * (1 + 1e-9):
+                self.line = seen[place]
+                self._refuse("probabilities that add up to 1", f"{total:.4g}")
         return found
 
     def _read_header(self, names: list[str]) -> None:
@@ -158,20 +197,35 @@ class _Reader:
             self._refuse("images of validation and test", f"{self.ids[place]}, which is in train")
         return place
 
-    def _odds(self, fields: list[str]) -> NDArray[np.float64]:
-        """Return a row's probabilities, scaled to add up to 1; of a label one for it and zero for the others."""
+    def _odds(self, fields: list[str]) -> tuple[NDArray[np.float64], tuple[float, int, float]]:
+        """Return a row's probabilities, scaled to add up to 1; of a label one for it and zero for the others.
+
+        With them comes what they added up to, how many are written without an exponent, and how much the others may
+        have been rounded by. Numbers without an exponent have lost their last zeros, so that the digits of the whole
+        file tell how much these were rounded by.
+        """
         if self.label is not None:
-            return np.eye(len(self.classes))[self._class(fields[self.label].strip())]
-        odds = np.array([self._number(fields[place].strip()) for place in self.columns])
-        if abs(odds.sum() - 1) > SUM_TOLERANCE:
-            self._refuse("probabilities that add up to 1", f"{odds.sum():.4g}")
-        scaled: NDArray[np.float64] = odds / odds.sum()
-        return scaled
+            return np.eye(len(self.classes))[self._class(fields[self.label].strip())], (1.0, 0, 0.0)
+        texts = [fields[place].strip() for place in self.columns]
+        odds = np.array([self._number(text) for text in texts])
+        plain, rounded = 0, 0.0
+        for text in texts:
+            digits, exponent, power = text.lower().partition("e")
+            decimals = len(digits.partition(".")[2])
+            if exponent:
+                rounded += 0.5 * 10.0 ** (int(power) - decimals)
+            else:
+                plain += 1
+                self.decimals = max(self.decimals, decimals)
+        if not odds.sum() > 0:
+            self._refuse("probabilities that add up to 1", "0")
+        return odds / odds.sum(), (float(odds.sum()), plain, rounded)
 
     def _class(self, text: str) -> int:
         if text.lower() in self.names:
             return self.names[text.lower()]
         if text.isascii() and text.isdigit() and len(text) < 19 and int(text) < len(self.classes):
+            self.numbers = True
             return int(text)
         self._refuse(f"a class ({', '.join(self.classes)}) or its number from 0", repr(text[:40]))
 

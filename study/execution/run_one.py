@@ -27,6 +27,7 @@ from study.protocols.resolve import paired_protocol
 from study.protocols.splits import Splits, make_splits
 from study.training.backend import prepare_backend
 from study.training.device import device_name
+from study.training.environment import THREADS
 from study.training.loop import Progress, Training
 
 TRACEBACK_CHARACTERS = 4000
@@ -53,7 +54,7 @@ def execute(
         checkpoint_folder: Where the run saves itself after every epoch and resumes from; None for neither.
         progress: Called with events: ``phase``, ``epoch``, ``predict``.
         plugins: Plugin files to load first.
-        threads: Threads of the backend, where it is not yet started.
+        threads: Threads of the backend, where it is not yet started; None for those that every run has.
 
     Returns:
         The record with predictions, and with its paired record where one training makes two; status ``failed``
@@ -62,6 +63,7 @@ def execute(
     Raises:
         WriteError: checkpoints or weights cannot be written.
     """
+    threads = threads or THREADS
     started = provenance(threads)
     clock, processor = time.perf_counter(), time.process_time()
     card = image_set.card()

@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -15,8 +14,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from study.core.errors import WriteError
-from study.core.files import write_atomically
+from study.core.files import output_error, write_atomically
 from study.faces.prediction import Seen
 from study.trained.runtime import Runtime
 
@@ -48,9 +46,7 @@ def standard_output(utf8: bool = True) -> Iterator[TextIO]:
         yield out
         out.flush()
     except OSError as error:
-        with contextlib.suppress(OSError, ValueError):  # what waits to be written would fail once more at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-        raise WriteError(f"cannot write to standard output ({error.strerror or error}).") from error
+        raise output_error(error) from error
 
 
 def printable(text: str) -> str:

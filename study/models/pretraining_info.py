@@ -43,8 +43,9 @@ def read_pretraining(path: Path) -> Pretraining | None:
         with h5py.File(path, "r") as file:
             if ATTRIBUTE not in file.attrs:
                 return None
-            size = file.attrs.get_id(ATTRIBUTE).get_storage_size()
-            text = file.attrs[ATTRIBUTE] if size <= MOST_BYTES else None
+            attribute = file.attrs.get_id(ATTRIBUTE)
+            alone = attribute.shape == () and attribute.get_storage_size() <= MOST_BYTES
+            text = file.attrs[ATTRIBUTE] if alone else None
     except Exception as error:  # h5py raises what it pleases on files that are damaged
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.core.errors import WeightsError
+from study.core.files import open_regular
 from study.core.record import Pretraining
 from study.models.entry import ModelEntry, PublishedWeights
 from study.models.pretraining_info import read_pretraining
@@ -160,5 +161,5 @@ def can_download() -> bool:
 @functools.cache
 def hash_file(path: Path, algorithm: str) -> str:
     """Return the hash (hex) of a file, read once in a process."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()  # type: ignore[arg-type]

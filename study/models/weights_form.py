@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from study.core.errors import WeightsError
+from study.core.files import open_regular
 
 #: Groups and arrays in one file; the largest networks of keras.applications have some thousands.
 MOST_OBJECTS = 100_000
@@ -13,13 +14,16 @@ _DEEPEST = 32
 #: What a weights file holds beside the network's own numbers, in units of their size: an optimizer's two moments.
 _TIMES = 4
 _FREE_BYTES = 64 << 20
+#: Bytes that all attributes take together: Keras writes names of layers and arrays there.
+_MOST_ATTRIBUTES = 16 << 20
 
 
 def check_form(path: Path, parameters: int | None = None) -> None:
     """Refuse a file that holds anything but arrays of numbers about as large as a network.
 
     Whole models are refused too: what they say of layers is never read, so that a network is only ever what its entry
-    builds. Links to other files, arrays that lie in other files and arrays of objects are refused.
+    builds. Links to other files, arrays that lie in other files or have several names, and arrays of objects are
+    refused; so are attributes that could take more memory than the file has bytes.
 
     Args:
         path: The file.
@@ -33,6 +37,7 @@ def check_form(path: Path, parameters: int | None = None) -> None:
     if path.suffix == ".keras":
         raise _whole_model(path)
     try:
+        open_regular(path).close()  # HDF5 itself would wait for a pipe
         with h5py.File(path, "r") as file:
             if "model_config" in file.attrs:
                 raise _whole_model(path)
@@ -64,16 +69,27 @@ def _contents(file: Any, h5py: Any) -> tuple[int, int]:
     Raises:
         ValueError: something else than groups and arrays of numbers.
     """
-    total, arrays, objects, waiting = 0, 0, 0, [(file, 0)]
+    total, arrays, attributes, waiting = 0, 0, _attribute_bytes(file, h5py), [(file, 0)]
+    seen: set[Any] = set()
+
+    def wrong(name: bytes, link: Any) -> str | None:
+        """Return what ends the iteration: HDF5 lets no exception through."""
+        if link.type != h5py.h5l.TYPE_HARD:
+            return "it has links to other places"
+        if link.u in seen:  # before it is opened: a small file has room for many names
+            return "it has several names for one array"
+        seen.add(link.u)
+        return "it has too many or too deep groups" if len(seen) > MOST_OBJECTS or depth > _DEEPEST else None
+
     while waiting:
         group, depth = waiting.pop()
-        for name in group:
-            objects += 1
-            if objects > MOST_OBJECTS or depth > _DEEPEST:
-                raise ValueError("it has too many or too deep groups")
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ValueError("it has links to other places")
-            item = group[name]
+        reason, _ = group.id.links.iterate(wrong, info=True)
+        if reason:
+            raise ValueError(reason)
+        for item in group.values():
+            attributes += _attribute_bytes(item, h5py)
+            if attributes > _MOST_ATTRIBUTES:
+                raise ValueError(f"its attributes take more than {_MOST_ATTRIBUTES >> 20} MiB")
             if isinstance(item, h5py.Group):
                 waiting.append((item, depth + 1))
             elif not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
@@ -84,6 +100,24 @@ def _contents(file: Any, h5py: Any) -> tuple[int, int]:
                 total += item.dtype.itemsize * int(item.size or 0)
                 arrays += 1
     return total, arrays
+
+
+def _attribute_bytes(item: Any, h5py: Any) -> int:
+    """Return the bytes that an object's attributes take, without reading them.
+
+    Raises:
+        ValueError: an attribute of texts of any length, which may all be the same one; a single one is no larger than
+            the file.
+    """
+    total = 0
+    for index in range(h5py.h5a.get_num_attrs(item.id)):
+        attribute = h5py.h5a.open(item.id, index=index)
+        kind = attribute.get_type()
+        text = isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
+        if attribute.shape != () and (text or kind.detect_class(h5py.h5t.VLEN)):
+            raise ValueError("it has attributes of many texts of any length")
+        total += attribute.get_storage_size()
+    return total
 
 
 def _whole_model(path: Path) -> WeightsError:

@@ -12,13 +12,15 @@ from typing import Any
 
 from study.core.environment import code_hash, processor, versions
 from study.core.errors import StoreError
-from study.core.files import write_atomically
+from study.core.files import read_regular, write_atomically
 from study.core.spec import Spec, content_hash
 from study.planning.plan import PlannedRun, total_updates
-from study.training.device import visible_gpus
+from study.training.device import memory_environment, visible_gpus
+from study.training.environment import THREADS, children_get, process_environment
 from study.training.speed import Pace
 
 FILE = "sharing.json"
+_MOST_BYTES = 1 << 20
 #: Seconds of estimated work below which measuring would cost more than it gains.
 SMALL_S = 120.0
 #: Share of the estimated work whose models are measured, the largest first; the rest will be like them.
@@ -38,7 +40,7 @@ class Concurrency:
     """What was chosen.
 
     Attributes:
-        jobs: Runs at the same time; each has its share of the cores as threads.
+        jobs: Runs at the same time.
         line: What the plan says about it.
     """
 
@@ -70,7 +72,7 @@ class Paces:
         """Return the mean pace of a spec's model with so many processes at once; None where it cannot be had."""
         key = _key(spec, jobs, self.cores)
         if key not in self._kept and self._measure is not None and measure:
-            pace = self._measure(spec, jobs, self.cores // jobs)
+            pace = self._measure(spec, jobs, THREADS)
             if pace or jobs > 1:  # what failed alone may have failed for a passing reason
                 self._kept[key] = asdict(pace) if pace else None
             with contextlib.suppress(StoreError):  # a place that cannot be written costs time, not the grid
@@ -115,7 +117,7 @@ def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float
         return Concurrency(1, f"Jobs: one at a time: {why}")
     seconds = {jobs: grid_s([run.spec for run in runs], jobs, found) for jobs, found in fits.items()}
     best = min(seconds, key=lambda jobs: seconds[jobs])
-    line = f"Jobs: {best} at a time, {cores // best} of {cores} threads each"
+    line = f"Jobs: {best} at a time, {THREADS} threads each, on {cores} cores"
     return Concurrency(best, f"{line}; measured {seconds[1] / seconds[best]:.2f} times as fast as one after another")
 
 
@@ -146,8 +148,6 @@ def measure_concurrency(
     """Train a spec's model in several processes at once and return their mean pace; None where one of them failed."""
     import multiprocessing
 
-    from study.training.environment import children_get, process_environment
-
     context = multiprocessing.get_context("spawn")
     together = context.Barrier(processes, timeout=LIMIT_S)
     pipes = [context.Pipe(duplex=False) for _ in range(processes)]
@@ -155,7 +155,7 @@ def measure_concurrency(
     children = [context.Process(target=_train, args=(*arguments, theirs), daemon=True) for _, theirs in pipes]
     found = []
     try:
-        with children_get(process_environment(max(1, threads), processes)):
+        with children_get(process_environment(max(1, threads)) | memory_environment(processes)):
             for child in children:
                 child.start()
         for _, theirs in pipes:
@@ -230,6 +230,7 @@ def _key(spec: Spec, jobs: int, cores: int) -> str:
         spec.protocol.batch,
         spec.precision,
         spec.backend,
+        THREADS,
     ]
     return f"{spec.model.name} {spec.side_px} px, {jobs} of {cores} cores, {content_hash(about)[:12]}"
 
@@ -237,7 +238,7 @@ def _key(spec: Spec, jobs: int, cores: int) -> str:
 def _read(path: Path) -> dict[str, Any]:
     """Return kept measurements; a damaged file counts as none, because they can be made again."""
     try:
-        kept = json.loads(path.read_bytes())
+        kept = json.loads(read_regular(path, _MOST_BYTES))
         fields = set(Pace.__dataclass_fields__)
         return {key: pace for key, pace in kept.items() if pace is None or set(pace) == fields}
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):

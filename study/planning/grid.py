@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from study.core.errors import UsageError, unknown_name
+from study.core.errors import UsageError, shown, unknown_name
 from study.core.registry import Registry
 from study.core.spec import Spec, Start
 from study.core.toml import check_table, experiments_folder, read_toml
@@ -27,6 +28,10 @@ NEVER_IN_ALL = ("leaky", "clean-twins", "transfer")
 FAMILY_ORDER = ("custom", "transfer")
 #: Seeds of a grid, and the largest one.
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1
+#: Recipes (with their sides and shares) and runs of one plan.
+MOST_RECIPES, MOST_RUNS = 10_000, 200_000
+#: Values beyond these train nothing, and would only fill the memory.
+MOST = {"rate": 1e3, "batch": 1 << 16, "side": 1 << 12, "train_share": 1e3, "epochs": 100_000}
 #: What ``[axes]`` may vary.
 AXES = ("rate", "batch", "side", "train_share")
 #: Of these, the ones that change the protocol and its name with it; the report tells the others apart by themselves.
@@ -139,17 +144,20 @@ def read_grid(name: str) -> Grid:
     axes = check_table(f"{path} [axes]", table.get("axes", {}), _AXES)
     for axis, values in axes.items():
         kinds = (int,) if axis in _WHOLE_AXES else (int, float)
-        if not values or not all(type(value) in kinds and value > 0 for value in values):
+        if not values or not all(type(value) in kinds and 0 < value <= MOST[axis] for value in values):
             kind = "whole numbers" if axis in _WHOLE_AXES else "numbers"
-            raise UsageError(f"{path} [axes]: {axis} must be a list of {kind} above 0, got {values!r}.")
+            raise UsageError(
+                f"{path} [axes]: {axis} must be a list of {kind} above 0, at most {MOST[axis]:g}, got {shown(values)}."
+            )
     runs = [check_table(f"{path} [[runs]]", run, _RUN) for run in table.get("runs", [])]
     if any(len(run) != len(_RUN) for run in runs):
         raise UsageError(f"{path} [[runs]]: every run needs a model and a protocol.")
     if ("models" in table) != ("protocols" in table) or not (runs or "models" in table):
         raise UsageError(f"{path}: a grid needs models and protocols, or [[runs]], or both.")
     seeds = table.get("seeds")
-    if table.get("side", 1) < 1:
-        raise UsageError(f"{path}: side must be at least 1, got {table['side']!r}.")
+    for key in ("side", "epochs"):
+        if not 1 <= table.get(key, 1) <= MOST[key]:
+            raise UsageError(f"{path}: {key} must be at least 1 and at most {MOST[key]:,}, got {table[key]}.")
     for share in (*axes.get("train_share", []), table.get("train_share", 1)):
         check_share(f"{path}: train_share", share)
     return Grid(
@@ -158,7 +166,7 @@ def read_grid(name: str) -> Grid:
         _names(path, "protocols", table),
         tuple((run["model"], run["protocol"]) for run in runs),
         {axis: tuple(values) for axis, values in axes.items()},
-        None if seeds is None else parse_seeds(seeds if isinstance(seeds, int) else ",".join(map(str, seeds)) + ","),
+        None if seeds is None else parse_seeds(seeds if isinstance(seeds, int) else ",".join(map(shown, seeds)) + ","),
         table.get("data"),
         table.get("budget"),
         table.get("epochs"),
@@ -228,6 +236,7 @@ def select_pairs(
         if (not models or entry.name in wanted_models) and (not protocols or protocol.name in wanted_protocols):
             pairs.append((entry, protocol))
     names = sorted(set(grid.axes) & set(PROTOCOL_AXES))
+    _check_size("recipes", MOST_RECIPES, len(pairs), *(len(grid.axes[name]) for name in names))
     combinations = itertools.product(*(grid.axes[name] for name in names))
     settings: list[dict[str, Any]] = [dict(zip(names, values, strict=True)) for values in combinations]
     varied = [(entry, vary(protocol, **values)) for entry, protocol in pairs for values in settings]
@@ -291,10 +300,10 @@ def _varied(name: str) -> Protocol:
             values[axis] = float(value)
         except ValueError:
             values[axis] = -1.0
-    if not set(values) <= set(PROTOCOL_AXES) or not all(0 < value < 1e9 for value in values.values()):
+    if not set(values) <= set(PROTOCOL_AXES) or not all(0 < value <= MOST[axis] for axis, value in values.items()):
         raise UsageError(
-            f"after '@' a protocol takes rate=X, batch=N or both with '+', X and N above 0, got {name!r}: such as "
-            f"{base}@rate=0.0003."
+            f"after '@' a protocol takes rate=X, batch=N or both with '+', above 0 and at most {MOST['rate']:g} and "
+            f"{MOST['batch']:,}, got {shown(name)}: such as {base[:40]}@rate=0.0003."
         )
     batch = values.get("batch")
     return vary(PROTOCOLS.get(base), rate=values.get("rate"), batch=None if batch is None else int(batch))
@@ -337,6 +346,9 @@ def resolve_specs(
         WeightsError: weights that were asked for and are not there.
     """
     pairs = list(pairs)
+    kinds = len(pairs), len(choices.sides_px or (None,)), len(choices.train_shares)
+    _check_size("recipes", MOST_RECIPES, *kinds)
+    _check_size("runs", MOST_RUNS, *kinds, len(choices.seeds))
     train = image_set.indices("train")
     images = {share: len(share_of(image_set.labels[train], train, share)) for share in choices.train_shares}
     sources = weights_by_model(choices.weights, [entry.name for entry, _ in pairs])
@@ -370,11 +382,16 @@ def resolve_specs(
     return [one for seed in zip(*recipes, strict=True) for one in seed]
 
 
+def _check_size(what: str, most: int, *lengths: int) -> None:
+    if (count := math.prod(lengths)) > most:
+        raise UsageError(f"one plan has at most {most:,} {what}, got {count:,}: leave out axes, recipes or seeds.")
+
+
 def _names(path: Path, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     value = table.get(key, [])
     names = [value] if isinstance(value, str) else value
     if not all(isinstance(name, str) for name in names):
-        raise UsageError(f"{path}: {key} must be a name or a list of names, got {value!r}.")
+        raise UsageError(f"{path}: {key} must be a name or a list of names, got {shown(value)}.")
     return tuple(names)
 
 
@@ -419,6 +436,9 @@ def weights_by_model(text: str, names: Iterable[str]) -> dict[str, str]:
 
 def _side(entry: ModelEntry, side_px: int | None, choices: Choices) -> int:
     side = side_px or choices.budget.side_px.get(entry.family, entry.side_px)
-    if side < entry.minimum_side_px:
-        raise UsageError(f"{entry.name} takes sides from {entry.minimum_side_px} px, got {side}: give a larger --side.")
+    if not entry.minimum_side_px <= side <= MOST["side"]:
+        raise UsageError(
+            f"{entry.name} takes sides from {entry.minimum_side_px} to {MOST['side']} px, got {side}: give another "
+            "--side."
+        )
     return side

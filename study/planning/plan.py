@@ -25,6 +25,8 @@ from study.protocols.resolve import paired_protocol
 SPEED_SIDE_PX = 48
 #: Fixed costs of a run beside training and prediction: single-image latency, writing.
 CLOSING_S = 3.0
+#: Longer times are not told apart, slower models neither.
+MOST_S, SLOWEST = 1e12, 1e-9
 
 
 @dataclass(frozen=True)
@@ -240,12 +242,13 @@ def speed_of(spec: Spec, speeds: Mapping[str, Speed]) -> Speed:
 def scaled_speed(speed: Speed, side_px: int) -> Speed:
     """Return a speed for another side than it was measured at."""
     factor = (SPEED_SIDE_PX / side_px) ** 2
-    return Speed(speed.train_images_per_s * factor, speed.predict_images_per_s * factor, speed.start_s)
+    train, predict = (max(one * factor, SLOWEST) for one in (speed.train_images_per_s, speed.predict_images_per_s))
+    return Speed(train, predict, speed.start_s)
 
 
 def duration(seconds: float) -> str:
     """Return seconds as a person says them: ``40 s``, ``3 min 20 s``, ``2 h 05 min``, ``168 h``."""
-    whole = round(seconds)
+    whole = round(min(seconds, MOST_S))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

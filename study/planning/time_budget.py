@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from study.core.errors import StoreError
-from study.core.files import write_atomically
+from study.core.files import read_regular, write_atomically
 from study.core.spec import RunProtocol, Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
@@ -22,6 +22,7 @@ from study.planning.plan import duration, estimate_s, scaled_speed, speed_of
 from study.protocols.budgets import Budget, Speed
 
 FILE = "tonight.json"
+_MOST_BYTES = 1 << 20
 FAMILIES = ("custom", "transfer")
 #: Share of the time that is planned for; the rest is for what estimates miss.
 PLANNED_SHARE = 0.9
@@ -208,10 +209,10 @@ def _choice_name(family: str, specs: Sequence[Spec], image_set: ImageSet) -> str
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        kept: dict[str, Any] = json.loads(read_regular(path, _MOST_BYTES)) if path.exists() else {}
         for choice in kept.values():
             if not choice["updates"] or not isinstance(choice["images_per_s"], dict):
                 raise ValueError("a choice without updates")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(f"{path}: not readable ({error}). Remove it to have speeds measured again.") from error
     return kept

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.core.files import file_sha256, write_atomically
+from study.core.files import file_sha256, read_regular, write_atomically
 from study.core.record import Record
 from study.core.store import Store
 from study.trained.formats import FORMATS
 
 MANIFEST = "export.json"
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ def find_exports(store: Store, record: Record) -> dict[str, Artifact]:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return what a folder of exports says it holds, or None where it says nothing that can be read."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads(read_regular(folder / MANIFEST, _MOST_BYTES))
         known = {name: manifest[name] for name in ("key", "weights_sha256", "predictions_sha256")}
         exports = {kind: dict(entry) for kind, entry in manifest["exports"].items()}
         if any(entry["file"] != FORMATS[kind].file for kind, entry in exports.items()):
             return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return {**known, "exports": exports}
 

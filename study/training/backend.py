@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from typing import Any
 
 from study.core.errors import UsageError
 from study.datasets.cache import default_dir
+from study.models.weights import keras_cache
+from study.training.environment import children_get, process_environment
 
 BACKENDS = ("tensorflow", "jax")
 
@@ -24,22 +28,33 @@ def chosen_backend() -> str:
 
 
 def prepare_backend(backend: str, threads: int | None = None) -> None:
-    """Set what must be in the environment before the backend is imported; afterwards only the check is left.
+    """Import Keras and set it up as if there were no settings of the user's: nothing but a spec decides a result.
+
+    Args:
+        backend: Keras' backend.
+        threads: Threads of the backend, where it is not yet started; None for its own choice.
 
     Raises:
         UsageError: Keras is already imported with another backend.
     """
     os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Keras' progress bars and TensorFlow's banners would tear the display apart.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's banners would tear the display apart
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     if threads:
-        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-            os.environ.setdefault(name, str(threads))
+        os.environ.update(process_environment(threads))
     if backend == "jax":
         _keep_compiled_programs()
+    if "keras" not in sys.modules:
+        home = str(keras_cache().parent)
+        # Keras reads keras.json while it is imported, and raises on one that it does not understand.
+        with tempfile.TemporaryDirectory(prefix="study-keras-") as empty, children_get({"KERAS_HOME": empty}):
+            from keras.src.backend import config
+        config._KERAS_DIR = home  # where downloaded weights are
     import keras
 
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
     if keras.backend.backend() != backend:
         raise UsageError(
             f"Keras runs on {keras.backend.backend()} in this process, the spec asks for {backend}: "

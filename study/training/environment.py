@@ -6,21 +6,24 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 
-from study.training.device import memory_environment
-
-#: Read by numerical libraries when they are imported.
+#: Threads of every run, on every machine and however many runs go on beside it: sums are split up by threads, and so
+#: are rounded otherwise with another number.
+THREADS = 2
+#: Read by numerical libraries when they are imported, or when their threads start (the last two: XLA on processors).
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
+    "NPROC",
+    "PJRT_NPROC",
 )
 
 
-def process_environment(threads: int, jobs: int = 1) -> dict[str, str]:
-    """Return the variables to set before a process with that many threads starts, one of so many that share a GPU."""
-    return {**dict.fromkeys(THREAD_VARIABLES, str(threads)), **memory_environment(jobs), "TF_CPP_MIN_LOG_LEVEL": "2"}
+def process_environment(threads: int) -> dict[str, str]:
+    """Return the variables to set before a process with that many threads starts."""
+    return {**dict.fromkeys(THREAD_VARIABLES, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
 import subprocess
 import sys
@@ -85,3 +86,78 @@ def test_the_list_shows_names_of_every_kind() -> None:
     done = study("list", "--plugin", "experiments/plugin_example.py")
     assert done.returncode == 0
     assert [name for name in ("cnn5", "tiny", "augment", "smoke", "tonight") if name not in done.stdout] == []
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run --dry-run --study LONG --data synthetic:images=200",
+        "run --dry-run --grid LONG.toml",
+        "run --dry-run --plugin LONG.py",
+        "run --dry-run --data LONG",
+        "run --dry-run --results LONG --data synthetic:images=200",
+        "run --dry-run --models vgg16 --weights LONG --data synthetic:images=200",
+        "run --dry-run --ferplus LONG --data synthetic:images=200",
+        "report synthetic --results LONG",
+        "data show LONG",
+        "data show synthetic:images=200 --out LONG.png",
+        "data audit LONG",
+        "import LONG --study synthetic --name a --results LONG",
+        "evaluate --data synthetic --results LONG",
+        "export --results LONG",
+        "explain --results LONG",
+        "retrain --results LONG --study synthetic",
+        "predict --image LONG",
+        "predict --image LONG.jpg --results LONG",
+        "live --video LONG",
+        "weights verify LONG",
+        "weights list --plugin LONG.py",
+        "weights declare LONG --dataset X --images 9 --licence MIT --source URL",
+        "convert LONG",
+        "convert synthetic --results LONG",
+        "check LONG",
+        "list --plugin LONG.py",
+        "pretrain --model vgg16 --data LONG --out x.weights.h5",
+    ],
+)
+def test_a_name_longer_than_any_file_system_takes_is_one_line(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from study.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["study", *words.replace("LONG", LONG).split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("study: ")]
+    assert ended.value.code == 2
+    assert len(lines) == 1 and "x" * 80 in lines[0]
+    assert list(tmp_path.rglob("*x.*")) == []
+
+
+@pytest.mark.parametrize("words", ["list", "--version", "weights list", "data show synthetic:images=200 --out OUT"])
+@pytest.mark.parametrize("place", ["full disk", "closed pipe"])
+def test_output_that_nobody_takes_is_one_line(words: str, place: str, tmp_path: Path) -> None:
+    call = [sys.executable, "-m", "study", *words.replace("OUT", str(tmp_path / "x.png")).split()]
+    read, write = os.pipe()
+    os.close(read)
+    with open("/dev/full", "w") as full, os.fdopen(write, "w") as pipe:
+        out = {"full disk": full, "closed pipe": pipe}[place]
+        done = subprocess.run(call, cwd=ROOT, stdout=out, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    reason = {"full disk": "No space left on device", "closed pipe": "Broken pipe"}[place]
+    assert done.returncode == 2
+    assert done.stderr == f"study: cannot write to standard output ({reason}). Free space, or read all of it.\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_console_that_lacks_letters_gets_their_codes(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "добрый").mkdir()
+    call = [sys.executable, "-m", "study", "data", "show", str(tmp_path / "добрый")]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"}
+    done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False)
+    shown = "добрый".encode(encoding, "backslashreplace")
+    assert done.returncode == 2
+    assert shown in done.stdout and shown in done.stderr and b"Traceback" not in done.stderr

@@ -49,6 +49,80 @@ def test_labels_by_name_or_number_in_any_order(tmp_path: Path) -> None:
     assert found.arrays["validation_probabilities"].tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
+NUMBERED = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+def numbered(tmp_path: Path, numbers: list[int], labels: list[int]) -> Predictions:
+    dataset = {
+        "ids": np.array([str(place) for place in range(len(labels))]),
+        "labels": np.array(labels),
+        "splits": np.full(len(labels), 2, np.uint8),
+    }
+    path = tmp_path / "numbers.csv"
+    path.write_text("\n".join(["row,label", *(f"{row},{number}" for row, number in enumerate(numbers))]))
+    return read_predictions(path, dataset, NUMBERED)
+
+
+def test_how_numbers_are_read_is_said(tmp_path: Path) -> None:
+    labels = [row % 7 for row in range(700)]
+    assert numbered(tmp_path, labels, labels).notes == (
+        "Numbers were read in the study's order: 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral.",
+    )
+
+
+def test_another_order_that_fits_far_better_is_warned_of(tmp_path: Path) -> None:
+    labels = [row % 7 for row in range(700)]
+    alphabetical = [sorted(NUMBERED).index(NUMBERED[label]) for label in labels]
+    said, warning = numbered(tmp_path, alphabetical, labels).notes
+    assert "57.1% of the labels are right" in warning and "100.0% would be" in warning
+    assert "alphabetical order, Keras' own" in warning and "class names" in warning
+    shifted = numbered(tmp_path, [(label + 1) % 7 for label in labels], labels).notes[1]
+    assert "(neutral, angry, disgust, fear, happy, sad, surprise)" in shifted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_poor_network_is_not_taken_for_one_with_another_order(tmp_path: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 7, 700)
+    answers = np.where(random.random(700) < 0.3, labels, random.integers(0, 7, 700))
+    assert len(numbered(tmp_path, answers.tolist(), labels.tolist()).notes) == 1
+
+
+def test_names_need_no_word_on_numbers(tmp_path: Path) -> None:
+    assert read(tmp_path, "image,label", *(f"faces/{place}.png,sad" for place in PREDICTED)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "right"),
+    [
+        ("0.33,0.33,0.33", True),  # two digits, three classes: 0.015 may be missing
+        ("0.34,0.34,0.335", False),  # three digits
+        ("0.3,0.3,0.3", True),  # one digit
+        ("0.9,0.3,0.3", False),
+        ("0,1,1", False),
+        ("1,0,0", True),
+        ("3.3e-01,3.3e-01,3.3e-01", True),
+        ("9.9e-01,3.3e-05,1.0e-06", False),
+        ("0.331,0.33,0.33", False),
+    ],
+)
+def test_the_digits_decide_what_probabilities_may_miss_of_one(tmp_path: Path, row: str, right: bool) -> None:
+    rows = [f"faces/{place}.png,{row}" for place in PREDICTED]
+    if not right:
+        with pytest.raises(DataError, match="line 2: expected probabilities that add up to 1"):
+            read(tmp_path, "image,angry,happy,sad", *rows)
+        return
+    found = read(tmp_path, "image,angry,happy,sad", *rows)
+    assert found.arrays["test_probabilities"].sum(axis=1) == pytest.approx(1)
+
+
+def test_a_row_of_few_digits_in_a_file_of_many_is_no_rounding(tmp_path: Path) -> None:
+    rows = [f"faces/{place}.png,0.3,0.3,0.3" for place in PREDICTED]
+    rows[0] = "faces/4.png,0.25000,0.25001,0.49999"
+    with pytest.raises(DataError, match=r"line 3: .* found 0\.9\."):
+        read(tmp_path, "image,angry,happy,sad", *rows)
+
+
 def test_rows_in_place_of_ids_and_classes_in_another_order(tmp_path: Path) -> None:
     found = read(tmp_path, "sad,Row,Angry,happy", *(f"0.7,{place},0.1,0.2" for place in PREDICTED))
     assert found.arrays["test_probabilities"][0] == pytest.approx([0.1, 0.2, 0.7])

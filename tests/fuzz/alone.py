@@ -47,13 +47,53 @@ def _arrays(path: Path) -> None:
 def _records(path: Path) -> None:
     from study.core.store import Store
 
-    Store(path.parent, path.name).records()
+    store = Store(path.parent, path.name) if (path / "cnn3").exists() else Store(path / "results", "fake")
+    store.records()
+
+
+def _predictions(path: Path) -> None:
+    from study.core.store import Store
+
+    store = Store(path / "results", "fake")
+    for record in store.records():
+        store.load_arrays(record)
+
+
+def _manifest(path: Path) -> None:
+    from study.core.errors import StoreError
+    from study.core.store import Store
+    from study.trained.artifacts import find_exports
+
+    store = Store(path / "results", "fake")
+    if not any(find_exports(store, record) for record in store.records()):
+        raise StoreError("no exports")
+
+
+def _imported(path: Path) -> None:
+    import numpy as np
+
+    from study.execution.predictions_file import read_predictions
+
+    dataset = {"ids": np.array(["a", "b"]), "splits": np.array([2, 2], np.uint8), "labels": np.array([0, 1])}
+    read_predictions(path, dataset, ("sad", "happy"))
 
 
 def _settings(path: Path) -> None:
-    from study.planning.grid import read_grid
+    from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
+    from study.protocols.budgets import Budget
+    from tests.fuzz.targets_settings import _image_set
 
-    read_grid(str(path))
+    image_set = _image_set()
+    grid = read_grid(str(path))
+    choices = Choices(
+        Budget("full"),
+        seeds=grid.seeds or (0,),
+        weights="none",
+        sides_px=grid.axes.get("side", ()),
+        train_shares=grid.axes.get("train_share", (1.0,)),
+        epochs=grid.epochs,
+    )
+    resolve_specs(select_pairs(grid), choices, image_set)
 
 
 def _weights(path: Path) -> None:
@@ -62,13 +102,23 @@ def _weights(path: Path) -> None:
     check_form(path, 1000)
 
 
+def _weights_info(path: Path) -> None:
+    from study.models.pretraining_info import read_pretraining
+
+    read_pretraining(path)
+
+
 READERS: dict[str, Callable[[Path], None]] = {
     "data": _data,
     "picture": _picture,
     "arrays": _arrays,
     "records": _records,
+    "predictions": _predictions,
+    "manifest": _manifest,
+    "imported": _imported,
     "settings": _settings,
     "weights": _weights,
+    "weights-info": _weights_info,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
 import random
@@ -22,7 +23,7 @@ from study.core.errors import DataError
 from study.datasets.load import load
 from study.datasets.readers.image_file import strict_pillow
 from tests.datasets.sources import csv_rows, pixels, write_classes, write_csv, write_fer2013_folders, write_image
-from tests.fuzz.mutations import WORDS, Seeds, mutate_bytes, mutate_text
+from tests.fuzz.mutations import WORDS, Seeds, mutate_bytes, mutate_json, mutate_text
 from tests.fuzz.target import Target
 
 _SIDE = 8
@@ -409,7 +410,42 @@ def _read_settings(data: bytes, folder: Path) -> object:
     return synthetic_settings(data.decode("utf-8", "replace"))
 
 
+def _prepared_seeds(folder: Path) -> Seeds:
+    from study.datasets.load import load
+    from study.datasets.readers.prepared import write_prepared
+    from tests.datasets.sources import write_classes
+
+    found = []
+    for channels in (1, 3):
+        path = write_classes(folder / f"faces-{channels}", ("joy", "anger"), 20, side=_SIDE, channels=channels)
+        write_prepared(load(str(path), cache_dir=folder / "cache"), folder / "made.study")
+        found.append((folder / "made.study").read_bytes())
+    return found
+
+
+def _mutate_prepared(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
+    """Change bytes, or one of the arrays, or what is said of them."""
+    from study.core.arrays import read_arrays, write_arrays
+
+    if rng.random() < 0.2:
+        return mutate_bytes(data, seeds, rng)
+    arrays = read_arrays(data)
+    name = rng.choice(sorted(arrays))
+    if name == "about":
+        said = json.dumps(mutate_json(json.loads(arrays["about"].tobytes()), rng)).encode("utf-8", "surrogatepass")
+        arrays["about"] = np.frombuffer(said, np.uint8)
+    elif rng.random() < 0.2:
+        arrays[name] = rng.choice((arrays[name][:-1], arrays[name].astype(np.float64), arrays[name][np.newaxis]))
+    else:
+        changed = bytearray(arrays[name].tobytes())
+        for _ in range(rng.randint(1, 3)):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+        arrays[name] = np.frombuffer(bytes(changed), arrays[name].dtype).reshape(arrays[name].shape)
+    return write_arrays(arrays)
+
+
 TARGETS = (
+    Target("prepared", _prepared_seeds, lambda data: data[:2] == b"PK", _loaded("faces.study"), _mutate_prepared, 100),
     Target(
         "synthetic-settings",
         lambda folder: [b"images=200,difficulty=0.5", b"label_noise = 0.1, seed=7,images=1000"],

@@ -56,11 +56,28 @@ def _file(change: str, rng: random.Random) -> bytes:
         elif change == "names":
             file.move("layers/dense", rng.choice(("layers/x", "dense", "layers/\u202e", "layers/dense_1")))
         elif change == "attributes":
-            file.attrs["layer_names"] = rng.choice((["a", "b"], [b"\xff\xfe"], 5, "x" * 1000))
+            place = rng.choice((file, layer, layer["0"]))
+            place.attrs["layer_names"] = rng.choice((["a", "b"], [b"\xff\xfe"], 5, "x" * 1000, ["x" * 60_000] * 4000))
+        elif change == "links":
+            for number in range(rng.choice((1, 20_000))):
+                layer[f"l{number}"] = layer["0"]
     return buffer.getvalue()
 
 
-_CHANGES = ("missing", "type", "shape", "locked", "elsewhere", "raw", "loop", "model", "group", "names", "attributes")
+_CHANGES = (
+    "missing",
+    "type",
+    "shape",
+    "locked",
+    "elsewhere",
+    "raw",
+    "loop",
+    "model",
+    "group",
+    "names",
+    "attributes",
+    "links",
+)
 
 
 def _seeds(folder: Path) -> Seeds:

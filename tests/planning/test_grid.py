@@ -220,7 +220,7 @@ def test_the_budget_caps_updates_and_gives_the_side(faces: ImageSet) -> None:
 
 def test_a_side_below_the_minimum_is_refused(faces: ImageSet) -> None:
     pairs = select_pairs(read_grid("all"), ("vgg16",), ("baseline",))
-    with pytest.raises(UsageError, match="vgg16 takes sides from 32 px, got 16"):
+    with pytest.raises(UsageError, match="vgg16 takes sides from 32 to 4096 px, got 16"):
         resolve_specs(pairs, Choices(read_budget("demo"), weights="none", sides_px=(16,)), faces)
 
 

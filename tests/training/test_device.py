@@ -8,7 +8,6 @@ import pytest
 
 from study.training import device
 from study.training.device import Gpu, memory_environment, visible_gpus
-from study.training.environment import process_environment
 from study.training.precision import resolve_precision
 
 TWO = "NVIDIA H100 80GB HBM3, 9.0\nTesla V100-SXM2-16GB, 7.0\n"
@@ -74,6 +73,5 @@ def test_auto_asks_the_device_that_trains(driver, monkeypatch, visible, processo
 
 @pytest.mark.parametrize("jobs", [1, 2, 7])
 def test_jobs_share_the_memory_of_a_gpu(jobs):
-    share = float(process_environment(1, jobs)["XLA_PYTHON_CLIENT_MEM_FRACTION"])
+    share = float(memory_environment(jobs)["XLA_PYTHON_CLIENT_MEM_FRACTION"])
     assert 0.85 / jobs < share and share * jobs <= 0.91
-    assert memory_environment(jobs).items() <= process_environment(1, jobs).items()

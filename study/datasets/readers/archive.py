@@ -19,7 +19,8 @@ from threading import Lock
 from typing import BinaryIO, NoReturn, Protocol
 
 from study.core.errors import DataError, UsageError
-from study.datasets.readers.place import Place, open_regular, too_large
+from study.core.files import open_regular, too_large
+from study.datasets.readers.place import Place
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 DEFAULT_GIB = 4.0

@@ -57,6 +57,8 @@ class RawSet:
         claims_fer2013: True where the source uses FER-2013's own names for its splits and classes.
         notes: Warnings for those who read results.
         left_out: One line, file and reason, for each file that could not be read.
+        name: Name of the set, where the source brings one; it is checked like the others.
+        split_source: The sentence on where the split comes from, where the source brings one.
     """
 
     images: NDArray[np.uint8]
@@ -68,6 +70,8 @@ class RawSet:
     claims_fer2013: bool = False
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    name: str = ""
+    split_source: str = ""
 
 
 class Reader(ABC):

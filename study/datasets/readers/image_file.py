@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.readers.place import read_regular
+from study.core.files import read_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image

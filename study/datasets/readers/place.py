@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from io import BytesIO
 from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO
 
 from study.core.errors import DataError
+from study.core.files import open_regular, read_regular
 
 if TYPE_CHECKING:
     from study.datasets.readers.archive import Archive
@@ -122,37 +122,6 @@ class Place:
                 shown = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
                 parts.append(f"{len(names):,} {kind}{'s' * (len(names) > 1)} ({printable(shown)})")
         return " and ".join(parts) or "an empty folder"
-
-
-def open_regular(path: PurePath) -> BinaryIO:
-    """Open a file to read its bytes, without ever waiting for a pipe.
-
-    Raises:
-        OSError: not to be read, or not a regular file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(None, "not a regular file", str(path))
-    return os.fdopen(descriptor, "rb")
-
-
-def read_regular(path: PurePath, most: int) -> bytes:
-    """Return the bytes of a regular file.
-
-    Raises:
-        OSError: not to be read, not a regular file, or more than ``most`` bytes.
-    """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most:
-            raise too_large(most)
-        return file.read(size + 1)
-
-
-def too_large(most: int) -> OSError:
-    """Return the error for a file of more than ``most`` bytes."""
-    return OSError(None, f"more than {most >> 20} MiB")
 
 
 def printable(text: str) -> str:

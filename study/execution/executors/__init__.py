@@ -32,7 +32,7 @@ class Abandoned(BaseException):
 
 @dataclass(frozen=True)
 class Job:
-    """One run to execute.
+    """One run to execute; its paths are absolute, so that no run that changes the working folder misleads another.
 
     Attributes:
         spec: What to run.
@@ -47,6 +47,11 @@ class Job:
     keep_weights: Path | None = None
     checkpoints: Path | None = None
     ends: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("start_weights", "keep_weights", "checkpoints"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, path.absolute())
 
 
 class RunSpecs(Protocol):
@@ -71,8 +76,8 @@ class RunSpecs(Protocol):
             jobs: The runs, in the order in which to start them; asked for when one can be started. None means that
                 there is none now and may be one later: it is asked for again in a moment.
             image_set: The dataset of all of them.
-            workers: Runs at the same time, at least 1. They share the cores evenly, however many are going on: how a
-                result is rounded follows from the number of threads.
+            workers: Runs at the same time, at least 1. Each has the same number of threads, however many are going on:
+                how a result is rounded follows from it.
             plugins: Files to import before the first run, so that their entries are registered in every worker.
             on_event: Called in the driver; it may raise ``Abandoned``.
             limit_s: Seconds that one run may take; None for as long as it likes.

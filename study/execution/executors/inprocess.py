@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -44,7 +45,7 @@ def run_specs(
             continue
         try:
             on_event(job.spec, {"kind": "start"})
-            with without_banners(), _alarm(limit_s), stopping_at(job.ends):
+            with without_banners(), _alarm(limit_s), stopping_at(job.ends), contextlib.chdir(os.getcwd()):
                 record = execute(
                     job.spec,
                     image_set,

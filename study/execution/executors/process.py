@@ -17,7 +17,6 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import IO, Any
 
-from study.core.environment import usable_cores
 from study.core.errors import StudyError, UsageError, WriteError
 from study.core.record import Record
 from study.core.registry import load_plugin
@@ -26,7 +25,8 @@ from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor
 from study.execution.executors.image_transfer import pack, unpack
 from study.execution.executors.outcome import failed_record, how_it_ended, too_long
 from study.execution.time_limit import Stopped, stopping_at
-from study.training.environment import children_get, process_environment
+from study.training.device import memory_environment
+from study.training.environment import THREADS, children_get, process_environment
 
 #: Runs after which a worker makes room for a new one: TensorFlow keeps about 4 MB of every small network that it has
 #: trained, and gives it back only when the process ends.
@@ -91,7 +91,7 @@ def run_on_processes(
 ) -> Generator[Record, None, None]:
     """Execute jobs with any function that a worker can import; ``run_specs`` does it with ``execute_job``.
 
-    Every worker has ``threads``, by default its share of the cores.
+    Every worker has ``threads``, by default as many as every run has.
     """
     pool = _Pool(execute, iter(jobs), image_set, workers, plugins, limit_s, threads)
     try:
@@ -133,7 +133,7 @@ class _Pool:
         workers: The most workers.
         plugins: Files that they import.
         limit_s: Seconds that one job may take.
-        threads: Threads of each, or None for its share of the cores.
+        threads: Threads of each, or None for as many as every run has.
     """
 
     def __init__(
@@ -149,8 +149,7 @@ class _Pool:
         self._jobs = jobs
         self._most = max(1, workers)
         self._limit_s = limit_s
-        share = threads or max(1, usable_cores() // self._most)
-        self._start = lambda: _start_worker(execute, image_set, plugins, share, self._most)
+        self._start = lambda: _start_worker(execute, image_set, plugins, threads or THREADS, self._most)
         self._workers: list[_Worker] = []
         self._no_more = False
         self._ask_again = False
@@ -182,10 +181,12 @@ class _Pool:
 
     def ready(self) -> list[_Worker]:
         """Wait for workers that have something to say, or until there is something else to do."""
-        waits = [POLL_S] if self._ask_again else []
+        told = all(worker.death is not None for worker in self._workers)  # else a death shows when it is looked for
+        waits = [POLL_S] if self._ask_again or not told else []
         waits += [worker.ends - time.monotonic() for worker in self._workers if worker.job and worker.ends is not None]
-        said = wait([worker.connection for worker in self._workers], max(0.0, min(waits)) if waits else None)
-        return [worker for worker in self._workers if worker.connection in said]
+        ends = [end for worker in self._workers for end in (worker.connection, worker.death) if end is not None]
+        said = wait(ends, max(0.0, min(waits)) if waits else None)
+        return [worker for worker in self._workers if worker.connection in said or not worker.process.is_alive()]
 
     def overdue(self) -> list[_Worker]:
         """Return the workers whose job has taken too long."""
@@ -218,6 +219,9 @@ class _Worker:
         process: The process.
         connection: Our end of the pipe to it.
         output: What it prints.
+        runs: After how many it makes room for a new one.
+        death: Readable once the process has ended, whoever still holds its pipe; None where the system has no such
+            thing.
         job: What it is doing.
         ends: When (``time.monotonic``) it will have taken too long; None for never.
         silent: True once the pipe is closed from the other side, because the process ends or has ended.
@@ -227,6 +231,8 @@ class _Worker:
     process: SpawnProcess
     connection: Connection
     output: IO[bytes]
+    runs: int
+    death: int | None = None
     job: Job | None = None
     ends: float | None = None
     silent: bool = False
@@ -240,7 +246,7 @@ class _Worker:
     @property
     def used_up(self) -> bool:
         """Whether a new worker should take its place; one that has died by itself is noticed by the next receive."""
-        return self.given >= RUNS_OF_A_WORKER and self.process.is_alive()
+        return self.given >= self.runs and self.process.is_alive()
 
     def give(self, job: Job, limit_s: float | None) -> None:
         self.job = job
@@ -253,12 +259,12 @@ class _Worker:
 
     def receive(self) -> tuple[str, Any]:
         """Return what the worker sent, or ``("died", None)``."""
-        try:
-            message: tuple[str, Any] = self.connection.recv()
-        except (EOFError, OSError):
-            self.silent = True
-            return "died", None
-        return message
+        with contextlib.suppress(EOFError, OSError):
+            if self.process.is_alive() or self.connection.poll():
+                message: tuple[str, Any] = self.connection.recv()
+                return message
+        self.silent = True
+        return "died", None
 
     def printed(self) -> str:
         self.output.seek(0)
@@ -269,7 +275,10 @@ class _Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        _kill_left(self.output)
         self.connection.close()
+        if self.death is not None:
+            os.close(self.death)
         self.output.close()
         Path(self.output.name).unlink(missing_ok=True)
 
@@ -281,12 +290,24 @@ def _start_worker(execute: Execute, image_set: ImageSet, plugins: Sequence[str],
         ours, theirs = context.Pipe()
         arguments = (execute, theirs, pack(image_set), list(plugins), threads, output.name)
         process = context.Process(target=_work, args=arguments, daemon=True)
-        with children_get(process_environment(threads, workers)):
+        with children_get(process_environment(threads) | memory_environment(workers)):
             process.start()
     except OSError as error:
         raise StudyError(f"no worker process can be started ({error.strerror}): free memory or disk space.") from error
     theirs.close()  # so that the worker's end is the only one, and its death closes the pipe
-    return _Worker(process, ours, output)
+    death = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") and process.pid else None
+    # What a plugin has set in its process, on purpose or not, goes with it: no other run sees it.
+    return _Worker(process, ours, output, 1 if plugins else RUNS_OF_A_WORKER, death)
+
+
+def _kill_left(output: IO[bytes]) -> None:
+    """End the processes that a worker has left behind, known by what they print into; where the system shows that."""
+    mine = os.fstat(output.fileno())
+    for stream in Path("/proc").glob("[0-9]*/fd/1"):
+        with contextlib.suppress(OSError):
+            state = stream.stat()
+            if (state.st_dev, state.st_ino) == (mine.st_dev, mine.st_ino):
+                os.kill(int(stream.parts[2]), signal.SIGKILL)
 
 
 def _work(
@@ -312,9 +333,11 @@ def _work(
         image_set = unpack(packed)
     except (OSError, ValueError) as error:
         missing = f"the cached images cannot be opened ({getattr(error, 'strerror', None) or error}): start again"
+    home = os.getcwd()
     with contextlib.suppress(EOFError, OSError):  # the driver is gone: there is nobody to report to
         while True:
             job: Job = connection.recv()
+            os.chdir(home)  # wherever the run before has gone
             report({"kind": "start"})
             try:
                 record = (

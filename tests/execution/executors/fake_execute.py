@@ -54,7 +54,9 @@ def failed_record(spec: Spec, image_set: ImageSet) -> Record:
 
 
 def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
-    """Behave by the seed: 1 exits, 2 is killed, 3 waits, 4 finds the disk full, 9 stops; the rest are done."""
+    """Behave by the seed: 1 exits, 2 is killed, 3 waits, 4 finds the disk full, 5 leaves a child behind and dies, 6
+    goes to another folder, 9 stops; the rest tell about their worker.
+    """
     report({"kind": "phase", "phase": "all", "epochs": 1})
     print(f"this is seed {job.spec.seed}", flush=True)
     if job.spec.seed == 1:
@@ -69,8 +71,17 @@ def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, 
         raise Stopped
     if job.spec.seed == 4:
         raise WriteError("cannot write x (No space left on device). Free space.")
+    if job.spec.seed == 5:
+        if (child := os.fork()) == 0:
+            time.sleep(60)
+        Path(str(job.checkpoints)).write_text(str(child))
+        os._exit(7)
+    folder = os.getcwd()
+    if job.spec.seed == 6:
+        os.chdir("/")
     record = done_record(job.spec, image_set)
     facts = {"pid": os.getpid(), "threads": threads, "omp": os.environ["OMP_NUM_THREADS"]}
+    facts["folder"] = folder
     facts["mapped"] = isinstance(image_set.images, np.memmap)
     return replace(record, cost=facts)  # type: ignore[arg-type]  # what the test asks about
 

@@ -19,12 +19,13 @@ from study.core.record import Record
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.execution.executors import Job, get_executor, process
+from study.execution.executors import Job, get_executor, inprocess, process
 from study.execution.executors.image_transfer import pack, unpack
 from study.execution.executors.process import run_on_processes
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.protocols.budgets import read_budget
 from study.training.banners import without_banners
+from study.training.environment import THREADS
 from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute, done_record, execute_in_worker
 
@@ -71,13 +72,13 @@ def test_banners_are_kept_from_the_error_stream_and_nothing_else(capfd: pytest.C
     assert capfd.readouterr().err == "Trouble\nI0000 afterwards\n"
 
 
-def test_workers_persist_and_share_the_cores(faces: ImageSet) -> None:
+def test_workers_persist_and_have_the_threads_of_every_run(faces: ImageSet) -> None:
     found, events = on_processes(faces, jobs(faces, 10, 11, 12, 13), workers=2)
     assert sorted(found) == [10, 11, 12, 13]
     assert all(record.status == "done" for record in found.values())
     pids = {record.cost["pid"] for record in found.values()}
     assert len(pids) == 2 and os.getpid() not in pids
-    assert all(record.cost["omp"] == str(record.cost["threads"]) for record in found.values())
+    assert all(record.cost["omp"] == str(record.cost["threads"]) == str(THREADS) for record in found.values())
     assert sorted(events) == sorted((seed, kind) for seed in found for kind in ("start", "phase"))
 
 
@@ -102,6 +103,68 @@ def test_a_worker_that_dies_is_a_failed_record_and_the_others_go_on(faces: Image
     assert found[1].traceback == "this is seed 1\nlast words", "of this run alone"
     assert "SIGKILL" in found[2].reason and "memory" in found[2].reason
     assert found[1].provenance.code and found[1].dataset.name == faces.name
+
+
+def test_a_worker_that_leaves_a_child_behind_is_noticed_at_once_and_the_child_is_ended(
+    faces: ImageSet, tmp_path: Path
+) -> None:
+    started: dict[int, float] = {}
+    todo = [*jobs(faces, 5, checkpoints=tmp_path / "child"), *jobs(faces, 10)]
+    events = Events()
+
+    def on_event(spec: Spec, event: Mapping[str, Any]) -> None:
+        started.setdefault(spec.seed, time.monotonic())
+        events(spec, event)
+
+    for record in run_on_processes(execute_in_worker, todo, faces, workers=1, plugins=(), on_event=on_event):
+        if record.spec.seed == 5:
+            assert time.monotonic() - started[5] < 5
+            assert record.status == "failed" and record.reason == "the worker process exited with code 7"
+        else:
+            assert record.status == "done"
+    child = int((tmp_path / "child").read_text())
+    for _ in range(100):
+        if not Path(f"/proc/{child}").exists() or "\nState:\tZ" in Path(f"/proc/{child}/status").read_text():
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the child goes on")
+
+
+def test_a_run_that_changes_the_working_folder_leaves_the_others_theirs(faces: ImageSet) -> None:
+    found, _ = on_processes(faces, jobs(faces, 6, 10), workers=1)
+    assert found[6].cost["pid"] == found[10].cost["pid"]
+    assert found[6].cost["folder"] == found[10].cost["folder"] == os.getcwd()
+
+
+def test_jobs_hold_absolute_paths(faces: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (spec,) = [job.spec for job in jobs(faces, 10)]
+    job = Job(spec, Path("w.h5"), Path("results/kept.h5"), None)
+    assert (job.start_weights, job.keep_weights) == (tmp_path / "w.h5", tmp_path / "results" / "kept.h5")
+    assert job.checkpoints is None
+
+
+def test_no_worker_is_used_twice_where_plugins_could_have_changed_it(faces: ImageSet, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    options: dict[str, Any] = {"workers": 1, "plugins": [str(tmp_path / "mine.py")], "on_event": Events()}
+    found = list(run_on_processes(execute_in_worker, jobs(faces, 10, 11, 12), faces, **options))
+    assert len({record.cost["pid"] for record in found}) == 3
+
+
+def test_in_process_a_run_that_changes_the_working_folder_leaves_the_others_theirs(
+    faces: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, places = os.getcwd(), []
+
+    def execute(spec: Spec, image_set: ImageSet, **_: Any) -> Record:
+        places.append(os.getcwd())
+        os.chdir("/")
+        return done_record(spec, image_set)
+
+    monkeypatch.setattr("study.execution.run_one.execute", execute)
+    list(inprocess.run_specs(jobs(faces, 10, 11), faces, workers=1, plugins=(), on_event=Events()))
+    assert places == [home, home] and os.getcwd() == home
 
 
 def test_closing_the_iterator_ends_the_workers(faces: ImageSet, tmp_path: Path) -> None:

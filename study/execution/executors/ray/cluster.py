@@ -49,7 +49,7 @@ class Cluster:
     Attributes:
         address: ``HOST:PORT`` of a cluster that runs, or ``auto``: the one that this machine belongs to. None for
             ``RAY_ADDRESS``, and without that for one of this machine's own, which ends with the driver.
-        cpus_per_run: Processors of a run; as many threads, at least one.
+        cpus_per_run: Processors of a run, by which Ray tells how many runs a node takes.
         gpus_per_run: GPUs of a run; of fractions several share one GPU.
         log: Takes lines for a person.
     """
@@ -58,11 +58,6 @@ class Cluster:
     cpus_per_run: float = 1.0
     gpus_per_run: float = 0.0
     log: Callable[[str], None] = lambda line: None
-
-    @property
-    def threads(self) -> int:
-        """Threads of a run: the same on every node, because results are rounded differently with another number."""
-        return max(1, int(self.cpus_per_run))
 
     @property
     def resources(self) -> dict[str, float]:

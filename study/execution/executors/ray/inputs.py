@@ -19,6 +19,7 @@ from study.execution.executors.image_transfer import pack
 from study.execution.executors.ray.cluster import Cluster
 from study.execution.executors.ray.content_files import ContentFiles, bytes_of, content_files_of
 from study.execution.executors.ray.worker import Marks, Terms, installed
+from study.training.environment import THREADS
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Supplies:
             place=place,
             images=images,
             plugins=tuple(self._content_files(Path(file).resolve()) for file in plugins),
-            threads=cluster.threads,
+            threads=THREADS,
             limit_s=limit_s,
             keep_process=not cluster.gpus_per_run,
             installed=installed(),
