@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from study.api import Study, load, predict
 
+import os
+
+#: ONNX Runtime 1.29 and later report to Microsoft from the import on, unless this is set before.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 __version__ = "0.1.0"
 __all__ = ["Study", "__version__", "load", "predict"]
 

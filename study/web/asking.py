@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,13 +14,14 @@ from study.core.record import Record
 from study.core.store import Store
 from study.faces.detection import Detector
 from study.faces.prediction import Answer, answer
+from study.report.collect import StudyData
 from study.trained.artifacts import find_exports
 from study.trained.runtime import PACKAGES, Runtime
-from study.web.overview import Overview
+from study.web.decoding import decode
 
 MOST_MB = 10
-#: Detectors and networks answer one at a time, and Pillow's warnings are the whole process's.
-_ONE_AT_A_TIME = threading.Lock()
+#: Detectors and networks answer one at a time.
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,13 @@ def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
     Raises:
         ValueError: not to be read as a picture, with a short reason.
     """
-    from study.datasets.readers.image_file import strict_pillow
     from study.faces.annotation import annotate
-    from study.faces.pictures import cut_faces, find_faces, read_picture
+    from study.faces.pictures import cut_faces, find_faces
 
     if len(data) > MOST_MB << 20:
         raise ValueError(f"more than {MOST_MB} MB")
-    with _ONE_AT_A_TIME:
-        with strict_pillow():
-            picture = read_picture(io.BytesIO(data))
+    picture = decode(data)
+    with ONE_AT_A_TIME:
         found, whole = find_faces(picture, detector)
         boxes = [face.box for face in found]
         said = runtime.probabilities(cut_faces(picture, boxes, runtime.image_shape)) if boxes else ()
@@ -62,13 +60,13 @@ def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
     return Asked(np.ascontiguousarray(marked[..., ::-1]), answers, whole)
 
 
-def usable_runs(store: Store, overview: Overview) -> list[tuple[Record, str]]:
+def usable_runs(store: Store, data: StudyData) -> list[tuple[Record, str]]:
     """Return the runs whose network is here with what it would run on, the best on the validation split first.
 
     Leaky runs and those on a split of their own come last.
     """
     found = []
-    for run in overview.runs:
+    for run in data.finished:
         record = run.record
         kinds = find_exports(store, record).keys() if not record.imported else ()
         kind = next((name for name, package in PACKAGES.items() if name in kinds and find_spec(package)), "")
