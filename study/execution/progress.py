@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -236,7 +237,9 @@ class _TimeLeft:
 
 def make_display(runs: Sequence[PlannedRun]) -> PlainDisplay:
     """Return the display that fits the output: bars on a terminal, lines elsewhere."""
-    return RichDisplay(runs) if sys.stdout.isatty() else PlainDisplay(runs)
+    # A notebook's `!command` has a terminal that keeps every cursor movement as text.
+    live = sys.stdout.isatty() and "JPY_PARENT_PID" not in os.environ
+    return RichDisplay(runs) if live else PlainDisplay(runs)
 
 
 def run_name(spec: Spec) -> str:

@@ -100,7 +100,10 @@ def test_lines_are_for_logs_and_bars_for_terminals(runs: list[PlannedRun], monke
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert type(make_display(runs)) is PlainDisplay
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     assert type(make_display(runs)) is RichDisplay
+    monkeypatch.setenv("JPY_PARENT_PID", "1")  # a notebook's cell
+    assert type(make_display(runs)) is PlainDisplay
 
 
 def test_bars_show_epochs_the_best_and_what_is_left(faces: ImageSet, runs: list[PlannedRun]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from study.analysis.statistics import EFFECT_MEASURES
+from study.analysis.metric import ordered
 from study.core.store import Store
 from study.report.collect import StudyData
 from study.report.conclusions import conclusions
@@ -23,7 +23,6 @@ MOST_DRAWN = 40
 SENTENCES = 4
 #: Lines that an eye can tell apart.
 MOST_CURVES = 8
-MEASURES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "macro_f1": "Macro-F1"}
 
 
 def show(settings: Settings, store: Store, data: StudyData) -> None:
@@ -154,11 +153,12 @@ def _effects(data: StudyData) -> None:
         st.info("No factor was varied: effects need recipes that differ in one thing alone.")
         return
     effects = data.found.effects
+    titles = {one.name: one.title for one in ordered(lambda metric: metric.with_effects)}
     measure = st.segmented_control(
-        "Measure", list(EFFECT_MEASURES), default="accuracy", format_func=MEASURES.__getitem__, key="effect"
+        "Measure", list(titles), default="accuracy", format_func=titles.__getitem__, key="effect"
     )
     measure = measure or "accuracy"
-    alt = f"Effects of the factors on {MEASURES[measure].lower()}"
+    alt = f"Effects of the factors on {titles[measure]}"
     every = [*effects.overall[measure], *effects.by_model[measure]]
     names = [" in ".join(filter(None, (one.contrast.factor, one.contrast.model))) for one in every]
     chart = differences_chart(names, [one.difference for one in every], [one.told_apart for one in every])
