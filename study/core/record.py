@@ -440,7 +440,7 @@ class Record(Stored, frozen=True):
 
 def misfit(arrays: Mapping[str, NDArray[Any]], classes: int) -> str:
     """Return which of a record's arrays cannot be what its name says; empty where all can."""
-    kinds = {"probabilities": "f", "flipped": "f", "labels": "iu", "indices": "iu", "seen": "iu"}
+    kinds = {"probabilities": "f", "flipped": "f", "views": "f", "labels": "iu", "indices": "iu", "seen": "iu"}
     for name, array in arrays.items():
         split, _, what = name.rpartition("_")
         if what not in kinds:

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from study.core.errors import StoreError
 from study.core.record import Imported
 from study.core.store import Store
 from study.protocols.piece import VIEWS, part
@@ -129,3 +130,11 @@ def test_every_registered_kind_of_views_has_its_title_and_true_price():
     assert set(VIEWS.names()) | {"single"} == set(TITLES)
     for name in VIEWS.names():
         assert TITLES[name][1] == len(VIEWS.make(part(name)).shifts(48))
+
+
+def test_views_of_another_shape_are_refused_in_one_line(tmp_path):
+    record = with_views(make_record(), "ten", 0.9)
+    store = Store(tmp_path, "s")
+    store.keep(replace(record, arrays={**record.arrays, "test_views": record.arrays["test_views"][:-1]}))
+    with pytest.raises(StoreError, match="test_views"):
+        store.load_arrays(store.records()[0])
