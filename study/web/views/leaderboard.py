@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from study.analysis.metric import ordered
+from study.analysis.metric import ordered as metrics_in_order
 from study.core.store import Store
 from study.report.collect import StudyData
 from study.report.conclusions import conclusions
@@ -153,7 +153,7 @@ def _effects(data: StudyData) -> None:
         st.info("No factor was varied: effects need recipes that differ in one thing alone.")
         return
     effects = data.found.effects
-    titles = {one.name: one.title for one in ordered(lambda metric: metric.with_effects)}
+    titles = {one.name: one.title for one in metrics_in_order(lambda metric: metric.with_effects)}
     measure = st.segmented_control(
         "Measure", list(titles), default="accuracy", format_func=titles.__getitem__, key="effect"
     )
