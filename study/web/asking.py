@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,10 +16,11 @@ from study.faces.detection import Detector
 from study.faces.prediction import Answer, answer
 from study.trained.artifacts import find_exports
 from study.trained.runtime import PACKAGES, Runtime
+from study.web.decoding import decode
 from study.web.overview import Overview
 
 MOST_MB = 10
-#: Detectors and networks answer one at a time, and Pillow's warnings are the whole process's.
+#: Detectors and networks answer one at a time.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -45,15 +45,13 @@ def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
     Raises:
         ValueError: not to be read as a picture, with a short reason.
     """
-    from study.datasets.readers.image_file import strict_pillow
     from study.faces.annotation import annotate
-    from study.faces.pictures import cut_faces, find_faces, read_picture
+    from study.faces.pictures import cut_faces, find_faces
 
     if len(data) > MOST_MB << 20:
         raise ValueError(f"more than {MOST_MB} MB")
+    picture = decode(data)
     with _ONE_AT_A_TIME:
-        with strict_pillow():
-            picture = read_picture(io.BytesIO(data))
         found, whole = find_faces(picture, detector)
         boxes = [face.box for face in found]
         said = runtime.probabilities(cut_faces(picture, boxes, runtime.image_shape)) if boxes else ()

@@ -82,5 +82,5 @@ def _open(text: str) -> list[Part]:
 
 
 def _words(text: str) -> str:
-    without_pictures = text.replace("![", "[")  # of other places: nothing is fetched from there
+    without_pictures = re.sub(r"!+\[", "[", text)  # of other places: nothing is fetched from there
     return _HEADING.sub(r"#\1", _FILE_LINK.sub(r"`\1`", without_pictures)).strip()

@@ -1,4 +1,4 @@
-"""Starting Streamlit's server on this machine alone."""
+"""Starting Streamlit's server for this machine's own browser alone."""
 
 from __future__ import annotations
 
@@ -6,14 +6,54 @@ import contextlib
 import importlib
 import importlib.util
 import socket
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
+from typing import Any
 
 from study.core.errors import StudyError, UsageError
 from study.core.store import studies
 from study.web.overview import current_overview
-from study.web.settings import SERVER, Settings
+from study.web.settings import HOSTS, SERVER, Settings
 
 SCRIPT = Path(__file__).parent / "views" / "main.py"
+Message = MutableMapping[str, Any]
+
+
+class OwnPageOnly:
+    """Refuse requests that name another host (DNS rebinding) or come from another site's page, before Streamlit sees them.
+
+    Streamlit checks hosts for its WebSocket alone, and looks up the machine's public address on the internet when it
+    meets an origin that it does not know.
+
+    Args:
+        app: The ASGI application behind.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Answer 403, or pass the request on."""
+        if scope["type"] not in ("http", "websocket") or _is_own(dict(scope["headers"])):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": b"This page is for the browser of its own machine."})
+
+
+def _is_own(headers: MutableMapping[bytes, bytes]) -> bool:
+    """Tell whether a request's Host is ours, on whatever port (it may be forwarded), and its Origin, if any, the same."""
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    origin = headers.get(b"origin")
+    return host.partition(":")[0] in HOSTS and origin in (None, f"http://{host}".encode("latin-1"))
 
 
 def serve(settings: Settings, port: int) -> None:
@@ -39,13 +79,13 @@ def serve(settings: Settings, port: int) -> None:
             raise UsageError(
                 f"port {port} of 127.0.0.1 cannot be used ({error.strerror}): give another --port."
             ) from None
-    from streamlit.web import bootstrap
+    import streamlit
+    from starlette.middleware import Middleware
 
     warm(settings)
-    options = {name.replace(".", "_"): value for name, value in SERVER.items()} | {"server_port": port}
-    bootstrap.load_config_options(options)
+    sys.argv = [str(SCRIPT), *settings.to_words()]  # what the page's script reads
     print(f"Open http://127.0.0.1:{port} in a browser; Ctrl-C ends the page.", flush=True)
-    bootstrap.run(str(SCRIPT), False, settings.to_words(), options)
+    streamlit.App(SCRIPT, middleware=[Middleware(OwnPageOnly)]).run(config=SERVER | {"server.port": port})
 
 
 def warm(settings: Settings) -> None:

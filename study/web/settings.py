@@ -9,9 +9,13 @@ from typing import Any
 
 from study.core.errors import UsageError
 
+#: Names under which this machine's own browser asks for the page.
+HOSTS = ("127.0.0.1", "localhost")
 #: Streamlit's own options: this machine only, nothing watched or sent, small uploads, no tracebacks on the page.
 SERVER: dict[str, Any] = {
     "server.address": "127.0.0.1",
+    "server.allowedHosts": list(HOSTS),
+    "server.enableCORS": True,
     "server.headless": True,
     "server.fileWatcherType": "none",
     "server.runOnSave": False,
@@ -24,6 +28,7 @@ SERVER: dict[str, Any] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "global.developmentMode": False,
+    "logger.hideWelcomeMessage": True,
     "theme.light.primaryColor": "#0550ae",
     "theme.dark.primaryColor": "#79b8ff",
 }

@@ -10,7 +10,7 @@ from study.analysis.recipes import is_leaky
 from study.analysis.runs import ScoredRun
 from study.core.record import Record
 from study.core.store import Store
-from study.report.wording import duration, escape, large, percent, plain, without_paths
+from study.report.wording import duration, large, percent, plain, without_paths
 from study.web.charts import curves_chart, matrix_chart
 from study.web.comparing import shares
 from study.web.overview import Overview
@@ -29,9 +29,8 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
         st.info("No run has finished yet.")
     if unfinished:
         st.subheader("Runs without a result")
-        for record in unfinished:
-            st.markdown(f"- **{escape(overview.label(record))}**: {record.status}")
-            st.text(without_paths(record.reason))
+        told = [(overview.label(one), one.status, without_paths(one.reason)) for one in unfinished]
+        st.dataframe([{"run": run, "status": status, "reason": why} for run, status, why in told], hide_index=True)
 
 
 def _run(overview: Overview, run: ScoredRun) -> None:
@@ -60,7 +59,7 @@ def _run(overview: Overview, run: ScoredRun) -> None:
     st.subheader("How it was made")
     rows = {name: value for name, value in _facts(record).items() if value}
     facts = [{"what": name, "value": str(value)} for name, value in rows.items()]
-    st.table(facts, border="horizontal", hide_index=True, hide_header=True)
+    st.dataframe(facts, hide_index=True, alt="How the run was made")  # not st.table, which renders Markdown
 
 
 def _badges(record: Record, run: ScoredRun) -> None:
