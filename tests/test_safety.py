@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,6 +112,15 @@ def test_nothing_but_the_page_listens_and_that_on_this_machine_alone() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             servers = {"socket", "socketserver", "http.server", "ray", "flask", "fastapi", "uvicorn", "gradio"}
             assert not servers & set(names) - NETWORKED.get(name, set()), name
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    """Where it means to report, it makes an identifier of the machine in the cache folder when it is imported."""
+    call = [sys.executable, "-c", "from study.faces.detection import open_detector; open_detector()"]
+    quiet = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run(call, env=quiet | places, cwd=ROOT.parent, check=True)
+    assert [path.name for path in tmp_path.rglob("*") if "microsoft" in path.name.lower()] == []
 
 
 def test_images_are_opened_through_the_one_checked_place() -> None:

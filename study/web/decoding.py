@@ -1,4 +1,4 @@
-"""Decoding an upload in a process of its own: one that takes too long can be ended, and others are answered meanwhile."""
+"""Decoding an upload in a process of its own, which can be ended; others are answered meanwhile."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Message = MutableMapping[str, Any]
 
 
 class OwnPageOnly:
-    """Refuse requests that name another host (DNS rebinding) or come from another site's page, before Streamlit sees them.
+    """Refuse requests for another host (DNS rebinding) and those of other sites' pages, before Streamlit sees them.
 
     Streamlit checks hosts for its WebSocket alone, and looks up the machine's public address on the internet when it
     meets an origin that it does not know.
@@ -50,7 +50,7 @@ class OwnPageOnly:
 
 
 def _is_own(headers: MutableMapping[bytes, bytes]) -> bool:
-    """Tell whether a request's Host is ours, on whatever port (it may be forwarded), and its Origin, if any, the same."""
+    """Tell whether Host is this machine, on any port (it may be forwarded), and Origin, if there is one, the same."""
     host = headers.get(b"host", b"").decode("latin-1").lower()
     origin = headers.get(b"origin")
     return host.partition(":")[0] in HOSTS and origin in (None, f"http://{host}".encode("latin-1"))
