@@ -14,14 +14,14 @@ from study.core.record import Record
 from study.core.store import Store
 from study.faces.detection import Detector
 from study.faces.prediction import Answer, answer
+from study.report.collect import StudyData
 from study.trained.artifacts import find_exports
 from study.trained.runtime import PACKAGES, Runtime
 from study.web.decoding import decode
-from study.web.overview import Overview
 
 MOST_MB = 10
 #: Detectors and networks answer one at a time.
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
     if len(data) > MOST_MB << 20:
         raise ValueError(f"more than {MOST_MB} MB")
     picture = decode(data)
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         found, whole = find_faces(picture, detector)
         boxes = [face.box for face in found]
         said = runtime.probabilities(cut_faces(picture, boxes, runtime.image_shape)) if boxes else ()
@@ -60,13 +60,13 @@ def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:
     return Asked(np.ascontiguousarray(marked[..., ::-1]), answers, whole)
 
 
-def usable_runs(store: Store, overview: Overview) -> list[tuple[Record, str]]:
+def usable_runs(store: Store, data: StudyData) -> list[tuple[Record, str]]:
     """Return the runs whose network is here with what it would run on, the best on the validation split first.
 
     Leaky runs and those on a split of their own come last.
     """
     found = []
-    for run in overview.runs:
+    for run in data.finished:
         record = run.record
         kinds = find_exports(store, record).keys() if not record.imported else ()
         kind = next((name for name, package in PACKAGES.items() if name in kinds and find_spec(package)), "")

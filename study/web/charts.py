@@ -1,4 +1,4 @@
-"""Charts as Vega-Lite specifications: plain data, drawn by the browser in its own colours for light and dark."""
+"""Charts as Vega-Lite specifications: plain data, drawn by the browser, in the report's colours."""
 
 from __future__ import annotations
 
@@ -8,119 +8,163 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.scores import RECIPE, Statement
-from study.core.record import Epoch, rounded
+from study.analysis.comparisons import Effect
+from study.analysis.pareto import pareto_front
+from study.analysis.scores import Statement
+from study.core.record import Record, rounded
+from study.report.figures.picture import protocol_colours
 from study.report.wording import percent, points
 
 Spec = dict[str, Any]
-#: Okabe and Ito's colours, which stay apart for colour-blind readers.
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-_ROW_PX = 26
-_LABEL_PX = 220
+Rows = Sequence[Mapping[str, Any]]
+ORANGE, BLUE = protocol_colours(("oversample", "augment")).values()
+GREY = "#8a94a0"
+#: Words that are legible on light and on dark pages.
+INK = "#737d88"
+_TOO_DARK = {"#000000": INK, "#555555": "#808080"}
+#: What recipes can be set against: title -> key of ``study.web.rows``.
+COSTS = {"Multiply-accumulates, millions": "macs", "One image, ms": "latency_ms", "Training, min": "train_s"}
 
 
-def ranking_chart(rows: Sequence[Mapping[str, Any]], intervals: Mapping[str, Statement]) -> Spec:
-    """Show validation and test accuracy of recipes, in the order given.
+def ranking_chart(rows: Rows, protocols: tuple[str, ...]) -> Spec:
+    """Show test accuracy with its interval and, open and below, validation accuracy of recipes, in the order given.
 
     Args:
         rows: Those of ``study.web.rows``.
-        intervals: Test accuracy by recipe; those without one get none.
+        protocols: All of the study, which decide on the colours.
     """
-    values = []
-    for row in rows:
-        found = intervals.get(row["recipe"])
-        ends = (None, None) if found is None or found.low != found.low else (100 * found.low, 100 * found.high)
-        about = "" if found is None else "recipe" if found.question == RECIPE else "these networks"
-        words = {"low": ends[0], "high": ends[1], "interval about": about}
-        values.append({name: row[name] for name in ("recipe", "protocol", "validation", "test")} | words)
-    order = [row["recipe"] for row in rows]
-    y = {"field": "recipe", "type": "nominal", "sort": order, "title": None, "axis": {"labelLimit": _LABEL_PX}}
-    tip = [
-        {"field": "recipe"},
-        *({"field": name, "format": ".1f"} for name in ("validation", "test", "low", "high")),
-        {"field": "interval about"},
-    ]
-    layers = [
-        _layer({"type": "rule", "strokeWidth": 2, "color": BLUE}, "low", y, tip, x2="high"),
-        _layer({"type": "point", "filled": True, "size": 70, "color": BLUE, "opacity": 1}, "test", y, tip),
-        _layer({"type": "point", "filled": False, "size": 60, "color": ORANGE, "opacity": 1}, "validation", y, tip),
-    ]
-    return _chart(values, {"layer": layers, "height": {"step": _ROW_PX}})
-
-
-def curves_chart(history: Sequence[Epoch], measure: str, kept: int | None) -> Spec:
-    """Show ``loss`` or ``accuracy`` by epoch on training batches and the validation split; a rule marks the kept."""
-    scale = 100 if measure == "accuracy" else 1
+    colours = _colours(protocols)
     values = [
-        {"epoch": row.epoch + 1, "split": split, measure: scale * getattr(row, name), "phase": row.phase}
-        for row in history
-        for split, name in (("training", measure), ("validation", f"validation_{measure}"))
+        {name: row[name] for name in ("recipe", "validation", "low", "high", "covers")}
+        | {"value": row["test"], "colour": colours[row["protocol"]], "fill": colours[row["protocol"]]}
+        | {"words": _words(row["test"], row["name"] + ("" if row["rank"] else ", not ranked"))}
+        for row in rows
     ]
-    colours = {"domain": ["training", "validation"], "range": [ORANGE, BLUE]}
-    lines = {
-        "mark": {"type": "line", "point": len(history) < 40, "strokeWidth": 2},
-        "encoding": {
-            "x": {"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1, "format": "d"}},
-            "y": {
-                "field": measure,
-                "type": "quantitative",
-                "scale": {"zero": False},
-                "title": "accuracy, %" if measure == "accuracy" else measure,
-            },
-            "color": {
-                "field": "split",
-                "type": "nominal",
-                "scale": colours,
-                "title": None,
-                "legend": {"orient": "top"},
-            },
-            "tooltip": [
-                {"field": "epoch"},
-                {"field": "split"},
-                {"field": measure, "format": ".3f"},
-                {"field": "phase"},
-            ],
-        },
-    }
-    mark = {
-        "data": {"values": [] if kept is None else [{"epoch": kept + 1}]},
-        "mark": {"type": "rule", "strokeDash": [4, 4], "color": GREEN, "strokeWidth": 2},
-        "encoding": {
-            "x": {"field": "epoch", "type": "quantitative"},
-            "tooltip": {"value": "epoch whose weights are kept"},
-        },
-    }
-    return _chart(values, {"layer": [lines, mark], "height": 260})
+    tip = [_tip("recipe"), *(_tip(name, ".1f", name) for name in ("validation", "low", "high")), _tip("covers")]
+    tip.insert(1, _tip("value", ".1f", "test"))
+    spec = _forest(values, "accuracy, %", tip)
+    layer = _mark({"type": "point", "size": 55, "yOffset": 16, "filled": False}, "validation", tip, "stroke")
+    return spec | {"layer": [*spec["layer"], layer]}
 
 
-def class_differences_chart(classes: Sequence[str], found: Sequence[Statement], names: tuple[str, str]) -> Spec:
-    """Show differences of each class in points with their intervals; full colour where the interval leaves zero out."""
+def effects_chart(effects: Sequence[Effect]) -> Spec:
+    """Show what factors do, in points with intervals; full colour where an effect is significant."""
+    values = []
+    for one in effects:
+        model = f" in {one.contrast.model}" if one.contrast.model else ""
+        about = {"factor": f"{one.contrast.factor}{model}"}
+        values.append(about | _difference(one.difference, one.told_apart, BLUE, about["factor"]))
+    return _forest(values, "difference in points", _difference_tip("factor"))
+
+
+def class_differences_chart(classes: Sequence[str], found: Sequence[Statement]) -> Spec:
+    """Show differences of each class in points with intervals; full colour where the interval leaves zero out."""
     values = []
     for name, one in zip(classes, found, strict=True):
         apart = one.low > 0 or one.high < 0
-        ahead = "not told apart" if not apart else names[0] if one.value > 0 else names[1]
-        values.append({"class": name, "difference": 100 * one.value, "ahead": ahead} | _ends(one))
-    y = {"field": "class", "type": "nominal", "sort": list(classes), "title": None}
-    tip = [{"field": "class"}, *({"field": name, "format": "+.1f"} for name in ("difference", "low", "high"))]
-    tip.append({"field": "ahead"})
-    domain = [names[0], names[1], "not told apart"]
+        colour = BLUE if one.value > 0 else ORANGE
+        values.append({"class": name} | _difference(one, apart, colour, name))
+    return _forest(values, "difference in points", _difference_tip("class"))
+
+
+def cost_chart(rows: Rows, cost: str, protocols: tuple[str, ...]) -> Spec:
+    """Show test accuracy against a cost, with the front that nothing beats on both.
+
+    Args:
+        rows: Those of ``study.web.rows`` that have this cost.
+        cost: A title of ``COSTS``.
+        protocols: All of the study, which decide on the colours.
+    """
+    colours, key = _colours(protocols), COSTS[cost]
+    values = [
+        {name: row[name] for name in ("recipe", "model", "protocol", "test", "low", "high")} | {"cost": row[key]}
+        for row in rows
+    ]
+    costs = [row["cost"] for row in values]
+    front = pareto_front([row["test"] for row in values], costs)
+    log = max(costs) > 4 * min(costs) > 0
+    x = {"field": "cost", "type": "quantitative", "title": cost, "scale": {"type": "log"} if log else {"zero": True}}
+    y = {"field": "test", "type": "quantitative", "title": "test accuracy, %", "scale": {"zero": False}}
+    tip = [_tip("recipe"), _tip("test", ".1f"), _tip("low", ".1f"), _tip("high", ".1f"), _tip("cost", ",.3~f", cost)]
+    shown = [one for one in protocols if any(row["protocol"] == one for row in rows)]
+    scale = {"domain": shown, "range": [colours[one] for one in shown]}
     colour = {
-        "field": "ahead",
+        "field": "protocol",
         "type": "nominal",
-        "scale": {"domain": domain, "range": [BLUE, ORANGE, "#8a94a0"]},
+        "scale": scale,
         "title": None,
-        "legend": {"orient": "top", "direction": "horizontal"},
+        "legend": {"orient": "top", "columns": 2},
     }
-    zero = {
-        "data": {"values": [{"x": 0}]},
-        "mark": {"type": "rule", "color": "#8a94a0"},
-        "encoding": {"x": {"field": "x", "type": "quantitative"}},
+    shape = {
+        "field": "model",
+        "type": "nominal",
+        "title": None,
+        "legend": {"orient": "bottom", "columns": 3, "symbolFillColor": INK, "symbolStrokeColor": INK},
     }
-    bars = _layer({"type": "rule", "strokeWidth": 3}, "low", y, tip, x2="high", colour=colour)
-    dots = _layer({"type": "point", "filled": True, "size": 90, "opacity": 1}, "difference", y, tip, colour=colour)
-    for layer in (bars, dots):
-        layer["encoding"]["x"] |= {"title": "difference in points", "scale": {"zero": True}}
-    return _chart(values, {"layer": [zero, bars, dots], "height": {"step": 30}})
+    best = [one for one, there in zip(values, front, strict=True) if there]
+    layers = [
+        {
+            "data": {"values": rounded(sorted(best, key=lambda one: (one["cost"], one["test"])))},
+            "mark": {"type": "line", "interpolate": "step-after", "color": GREY, "strokeWidth": 1},
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "mark": {"type": "rule"},
+            "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colour},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+            "encoding": {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": tip},
+        },
+    ]
+    return _chart(values, {"layer": layers, "height": 340 + 10 * len(shown)})
+
+
+def curves_chart(runs: Mapping[str, Record], measure: str, training: bool = True) -> Spec:
+    """Show ``loss`` or ``accuracy`` of runs by epoch on the validation split; a dot marks the epoch that is kept.
+
+    Args:
+        runs: Trained runs by how they are named.
+        measure: ``loss`` or ``accuracy``.
+        training: Show training batches too, dashed.
+    """
+    scale, title = (100, "accuracy, %") if measure == "accuracy" else (1, "loss")
+    splits = {"validation": f"validation_{measure}"} | ({"training": measure} if training else {})
+    values = [
+        {"run": name, "epoch": row.epoch + 1, "split": split, measure: scale * getattr(row, field), "phase": row.phase}
+        | {"kept": split == "validation" and record.outcome is not None and row.epoch == record.outcome.best_epoch}
+        for name, record in runs.items()
+        for row in record.history
+        for split, field in splits.items()
+    ]
+    colours = list(_colours(tuple(runs)).values()) if len(runs) > 1 else [BLUE]
+    named = len(runs) > 1 and measure == "accuracy"  # the loss is shown below, in the same colours
+    legend = {"orient": "top", "columns": 1, "labelLimit": 330}
+    encoding = {
+        "x": {"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1, "format": "d"}},
+        "y": {"field": measure, "type": "quantitative", "scale": {"zero": False}, "title": title},
+        "color": {
+            "field": "run",
+            "type": "nominal",
+            "scale": {"domain": list(runs), "range": colours},
+            "title": None,
+            "legend": legend if named else None,
+        },
+        "tooltip": [_tip("run"), _tip("epoch"), _tip("split"), _tip(measure, ".3f"), _tip("phase")],
+    }
+    dash = {
+        "field": "split",
+        "type": "nominal",
+        "scale": {"domain": list(splits), "range": [[1, 0], [5, 4]][: len(splits)]},
+        "title": None,
+        "legend": {"orient": "top"} if training else None,
+    }
+    lines = {"mark": {"type": "line", "strokeWidth": 2}, "encoding": {"strokeDash": dash}}
+    dots = {
+        "transform": [{"filter": "datum.kept"}],
+        "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+    }
+    return _chart(values, {"encoding": encoding, "layer": [lines, dots], "height": 260 + 28 * len(runs) * named})
 
 
 def matrix_chart(classes: Sequence[str], matrix: NDArray[Any], difference: bool) -> Spec:
@@ -140,7 +184,7 @@ def matrix_chart(classes: Sequence[str], matrix: NDArray[Any], difference: bool)
     largest = max(1.0, float(np.abs(matrix).max()) * 100)
     # Middle greys of both ramps keep black and white numbers legible on light and on dark pages.
     scale = (
-        {"domain": [-largest, 0, largest], "range": ["#d55e00", "#f3f3f3", "#0072b2"]}
+        {"domain": [-largest, 0, largest], "range": ["#D55E00", "#f3f3f3", BLUE]}
         if difference
         else {"domain": [0, 100], "range": ["#f3f6fa", "#08519c"]}
     )
@@ -149,7 +193,7 @@ def matrix_chart(classes: Sequence[str], matrix: NDArray[Any], difference: bool)
     encoding: dict[str, Spec] = {
         axis: {"field": field, "type": "nominal", "sort": list(classes), "title": field} for axis, field in axes.items()
     }
-    encoding["x"]["axis"] = {"labelAngle": -45}
+    encoding["x"]["axis"] = {"labelAngle": -45, "labelOverlap": False}
     cells = {
         "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 1},
         "encoding": {
@@ -175,32 +219,79 @@ def probabilities_chart(classes: Sequence[str], probabilities: Sequence[float]) 
     tip = [{"field": "class"}, {"field": "percent", "format": ".1f"}]
     bars = {"mark": {"type": "bar", "color": BLUE}, "encoding": {"x": x, "y": y, "tooltip": tip}}
     words = {
-        "mark": {"type": "text", "align": "left", "dx": 4, "color": "#77818c"},
+        "mark": {"type": "text", "align": "left", "dx": 4, "color": INK},
         "encoding": {"x": x, "y": y, "text": {"field": "percent", "type": "quantitative", "format": ".0f"}},
     }
     return _chart(values, {"layer": [bars, words], "height": {"step": 22}})
 
 
-def _layer(
-    mark: Spec, field: str, y: Spec, tip: Sequence[Spec], x2: str = "", colour: Spec | None = None
-) -> dict[str, Any]:
-    x = {
-        "field": field,
-        "type": "quantitative",
-        "title": "accuracy, %",
-        "scale": {"zero": False},
-        "axis": {"tickCount": 10},
+def _colours(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the report's colours; what only white paper shows is made lighter."""
+    return {name: _TOO_DARK.get(colour, colour) for name, colour in protocol_colours(names).items()}
+
+
+def _words(value: float | None, name: str) -> str:
+    return f"{percent(None if value is None else value / 100)}   {name}"
+
+
+def _difference(one: Statement, apart: bool, colour: str, name: str) -> dict[str, Any]:
+    low, high = (one.low, one.high) if one.low == one.low else (one.value, one.value)
+    return {
+        "value": 100 * one.value,
+        "low": 100 * low,
+        "high": 100 * high,
+        "colour": colour if apart else GREY,
+        "fill": colour if apart else "transparent",
+        "words": f"{points(one.value)}   {name}",
     }
-    encoding = {"x": x, "y": y, "tooltip": list(tip)} | ({"x2": {"field": x2}} if x2 else {})
-    return {"mark": mark, "encoding": encoding | ({"color": colour} if colour else {})}
 
 
-def _ends(one: Statement) -> dict[str, float]:
-    """Return an interval in points; the value itself twice where the data support none."""
-    low, high = (one.value, one.value) if one.low != one.low else (one.low, one.high)
-    return {"low": 100 * low, "high": 100 * high}
+def _difference_tip(name: str) -> list[Spec]:
+    return [_tip(name), _tip("value", "+.1f", "points"), _tip("low", "+.1f"), _tip("high", "+.1f")]
 
 
-def _chart(values: Sequence[Mapping[str, Any]], body: Spec) -> Spec:
+def _forest(values: Rows, title: str, tip: Sequence[Spec]) -> Spec:
+    """Show numbers with intervals, one row each, its words above it: they fit a telephone as well as a desk.
+
+    Args:
+        values: ``words``, ``value``, ``low``, ``high``, ``colour`` and ``fill`` of each row.
+        title: Of the axis.
+        tip: What is said where the pointer rests.
+    """
+    zero = {
+        "data": {"values": [{"x": 0}]},
+        "mark": {"type": "rule", "color": GREY},
+        "encoding": {"x": {"field": "x", "type": "quantitative"}},
+    }
+    rule = _mark({"type": "rule", "strokeWidth": 2.5, "yOffset": 8}, "low", tip, "stroke")
+    rule["encoding"]["x2"] = {"field": "high"}
+    point = _mark({"type": "point", "size": 70, "yOffset": 8, "opacity": 1}, "value", tip, "stroke", "fill")
+    text = {"type": "text", "align": "left", "dx": 2, "yOffset": -12, "fontSize": 13, "fontWeight": 600, "color": INK}
+    words = {
+        "mark": text | {"limit": {"expr": "width"}},
+        "encoding": {"x": {"value": 0}, "text": {"field": "words"}},
+    }
+    numbered = [{"place": place} | dict(row) for place, row in enumerate(values)]
+    rows = {"field": "place", "type": "ordinal", "axis": None}
+    for layer in (rule, point, words):
+        layer["encoding"]["y"] = rows
+    rule["encoding"]["x"] |= {"title": title}
+    layers = [*([zero] if title.startswith("difference") else []), rule, point, words]
+    return _chart(numbered, {"layer": layers, "height": {"step": 48}})
+
+
+def _mark(mark: Spec, field: str, tip: Sequence[Spec], *channels: str) -> Spec:
+    x = {"field": field, "type": "quantitative", "scale": {"zero": False}, "axis": {"tickCount": 8}}
+    sources = {"stroke": "colour", "fill": "fill"}
+    colours = {one: {"field": sources[one], "type": "nominal", "scale": None} for one in channels}
+    y = {"field": "place", "type": "ordinal", "axis": None}
+    return {"mark": mark, "encoding": {"x": x, "y": y, "tooltip": list(tip), **colours}}
+
+
+def _tip(field: str, form: str = "", title: str = "") -> Spec:
+    return {"field": field} | ({"format": form} if form else {}) | ({"title": title} if title else {})
+
+
+def _chart(values: Rows, body: Spec) -> Spec:
     config = {"axis": {"labelFlush": False}}  # labels stay beside their rows
     return {"data": {"values": rounded(list(values))}, "width": "container", "config": config, **body}

@@ -13,7 +13,7 @@ from typing import Any
 
 from study.core.errors import StudyError, UsageError
 from study.core.store import studies
-from study.web.overview import current_overview
+from study.web.overview import current_study
 from study.web.settings import HOSTS, SERVER, Settings
 
 SCRIPT = Path(__file__).parent / "views" / "main.py"
@@ -91,6 +91,6 @@ def serve(settings: Settings, port: int) -> None:
 def warm(settings: Settings) -> None:
     """Read the first study and import what pages need before anybody looks."""
     with contextlib.suppress(StudyError, OSError):  # the page will say what is wrong
-        current_overview(settings.results, settings.first_of(studies(settings.results)))
+        current_study(settings.results, settings.first_of(studies(settings.results)))
     for package in ("pandas", "pyarrow", "scipy.stats"):
         importlib.import_module(package)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from study.analysis.leaderboard import Standing
 from study.analysis.recipes import is_leaky
-from study.web.overview import Overview
+from study.analysis.scores import RECIPE
+from study.report.collect import StudyData
+from study.web.overview import all_standings, ends
 
 Row = dict[str, Any]
 #: What the rows can be sorted by: title -> key, and whether more is better.
@@ -23,43 +24,42 @@ ORDERS: Mapping[str, tuple[str, bool]] = {
     "One image": ("latency_ms", False),
     "Name": ("recipe", False),
 }
-RANKED, LEAKY, IMPORTED, ELSEWHERE = "ranked", "leaky", "imported", "own split"
+RANKED, LEAKY, IMPORTED, ELSEWHERE, HARDLY = "ranked", "leaky", "imported", "own split", "hardly trained"
+#: Stands before the name of a recipe of which at least one run has not converged, wherever it is shown.
+NOT_CONVERGED = "† "
 
 
-@dataclass(frozen=True)
-class Filters:
-    """Which rows are wanted; empty means all.
+def leaderboard_rows(data: StudyData) -> list[Row]:
+    """Return one row a recipe, in the order of the leaderboard; scores in percent, None where there is none."""
+    return [_row(data, standing) for standing in all_standings(data)]
 
-    Attributes:
-        models: Names of models.
-        protocols: Names of protocols.
-        kinds: Of ``RANKED``, ``LEAKY``, ``IMPORTED``, ``ELSEWHERE``.
+
+def filtered(
+    rows: Sequence[Row],
+    models: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    seeds: int = 1,
+    converged: bool = False,
+) -> list[Row]:
+    """Return the rows that fit, in their order.
+
+    Args:
+        rows: The rows.
+        models: Names of models; empty for all.
+        protocols: Names of protocols; empty for all.
+        kinds: Of ``RANKED``, ``LEAKY``, ``IMPORTED``, ``ELSEWHERE``, ``HARDLY``; empty for all.
         seeds: The fewest seeds.
         converged: Only recipes of which every run converged.
     """
-
-    models: Sequence[str] = ()
-    protocols: Sequence[str] = ()
-    kinds: Sequence[str] = ()
-    seeds: int = 1
-    converged: bool = False
-
-
-def leaderboard_rows(overview: Overview) -> list[Row]:
-    """Return one row a recipe, in the order of the leaderboard; scores in percent, None where there is none."""
-    return [_row(overview, standing) for standing in overview.standings]
-
-
-def filtered(rows: Sequence[Row], wanted: Filters) -> list[Row]:
-    """Return the rows that fit, in their order."""
     return [
         row
         for row in rows
-        if (not wanted.models or row["model"] in wanted.models)
-        and (not wanted.protocols or row["protocol"] in wanted.protocols)
-        and (not wanted.kinds or set(row["kinds"]) & set(wanted.kinds))
-        and row["seeds"] >= wanted.seeds
-        and not (wanted.converged and row["unconverged"])
+        if (not models or row["model"] in models)
+        and (not protocols or row["protocol"] in protocols)
+        and (not kinds or set(row["kinds"]) & set(kinds))
+        and row["seeds"] >= seeds
+        and not (converged and row["unconverged"])
     ]
 
 
@@ -77,35 +77,49 @@ def ordered(rows: Sequence[Row], by: str, reverse: bool = False) -> list[Row]:
     return sorted(having, key=lambda row: row[key], reverse=more_is_better != reverse) + without
 
 
-def _row(overview: Overview, standing: Standing) -> Row:
+def _row(data: StudyData, standing: Standing) -> Row:
     def mean(name: str, scale: float = 1.0) -> float | None:
         found = standing.measures[name].mean
         return None if found is None else scale * found
 
     records = [run.record for run in standing.runs]
-    kinds = [RANKED] if standing.rank is not None else []
-    kinds += [LEAKY] if any(map(is_leaky, records)) else []
-    kinds += [IMPORTED] if any(record.imported for record in records) else []
-    kinds += [ELSEWHERE] if not all(record.on_own_test for record in records) else []
+    found, late = data.found, standing.unconverged
+    score = None
+    if found and all(record.on_own_test for record in records):
+        score = found.winner() if standing.rank == 1 else found.scores.score(standing.recipe)
+    shown = score is not None and score.low == score.low
+    kinds = {
+        RANKED: standing.rank is not None,
+        LEAKY: any(map(is_leaky, records)),
+        IMPORTED: any(record.imported for record in records),
+        ELSEWHERE: not all(record.on_own_test for record in records),
+        HARDLY: standing.hardly_trained,
+    }
+    notes = [kind for kind, fits in kinds.items() if fits and kind != RANKED]
+    notes += [f"not converged: {late} of {len(records)} runs"] if late else []
     worst = standing.worst_recall.mean
     return {
         "rank": standing.rank,
         "recipe": str(standing.recipe),
+        "name": f"{NOT_CONVERGED if late else ''}{standing.recipe}",
         "model": standing.recipe.model,
         "protocol": standing.recipe.protocol,
         "seeds": len(standing.runs),
         "validation": mean("validation_accuracy", 100),
         "test": mean("test_accuracy", 100),
+        "low": 100 * score.low if score and shown else None,
+        "high": 100 * score.high if score and shown else None,
+        "interval": ends(score) if score else None,
+        "covers": None if not score else "new seeds and images" if score.question == RECIPE else "these networks",
         "macro_f1": mean("test_macro_f1", 100),
         "balanced": mean("test_balanced_accuracy", 100),
-        "worst_class": overview.classes[standing.worst_class],
+        "worst_class": data.classes[standing.worst_class],
         "worst_recall": None if worst is None else 100 * worst,
         "parameters": mean("parameters", 1e-6),
+        "macs": mean("macs", 1e-6),
         "train_s": mean("train_s", 1 / 60),
         "latency_ms": mean("latency_single_ms"),
-        "unconverged": standing.unconverged,
-        "kinds": kinds,
-        "notes": ", ".join(
-            [kind for kind in kinds if kind != RANKED] + (["not converged"] if standing.unconverged else [])
-        ),
+        "unconverged": late,
+        "kinds": [kind for kind, fits in kinds.items() if fits],
+        "notes": ", ".join(notes),
     }

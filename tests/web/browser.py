@@ -177,6 +177,18 @@ class Page:
         wait(lambda: found.click() or True, f"to press {words}")
         self.settle()
 
+    def top(self, element: Any) -> float:
+        """Return how far below the window's upper edge an element starts, in pixels."""
+        return float(self.driver.execute_script("return arguments[0].getBoundingClientRect().top", element))
+
+    def camera(self, selector: str, name: str) -> Any:
+        """Return a property of an element beside the live camera; None where there is none."""
+        script = (
+            "const host = [...document.querySelectorAll('*')].find(one => one.shadowRoot?.querySelector('video'));"
+            "return host ? host.shadowRoot.querySelector(arguments[0])[arguments[1]] : null"
+        )
+        return self.driver.execute_script(script, selector, name)
+
     def errors(self) -> list[str]:
         """Return what the console says that is an error, since it was last asked."""
         entries = self.driver.get_log("browser")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.web.overview import read_overview
+from study.report.collect import collect
 from tests.factories import make_store
 
 
@@ -14,6 +14,6 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="package")
-def overview(store):
+def data(store):
     """The study as the page has it."""
-    return read_overview(store)
+    return collect(store)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from study.core.store import Store
 from study.faces.detection import open_detector
+from study.report.collect import collect
 from study.web.asking import MOST_MB, ask, usable_runs
-from study.web.overview import read_overview
 from tests.faces.people import background, put_face
 from tests.trained.fakes import fake_runtime
 from tests.trained.runs import add_onnx, keep
@@ -59,7 +59,7 @@ def test_only_runs_whose_network_is_here_are_offered_leaky_ones_last(tmp_path):
     gone = keep(store, "cnn2", "baseline")
     store.weights_path(gone.spec).unlink()
     add_onnx(store, exported)
-    found = usable_runs(store, read_overview(store))
+    found = usable_runs(store, collect(store))
     assert {record.key: kind for record, kind in found} == {
         exported.key: "onnx",
         leaky.key: "keras",

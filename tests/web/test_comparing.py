@@ -8,13 +8,13 @@ from study.web.comparing import BOTH_WRONG, FIRST_RIGHT, SECOND_RIGHT, answer_wo
 
 
 @pytest.fixture(scope="module")
-def runs(overview):
-    return overview.comparable[:2]
+def runs(data):
+    return data.runs[:2]
 
 
 @pytest.fixture(scope="module")
-def found(overview, runs):
-    return compare(overview.scores, *runs)
+def found(data, runs):
+    return compare(data.found.scores, *runs)
 
 
 def test_differences_are_first_less_second_and_lie_in_their_intervals(found, runs):
@@ -39,16 +39,15 @@ def test_every_image_is_of_the_kind_that_the_answers_say(found, runs):
     assert both.any() and not (first.correct | second.correct)[both].any()
 
 
-def test_the_surest_disagreements_come_first(found, runs, overview):
+def test_the_surest_disagreements_come_first(found, runs, data):
     places = np.flatnonzero(found.kinds == FIRST_RIGHT)
     first = most_certain(runs, places, 5)
     certainty = sum(run.record.arrays["test_probabilities"].max(axis=1) for run in runs)
     assert len(first) == 5 and set(first) <= set(places)
     assert certainty[first[0]] == certainty[places].max()
-    assert answer_words(runs[0], first[0], overview.classes).endswith("%")
+    assert answer_words(runs[0], first[0], data.classes).endswith("%")
 
 
-def test_runs_on_another_split_are_not_compared(overview):
-    elsewhere = [run for run in overview.runs if not run.record.on_own_test]
+def test_runs_on_another_split_are_not_compared(data):
     with pytest.raises(UsageError, match="same test images"):
-        compare(overview.scores, overview.comparable[0], elsewhere[0])
+        compare(data.found.scores, data.runs[0], data.elsewhere[0])

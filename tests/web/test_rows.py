@@ -2,39 +2,45 @@
 
 import pytest
 
-from study.report.collect import collect
-from study.web.rows import LEAKY, ORDERS, RANKED, Filters, filtered, leaderboard_rows, ordered
+from study.report.figures.ranking import ranking_picture
+from study.web.rows import ELSEWHERE, LEAKY, NOT_CONVERGED, ORDERS, RANKED, filtered, leaderboard_rows, ordered
 
 
 @pytest.fixture(scope="module")
-def rows(overview):
-    return leaderboard_rows(overview)
+def rows(data):
+    return leaderboard_rows(data)
 
 
-def test_the_page_ranks_as_the_report_does(store, overview, rows):
+def test_the_page_ranks_as_the_report_does(data, rows):
     ours = [(row["rank"], row["recipe"]) for row in rows if row["rank"]]
-    assert ours == [(one.rank, str(one.recipe)) for one in collect(store).ranked]
+    assert ours == [(one.rank, str(one.recipe)) for one in data.ranked]
 
 
-def test_a_recipes_interval_is_the_reports(store, overview):
-    data = collect(store)
-    recipe = data.standings[0].recipe
-    ours, theirs = overview.interval(recipe), data.found.scores.score(recipe)
-    assert (ours.value, ours.low, ours.high) == (theirs.value, theirs.low, theirs.high)
+def test_the_intervals_are_those_of_the_reports_figure(data, rows):
+    theirs = {row["recipe"]: row["interval"] for row in ranking_picture(data, data.found).data["rows"]}
+    ours = {row["recipe"]: [row["low"] / 100, row["high"] / 100] for row in rows if ELSEWHERE not in row["kinds"]}
+    assert set(ours) == set(theirs)
+    assert all(ours[recipe] == pytest.approx(theirs[recipe]) for recipe in ours)
+
+
+def test_a_recipe_that_has_not_converged_says_so_before_its_name(rows):
+    late = [row for row in rows if row["unconverged"]]
+    assert late and all("not converged: 1 of 1 runs" in row["notes"] for row in late)
+    assert [row for row in rows if row["name"].startswith(NOT_CONVERGED)] == late
 
 
 def test_leaky_rows_are_marked_and_never_ranked(rows):
     leaky = [row for row in rows if LEAKY in row["kinds"]]
     assert leaky and all(row["rank"] is None and "leaky" in row["notes"] for row in leaky)
-    assert filtered(rows, Filters(kinds=[RANKED])) == [row for row in rows if row["rank"]]
+    assert filtered(rows, kinds=[RANKED]) == [row for row in rows if row["rank"]]
 
 
 def test_filters_narrow_and_empty_ones_do_not(rows):
-    assert filtered(rows, Filters()) == rows
-    chosen = filtered(rows, Filters(models=["cnn2"], protocols=["baseline", "augment"]))
+    assert filtered(rows) == rows
+    chosen = filtered(rows, models=["cnn2"], protocols=["baseline", "augment"])
     assert {(row["model"], row["protocol"]) for row in chosen} == {("cnn2", "baseline"), ("cnn2", "augment")}
-    assert [row["protocol"] for row in filtered(chosen, Filters(converged=True))] == ["baseline"]
-    assert filtered(rows, Filters(seeds=2)) == []
+    assert [row["protocol"] for row in filtered(chosen, converged=True)] == ["baseline"]
+    assert filtered(rows, seeds=2) == []
 
 
 @pytest.mark.parametrize("by", ORDERS)

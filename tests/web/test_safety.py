@@ -179,9 +179,9 @@ def _page(results: str, view: str) -> None:
     import importlib
 
     from study.core.store import Store
-    from study.web.overview import read_overview
+    from study.report.collect import collect
     from study.web.settings import Settings
 
     store = Store(results, "fake")
     show = importlib.import_module(f"study.web.views.{view}").show
-    show(Settings(results=results), store, read_overview(store))
+    show(Settings(results=results), store, collect(store))

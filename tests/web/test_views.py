@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 
@@ -27,18 +28,31 @@ def page(tmp_path, monkeypatch):
 def test_the_leaderboard_opens_and_sorts(page):
     _, app = page
     app.run()
-    assert not app.exception and app.title[0].value == "Leaderboard"
-    first = list(app.dataframe[0].value["protocol"])
+    assert not app.exception and app.title[0].value == "At a glance"
+    first = list(app.dataframe[0].value["name"])
     app.selectbox(key="sort").select("Name").run()
     assert not app.exception
-    assert list(app.dataframe[0].value["protocol"]) != first
+    assert list(app.dataframe[0].value["name"]) != first
+
+
+def test_on_a_telephone_the_scores_stand_beside_the_name(page):
+    _, app = page
+    columns = json.loads(app.run().dataframe[0].proto.columns)
+    first = ["rank", "name", "test", "validation"]
+    assert list(columns)[:4] == first
+    assert sum(columns[name]["width"] for name in first) <= 390 - 2 * 16, "what a telephone shows without scrolling"
+
+
+def test_every_page_has_the_note_on_responsible_use(page):
+    _, app = page
+    assert any("AI Act" in one.value for one in app.run().caption)
 
 
 def test_a_filter_narrows_the_table(page):
     _, app = page
     app.run()
     app.multiselect(key="protocols").select("augment").run()
-    assert set(app.dataframe[0].value["protocol"]) == {"augment"}
+    assert all("/ augment" in one for one in app.dataframe[0].value["name"])
 
 
 def test_a_study_that_is_gone_is_one_line(page):
@@ -62,12 +76,12 @@ def test_names_from_elsewhere_are_words_and_never_markup(tmp_path):
 
 def _dataset_page(results):
     from study.core.store import Store
-    from study.web.overview import read_overview
+    from study.report.collect import collect
     from study.web.settings import Settings
     from study.web.views import audit
 
     store = Store(results, "fake")
-    audit.show(Settings(results=results), store, read_overview(store))
+    audit.show(Settings(results=results), store, collect(store))
 
 
 def test_damaged_records_are_left_out_and_said(page):

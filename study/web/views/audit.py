@@ -8,23 +8,23 @@ import streamlit as st
 
 from study.core.spec import SPLITS
 from study.core.store import Store
+from study.report.collect import StudyData
 from study.report.wording import escape
 from study.web.audit_reading import find_audit
-from study.web.overview import Overview
 from study.web.settings import Settings
+from study.web.views.shared import numbers
 
 
-def show(settings: Settings, store: Store, overview: Overview) -> None:
+def show(settings: Settings, store: Store, data: StudyData) -> None:
     """Draw the page."""
-    card = overview.card
+    card = data.card
     st.title("Dataset")
     counts = {split: card.counts[split] for split in SPLITS}
-    for column, (split, numbers) in zip(st.columns(len(counts)), counts.items(), strict=True):
-        column.metric(f"{split.capitalize()} images", f"{sum(numbers):,}", border=True)
+    numbers({f"{split.capitalize()} images": f"{sum(found):,}" for split, found in counts.items()})
     st.markdown(f"{escape(card.split_source.rstrip('.'))}. Fingerprint `{card.fingerprint[:12]}`.")
     rows = [
-        {"class": name, **{split: numbers[place] for split, numbers in counts.items()}}
-        for place, name in enumerate(overview.classes)
+        {"class": name, **{split: found[place] for split, found in counts.items()}}
+        for place, name in enumerate(data.classes)
     ]
     columns = {split: st.column_config.NumberColumn(format="localized") for split in counts}
     st.dataframe(rows, column_config=columns, hide_index=True, alt="Images of each class and split")

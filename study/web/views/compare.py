@@ -10,53 +10,53 @@ from study.analysis.scores import Scores
 from study.analysis.statistics import CLASS_MEASURES
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
+from study.report.collect import StudyData
 from study.report.wording import escape, p_sentence, percent, points
 from study.trained.study_images import study_images
 from study.web.charts import class_differences_chart, matrix_chart
 from study.web.comparing import BOTH_WRONG, FIRST_RIGHT, SECOND_RIGHT, Comparison, answer_words, compare, most_certain
-from study.web.overview import Overview
 from study.web.settings import Settings
-from study.web.views.shared import choose_run
+from study.web.views.shared import choose_run, numbers
 
 MOST_IMAGES = 24
 TITLES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 
 
-def show(settings: Settings, store: Store, overview: Overview) -> None:
+def show(settings: Settings, store: Store, data: StudyData) -> None:
     """Draw the page."""
     st.title("Compare two runs")
-    runs = _best_first(overview)
-    if len(runs) < 2 or overview.scores is None:
+    runs = _best_first(data)
+    if len(runs) < 2 or data.found is None:
         st.info("Two finished runs on the same test images are needed.")
         return
     left, right = st.columns(2)
     with left:
-        first = choose_run("First", runs, overview, 0, "first")
+        first = choose_run("First", runs, data, 0, "first")
     with right:
-        second = choose_run("Second", runs, overview, _of_another_recipe(overview, runs), "second")
+        second = choose_run("Second", runs, data, _of_another_recipe(data, runs), "second")
     if first is second:
         st.info("Choose two different runs.")
         return
     with st.spinner("Comparing"):
-        found = _compared(overview.scores, overview.study, first, second)
+        found = _compared(data.found.scores, data.study, first, second)
     _accuracy(found, first, second)
-    _classes(found, overview, first, second)
+    _classes(found, data, first, second)
     st.subheader("Confusion matrices")
     st.caption(
         "First less second, in points of each true class (rows). On the diagonal more is better, elsewhere worse."
     )
-    chart = matrix_chart(overview.classes, found.confusion, difference=True)
+    chart = matrix_chart(data.classes, found.confusion, difference=True)
     st.vega_lite_chart(spec=chart, alt="Difference of the two confusion matrices")
-    _images(settings, overview, found, first, second)
+    _images(settings, data, found, first, second)
 
 
-def _best_first(overview: Overview) -> list[ScoredRun]:
-    return [run for one in overview.standings for run in one.runs if run.record.on_own_test]
+def _best_first(data: StudyData) -> list[ScoredRun]:
+    return [run for one in data.standings for run in one.runs]
 
 
-def _of_another_recipe(overview: Overview, runs: list[ScoredRun]) -> int:
+def _of_another_recipe(data: StudyData, runs: list[ScoredRun]) -> int:
     """Return the place of the best run of a recipe other than the first run's."""
-    recipes = [overview.naming.of(run.record) for run in runs]
+    recipes = [data.naming.of(run.record) for run in runs]
     return next((place for place, recipe in enumerate(recipes) if recipe != recipes[0]), 1)
 
 
@@ -69,10 +69,13 @@ def _compared(scores: Scores, study: str, first: ScoredRun, second: ScoredRun) -
 
 
 def _accuracy(found: Comparison, first: ScoredRun, second: ScoredRun) -> None:
-    one, other, between = st.columns(3)
-    one.metric("First, test accuracy", f"{percent(first.test.accuracy)} %", border=True)
-    other.metric("Second, test accuracy", f"{percent(second.test.accuracy)} %", border=True)
-    between.metric("Difference, points", points(found.accuracy.value), border=True)
+    numbers(
+        {
+            "First, test accuracy": f"{percent(first.test.accuracy)} %",
+            "Second, test accuracy": f"{percent(second.test.accuracy)} %",
+            "Difference, points": points(found.accuracy.value),
+        }
+    )
     low, high = points(found.accuracy.low), points(found.accuracy.high)
     st.markdown(
         f"95 % interval of the difference: **{low} to {high} points**, for these two trained networks over new images; "
@@ -81,14 +84,16 @@ def _accuracy(found: Comparison, first: ScoredRun, second: ScoredRun) -> None:
     )
 
 
-def _classes(found: Comparison, overview: Overview, first: ScoredRun, second: ScoredRun) -> None:
+def _classes(found: Comparison, data: StudyData, first: ScoredRun, second: ScoredRun) -> None:
     st.subheader("Class by class")
     order = [*TITLES]
     measure = st.segmented_control("Measure", order, default="recall", format_func=TITLES.__getitem__, key="measure")
     measure = measure or CLASS_MEASURES[0]
-    st.caption("First less second with 95 % intervals. Nothing is corrected for looking at several classes.")
-    names = ("first ahead", "second ahead")
-    chart = class_differences_chart(overview.classes, found.by_class[measure], names)
+    st.caption(
+        "First less second with 95 % intervals. Filled: the interval leaves zero out. Blue: the first is ahead; "
+        "orange: the second. Nothing is corrected for looking at several classes."
+    )
+    chart = class_differences_chart(data.classes, found.by_class[measure])
     st.vega_lite_chart(spec=chart, alt=f"Difference in {measure} of each class with intervals")
     rows = [
         {
@@ -100,14 +105,14 @@ def _classes(found: Comparison, overview: Overview, first: ScoredRun, second: Sc
             "low": 100 * one.low,
             "high": 100 * one.high,
         }
-        for place, (name, one) in enumerate(zip(overview.classes, found.by_class[measure], strict=True))
+        for place, (name, one) in enumerate(zip(data.classes, found.by_class[measure], strict=True))
     ]
     columns = {name: st.column_config.NumberColumn(format="%.1f") for name in ("first", "second")}
     columns |= {name: st.column_config.NumberColumn(format="%+.1f") for name in ("difference", "low", "high")}
     st.dataframe(rows, column_config=columns, hide_index=True, alt="Differences of each class")
 
 
-def _images(settings: Settings, overview: Overview, found: Comparison, first: ScoredRun, second: ScoredRun) -> None:
+def _images(settings: Settings, data: StudyData, found: Comparison, first: ScoredRun, second: ScoredRun) -> None:
     st.subheader("Images on which they disagree")
     counts = {kind: int((found.kinds == kind).sum()) for kind in (FIRST_RIGHT, SECOND_RIGHT, BOTH_WRONG)}
 
@@ -115,22 +120,17 @@ def _images(settings: Settings, overview: Overview, found: Comparison, first: Sc
         return f"{one} ({counts[one]})"
 
     kind = st.segmented_control("Which", list(counts), default=FIRST_RIGHT, format_func=counted, key="kind")
-    wanted = st.multiselect("True class", overview.classes, key="true-classes", placeholder="all")
+    wanted = st.multiselect("True class", data.classes, key="true-classes", placeholder="all")
     labels = first.record.arrays["test_labels"]
-    fits = (found.kinds == kind) & (np.isin(labels, [overview.classes.index(one) for one in wanted]) | (not wanted))
+    fits = (found.kinds == kind) & (np.isin(labels, [data.classes.index(one) for one in wanted]) | (not wanted))
     places = most_certain((first, second), np.flatnonzero(fits), MOST_IMAGES)
     if not len(places):
         st.info("There are none.")
         return
     st.caption(f"{int(fits.sum())} images" + (f", the {len(places)} surest answers first" if len(places) > 1 else ""))
-    images = (
-        _dataset(settings, first, overview.card.fingerprint) if st.toggle("Show the images", key="images") else None
-    )
-    said = [
-        (answer_words(first, place, overview.classes), answer_words(second, place, overview.classes))
-        for place in places
-    ]
-    true = [overview.classes[labels[place]] for place in places]
+    images = _dataset(settings, first, data.card.fingerprint) if st.toggle("Show the images", key="images") else None
+    said = [(answer_words(first, place, data.classes), answer_words(second, place, data.classes)) for place in places]
+    true = [data.classes[labels[place]] for place in places]
     if images is None:
         if st.session_state.get("images"):
             st.info("The dataset is not at hand: start the page with `study web --data PATH`.")

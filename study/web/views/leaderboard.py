@@ -1,4 +1,4 @@
-"""The leaderboard: sorted, filtered, and drawn with its intervals."""
+"""The study at a glance: one card, the leaderboard as a figure, four sentences; below, everything in sections."""
 
 from __future__ import annotations
 
@@ -6,56 +6,114 @@ from typing import Any
 
 import streamlit as st
 
+from study.analysis.statistics import EFFECT_MEASURES
 from study.core.store import Store
-from study.web.charts import ranking_chart
-from study.web.overview import Overview
-from study.web.rows import ORDERS, Filters, Row, filtered, leaderboard_rows, ordered
+from study.report.collect import StudyData
+from study.report.conclusions import conclusions
+from study.report.wording import escape, percent
+from study.web.charts import COSTS, cost_chart, curves_chart, effects_chart, ranking_chart
+from study.web.overview import all_standings, glance, run_label
+from study.web.rows import ORDERS, Row, filtered, leaderboard_rows, ordered
 from study.web.settings import Settings
 
+#: As many as one screen shows; the section below has all of them.
+MOST_ON_TOP = 8
 #: As many as the report's picture has.
 MOST_DRAWN = 40
+SENTENCES = 4
+#: Lines that an eye can tell apart.
+MOST_CURVES = 8
+MEASURES = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "macro_f1": "Macro-F1"}
 
 
-def show(settings: Settings, store: Store, overview: Overview) -> None:
+def show(settings: Settings, store: Store, data: StudyData) -> None:
     """Draw the page."""
-    st.title("Leaderboard")
-    st.markdown("Ranked by **validation accuracy**; the test scores chose nothing. Means over seeds, in percent.")
-    rows = leaderboard_rows(overview)
+    st.title("At a glance")
+    rows = leaderboard_rows(data)
     if not rows:
         st.info("No run has finished yet.")
         return
+    _card(data)
+    top = rows[:MOST_ON_TOP]
+    st.vega_lite_chart(spec=ranking_chart(top, data.naming.protocols), alt="Test and validation accuracy of the best")
+    st.caption(
+        "Filled: test accuracy in percent with its 95 % interval. Open: validation accuracy, which ranks. † Not "
+        f"converged: a run's best epoch is its last. The most frequent class alone: {percent(data.majority_share)}."
+        + (f" The first {len(top)} of {len(rows)} recipes." if len(rows) > len(top) else "")
+    )
+    said = conclusions(data)
+    for sentence in said[:SENTENCES]:
+        st.markdown(f"- {sentence}")
+    if said[SENTENCES:]:
+        with st.expander("More conclusions"):
+            st.markdown("\n".join(f"- {sentence}" for sentence in said[SENTENCES:]))
+    _leaderboard(data, rows, top)
+    _effects(data)
+    _costs(data, rows)
+    _curves(data)
+
+
+def _card(data: StudyData) -> None:
+    found = glance(data)
+    if found is None:
+        st.info("No run that may be ranked has finished, so that nothing can be concluded yet.")
+        return
+    late = f"{found.unconverged} of {found.runs} runs not converged"
+    with st.container(border=True):
+        state = f":orange-badge[{late}]" if found.unconverged else ":green-badge[converged]"
+        drawn = " :gray-badge[drawn faces]" if data.card.drawn else ""
+        st.markdown(f"Best on the validation split {state}{drawn}")
+        st.subheader(escape(found.best), anchor=False)
+        with st.container(horizontal=True, gap="large"):
+            sure = f"95 %: {found.interval}"
+            quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off", "width": "content"}
+            st.metric("Test accuracy", f"{found.test} %", sure, **quiet)
+            st.metric("Validation accuracy", f"{found.validation} %", "ranks", **quiet)
+        runs = "1 run" if found.runs == 1 else f"{found.runs} runs with different seeds"
+        st.caption(f"From {runs}; the interval covers {found.covers}.")
+        lines = [
+            f"{escape(one.name)} **{one.change}**"
+            if one.significant
+            else f"{escape(one.name)} {one.change}, not significant"
+            for one in found.factors
+        ]
+        st.markdown(
+            "What the factors do to test accuracy: " + ("; ".join(lines) if lines else "no factor was varied") + "."
+        )
+
+
+def _leaderboard(data: StudyData, rows: list[Row], top: list[Row]) -> None:
+    st.header("Leaderboard", divider="gray")
+    st.markdown("Ranked by **validation accuracy**; the test scores chose nothing. Means over seeds, in percent.")
     chosen = _filtered(rows)
-    by_column, way_column = st.columns([3, 1], vertical_alignment="bottom")
-    by = by_column.selectbox("Sort by", list(ORDERS), key="sort")
-    worst_first = way_column.toggle("Worst first", key="worst")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.selectbox("Sort by", list(ORDERS), key="sort", width=280)
+        worst_first = st.toggle("Worst first", key="worst")
     shown = ordered(chosen, by, worst_first)
     st.caption(f"{len(shown)} of {len(rows)} recipes")
     if not shown:
         st.info("No recipe fits these filters.")
         return
     _table(shown)
-    st.subheader("With intervals")
-    st.caption("Filled: test, with its 95 % interval. Open: validation. Intervals cover new seeds from three seeds up.")
-    drawn = shown[:MOST_DRAWN]
-    with st.spinner("Computing intervals"):
-        found = {one.recipe: overview.interval(one.recipe) for one in overview.standings}
-    intervals = {str(recipe): one for recipe, one in found.items() if one is not None}
-    st.vega_lite_chart(spec=ranking_chart(drawn, intervals), alt="Validation and test accuracy of the recipes above")
-    if len(shown) > MOST_DRAWN:
-        st.caption(f"The first {MOST_DRAWN} are drawn.")
+    if shown != top:
+        with st.expander("As a figure"):
+            chart = ranking_chart(shown[:MOST_DRAWN], data.naming.protocols)
+            st.vega_lite_chart(spec=chart, alt="Test and validation accuracy of the recipes above")
+            if len(shown) > MOST_DRAWN:
+                st.caption(f"The first {MOST_DRAWN} are drawn.")
 
 
 def _filtered(rows: list[Row]) -> list[Row]:
     with st.expander("Filters", icon=":material/filter_alt:"):
         models, protocols, kinds = st.columns(3)
-        wanted = Filters(
-            models=models.multiselect("Models", _values(rows, "model"), key="models"),
-            protocols=protocols.multiselect("Protocols", _values(rows, "protocol"), key="protocols"),
-            kinds=kinds.multiselect("Kinds", sorted({kind for row in rows for kind in row["kinds"]}), key="kinds"),
-            seeds=int(models.number_input("Seeds, at least", 1, max(row["seeds"] for row in rows), key="seeds")),
-            converged=protocols.checkbox("Converged only", key="converged"),
+        return filtered(
+            rows,
+            models.multiselect("Models", _values(rows, "model"), key="models"),
+            protocols.multiselect("Protocols", _values(rows, "protocol"), key="protocols"),
+            kinds.multiselect("Kinds", sorted({kind for row in rows for kind in row["kinds"]}), key="kinds"),
+            int(models.number_input("Seeds, at least", 1, max(row["seeds"] for row in rows), key="seeds")),
+            protocols.checkbox("Converged only", key="converged"),
         )
-    return filtered(rows, wanted)
 
 
 def _values(rows: list[Row], key: str) -> list[Any]:
@@ -63,27 +121,77 @@ def _values(rows: list[Row], key: str) -> list[Any]:
 
 
 def _table(rows: list[Row]) -> None:
-    number = st.column_config.NumberColumn
+    def number(label: str, form: str = "%.1f", width: int | None = None, tip: str | None = None) -> Any:
+        return st.column_config.NumberColumn(label, format=form, width=width, help=tip)
+
+    # On a telephone the first four are what is seen: the scores stand beside the name.
     columns = {
-        "rank": number("#", width=48, help="By validation accuracy; leaky recipes have no rank."),
-        "model": "Model",
-        "protocol": "Protocol",
-        "validation": number("Validation", format="%.1f", help="Accuracy on the validation split, which ranks."),
-        "test": number("Test", format="%.1f", help="Accuracy on the test split."),
-        "macro_f1": number("Macro-F1", format="%.1f"),
-        "balanced": number("Balanced", format="%.1f", help="Balanced accuracy: the mean recall of the classes."),
-        "seeds": number("Seeds", width=64),
-        "worst_class": "Worst class",
-        "worst_recall": number("its recall", format="%.1f"),
-        "parameters": number("Parameters, M", format="%.2f"),
-        "train_s": number("Training, min", format="%.1f"),
-        "latency_ms": number("One image, ms", format="%.1f"),
+        "rank": number("#", "%d", 32, "By validation accuracy; leaky recipes have no rank."),
+        "name": st.column_config.TextColumn("Recipe", width=196, help="†: not converged."),
+        "test": number("Test", width=54, tip="Accuracy on the test split."),
+        "validation": number("Valid.", width=62, tip="Accuracy on the validation split, which ranks."),
+        "interval": st.column_config.TextColumn("Test, 95 %", width=112),
         "notes": "Notes",
+        "macro_f1": number("Macro-F1"),
+        "balanced": number("Balanced", tip="Balanced accuracy: the mean recall of the classes."),
+        "seeds": number("Seeds", "%d", 64),
+        "worst_class": "Worst class",
+        "worst_recall": number("its recall"),
+        "parameters": number("Parameters, M", "%.2f"),
+        "train_s": number("Training, min"),
+        "latency_ms": number("One image, ms"),
     }
     st.dataframe(
         [{name: row[name] for name in columns} for row in rows],
         column_config=columns,
         hide_index=True,
-        height=min(36 * len(rows) + 38, 620),
+        height=min(35 * len(rows) + 38, 620),
         alt="Leaderboard",
     )
+
+
+def _effects(data: StudyData) -> None:
+    st.header("Factor effects", divider="gray")
+    if data.found is None or not data.found.effects:
+        st.info("No factor was varied: effects need recipes that differ in one thing alone.")
+        return
+    effects = data.found.effects
+    measure = st.segmented_control(
+        "Measure", list(EFFECT_MEASURES), default="accuracy", format_func=MEASURES.__getitem__, key="effect"
+    )
+    measure = measure or "accuracy"
+    alt = f"Effects of the factors on {MEASURES[measure].lower()}"
+    every = [*effects.overall[measure], *effects.by_model[measure]]
+    st.vega_lite_chart(spec=effects_chart(every), alt=alt)
+    about = "new seeds and images" if effects.seed is None else f"new images, for the networks of seed {effects.seed}"
+    st.caption(
+        f"With the factor less without it, in points on the test split; 95 % intervals for {about}. Filled: "
+        "significant after Holm's correction."
+    )
+
+
+def _costs(data: StudyData, rows: list[Row]) -> None:
+    st.header("Cost", divider="gray")
+    cost = st.segmented_control("Cost", list(COSTS), default=next(iter(COSTS)), key="cost") or next(iter(COSTS))
+    known = [row for row in rows if row[COSTS[cost]] and row["rank"]]
+    if not known:
+        st.info("It was not measured.")
+        return
+    alt = f"Test accuracy against {cost[0].lower()}{cost[1:]}"
+    st.vega_lite_chart(spec=cost_chart(known, cost, data.naming.protocols), alt=alt)
+    st.caption("Ranked recipes with 95 % intervals. Grey: nothing is both cheaper and better.")
+
+
+def _curves(data: StudyData) -> None:
+    records = {run_label(data, run.record): run.record for run in data.finished if run.record.history}
+    if not records:
+        return
+    st.header("Learning curves", divider="gray")
+    best = [run_label(data, run.record) for one in all_standings(data) for run in one.runs[:1]]
+    default = [name for name in best if name in records][:SENTENCES]
+    chosen = st.multiselect("Runs", list(records), default, key=f"curves-{data.study}", max_selections=MOST_CURVES)
+    training = st.toggle("Training batches too", key="training")
+    for measure in ("accuracy", "loss") if chosen else ():
+        spec = curves_chart({name: records[name] for name in chosen}, measure, training)
+        st.vega_lite_chart(spec=spec, alt=f"{measure} of {len(chosen)} runs by epoch")
+    st.caption("On the validation split. A dot marks the epoch that is kept.")

@@ -16,7 +16,7 @@ from study.web.views import audit, compare, leaderboard, run, shared, try_it
 #: Streamlit would fetch an emoji or a symbol from elsewhere.
 ICON = Path(__file__).parent / "icon.svg"
 PAGES = (
-    (leaderboard.show, "Leaderboard", "leaderboard", ":material/leaderboard:"),
+    (leaderboard.show, "At a glance", "glance", ":material/leaderboard:"),
     (compare.show, "Compare two runs", "compare", ":material/compare_arrows:"),
     (run.show, "One run", "run", ":material/show_chart:"),
     (audit.show, "Dataset", "dataset", ":material/fact_check:"),
@@ -38,10 +38,11 @@ def main() -> None:
 def _drawn(show: shared.Show, settings: Settings) -> None:
     """Draw one page; what a person can act on is one line, and nothing is ever a traceback."""
     try:
-        store, overview = shared.chosen_study(settings)
-        show(settings, store, overview)
+        store, data = shared.chosen_study(settings)
+        show(settings, store, data)
     except StudyError as error:
         st.error(escape(error))
+    st.caption(shared.RESPONSIBLE_USE)
 
 
 main()

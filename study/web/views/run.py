@@ -10,30 +10,31 @@ from study.analysis.recipes import is_leaky
 from study.analysis.runs import ScoredRun
 from study.core.record import Record
 from study.core.store import Store
+from study.report.collect import StudyData
 from study.report.wording import duration, large, percent, plain, without_paths
 from study.web.charts import curves_chart, matrix_chart
 from study.web.comparing import shares
-from study.web.overview import Overview
+from study.web.overview import all_standings, run_label
 from study.web.settings import Settings
-from study.web.views.shared import choose_run
+from study.web.views.shared import choose_run, numbers
 
 
-def show(settings: Settings, store: Store, overview: Overview) -> None:
+def show(settings: Settings, store: Store, data: StudyData) -> None:
     """Draw the page."""
     st.title("One run")
-    order = [run for one in overview.standings for run in one.runs]
-    unfinished = [record for record in overview.records if record.status != "done"]
+    order = [run for one in all_standings(data) for run in one.runs]
+    unfinished = [record for record in data.records if record.status != "done"]
     if order:
-        _run(overview, choose_run("Run", order, overview, 0, "run"))
+        _run(data, choose_run("Run", order, data, 0, "run"))
     else:
         st.info("No run has finished yet.")
     if unfinished:
         st.subheader("Runs without a result")
-        told = [(overview.label(one), one.status, without_paths(one.reason)) for one in unfinished]
+        told = [(run_label(data, one), one.status, without_paths(one.reason)) for one in unfinished]
         st.dataframe([{"run": run, "status": status, "reason": why} for run, status, why in told], hide_index=True)
 
 
-def _run(overview: Overview, run: ScoredRun) -> None:
+def _run(data: StudyData, run: ScoredRun) -> None:
     record = run.record
     _badges(record, run)
     scores = {
@@ -42,20 +43,19 @@ def _run(overview: Overview, run: ScoredRun) -> None:
         "Macro-F1": run.test.macro_f1,
         "Balanced accuracy": run.test.balanced_accuracy,
     }
-    for column, (name, value) in zip(st.columns(len(scores)), scores.items(), strict=True):
-        column.metric(name, f"{percent(value)} %", border=True)
+    numbers({name: f"{percent(value)} %" for name, value in scores.items()})
     if record.history:
         _curves(record)
     matrix, classes = st.columns([3, 2], gap="large")
     with matrix:
         st.subheader("Confusion matrix")
         st.caption("Test split, percent of each true class's images (rows).")
-        chart = matrix_chart(overview.classes, shares(run.test.confusion), difference=False)
+        chart = matrix_chart(data.classes, shares(run.test.confusion), difference=False)
         st.vega_lite_chart(spec=chart, alt="Confusion matrix on the test split")
     with classes:
         st.subheader("Classes")
         st.caption("Test split, in percent.")
-        _classes(overview, run)
+        _classes(data, run)
     st.subheader("How it was made")
     rows = {name: value for name, value in _facts(record).items() if value}
     facts = [{"what": name, "value": str(value)} for name, value in rows.items()]
@@ -79,21 +79,20 @@ def _badges(record: Record, run: ScoredRun) -> None:
 def _curves(record: Record) -> None:
     st.subheader("Learning curves")
     st.caption(
-        "Training batches as the network saw them, and the validation split. Dashed: the epoch whose weights are kept."
+        "Validation split; dashed: training batches as the network saw them. A dot marks the epoch that is kept."
     )
-    kept = record.outcome.best_epoch if record.outcome else None
     for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
-        column.vega_lite_chart(spec=curves_chart(record.history, measure, kept), alt=f"{measure} by epoch")
+        column.vega_lite_chart(spec=curves_chart({"this run": record}, measure), alt=f"{measure} by epoch")
 
 
-def _classes(overview: Overview, run: ScoredRun) -> None:
+def _classes(data: StudyData, run: ScoredRun) -> None:
     rows = [
         {
             "class": name,
             **{one: 100 * float(getattr(run.test, one)[place]) for one in ("precision", "recall", "f1")},
             "images": int(run.test.support[place]),
         }
-        for place, name in enumerate(overview.classes)
+        for place, name in enumerate(data.classes)
     ]
     columns = {name: st.column_config.NumberColumn(format="%.1f") for name in ("precision", "recall", "f1")}
     st.dataframe(rows, column_config=columns, hide_index=True, alt="Scores of each class")
@@ -111,6 +110,6 @@ def _facts(record: Record) -> dict[str, Any]:
         "Parameters": large(cost.parameters) if cost.parameters else "",
         "Training": duration(record.timing.train_s) if record.timing.train_s else "",
         "One image": f"{plain(latency, 1)} ms" if latency else "",
-        "Test images with an identical copy in training": str(record.contamination.test_copies_in_train),
+        "Test images trained on": str(record.contamination.test_copies_in_train),
         "Made": f"{made.started[:10]} with study {made.study} on {made.processor}" if made.started else "",
     }

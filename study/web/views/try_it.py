@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from study.core.registry import load_plugin
 from study.core.store import Store
 from study.faces.detection import Detector, open_detector
+from study.report.collect import StudyData
 from study.report.wording import escape
 from study.trained.runtime import Runtime, open_runtime
 from study.web.asking import MOST_MB, Asked, ask, usable_runs
 from study.web.charts import probabilities_chart
-from study.web.overview import Overview
+from study.web.live import Live
+from study.web.overview import run_label
 from study.web.settings import Settings
 
-PICTURE, CAMERA = "A picture", "The camera"
+PICTURE, PHOTO, CAMERA = "A picture", "A photo", "The camera, live"
+CAMERA_VIEW = st.components.v2.component(
+    "camera",
+    html="<div><video muted playsinline></video><canvas></canvas></div><p role='status'>Waiting for the camera</p>",
+    css="div { position: relative; max-width: 640px } video { width: 100%; display: block; border-radius: 8px } "
+    "canvas { position: absolute; inset: 0; width: 100%; height: 100% }",
+    js=(Path(__file__).parent / "camera.js").read_text(encoding="utf-8"),
+)
 ENGINES = {"onnx": "ONNX Runtime", "litert": "LiteRT", "keras": "Keras"}
 
 
-def show(settings: Settings, store: Store, overview: Overview) -> None:
+def show(settings: Settings, store: Store, data: StudyData) -> None:
     """Draw the page."""
     st.title("Try it")
-    usable = usable_runs(store, overview)
+    usable = usable_runs(store, data)
     if not usable:
         st.info("No network of this study is here: weights and exports stay out of git. Train one again and export it:")
         st.code(f"study retrain --study {store.study} --data PATH\nstudy export --study {store.study}", language="sh")
@@ -30,12 +41,20 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
     records = {record.key: record for record, _ in usable}
 
     def named(key: str) -> str:
-        return f"{overview.label(records[key])} ({ENGINES[kinds[key]]})"
+        return f"{run_label(data, records[key])} ({ENGINES[kinds[key]]})"
 
     key = st.selectbox(
         "Network, best on the validation split first", list(kinds), format_func=named, key=f"network-{store.study}"
     )
-    source = st.segmented_control("From", [PICTURE, CAMERA], default=PICTURE, key="source") or PICTURE
+    source = st.segmented_control("From", [PICTURE, PHOTO, CAMERA], default=PICTURE, key="source") or PICTURE
+    if source == CAMERA:
+        with st.spinner("Starting the network"):
+            runtime, detector = (
+                _runtime(settings, store.study, key, records[key].predictions_sha256),
+                _detector(settings.detector),
+            )
+        _live(runtime, detector)
+        return
     given = (
         st.file_uploader(
             f"A picture: JPEG, PNG, BMP, WebP, GIF, TIFF or HEIC, up to {MOST_MB} MB",
@@ -55,6 +74,25 @@ def show(settings: Settings, store: Store, overview: Overview) -> None:
             st.error(f"This cannot be read as a picture: {escape(error)}.")
             return
     _answers(asked, runtime)
+
+
+@st.fragment
+def _live(runtime: Runtime, detector: Detector) -> None:
+    """Show the camera; each frame that it sends runs this fragment alone."""
+    if runtime.notice:
+        st.warning(runtime.notice)
+    name = f"live-{runtime.key}"
+    live = st.session_state.setdefault(f"{name}-faces", Live(runtime, detector))
+    sent = st.session_state.get(name, {}).get("frame")
+    try:
+        said = live.ask(sent) if sent else None
+    except ValueError as error:
+        st.error(f"This cannot be read: {escape(error)}.")
+        return
+    CAMERA_VIEW(key=name, data=said, on_frame_change=lambda: None)
+    st.caption(
+        "The video stays on this machine: frames go from the browser to this page's server and are kept nowhere."
+    )
 
 
 def _answers(asked: Asked, runtime: Runtime) -> None:

@@ -1,0 +1,53 @@
+"""The page at a glance says what the report says."""
+
+import pytest
+
+from study.analysis.scores import RECIPE
+from study.report.collect import collect
+from study.web.overview import current_study, glance, run_label
+from tests.factories import make_record, make_store
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory):
+    """Two models, four protocols, three seeds, of which nothing is wrong."""
+    models = ("cnn2", "cnn3")
+    return make_store(tmp_path_factory.mktemp("seeded"), models=models, seeds=range(3), flaws=False)
+
+
+def test_the_card_has_the_best_recipes_scores_and_what_factors_do(seeded):
+    data = collect(seeded)
+    found, first, score = glance(data), data.ranked[0], data.found.winner()
+    assert (found.best, found.runs, found.unconverged) == (str(first.recipe), 3, first.unconverged)
+    assert found.test == f"{100 * score.value:.1f}" and score.question == RECIPE
+    assert found.interval == f"{100 * score.low:.1f} to {100 * score.high:.1f}"
+    assert found.covers == "new seeds and new images"
+    effects = data.found.effects.overall["accuracy"]
+    assert [one.name for one in found.factors] == [one.contrast.factor for one in effects] != []
+    assert [one.significant for one in found.factors] == [one.told_apart for one in effects]
+
+
+def test_one_seed_says_that_its_interval_covers_no_new_seeds(tmp_path):
+    store = make_store(tmp_path, models=("cnn3",), protocols=("baseline",), flaws=False)
+    found = glance(collect(store))
+    assert found.covers == "new images, not new seeds" and found.factors == ()
+
+
+def test_there_is_no_card_where_nothing_may_be_ranked(tmp_path):
+    store = make_store(tmp_path, models=(), protocols=(), flaws=False)
+    store.keep(make_record("cnn3", "leaky/checkpoint-on-test"))
+    assert glance(collect(store)) is None
+
+
+def test_a_runs_name_says_whether_it_has_converged(data):
+    late = [run for run in data.runs if not run.converged]
+    assert late and all(run_label(data, run.record).endswith("not converged") for run in late)
+    assert not any("converged" in run_label(data, run.record) for run in data.runs if run.converged)
+
+
+def test_a_study_is_read_again_only_when_something_changes(tmp_path):
+    store = make_store(tmp_path, models=("cnn3",), protocols=("baseline",), flaws=False)
+    first = current_study(str(tmp_path), store.study)
+    assert current_study(str(tmp_path), store.study) is first
+    store.keep(make_record("cnn2"))
+    assert len(current_study(str(tmp_path), store.study).records) == len(first.records) + 1
