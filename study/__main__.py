@@ -10,8 +10,9 @@ import typer.core
 import typer.main
 
 from study import __version__
-from study.cli import VERBS
+from study.cli import GROUPS, VERBS
 from study.cli.app import run_app
+from study.core.errors import unknown_name
 
 
 class LazyGroup(typer.core.TyperGroup):
@@ -23,13 +24,20 @@ class LazyGroup(typer.core.TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a stand-in with the verb's line of help, or None."""
-        return typer.core.TyperCommand(cmd_name, help=VERBS[cmd_name][1]) if cmd_name in VERBS else None
+        if cmd_name not in VERBS:
+            return None
+        group = next(title for title, verbs in GROUPS.items() if cmd_name in verbs)
+        return typer.core.TyperCommand(cmd_name, help=VERBS[cmd_name][1], rich_help_panel=group)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the verb that is called: the real one."""
-        name, command, rest = super().resolve_command(ctx, args)
+        """Return the verb that is called: the real one.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        name, *rest = args
         if name not in VERBS:
-            return name, command, rest
+            raise unknown_name("verb", name, self.list_commands(ctx))
         return name, typer.main.get_command(importlib.import_module(VERBS[name][0]).app), rest
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.app import examples
+from study.cli.app import examples, without_banners
 from study.core.errors import UsageError
 
 app = typer.Typer()
@@ -27,8 +27,9 @@ def check(
     for file in plugin or []:
         load_plugin(file)
     entries = [MODELS.get(name) for name in names]
-    prepare_backend(chosen_backend())
-    from study.training.contract import CHECKS, Bench
+    with without_banners():
+        prepare_backend(chosen_backend())
+        from study.training.contract import CHECKS, Bench
 
     failed = 0
     for entry in entries:

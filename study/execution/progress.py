@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -55,12 +56,14 @@ class Remaining:
 
 
 class PlainDisplay:
-    """Lines for logs: one for every finished run.
+    """Lines for logs: one for every finished run, and in long ones about one a minute.
 
     Args:
         runs: The open runs.
         out: Where to print.
     """
+
+    LINE_EVERY_S = 60.0
 
     def __init__(self, runs: Sequence[PlannedRun], out: TextIO | None = None) -> None:
         self.total = len(runs)
@@ -70,6 +73,7 @@ class PlainDisplay:
         self._out = out or sys.stdout
         self._waited_for: tuple[object, ...] = ()
         self._places: dict[str, str] = {}
+        self._said = time.monotonic()
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -86,6 +90,8 @@ class PlainDisplay:
         elif event["kind"] == "epoch":
             # Predictions at the end take a while too, so a run is never full before its record is there.
             self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
+            if time.monotonic() - self._said >= self.LINE_EVERY_S:
+                self.line(self._going_on(spec, event))
         elif event["kind"] == "note":
             self.line(f"{run_name(spec)}: {event['text']}")
 
@@ -113,6 +119,14 @@ class PlainDisplay:
     def line(self, text: str) -> None:
         """Print one line."""
         print(text, file=self._out, flush=True)
+        self._said = time.monotonic()
+
+    def _going_on(self, spec: Spec, event: Mapping[str, Any]) -> str:
+        left = duration(self.remaining.seconds(time.monotonic()))
+        return (
+            f"{run_name(spec)}: epoch {event['epoch'] + 1} of at most {event['epochs']}, "
+            f"validation {event['row']['validation_accuracy']:.1%}; about {left} to go"
+        )
 
     def _summary(self, record: Record) -> str:
         width = len(str(self.total))
@@ -136,6 +150,8 @@ class RichDisplay(PlainDisplay):
     Args:
         runs: The open runs.
     """
+
+    LINE_EVERY_S = math.inf  # its bars say it
 
     def __init__(self, runs: Sequence[PlannedRun]) -> None:
         from rich.progress import BarColumn, Progress, TextColumn

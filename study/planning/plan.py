@@ -79,7 +79,8 @@ class Plan:
             apart: Whether each has cores of its own.
         """
         counts = Counter(run.state for run in self.runs)
-        total = f"{len(self.runs)} runs: {counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
+        runs = "1 run" if len(self.runs) == 1 else f"{len(self.runs)} runs"
+        total = f"{runs}: {counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
         changed = sum(run.changed for run in self.runs)
         if changed:
             total += f"; {changed} done by other code (marked: code changed since)"
@@ -181,13 +182,14 @@ def scaled_speed(speed: Speed, side_px: int) -> Speed:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as a person says them: ``40 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    """Return seconds as a person says them: ``40 s``, ``3 min 20 s``, ``2 h 05 min``, ``168 h``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s" if whole < 600 else f"{round(whole / 60)} min"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{round(whole / 3600)} h" if hours >= 10 or not minutes else f"{hours} h {minutes:02d} min"
 
 
 def _gain(jobs: int) -> float:

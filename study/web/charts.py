@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.comparisons import Effect
 from study.analysis.pareto import pareto_front
 from study.analysis.scores import Statement
 from study.core.record import Record, rounded
@@ -37,7 +36,7 @@ def ranking_chart(rows: Rows, protocols: tuple[str, ...]) -> Spec:
     values = [
         {name: row[name] for name in ("recipe", "validation", "low", "high", "covers")}
         | {"value": row["test"], "colour": colours[row["protocol"]], "fill": colours[row["protocol"]]}
-        | {"words": _words(row["test"], row["name"] + ("" if row["rank"] else ", not ranked"))}
+        | {"words": f"{row['test']:.1f}   {row['name']}{'' if row['rank'] else ', not ranked'}"}
         for row in rows
     ]
     tip = [_tip("recipe"), *(_tip(name, ".1f", name) for name in ("validation", "low", "high")), _tip("covers")]
@@ -47,24 +46,23 @@ def ranking_chart(rows: Rows, protocols: tuple[str, ...]) -> Spec:
     return spec | {"layer": [*spec["layer"], layer]}
 
 
-def effects_chart(effects: Sequence[Effect]) -> Spec:
-    """Show what factors do, in points with intervals; full colour where an effect is significant."""
-    values = []
-    for one in effects:
-        model = f" in {one.contrast.model}" if one.contrast.model else ""
-        about = {"factor": f"{one.contrast.factor}{model}"}
-        values.append(about | _difference(one.difference, one.told_apart, BLUE, about["factor"]))
-    return _forest(values, "difference in points", _difference_tip("factor"))
+def differences_chart(names: Sequence[str], found: Sequence[Statement], clear: Sequence[bool]) -> Spec:
+    """Show differences in points with their intervals, blue above zero and orange below.
 
-
-def class_differences_chart(classes: Sequence[str], found: Sequence[Statement]) -> Spec:
-    """Show differences of each class in points with intervals; full colour where the interval leaves zero out."""
-    values = []
-    for name, one in zip(classes, found, strict=True):
-        apart = one.low > 0 or one.high < 0
-        colour = BLUE if one.value > 0 else ORANGE
-        values.append({"class": name} | _difference(one, apart, colour, name))
-    return _forest(values, "difference in points", _difference_tip("class"))
+    Args:
+        names: What differs.
+        found: The differences.
+        clear: Which of them are; the others are grey and open.
+    """
+    values: list[Spec] = []
+    for name, one, told in zip(names, found, clear, strict=True):
+        low, high = (one.low, one.high) if one.low == one.low else (one.value, one.value)
+        colour = GREY if not told else BLUE if one.value > 0 else ORANGE
+        words = {"name": name, "words": f"{points(one.value)}   {name}"}
+        looks = {"colour": colour, "fill": colour if told else "transparent"}
+        values.append({"value": 100 * one.value, "low": 100 * low, "high": 100 * high} | words | looks)
+    tip = [_tip("name", title="of"), _tip("value", "+.1f", "points"), _tip("low", "+.1f"), _tip("high", "+.1f")]
+    return _forest(values, "difference in points", tip)
 
 
 def cost_chart(rows: Rows, cost: str, protocols: tuple[str, ...]) -> Spec:
@@ -228,26 +226,6 @@ def probabilities_chart(classes: Sequence[str], probabilities: Sequence[float]) 
 def _colours(names: tuple[str, ...]) -> dict[str, str]:
     """Return the report's colours; what only white paper shows is made lighter."""
     return {name: _TOO_DARK.get(colour, colour) for name, colour in protocol_colours(names).items()}
-
-
-def _words(value: float | None, name: str) -> str:
-    return f"{percent(None if value is None else value / 100)}   {name}"
-
-
-def _difference(one: Statement, apart: bool, colour: str, name: str) -> dict[str, Any]:
-    low, high = (one.low, one.high) if one.low == one.low else (one.value, one.value)
-    return {
-        "value": 100 * one.value,
-        "low": 100 * low,
-        "high": 100 * high,
-        "colour": colour if apart else GREY,
-        "fill": colour if apart else "transparent",
-        "words": f"{points(one.value)}   {name}",
-    }
-
-
-def _difference_tip(name: str) -> list[Spec]:
-    return [_tip(name), _tip("value", "+.1f", "points"), _tip("low", "+.1f"), _tip("high", "+.1f")]
 
 
 def _forest(values: Rows, title: str, tip: Sequence[Spec]) -> Spec:

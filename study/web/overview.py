@@ -51,21 +51,6 @@ def run_label(data: StudyData, record: Record) -> str:
 
 
 @dataclass(frozen=True)
-class Factor:
-    """What one factor does to test accuracy, over all models.
-
-    Attributes:
-        name: The factor, or an interaction ``a × b``.
-        change: In points, with its 95 % interval.
-        significant: Whether it is, after Holm's correction.
-    """
-
-    name: str
-    change: str
-    significant: bool
-
-
-@dataclass(frozen=True)
 class Glance:
     """A study in a few numbers.
 
@@ -77,7 +62,8 @@ class Glance:
         covers: What the interval covers.
         runs: Number of its runs.
         unconverged: How many of them have not converged.
-        factors: What the factors do; empty where none was varied.
+        factors: What each factor that was varied does to test accuracy over all models: its name, the change in points
+            with its 95 % interval, and whether it is significant after Holm's correction.
     """
 
     best: str
@@ -87,7 +73,7 @@ class Glance:
     covers: str
     runs: int
     unconverged: int
-    factors: tuple[Factor, ...]
+    factors: tuple[tuple[str, str, bool], ...]
 
 
 def glance(data: StudyData) -> Glance | None:
@@ -104,7 +90,7 @@ def glance(data: StudyData) -> Glance | None:
         runs=len(first.runs),
         unconverged=first.unconverged,
         factors=tuple(
-            Factor(
+            (
                 one.contrast.factor,
                 f"{points(one.difference.value)} points ({ends(one.difference, points)})",
                 one.told_apart,

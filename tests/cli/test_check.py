@@ -1,5 +1,9 @@
 """study check: the example plugin passes, a broken entry fails with the promise that it breaks."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -42,3 +46,28 @@ def test_an_unknown_entry_is_one_line():
 @pytest.mark.parametrize("words", [["--help"]])
 def test_help_shows_an_example(words):
     assert "study check tiny" in CliRunner().invoke(app, words).output
+
+
+BANNERS = """
+import os, sys
+from study.cli.app import without_banners
+with without_banners():
+    os.write(2, b"banner of a library's own code")
+print("words", file=sys.stderr, flush=True)
+with without_banners():
+    os.write(2, b"why the import fails;")
+    raise ImportError("no library")
+"""
+
+
+def test_banners_are_kept_off_the_screen_unless_the_import_fails():
+    done = subprocess.run([sys.executable, "-c", BANNERS], capture_output=True, text=True, check=False)
+    assert "banner" not in done.stderr and done.stderr.startswith("words")
+    assert "why the import fails;" in done.stderr and done.stderr.endswith("ImportError: no library\n")
+
+
+@pytest.mark.slow
+def test_a_check_prints_no_banners_of_tensorflow():
+    call = [sys.executable, "-m", "study", "check", "cnn2"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stderr == "" and done.stdout.endswith("All 10 checks passed.\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from study import __version__
-from study.cli import VERBS
+from study.cli import GROUPS, VERBS
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +26,18 @@ def test_help_lists_every_verb_with_its_line() -> None:
     text = " ".join(done.stdout.replace("│", " ").split())
     assert done.returncode == 0
     assert [line for verb, (_, line) in VERBS.items() if f"{verb} {line}" not in text] == []
+
+
+def test_help_lists_verbs_in_groups_and_each_once() -> None:
+    text = study("--help").stdout
+    assert [title for title in GROUPS if title not in text] == []
+    assert [verb for verbs in GROUPS.values() for verb in verbs] == list(VERBS)
+
+
+def test_an_unknown_verb_gets_a_suggestion_in_one_line() -> None:
+    done = study("repotr", "--check")
+    assert done.returncode == 2
+    assert done.stderr.startswith("study: unknown verb 'repotr'. Did you mean report") and done.stderr.count("\n") == 1
 
 
 def test_help_imports_no_verb() -> None:

@@ -29,7 +29,8 @@ def runs(faces: ImageSet) -> list[PlannedRun]:
 
 
 def epoch(number: int, updates: int, best: float) -> dict[str, object]:
-    return {"kind": "epoch", "phase": "all", "epoch": number, "epochs": 25, "row": {"updates": updates}, "best": best}
+    row = {"updates": updates, "validation_accuracy": best}
+    return {"kind": "epoch", "phase": "all", "epoch": number, "epochs": 25, "row": row, "best": best}
 
 
 def test_a_finished_run_is_one_line(faces: ImageSet, runs: list[PlannedRun]) -> None:
@@ -42,7 +43,21 @@ def test_a_finished_run_is_one_line(faces: ImageSet, runs: list[PlannedRun]) -> 
     assert second == "[2/2] cnn3 baseline seed 0: failed - broken on purpose"
 
 
-def test_events_print_nothing_into_a_log(runs: list[PlannedRun]) -> None:
+def test_a_long_run_says_about_once_a_minute_how_far_it_is(
+    runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, now = io.StringIO(), [0.0]
+    monkeypatch.setattr("study.execution.progress.time.monotonic", lambda: now[0])
+    with PlainDisplay(runs, out) as display:
+        for number in range(20):
+            now[0] += 7.0
+            display.on_event(runs[0].spec, epoch(number, number, 0.5))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 2  # in 140 s
+    assert lines[0].startswith("cnn2 baseline seed 0: epoch 9 of at most 25, validation 50.0%; about ")
+
+
+def test_events_soon_after_each_other_print_nothing_into_a_log(runs: list[PlannedRun]) -> None:
     out = io.StringIO()
     with PlainDisplay(runs, out) as display:
         display.on_event(runs[0].spec, {"kind": "start"})

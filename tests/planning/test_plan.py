@@ -83,10 +83,24 @@ def test_done_runs_correct_the_estimate(faces: ImageSet, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (1500, "25 min"), (7500, "2 h 05 min")]
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (1500, "25 min"),
+        (7500, "2 h 05 min"),
+        (7200, "2 h"),
+        (604_800, "168 h"),
+        (40_000, "11 h"),
+    ],
 )
 def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_one_run_is_one_run(faces: ImageSet, tmp_path: Path) -> None:
+    assert plan(faces, Store(tmp_path, "s"), specs(faces, "cnn2")).lines(1)[0].startswith("Plan: 1 run: 0 done")
 
 
 ORACLE, TWIN = "leaky/checkpoint-on-test", "clean-twin/checkpoint-on-validation"

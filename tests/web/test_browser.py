@@ -140,7 +140,7 @@ def test_effects_costs_and_curves_of_several_runs_are_drawn(page, checked):
         assert len(page.all(DRAWN)) == before
         checked(f"{button} draws other numbers")
     assert "accuracy of 4 runs by epoch" in page.driver.page_source
-    page.choose("Runs", "cnn2 / oversample+augment")
+    page.choose("Runs", "test-as-validation")
     wait(lambda: "accuracy of 5 runs by epoch" in page.driver.page_source, "a fifth curve")
     checked("curves of four runs in one chart, and of one more on demand")
     page.press("Training batches too")

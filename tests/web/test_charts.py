@@ -12,10 +12,9 @@ from study.core.record import Epoch
 from study.report.figures.picture import protocol_colours
 from study.web.charts import (
     COSTS,
-    class_differences_chart,
     cost_chart,
     curves_chart,
-    effects_chart,
+    differences_chart,
     matrix_chart,
     probabilities_chart,
     ranking_chart,
@@ -33,12 +32,11 @@ def charts(data):
     nan = float("nan")
     records = {run.record.key: run.record for run in data.runs[:3]}
     yield ranking_chart(rows, protocols)
-    yield effects_chart([*data.found.effects.overall["accuracy"], *data.found.effects.by_model["accuracy"]])
     for cost, key in COSTS.items():
         yield cost_chart([row for row in rows if row[key]], cost, protocols)
     yield curves_chart(records, "loss")
     yield curves_chart(dict([*records.items()][:1]), "accuracy", training=False)
-    yield class_differences_chart(["a", "b"], [statement(0.1, 0.05, 0.2), statement(0, nan, nan)])
+    yield differences_chart(["a", "b"], [statement(0.1, 0.05, 0.2), statement(0, nan, nan)], [True, False])
     yield matrix_chart(["a", "b"], np.array([[0.5, 0.5], [0, 1]]), difference=False)
     yield matrix_chart(["a", "b"], np.array([[0.1, -0.1], [0, 0]]), difference=True)
     yield probabilities_chart(["a", "b"], [0.2, 0.8])
@@ -70,12 +68,12 @@ def test_protocols_have_the_reports_colours(data):
     assert all(used[name] == theirs[name] for name in ("oversample", "augment"))
 
 
-def test_only_differences_whose_interval_leaves_zero_out_are_filled():
+def test_only_clear_differences_are_filled_and_coloured():
     found = [statement(0.1, 0.05, 0.2), statement(-0.1, -0.2, -0.01), statement(0.1, -0.1, 0.3)]
-    values = class_differences_chart(["a", "b", "c"], found)["data"]["values"]
+    values = differences_chart(["a", "b", "c"], found, [True, True, False])["data"]["values"]
     assert [one["fill"] == "transparent" for one in values] == [False, False, True]
     assert len({one["colour"] for one in values}) == 3
-    assert values[0]["low"] == pytest.approx(5)
+    assert values[0]["low"] == pytest.approx(5) and values[1]["words"] == "−10.0   b"
 
 
 def test_the_front_holds_what_nothing_beats_on_both(data):

@@ -23,8 +23,8 @@ def test_the_card_has_the_best_recipes_scores_and_what_factors_do(seeded):
     assert found.interval == f"{100 * score.low:.1f} to {100 * score.high:.1f}"
     assert found.covers == "new seeds and new images"
     effects = data.found.effects.overall["accuracy"]
-    assert [one.name for one in found.factors] == [one.contrast.factor for one in effects] != []
-    assert [one.significant for one in found.factors] == [one.told_apart for one in effects]
+    assert [name for name, _, _ in found.factors] == [one.contrast.factor for one in effects] != []
+    assert [significant for *_, significant in found.factors] == [one.told_apart for one in effects]
 
 
 def test_one_seed_says_that_its_interval_covers_no_new_seeds(tmp_path):

@@ -13,7 +13,7 @@ from study.datasets.image_set import ImageSet
 from study.report.collect import StudyData
 from study.report.wording import escape, p_sentence, percent, points
 from study.trained.study_images import study_images
-from study.web.charts import class_differences_chart, matrix_chart
+from study.web.charts import differences_chart, matrix_chart
 from study.web.comparing import BOTH_WRONG, FIRST_RIGHT, SECOND_RIGHT, Comparison, answer_words, compare, most_certain
 from study.web.settings import Settings
 from study.web.views.shared import choose_run, numbers
@@ -93,7 +93,8 @@ def _classes(found: Comparison, data: StudyData, first: ScoredRun, second: Score
         "First less second with 95 % intervals. Filled: the interval leaves zero out. Blue: the first is ahead; "
         "orange: the second. Nothing is corrected for looking at several classes."
     )
-    chart = class_differences_chart(data.classes, found.by_class[measure])
+    apart = [one.low > 0 or one.high < 0 for one in found.by_class[measure]]
+    chart = differences_chart(data.classes, found.by_class[measure], apart)
     st.vega_lite_chart(spec=chart, alt=f"Difference in {measure} of each class with intervals")
     rows = [
         {

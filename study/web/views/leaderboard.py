@@ -11,7 +11,7 @@ from study.core.store import Store
 from study.report.collect import StudyData
 from study.report.conclusions import conclusions
 from study.report.wording import escape, percent
-from study.web.charts import COSTS, cost_chart, curves_chart, effects_chart, ranking_chart
+from study.web.charts import COSTS, cost_chart, curves_chart, differences_chart, ranking_chart
 from study.web.overview import all_standings, glance, run_label
 from study.web.rows import ORDERS, Row, filtered, leaderboard_rows, ordered
 from study.web.settings import Settings
@@ -72,10 +72,8 @@ def _card(data: StudyData) -> None:
         runs = "1 run" if found.runs == 1 else f"{found.runs} runs with different seeds"
         st.caption(f"From {runs}; the interval covers {found.covers}.")
         lines = [
-            f"{escape(one.name)} **{one.change}**"
-            if one.significant
-            else f"{escape(one.name)} {one.change}, not significant"
-            for one in found.factors
+            f"{escape(name)} **{change}**" if significant else f"{escape(name)} {change}, not significant"
+            for name, change, significant in found.factors
         ]
         st.markdown(
             "What the factors do to test accuracy: " + ("; ".join(lines) if lines else "no factor was varied") + "."
@@ -162,7 +160,9 @@ def _effects(data: StudyData) -> None:
     measure = measure or "accuracy"
     alt = f"Effects of the factors on {MEASURES[measure].lower()}"
     every = [*effects.overall[measure], *effects.by_model[measure]]
-    st.vega_lite_chart(spec=effects_chart(every), alt=alt)
+    names = [" in ".join(filter(None, (one.contrast.factor, one.contrast.model))) for one in every]
+    chart = differences_chart(names, [one.difference for one in every], [one.told_apart for one in every])
+    st.vega_lite_chart(spec=chart, alt=alt)
     about = "new seeds and images" if effects.seed is None else f"new images, for the networks of seed {effects.seed}"
     st.caption(
         f"With the factor less without it, in points on the test split; 95 % intervals for {about}. Filled: "
@@ -175,7 +175,7 @@ def _costs(data: StudyData, rows: list[Row]) -> None:
     cost = st.segmented_control("Cost", list(COSTS), default=next(iter(COSTS)), key="cost") or next(iter(COSTS))
     known = [row for row in rows if row[COSTS[cost]] and row["rank"]]
     if not known:
-        st.info("It was not measured.")
+        st.info("No ranked recipe has it measured.")
         return
     alt = f"Test accuracy against {cost[0].lower()}{cost[1:]}"
     st.vega_lite_chart(spec=cost_chart(known, cost, data.naming.protocols), alt=alt)
