@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from typing import NoReturn
 
 import typer
@@ -38,28 +34,6 @@ def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -
             f"OpenCV needs a library that this system lacks ({error}). "
             "On Debian and Ubuntu: apt-get install libgl1 libglib2.0-0."
         )
-
-
-@contextlib.contextmanager
-def without_banners() -> Iterator[None]:
-    """Keep off the screen what TensorFlow prints when it is imported; of its own settings none does (2.21).
-
-    What was printed is shown after all where the import fails.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as kept, os.fdopen(os.dup(2), "wb", closefd=True) as screen:
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            sys.stderr.flush()
-            kept.seek(0)
-            screen.write(kept.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            screen.flush()
-            os.dup2(screen.fileno(), 2)
 
 
 def one_line(message: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.app import examples, without_banners
+from study.cli.app import examples
 from study.core.errors import UsageError
 
 app = typer.Typer()
@@ -23,27 +23,28 @@ def check(
     from study.core.registry import load_plugin
     from study.models.entry import MODELS
     from study.training.backend import chosen_backend, prepare_backend
+    from study.training.banners import without_banners
 
     for file in plugin or []:
         load_plugin(file)
     entries = [MODELS.get(name) for name in names]
+    failed = 0
     with without_banners():
         prepare_backend(chosen_backend())
         from study.training.contract import CHECKS, Bench
 
-    failed = 0
-    for entry in entries:
-        bench = Bench(entry)
-        for run in CHECKS:
-            promise = (run.__doc__ or run.__name__).strip()
-            try:
-                run(bench)
-            except Exception as error:  # whatever a builder raises is a broken promise
-                failed += 1
-                line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                typer.echo(f"FAIL {entry.name}: {promise}\n     {type(error).__name__}: {line}")
-            else:
-                typer.echo(f"ok   {entry.name}: {promise}")
+        for entry in entries:
+            bench = Bench(entry)
+            for run in CHECKS:
+                promise = (run.__doc__ or run.__name__).strip()
+                try:
+                    run(bench)
+                except Exception as error:  # whatever a builder raises is a broken promise
+                    failed += 1
+                    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                    typer.echo(f"FAIL {entry.name}: {promise}\n     {type(error).__name__}: {line}")
+                else:
+                    typer.echo(f"ok   {entry.name}: {promise}")
     if failed:
         raise UsageError(f"{failed} of {len(entries) * len(CHECKS)} checks failed: mend the entry and check again.")
     typer.echo(f"All {len(entries) * len(CHECKS)} checks passed.")

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from study.cli.app import without_banners
-
 if TYPE_CHECKING:
     from study.core.record import Record
     from study.core.store import Store
@@ -73,8 +71,7 @@ def opened_runtime(results: Path, study: str | None, key: str | None, plugins: l
         print(
             f"Starting Keras, which takes some seconds; not any more after {_quicker(store, record)}.", file=sys.stderr
         )
-        with without_banners():
-            runtime = open_keras(store, record)
+        runtime = open_keras(store, record)
     return runtime
 
 
