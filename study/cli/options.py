@@ -80,10 +80,7 @@ def opened_runtime(results: Path, study: str | None, key: str | None, plugins: l
         print(
             f"Starting Keras, which takes some seconds; not any more after {_quicker(store, record)}.", file=sys.stderr
         )
-        from study.training.banners import without_banners
-
-        with without_banners():
-            runtime = open_keras(store, record)
+        runtime = open_keras(store, record)
     return runtime
 
 

@@ -48,24 +48,6 @@ def test_help_shows_an_example(words):
     assert "study check tiny" in CliRunner().invoke(app, words).output
 
 
-BANNERS = """
-import os, sys
-from study.cli.app import without_banners
-with without_banners():
-    os.write(2, b"banner of a library's own code")
-print("words", file=sys.stderr, flush=True)
-with without_banners():
-    os.write(2, b"why the import fails;")
-    raise ImportError("no library")
-"""
-
-
-def test_banners_are_kept_off_the_screen_unless_the_import_fails():
-    done = subprocess.run([sys.executable, "-c", BANNERS], capture_output=True, text=True, check=False)
-    assert "banner" not in done.stderr and done.stderr.startswith("words")
-    assert "why the import fails;" in done.stderr and done.stderr.endswith("ImportError: no library\n")
-
-
 @pytest.mark.slow
 def test_a_check_prints_no_banners_of_tensorflow():
     call = [sys.executable, "-m", "study", "check", "cnn2"]

@@ -143,6 +143,7 @@ def _table(rows: list[Row]) -> None:
         column_config=columns,
         hide_index=True,
         height=min(35 * len(rows) + 38, 620),
+        placeholder="",
         alt="Leaderboard",
     )
 
