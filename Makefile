@@ -54,15 +54,15 @@ imports: $(INSTALLED_DEV) ## check what may import what
 	@$(VENV)/bin/lint-imports
 
 report-index: $(INSTALLED) ## write reports/README.md, the index of all committed reports
-	@$(RUN) -m study.report.index $$(git ls-files 'reports/*/README.md')
+	@$(RUN) -m study.report.index $$(git ls-files 'reports/published/*/README.md')
 
 report-check: $(INSTALLED) ## check that each committed report still matches its results (audits need their images)
-	@for study in $$(git ls-files 'reports/*/README.md' | cut -d/ -f2 | sort -u); do \
-	  head -n 1 "reports/$$study/README.md" | grep -q '^# Audit of ' && continue; \
-	  if [ "$$study" = bench ]; then $(RUN) -m study bench --check || exit $$?; continue; fi; \
-	  $(RUN) -m study report "$$study" --check || exit $$?; \
+	@for study in $$(git ls-files 'reports/published/*/README.md' | cut -d/ -f3 | sort -u); do \
+	  head -n 1 "reports/published/$$study/README.md" | grep -q '^# Audit of ' && continue; \
+	  if [ "$$study" = bench ]; then $(RUN) -m study bench --out reports/published/bench --check || exit $$?; continue; fi; \
+	  $(RUN) -m study report "published/$$study" --check || exit $$?; \
 	done
-	@$(RUN) -m study.report.index --check $$(git ls-files 'reports/*/README.md')
+	@$(RUN) -m study.report.index --check $$(git ls-files 'reports/published/*/README.md')
 
 audit: ## ask the package index which pinned dependencies have known vulnerabilities (needs the network)
 	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \

@@ -26,7 +26,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: The pages with commands: README and docs; decisions are history.
 PAGES = ("README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md"))))
 OTHERS = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/decisions/README.md", "experiments/README.md")
-FOLDERS = ("data/README.md", "results/README.md", "reports/README.md", "reports/bench/README.md")
+FOLDERS = ("data/README.md", "results/README.md", "reports/README.md", "reports/published/bench/README.md")
 #: Stands for the address that this repository will have.
 CLONE = "git clone https://example.org/facial-emotion-study.git"
 MOST_WORDS = 900

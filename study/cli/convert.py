@@ -19,13 +19,10 @@ def convert(
 ) -> None:
     """Rewrite records of an older format in place, with their predictions and weights; the report is not written."""
     from study.core.convert import convert_study
-    from study.core.errors import unknown_name
-    from study.core.store import Store, studies
+    from study.core.store import find_study, studies
 
-    if study and study not in studies(results):
-        raise unknown_name("study", study, studies(results))
     for name in [study] if study else studies(results):
-        print(f"{name}: {convert_study(Store(results, name))} records converted")
+        print(f"{name}: {convert_study(find_study(results, name))} records converted")
 
 
 if __name__ == "__main__":

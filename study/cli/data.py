@@ -80,17 +80,15 @@ def audit(
 
     Warnings are printed. Pictures of dataset images go to the folder's local/, which git ignores.
     """
-    from study.core.errors import unknown_name
-    from study.core.store import Store, studies
+    from study.core.store import find_study
     from study.datasets.audit import audit as examine
     from study.report.audit.label_errors import find_label_errors
     from study.report.audit.page import write_audit
     from study.report.audit.pictures import write_audit_pictures
 
-    if study is not None and study not in studies(results):
-        raise unknown_name("study", study, studies(results))
+    store = find_study(results, study) if study else None
     data = _load(path, plugin, seed=seed, archive_gib=archive_gib)
-    suspected = find_label_errors(data, Store(results, study)) if study else None
+    suspected = find_label_errors(data, store) if store else None
     found = examine(data)
     folder = out or Path("reports", f"{data.name}-audit")
     pictures = write_audit_pictures(found, folder / "local", suspected)

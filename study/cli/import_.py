@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from study.cli.app import examples, run_app
+from study.cli.options import StudyOption
 
 IMPORT = "study import predictions.csv --name peer --study fer2013"
 app = typer.Typer(add_completion=False)
@@ -18,7 +19,7 @@ def import_(
     file: Annotated[
         Path, typer.Argument(metavar="CSV", help="One row an image: image or row; label or probabilities.")
     ],
-    study: Annotated[str, typer.Option(metavar="NAME", help="Study to set them beside, made from the same images.")],
+    study: StudyOption = None,
     name: Annotated[str, typer.Option(metavar="PEER", help="What they are called in the report.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Number of the training run behind them.")] = 0,
     results: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of records.")] = Path("results"),
@@ -30,14 +31,12 @@ def import_(
 
     Test images have to be there, all of them. With the validation images too the record is ranked, without them shown.
     """
-    from study.core.errors import UsageError, unknown_name
-    from study.core.store import Store, studies
+    from study.core.errors import UsageError
+    from study.core.store import find_study
     from study.execution.import_predictions import import_predictions, write_template
     from study.models.entry import MODELS
 
-    if study not in studies(results):
-        raise unknown_name("study", study, studies(results))
-    store = Store(results, study)
+    store = find_study(results, study)
     if template:
         count = write_template(file, store)
         typer.echo(f"{file} names {count:,} images. Fill in label, or put one column for each class in its place.")
@@ -53,7 +52,7 @@ def import_(
     typer.echo(f"Imported {record.key}: {images:,} images, {kind}.")
     if "validation" not in splits:
         typer.echo("Without predictions on the validation split it is shown but not ranked.")
-    typer.echo(f"See it beside the others: study report {study}")
+    typer.echo(f"See it beside the others: study report {store.study}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 if TYPE_CHECKING:
     from study.core.record import Record
@@ -18,9 +18,9 @@ RunOption = Annotated[
     str | None,
     Option("--run", metavar="KEY", help="Key of a run, or a part of one. Default: the best on the validation split."),
 ]
-StudyOption = Annotated[
-    str | None, Option(metavar="NAME", help="Study of the run. Default: the only one that has a trained model.")
-]
+_STUDY = "NAME of a study made here, or published/NAME. Default: the newest made here"
+StudyArgument = Annotated[str | None, Argument(metavar="STUDY", help=f"{_STUDY}.", show_default=False)]
+StudyOption = Annotated[str | None, Option(metavar="NAME", help=f"{_STUDY}.")]
 ResultsOption = Annotated[Path, Option(metavar="FOLDER", file_okay=False, help="Folder of records.")]
 ReportsOption = Annotated[Path, Option(metavar="FOLDER", file_okay=False, help="Folder of reports.")]
 PluginOption = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.cli.app import examples
+from study.cli.options import StudyArgument
 
 if TYPE_CHECKING:
     from study.core.store import Store
@@ -17,13 +18,13 @@ app = typer.Typer(add_completion=False)
 
 @app.command(
     epilog=examples(
-        "study report fer2013",
+        "study report",
         "study report fer2013 --html --latex",
-        "study report fer2013 --check  # in CI, for example",
+        "study report published/fer2013 --check  # in CI, for example",
     )
 )
 def report(
-    study: Annotated[str, typer.Argument(help="Name of the study, a folder in the results.")],
+    study: StudyArgument = None,
     results: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("results"),
     reports: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = Path("reports"),
     margin: Annotated[
@@ -55,15 +56,13 @@ def report(
     ] = False,
 ) -> None:
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
-    from study.core.errors import UsageError, unknown_name
-    from study.core.store import Store, studies
+    from study.core.errors import UsageError
+    from study.core.store import find_study
     from study.report.check import check_report
     from study.report.forms import HTML, HTML_FILE, LATEX, LATEX_FOLDER
     from study.report.write import report_folder, write_report
 
-    if study not in studies(results):
-        raise unknown_name("study", study, studies(results))
-    store = Store(results, study)
+    store = find_study(results, study)
     share = None if margin is None else margin / 100
     asked = ({HTML: HTML_FILE} if html else {}) | ({LATEX: f"{LATEX_FOLDER}/"} if latex else {})
     if check and asked:
@@ -83,7 +82,7 @@ def report(
     for line in differences:
         typer.echo(line)
     if differences:
-        typer.echo(f"{report_folder(store, reports)} no longer matches the records: run `study report {study}`.")
+        typer.echo(f"{report_folder(store, reports)} no longer matches the records: run `study report {store.study}`.")
         raise typer.Exit(1)
     typer.echo(f"{report_folder(store, reports)} matches the records.")
     raise typer.Exit(1 if damaged else 0)

@@ -151,7 +151,7 @@ def run(given: Flags) -> int:
     describe(image_set)
     labels = image_set.labels, image_set.splits, image_set.classes
     ferplus = None if given.ferplus is None else read_ferplus(given.ferplus, *labels)
-    store = Store(given.results, given.study or image_set.name)
+    store = Store(given.results, given.study or study_name(image_set, choices.budget))
     # Before any time is spent; reading them all finds damaged records now and not when the report is written.
     whole, damaged = store.examine(weights=True)
     store.refuse_other_dataset(image_set.identity, whole)
@@ -162,6 +162,8 @@ def run(given: Flags) -> int:
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
+        for line in published_beside(store, [run.spec for run in plan.runs]):
+            say(line)
         if given.jobs == flags.AUTO_JOBS and executor == "process":
             workers = share_cores(given, plan, image_set)
         for line in plan.lines(workers, apart=executor == "ray"):
@@ -328,6 +330,27 @@ def execute_plan(
     except (KeyboardInterrupt, WriteError):
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise
+
+
+def study_name(image_set: ImageSet, budget: Budget) -> str:
+    """Return what a study is called that has no name given: the budget's on its own faces, else the dataset's."""
+    from study.datasets.load import synthetic_settings
+    from study.datasets.synthetic import set_name
+
+    own = budget.synthetic and image_set.name == set_name(**synthetic_settings(budget.synthetic))
+    return budget.name if own else image_set.name
+
+
+def published_beside(store: Store, specs: Sequence[Spec]) -> list[str]:
+    """Return one line for each published study that holds some of the specs: they are not this study's."""
+    from study.core.store import PUBLISHED, Store, studies
+
+    lines = []
+    for name in studies(store.results):
+        if name.startswith(f"{PUBLISHED}/") and name != store.study:
+            if count := Store(store.results, name).count(specs):
+                lines.append(f"  {count} of its runs are in {name} too, which this study leaves alone")
+    return lines
 
 
 def keep_dataset(store: Store, image_set: ImageSet) -> None:

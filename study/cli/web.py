@@ -8,16 +8,14 @@ from typing import Annotated
 import typer
 
 from study.cli.app import examples
-from study.cli.options import DetectorOption, PluginOption, ReportsOption, ResultsOption
+from study.cli.options import DetectorOption, PluginOption, ReportsOption, ResultsOption, StudyArgument
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=examples("study web", "study web fer2013 --data fer2013.csv", "study web --port 8600"))
 def web(
-    study: Annotated[
-        str | None, typer.Argument(help="Study that is shown first; all of the results folder can be chosen.")
-    ] = None,
+    study: StudyArgument = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -32,17 +30,16 @@ def web(
 ) -> None:
     """Show leaderboard, comparisons, runs and the dataset's audit in a browser, and try a network on a picture.
 
-    The page reads what is stored and trains nothing. It answers on 127.0.0.1 alone. Ctrl-C ends it.
+    STUDY is shown first; the page offers all of them. It reads what is stored and trains nothing. It answers on 127.0.0.1 alone. Ctrl-C ends it.
     """
-    from study.core.errors import UsageError, unknown_name
-    from study.core.store import studies
+    from study.core.errors import UsageError
+    from study.core.store import find_study, newest_first, studies
     from study.web.launch import serve
     from study.web.settings import Settings
 
-    found = studies(results)
-    if study is not None and study not in found:
-        raise unknown_name("study", study, found)
+    found = [*newest_first(results), *studies(results)]
     if not found:
         raise UsageError(f"there is no study in {results}/: train one with `make study`, or give --results FOLDER.")
-    words = (str(results), str(reports), study or "", data or "", str(detector or ""), tuple(plugin or ()))
+    first = find_study(results, study or found[0]).study
+    words = (str(results), str(reports), first, data or "", str(detector or ""), tuple(plugin or ()))
     serve(Settings(*words), port)

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.core.arrays import read_arrays
-from study.core.errors import DamagedError, StoreError
+from study.core.errors import DamagedError, StoreError, UsageError, unknown_name
 from study.core.files import file_sha256, set_aside, write_atomically
 from study.core.record import Record, misfit
 from study.core.spec import DatasetName, Spec, content_hash
@@ -28,6 +28,8 @@ FERPLUS_FILE = "ferplus.npz"
 #: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
 CHECKSUM = "record_sha256"
 WEIGHTS_SUFFIX = ".weights.h5"
+#: Folder of the studies that are committed with the project; a study made here cannot be called that.
+PUBLISHED = "published"
 #: Larger files are no records; one of a thousand epochs has less than a MiB.
 _MOST_BYTES = 64 << 20
 #: What the dataset's file holds of every image, with numpy's kinds of type.
@@ -59,17 +61,22 @@ class Store:
 
     Args:
         results: The results folder; it is created by the first write.
-        study: Name of the study, a single folder name.
+        study: Name of the study: a folder name for a study made here, ``published/NAME`` for a published one.
+
+    Attributes:
+        study: That name, as commands take it.
+        title: The name without ``published/``.
 
     Raises:
-        StoreError: ``study`` is no plain folder name.
+        StoreError: ``study`` is neither.
     """
 
     def __init__(self, results: str | Path, study: str) -> None:
-        if not study or study in (".", "..") or any(mark in study for mark in "/\\\0"):
-            raise StoreError(f"a study's name must be a plain folder name, got {study!r}.")
+        title = study.removeprefix(f"{PUBLISHED}/")
+        if title in ("", ".", "..", PUBLISHED) or any(mark in title for mark in "/\\\0"):
+            raise StoreError(f"a study's name must be a plain folder name, or one after {PUBLISHED}/, got {study!r}.")
         self.results = Path(results)
-        self.study = study
+        self.study, self.title = study, title
         self.folder = self.results / study
         self._fitting: set[str] = set()  # datasets whose records go here; looked up once, not at every write
 
@@ -189,6 +196,11 @@ class Store:
             name = f"seed_{spec.seed}-{spec.hash}.json"
             found.append(self.find(spec) if name in there[spec.recipe] else None)
         return found
+
+    def count(self, specs: Iterable[Spec]) -> int:
+        """Return how many of some specs have a record here, without reading any."""
+        there = set(self._files())
+        return sum(self.record_path(spec) in there for spec in specs) if there else 0
 
     def check_weights(self, record: Record) -> None:
         """Check the weights beside a record against the hash in it; without either there is nothing to check.
@@ -342,9 +354,47 @@ def _fits(array: NDArray[Any] | None, kinds: str) -> bool:
 
 
 def studies(results: str | Path) -> list[str]:
-    """Return the names of the studies in a results folder, sorted."""
+    """Return the names of the studies in a results folder: those made here, then the published ones, each sorted."""
     folder = Path(results)
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    own = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if PUBLISHED not in own:
+        return own
+    own.remove(PUBLISHED)
+    return own + sorted(f"{PUBLISHED}/{path.name}" for path in (folder / PUBLISHED).iterdir() if path.is_dir())
+
+
+def newest_first(results: str | Path) -> list[str]:
+    """Return the names of the studies made here that have records, the one with the newest record first."""
+    ages = {
+        name: max((path.stat().st_mtime for path in Store(results, name)._files()), default=0.0)
+        for name in studies(results)
+        if not name.startswith(f"{PUBLISHED}/")
+    }
+    return sorted((name for name, age in ages.items() if age), key=lambda name: -ages[name])
+
+
+def find_study(results: str | Path, name: str | None = None) -> Store:
+    """Return the study that a name means, in every command: ``NAME`` was made here, ``published/NAME`` is committed.
+
+    Args:
+        results: Results folder.
+        name: Name of a study; None for the one made here that has the newest record.
+
+    Raises:
+        UsageError: there is none of that name, or none was made here. Close names are suggested, ``published/NAME``
+            for ``NAME`` first.
+    """
+    if name is None:
+        if own := newest_first(results):
+            return Store(results, own[0])
+        others = [name for name in studies(results) if name.startswith(PUBLISHED)]
+        more = f", or name one of {', '.join(others)}" if others else ", or give --results FOLDER"
+        raise UsageError(f"no study was made here (in {results}/): train one with `make study`{more}.")
+    known = studies(results)
+    if name in known:
+        return Store(results, name)
+    other = name.removeprefix(f"{PUBLISHED}/") if name.startswith(f"{PUBLISHED}/") else f"{PUBLISHED}/{name}"
+    raise unknown_name("study", name, [other] if other in known else known)
 
 
 #: Arrays of probabilities, by the end of their names; they are stored in half precision under a name that says so.

@@ -27,7 +27,8 @@ class StudyData:
     """One study as the report needs it.
 
     Attributes:
-        study: The study's name.
+        study: The study's name, for people.
+        name: Its name as commands take it, with ``published/``.
         card: The dataset's card (``ImageSet.card``).
         records: Every record in table order (models, protocols, seeds).
         naming: Names and order of models and protocols.
@@ -41,6 +42,7 @@ class StudyData:
     """
 
     study: str
+    name: str
     card: DatasetCard
     records: tuple[Record, ...]
     naming: Naming
@@ -116,7 +118,8 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
     dataset = store.find_dataset()
     copies = copies_of_test(dataset, runs)
     return StudyData(
-        study=store.study,
+        study=store.title,
+        name=store.study,
         card=records[0].dataset,
         records=tuple(records),
         naming=naming,

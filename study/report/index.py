@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from study.core.files import write_atomically
-from study.core.store import Store
+from study.core.store import PUBLISHED, Store
 from study.report.markdown import render
 from study.report.wording import NOTHING, escape, listed, percent
 
@@ -33,12 +33,12 @@ def index_page(pages: Iterable[Path], results: Path) -> str:
         else:
             title = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
             others.append({"folder": page.parent.name, "title": title})
-    return render(TEMPLATE, studies=studies, others=others)
+    return render(TEMPLATE, folder=PUBLISHED, studies=studies, others=others)
 
 
 def _study(name: str, board: Path, results: Path) -> dict[str, str]:
     """Return a row of the table of studies: the best recipe is the one that its leaderboard ranks first."""
-    records = Store(results, name).records()
+    records = Store(results, f"{PUBLISHED}/{name}").records()
     card = records[0].dataset
     best = next((row for row in csv.DictReader(board.open(encoding="utf-8")) if row["rank"] == "1"), None)
     what = "drawn faces" if card.drawn else "images"
@@ -62,7 +62,7 @@ def _study(name: str, board: Path, results: Path) -> dict[str, str]:
 def main(words: Sequence[str]) -> int:
     """Write ``reports/README.md``, or with ``--check`` return 1 where it is stale."""
     index, pages = Path("reports", "README.md"), [Path(word) for word in words if word != "--check"]
-    text = index_page((page for page in pages if len(page.parts) == 3), Path("results"))  # no evaluations in them
+    text = index_page((page for page in pages if len(page.parts) == 4), Path("results"))  # no evaluations in them
     if "--check" not in words:
         write_atomically(index, text.encode())
     elif not index.is_file() or index.read_text(encoding="utf-8") != text:

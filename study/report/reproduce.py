@@ -18,7 +18,7 @@ def commands(data: StudyData) -> list[str]:
     source = "synthetic" if data.card.drawn else "PATH"
     runs = [_run(data.study, source, block) for block in blocks(data.trained)]
     runs += [_import(data.study, record) for record in data.records if record.imported]
-    return [shlex.join(words) for words in (*runs, report, [*report[:3], "--check"])]
+    return [shlex.join(words) for words in (*runs, report, ["study", "report", data.name, "--check"])]
 
 
 def blocks(records: Iterable[Record]) -> list[list[Record]]:

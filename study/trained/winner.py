@@ -7,9 +7,9 @@ from pathlib import Path
 
 from study.analysis.metrics import accuracy, log_loss
 from study.analysis.recipes import is_leaky
-from study.core.errors import UsageError, WeightsError, unknown_name
+from study.core.errors import UsageError, WeightsError
 from study.core.record import Record
-from study.core.store import Store, studies
+from study.core.store import Store, find_study, newest_first, studies
 from study.trained.artifacts import find_exports
 from study.trained.retraining import retrain_command
 
@@ -20,17 +20,13 @@ MOST_LISTED = 12
 def open_study(results: str | Path, study: str | None = None) -> Store:
     """Return the store of the study to use.
 
-    Without a name: the only study that holds a usable model (weights or exports are outside git, so a fresh checkout's
-    committed studies hold none); where none does, the only study that has finished runs.
+    Without a name: the newest study made here that holds a usable model, weights or exports; else a published one that
+    does (they stay outside git, so that a fresh checkout has none); else the newest that has finished runs.
 
     Raises:
-        UsageError: an unknown study, none with a finished run, or several to choose from.
+        UsageError: an unknown study, or none with a finished run.
     """
-    if study is None:
-        return _only(results, {name: _done(Store(results, name)) for name in studies(results)})
-    if study not in studies(results):
-        raise unknown_name("study", study, studies(results))
-    return Store(results, study)
+    return find_study(results, study) if study is not None else _best_of(results, _all_done(results))
 
 
 def open_run(results: str | Path, study: str | None = None, key: str | None = None) -> tuple[Store, Record]:
@@ -42,14 +38,14 @@ def open_run(results: str | Path, study: str | None = None, key: str | None = No
     if study is not None or key is None:
         store = open_study(results, study)
     else:
-        found = {name: _done(Store(results, name)) for name in studies(results)}
+        found = _all_done(results)
         having = {name: done for name, done in found.items() if _fitting(done, key)}
         if not having and sum(map(bool, found.values())) > 1:
             raise UsageError(
                 f"--run {key!r} fits no finished run in {results}/ (studies {', '.join(found)}): "
                 "with --study NAME as well, its runs are listed."
             )
-        store = _only(results, having or found)
+        store = _best_of(results, having or found)
     return store, choose_run(store, key)
 
 
@@ -96,19 +92,21 @@ def weights_of(store: Store, record: Record) -> Path:
     return path
 
 
-def _only(results: str | Path, found: Mapping[str, Sequence[Record]]) -> Store:
-    """Return the only study with a usable model, else the only one at all, of these studies and their done runs."""
+def _all_done(results: str | Path) -> dict[str, list[Record]]:
+    """Return the finished runs of every study, the newest made here first and published ones last."""
+    names = dict.fromkeys([*newest_first(results), *studies(results)])
+    return {name: _done(Store(results, name)) for name in names}
+
+
+def _best_of(results: str | Path, found: Mapping[str, Sequence[Record]]) -> Store:
+    """Return the first study with a usable model, else the first with a finished run."""
     finished = [name for name, done in found.items() if done]
-    usable = [name for name in finished if _holds_a_model(Store(results, name), found[name])]
-    choice = usable or finished
-    if not choice:
+    usable = (name for name in finished if _holds_a_model(Store(results, name), found[name]))
+    if not finished:
         raise UsageError(
             f"no study in {results}/ has a finished run: train one with `make study`, or give --results FOLDER."
         )
-    if len(choice) > 1:
-        what = "several studies have trained models" if usable else "no study has its weights here"
-        raise UsageError(f"{what}: give --study NAME, one of {', '.join(choice)}.")
-    return Store(results, choice[0])
+    return Store(results, next(usable, finished[0]))
 
 
 def _named(store: Store, done: Sequence[Record], key: str) -> Record:

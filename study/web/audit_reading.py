@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.core.store import PUBLISHED
 from study.report.audit.page import TITLE
 
 _FOLD, _SUMMARY, _SUMMARY_ENDS, _FOLD_ENDS = "<details", "<summary>", "</summary>", "</details>"
@@ -53,6 +54,8 @@ def find_audit(reports: Path, dataset: str, fingerprint: str) -> WrittenAudit | 
         fingerprint: Of the study's image set: an audit of another set with this name does not count.
     """
     folder = reports / f"{dataset}-audit"
+    if not folder.is_dir():
+        folder = reports / PUBLISHED / folder.name
     page = folder / "README.md"
     if not page.is_file() or page.stat().st_size > _MOST_BYTES:
         return None

@@ -59,7 +59,7 @@ def test_an_audit_of_other_images_does_not_count(tmp_path):
 
 
 def test_the_committed_audit_is_read_whole(tmp_path):
-    page = "reports/fer2013-audit/README.md"
+    page = "reports/published/fer2013-audit/README.md"
     text = (copy_committed(tmp_path, page) / page).read_text(encoding="utf-8")
     parts = cut(text)
     assert sum(bool(part.summary) for part in parts) == text.count("<details")
