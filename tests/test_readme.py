@@ -159,8 +159,8 @@ def test_the_protocol_of_the_example_can_be_registered() -> None:
 
 def test_the_answer_is_that_of_the_report() -> None:
     answer = README[README.index("<!-- answer: begin") : README.index("<!-- answer: end")]
-    study = re.search(r"\]\(reports/([^/]+)/README.md\)", answer)[1]
-    with (ROOT / "reports" / study / "tables" / "leaderboard.csv").open(encoding="utf-8") as file:
+    study = re.search(r"\]\(reports/published/([^/]+)/README.md\)", answer)[1]
+    with (ROOT / "reports" / "published" / study / "tables" / "leaderboard.csv").open(encoding="utf-8") as file:
         board = {(row["model"], row["protocol"]): row for row in csv.DictReader(file)}
     rows = re.findall(r"^\| (\S+) \| (\S+) \| (\d+) \| (.+?) \| (.+?) \|$", answer, re.MULTILINE)
     assert len(rows) >= 2

@@ -34,7 +34,10 @@ ProtocolsFlag = Annotated[Names, Option(metavar="NAMES", help="Protocols or grou
 SeedsFlag = Annotated[str | None, Option(metavar="N|LIST", help="A count (3: seeds 0, 1, 2) or a list (0,1,4).")]
 BudgetFlag = Annotated[str | None, Option(metavar="NAME", help="demo, tonight, full. Default: the grid's, else full.")]
 EpochsFlag = Annotated[int | None, Option(min=1, metavar="N", help="Epochs of each phase; budgets still cap them.")]
-StudyFlag = Annotated[str | None, Option(metavar="NAME", help="Name of the study. Default: demo, or the dataset's. published/NAME changes that one.")]
+StudyFlag = Annotated[
+    str | None,
+    Option(metavar="NAME", help="Name of the study. Default: demo, or the dataset's. published/NAME changes that one."),
+]
 ResultsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")]
 ReportsFlag = Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")]
 ExecutorFlag = Annotated[

@@ -30,7 +30,8 @@ def web(
 ) -> None:
     """Show leaderboard, comparisons, runs and the dataset's audit in a browser, and try a network on a picture.
 
-    STUDY is shown first; the page offers all of them. It reads what is stored and trains nothing. It answers on 127.0.0.1 alone. Ctrl-C ends it.
+    STUDY is shown first; the page offers all of them. It reads what is stored and trains nothing.
+    It answers on 127.0.0.1 alone. Ctrl-C ends it.
     """
     from study.core.errors import UsageError
     from study.core.store import find_study, newest_first, studies

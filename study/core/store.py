@@ -394,7 +394,9 @@ def find_study(results: str | Path, name: str | None = None) -> Store:
     if name in known:
         return Store(results, name)
     other = name.removeprefix(f"{PUBLISHED}/") if name.startswith(f"{PUBLISHED}/") else f"{PUBLISHED}/{name}"
-    raise unknown_name("study", name, [other] if other in known else known)
+    if other in known:
+        raise UsageError(f"unknown study {name!r}. Did you mean {other}?")
+    raise unknown_name("study", name, known)
 
 
 #: Arrays of probabilities, by the end of their names; they are stored in half precision under a name that says so.

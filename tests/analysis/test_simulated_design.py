@@ -1,4 +1,4 @@
-"""The simulated studies are like the real one: accuracy, seed spread and discordance of cnn3 in study ``fer2013``."""
+"""The simulated studies are like the real one: accuracy, seed spread, discordance of cnn3 in ``published/fer2013``."""
 
 from itertools import combinations
 
@@ -13,7 +13,8 @@ from tests.committed import copy_committed
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return Store(copy_committed(tmp_path_factory.mktemp("committed"), "results/fer2013") / "results", "fer2013")
+    folder = copy_committed(tmp_path_factory.mktemp("committed"), "results/published/fer2013")
+    return Store(folder / "results", "published/fer2013")
 
 
 @pytest.fixture(scope="module")

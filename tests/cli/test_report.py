@@ -83,3 +83,10 @@ def test_without_a_single_whole_run_there_is_no_report(store):
     path.write_text(path.read_text()[:-9])
     with pytest.raises(DamagedError, match=path.name):
         call(store)
+
+
+def test_without_a_name_the_newest_study_made_here_is_reported(store):
+    Store(store.results, "published/s").keep(make_record())
+    places = ["--results", str(store.results), "--reports", str(store.results.parent / "reports")]
+    assert CliRunner().invoke(app, places).exit_code == 0
+    assert [path.parent.name for path in store.results.parent.glob("reports/**/README.md")] == ["s"]

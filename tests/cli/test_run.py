@@ -17,11 +17,12 @@ from study.cli.run_options import Flags, split_names
 from study.core.errors import DataError, StoreError, UsageError
 from study.core.record import Record
 from study.core.spec import Spec
-from study.core.store import Store
+from study.core.store import Store, studies
 from study.datasets.image_set import ImageSet
 from study.protocols.resolve import paired_protocol
 from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute, done_record
+from tests.trained.runs import contents
 
 ROOT = Path(__file__).parents[2]
 DATA = "synthetic:images=200"
@@ -140,6 +141,25 @@ def test_another_dataset_in_the_study_is_refused_before_anything_runs(given: Fla
     with pytest.raises(StoreError, match="--study NAME"):
         driver.run(replace(given, data="synthetic:images=210", study="synthetic-200"))
     assert len(execute.executed) == 2
+
+
+def test_the_demo_s_study_is_called_demo(given: Flags, execute: FakeExecute) -> None:
+    driver.run(replace(given, data="synthetic", models=("cnn2",)))
+    assert studies(given.results) == ["demo"]
+
+
+def test_the_plan_says_whose_the_runs_are_that_a_committed_study_holds(
+    given: Flags, execute: FakeExecute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver.run(replace(given, study="published/synthetic-200", models=("cnn2",)))
+    published = Store(given.results, "published/synthetic-200")
+    before = contents(published.folder)
+    capsys.readouterr()
+    driver.run(given)
+    out = capsys.readouterr().out
+    assert "Study: synthetic-200," in out and "Plan: 2 runs: 0 done" in out
+    assert "1 of its runs are in published/synthetic-200 too" in out
+    assert contents(published.folder) == before and len(Store(given.results, "synthetic-200").records()) == 2
 
 
 def test_flags_decide_what_a_spec_holds(given: Flags, execute: FakeExecute) -> None:

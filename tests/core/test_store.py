@@ -3,14 +3,15 @@
 import hashlib
 import json
 import os
+import time
 
 import numpy as np
 import pytest
 
-from study.core.errors import DamagedError, StoreError
+from study.core.errors import DamagedError, StoreError, UsageError
 from study.core.files import clear_left, write_atomically
 from study.core.record import Record, rounded
-from study.core.store import Store, pack_arrays, studies, unpack_arrays
+from study.core.store import Store, find_study, newest_first, pack_arrays, studies, unpack_arrays
 from tests.changed import replace
 from tests.dying import die_at
 from tests.factories import make_card, make_counts, make_dataset, make_record
@@ -288,3 +289,48 @@ def test_packed_arrays_depend_on_content_alone():
 def test_numbers_are_rounded_to_significant_digits_and_stay_json():
     value = rounded({"a": np.float32(1 / 3), "b": [np.int64(2), True], "c": float("nan"), "d": 123456789.0})
     assert json.loads(json.dumps(value)) == {"a": 0.333333, "b": [2, True], "c": None, "d": 123457000.0}
+
+
+def test_a_name_is_the_users_study_and_published_name_the_committed_one(tmp_path):
+    for name in ("faces", "published/faces", "published/other"):
+        Store(tmp_path, name).keep(make_record())
+    assert studies(tmp_path) == ["faces", "published/faces", "published/other"]
+    assert find_study(tmp_path, "faces").folder == tmp_path / "faces"
+    published = find_study(tmp_path, "published/faces")
+    assert (published.folder, published.title) == (tmp_path / "published" / "faces", "faces")
+
+
+def test_what_is_published_is_no_part_of_a_study_of_the_same_name(tmp_path):
+    Store(tmp_path, "published/faces").keep(make_record())
+    assert Store(tmp_path, "faces").records() == []
+
+
+@pytest.mark.parametrize("name", ["published", "published/", "published/published", "published/a/b", "a/b", "../a", ""])
+def test_other_names_are_refused(tmp_path, name):
+    with pytest.raises(StoreError, match="plain folder name, or one after published/"):
+        Store(tmp_path, name)
+
+
+def test_an_unknown_name_suggests_the_other_kind(tmp_path):
+    Store(tmp_path, "published/faces").keep(make_record())
+    Store(tmp_path, "mine").keep(make_record())
+    with pytest.raises(UsageError, match="published/faces"):
+        find_study(tmp_path, "faces")
+    with pytest.raises(UsageError, match="mine"):
+        find_study(tmp_path, "published/mine")
+
+
+def test_without_a_name_the_newest_study_made_here_is_meant(tmp_path):
+    for age, name in enumerate(("published/faces", "newer", "older")):
+        store = Store(tmp_path, name)
+        when = time.time() - 100 * age
+        os.utime(store.record_path(store.keep(make_record()).spec), (when, when))
+    (tmp_path / "empty").mkdir()
+    assert newest_first(tmp_path) == ["newer", "older"]
+    assert find_study(tmp_path).study == "newer"
+
+
+def test_where_nothing_was_made_here_the_published_studies_are_named(tmp_path):
+    Store(tmp_path, "published/faces").keep(make_record())
+    with pytest.raises(UsageError, match=r"make study.*published/faces"):
+        find_study(tmp_path)

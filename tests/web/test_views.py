@@ -6,11 +6,14 @@ import shutil
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from study.cli.web import app as web
 from study.core.errors import UsageError
+from study.core.store import Store
 from study.web.launch import SCRIPT, serve
 from study.web.settings import SERVER, Settings
-from tests.factories import make_card, make_store
+from tests.factories import make_card, make_record, make_store
 
 testing = pytest.importorskip("streamlit.testing.v1", reason="needs Streamlit (the extra web)")
 
@@ -106,3 +109,15 @@ def test_a_port_that_is_taken_is_one_line():
         taken.listen()
         with pytest.raises(UsageError, match="another --port"):
             serve(Settings(), taken.getsockname()[1])
+
+
+def test_the_newest_study_made_here_is_shown_first(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("study.web.launch.serve", lambda settings, port: shown.append(settings.study))
+    call = ["--results", str(tmp_path)]
+    Store(tmp_path, "published/faces").keep(make_record())
+    assert CliRunner().invoke(web, call).exit_code == 0
+    Store(tmp_path, "mine").keep(make_record())
+    assert CliRunner().invoke(web, call).exit_code == 0
+    assert CliRunner().invoke(web, ["published/faces", *call]).exit_code == 0
+    assert shown == ["published/faces", "mine", "published/faces"]

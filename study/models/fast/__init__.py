@@ -1,7 +1,7 @@
 """Fast: faster ways to the same results on TensorFlow without a GPU, and one switch for all of them.
 
-Each was measured (``study bench --parts tricks``, reports/published/bench) and stays because it pays on some processor: matrix
-products for convolutions of a few pixels in float32 without bfloat16 instructions (1.2 to 1.4 on whole networks;
+Each was measured (``study bench --parts tricks``, reports/published/bench) and stays because it pays on some processor:
+matrix products for convolutions of a few pixels in float32 without bfloat16 instructions (1.2 to 1.4 on whole networks;
 nothing with them), normalisation through the fused kernel (1.3 with bfloat16), Adam through TensorFlow's own kernel
 (1.20), dropout that decides by bytes (1.12).
 """
