@@ -33,7 +33,7 @@ $(INSTALLED_DEV): $(INSTALLED)
 install: $(INSTALLED) ## make .venv and install the package with pinned versions
 
 study: $(INSTALLED) ## run the whole study on built-in faces (about ten minutes) and print where the report is
-	@$(RUN) -m study.run --grid all --data synthetic --budget demo
+	@$(RUN) -m study.run --grid all --data synthetic --budget demo --keep-weights best
 
 test: $(INSTALLED_DEV) ## run the quick tests, two files at a time
 	@$(RUN) -m pytest -rs --numprocesses 2 --dist loadfile

@@ -50,7 +50,9 @@ def pretrain(
         load_plugin(file)
     entry = MODELS.get(model)
     image_set = load(data, log=say, archive_gib=archive_gib)
-    settings = Settings(epochs, side, batch, rate, augment, seed, resolve_precision(precision), chosen_backend())
+    settings = Settings(
+        epochs, side, batch, rate, augment, seed, resolve_precision(precision or "float32"), chosen_backend()
+    )
     spec = pretraining_spec(entry, image_set, settings)
     pretraining = found(out, spec)
     if pretraining is None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from study.core.store import Store
     from study.datasets.image_set import ImageSet
     from study.execution.locks import Locks
+    from study.execution.time_limit import TimeLimit
     from study.models.entry import ModelEntry
     from study.planning.grid import Choices, Grid
     from study.planning.plan import Plan
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from study.trackers import Tracker
 
 app = typer.Typer(add_completion=False)
+#: Exit code where ``--time-limit`` ended the command before its last run.
+MORE_TO_DO = 3
 
 
 @app.command(
@@ -60,10 +63,12 @@ def main(
     gpus_per_run: flags.GpusPerRunFlag = None,
     jobs: flags.JobsFlag = None,
     run_limit: flags.RunLimitFlag = None,
+    time_limit: flags.TimeLimitFlag = None,
+    keep_weights: flags.KeepWeightsFlag = "all",
     weights: flags.WeightsFlag = "auto",
     side: flags.SideFlag = None,
     train_share: flags.TrainShareFlag = None,
-    precision: flags.PrecisionFlag = "float32",
+    precision: flags.PrecisionFlag = None,
     ferplus: flags.FerplusFlag = None,
     archive_gib: flags.ArchiveGibFlag = flags.DEFAULT_GIB,
     plugin: flags.PluginFlag = None,
@@ -94,6 +99,8 @@ def main(
         gpus_per_run=gpus_per_run,
         jobs=flags.parse_jobs(jobs),
         run_limit=run_limit,
+        time_limit_s=flags.parse_time(time_limit),
+        keep_weights=flags.check_keep_weights(keep_weights),
         weights=weights,
         side=side,
         train_share=train_share,
@@ -121,7 +128,7 @@ def main(
 
 
 def run(given: Flags) -> int:
-    """Plan, execute and report; return the exit code: 0 all done, 1 some runs failed.
+    """Plan, execute and report; return the exit code: 0 all done, 1 some runs failed, 3 the time is up before the end.
 
     Raises:
         StudyError: wrong usage, data or store.
@@ -133,10 +140,12 @@ def run(given: Flags) -> int:
     from study.datasets.readers.ferplus import read_ferplus
     from study.execution.locks import Locks
     from study.execution.recovery import recover
+    from study.execution.time_limit import TimeLimit
     from study.planning.grid import read_grid, select_pairs
     from study.planning.plan import duration
     from study.trackers import check_tracker, open_tracker
 
+    limit = TimeLimit(given.time_limit_s) if given.time_limit_s else None
     for name in given.track:
         check_tracker(name)
     for file in given.plugins:
@@ -180,10 +189,14 @@ def run(given: Flags) -> int:
             limit_s=limit_min * 60 if limit_min else None,
         )
         trackers = [open_tracker(name, store) for name in given.track]
-        execute_plan(plan, store, image_set, locks, chosen, trackers)
+        more = execute_plan(plan, store, image_set, locks, chosen, trackers, limit, given.keep_weights)
         records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
-        with locks.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
-            finish(given, store, image_set, records, trackers)
+        if records:
+            with locks.hold("report", lambda owner: say(f"Waiting for the report that {owner} writes")):
+                finish(given, store, image_set, records, trackers)
+        if more:
+            say(f"The time is up, {more} of {len(plan.runs)} runs are left. Run the same command to resume.")
+            return MORE_TO_DO
     return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
 
 
@@ -233,7 +246,7 @@ def make_choices(given: Flags, grid: Grid) -> Choices:
         sides_px=(given.side,) if given.side else axis("side", grid.side_px),
         train_shares=(given.train_share,) if given.train_share else axis("train_share", grid.train_share),
         epochs=given.epochs or grid.epochs,
-        precision=resolve_precision(given.precision),
+        precision=resolve_precision(given.precision or ("auto" if budget.hours else "float32")),
         backend=chosen_backend(),
     )
 
@@ -297,7 +310,9 @@ def execute_plan(
     locks: Locks,
     run_specs: Callable[..., Generator[Record, None, None]],
     trackers: Sequence[Tracker] = (),
-) -> None:
+    limit: TimeLimit | None = None,
+    keep_weights: str = "all",
+) -> int:
     """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
 
     Args:
@@ -307,6 +322,11 @@ def execute_plan(
         locks: This driver's locks.
         run_specs: An executor's, with all but its jobs, the image set and ``on_event`` given.
         trackers: Log every record that is stored.
+        limit: How long this command may take.
+        keep_weights: Which weights stay: ``all``, ``best`` or ``none``.
+
+    Returns:
+        How many runs are left because the time is up.
 
     Raises:
         WriteError: the store cannot be written any more.
@@ -314,22 +334,33 @@ def execute_plan(
     """
     from study.execution.progress import make_display
     from study.execution.queue import Work
+    from study.execution.weights_kept import WeightsKept
+    from study.planning.plan import Estimates
 
+    kept = WeightsKept(store, plan.runs, keep_weights)
     if not plan.open:
-        return
+        kept.tell(say)
+        return 0
     keep_dataset(store, image_set)
     say("")
     display = make_display(plan.open)
     try:
         with display:
-            work = Work(plan.open, store, locks, display)
+            estimates = Estimates(plan.open, image_set)
+            work = Work(
+                plan.open, store, locks, display,
+                estimates=estimates, limit=limit, keep_weights=keep_weights != "none",
+            )  # fmt: skip
             with contextlib.closing(run_specs(work, image_set, on_event=work.on_event)) as records:
                 for record in records:
                     work.keep(record)
+                    kept.add(record)
                     log_record(store, record.spec, trackers)
     except (KeyboardInterrupt, WriteError):
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise
+    kept.tell(say)
+    return len(work.stopped)
 
 
 def study_name(image_set: ImageSet, budget: Budget) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from study.datasets.readers.archive import DEFAULT_GIB
 #: ``Flags.jobs`` for ``--jobs auto``.
 AUTO_JOBS = 0
 MOST_DIGITS = 4
+#: What ``--keep-weights`` takes.
+KEEP_WEIGHTS = ("all", "best", "none")
 
 Names = list[str] | None
 
@@ -65,6 +68,16 @@ RunLimitFlag = Annotated[
     float | None,
     Option(min=0.01, metavar="MINUTES", help="A run that takes longer counts as hanging. Default: the budget's."),
 ]
+TimeLimitFlag = Annotated[
+    str | None,
+    Option(
+        metavar="TIME",
+        help="Stop after this time (8m, 2h, 1h30m) with what is done and a report; exit code 3 if there is more to do.",
+    ),
+]
+KeepWeightsFlag = Annotated[
+    str, Option(metavar="WHICH", help="Trained weights to keep: all, best (of each model) or none.")
+]
 WeightsFlag = Annotated[
     str,
     Option(
@@ -76,7 +89,11 @@ TrainShareFlag = Annotated[
     float | None, Option(metavar="X", help="Train on this share of the training split, such as 0.25; stratified.")
 ]
 PrecisionFlag = Annotated[
-    str, Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: the latter where native.")
+    str | None,
+    Option(
+        metavar="NAME",
+        help="float32, mixed_bfloat16, or auto: the latter where native. Default: float32; auto for budgets of hours.",
+    ),
 ]
 FerplusFlag = Annotated[
     Path | None, Option(metavar="FILE", help="FER+'s fer2013new.csv: score the answers by its labels too.")
@@ -113,10 +130,12 @@ class Flags:
         jobs: Runs at the same time; 0 for as many as a measurement says; None for the budget's, or for what Ray's
             nodes hold.
         run_limit: Minutes that a run may take; None for the budget's.
+        time_limit_s: Seconds that this command may take; None for as long as it likes.
+        keep_weights: Which trained weights stay: ``all``, ``best`` or ``none``.
         weights: Start of transfer networks.
         side: Input side in pixels.
         train_share: Share of the training split to train on.
-        precision: ``auto`` or Keras' dtype policy.
+        precision: ``auto`` or Keras' dtype policy; None for ``auto`` where the budget is a time, else ``float32``.
         ferplus: File of FER+ labels.
         archive_gib: What an archive of data may unpack to, in GiB.
         plugins: Files to import.
@@ -140,10 +159,12 @@ class Flags:
     gpus_per_run: float | None = None
     jobs: int | None = None
     run_limit: float | None = None
+    time_limit_s: float | None = None
+    keep_weights: str = "all"
     weights: str = "auto"
     side: int | None = None
     train_share: float | None = None
-    precision: str = "float32"
+    precision: str | None = None
     ferplus: Path | None = None
     archive_gib: float = DEFAULT_GIB
     plugins: Sequence[str] = ()
@@ -154,6 +175,35 @@ class Flags:
 def split_names(values: Names) -> tuple[str, ...]:
     """Return names that were given separated by commas, repeated, or both."""
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
+
+
+def parse_time(value: str | None) -> float | None:
+    """Return the seconds of ``--time-limit``.
+
+    Raises:
+        UsageError: it is not a time.
+
+    >>> parse_time("1h30m")
+    5400.0
+    """
+    if value is None:
+        return None
+    found = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?", value.strip())
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    if not (total := 3600.0 * hours + 60 * minutes + seconds):
+        raise UsageError(f"--time-limit takes hours, minutes and seconds such as 8m, 2h or 1h30m, got {value!r}.")
+    return total
+
+
+def check_keep_weights(value: str) -> str:
+    """Return the value of ``--keep-weights``.
+
+    Raises:
+        UsageError: another word.
+    """
+    if value not in KEEP_WEIGHTS:
+        raise UsageError(f"--keep-weights takes {', '.join(KEEP_WEIGHTS)}, got {value!r}.")
+    return value
 
 
 def parse_jobs(value: str | None) -> int | None:

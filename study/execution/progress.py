@@ -38,6 +38,12 @@ class Remaining:
         self._shares[key] += gained
         self._done += self._estimates[key] * gained
 
+    def estimate(self, seconds: Mapping[str, float]) -> None:
+        """Take better estimates of all runs, by their keys."""
+        self._estimates = {key: max(seconds[key], 0.1) for key in self._estimates}
+        self._total = sum(self._estimates.values())
+        self._done = sum(self._estimates[key] * share for key, share in self._shares.items())
+
     @property
     def share(self) -> float:
         """Share of the whole work that is done, 0..1."""
@@ -88,6 +94,9 @@ class PlainDisplay:
             self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
         elif event["kind"] == "note":
             self.line(f"{run_name(spec)}: {event['text']}")
+        elif event["kind"] == "stopped":
+            self._places.pop(spec.key, None)
+            self.line(f"{run_name(spec)}: stopped at an epoch's end, the time is up")
 
     def on_record(self, record: Record, elsewhere: bool = False) -> None:
         """Take the record of a run that has ended, here or in another driver."""
@@ -177,6 +186,8 @@ class RichDisplay(PlainDisplay):
             self._progress.update(task, completed=done, total=max(event["epochs"], done), note=note)
         elif event["kind"] == "predict":
             self._progress.update(task, note="predicting")
+        elif event["kind"] == "stopped":
+            self._progress.remove_task(self._tasks.pop(spec.key))
         self._refresh()
 
     def on_record(self, record: Record, elsewhere: bool = False) -> None:

@@ -13,7 +13,8 @@ from study.core.store import Store
 from study.execution.executors import Abandoned, Job
 from study.execution.locks import Lock, Locks
 from study.execution.progress import PlainDisplay
-from study.planning.plan import PlannedRun
+from study.execution.time_limit import TimeLimit, share_done
+from study.planning.plan import Estimates, PlannedRun
 from study.protocols.resolve import paired_protocol
 from study.training.checkpoint import discard
 
@@ -28,18 +29,41 @@ class Work:
         store: Where records go.
         locks: This driver's locks.
         display: Shows what happens, here and in other drivers.
+        estimates: How long the runs take; None for the plan's own, whatever is measured.
+        limit: How long this driver may take, or None.
+        keep_weights: Whether runs leave their weights.
+
+    Attributes:
+        stopped: The runs that were not started or stopped because the time was up.
     """
 
-    def __init__(self, runs: Sequence[PlannedRun], store: Store, locks: Locks, display: PlainDisplay) -> None:
+    def __init__(
+        self,
+        runs: Sequence[PlannedRun],
+        store: Store,
+        locks: Locks,
+        display: PlainDisplay,
+        *,
+        estimates: Estimates | None = None,
+        limit: TimeLimit | None = None,
+        keep_weights: bool = True,
+    ) -> None:
         self._store = store
         self._locks = locks
         self._display = display
+        self._estimates = estimates
+        self._limit = limit
+        self._keep_weights = keep_weights
         self._waiting = list(runs)
         self._mine: dict[str, tuple[PlannedRun, Lock]] = {}
+        self.stopped: list[PlannedRun] = []
 
     def __iter__(self) -> Iterator[Job | None]:
         while self._waiting or self._mine:
-            yield self._next()
+            if self._limit:
+                self._leave_what_does_not_fit(self._limit)
+            if self._waiting or self._mine:
+                yield self._next()
 
     def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
         """Show an event of a run.
@@ -50,6 +74,12 @@ class Work:
         if not self._mine[spec.key][1].holds:
             self._give_up(spec)
             raise Abandoned
+        if event["kind"] == "stopped":
+            run, lock = self._mine.pop(spec.key)
+            self._locks.release(lock)
+            self.stopped.append(run)
+        elif event["kind"] == "epoch" and self._estimates and self._estimates.on_epoch(spec, event["row"]):
+            self._display.remaining.estimate(self._estimates.seconds)
         self._display.on_event(spec, event)
 
     def keep(self, record: Record) -> None:
@@ -82,12 +112,25 @@ class Work:
                 continue
             self._waiting.remove(run)
             self._mine[run.spec.key] = run, lock
-            places = self._store.weights_path(run.spec), self._store.checkpoint_folder(run.spec)
-            return Job(run.spec, run.planned.weights.path, *places)
+            return Job(
+                run.spec,
+                run.planned.weights.path,
+                self._store.weights_path(run.spec) if self._keep_weights else None,
+                self._store.checkpoint_folder(run.spec),
+                self._limit.ends if self._limit else None,
+            )
         if self._waiting and not self._mine:
             owners = {self._locks.owner(lock_name(run.spec)) for run in self._waiting} - {""}
             self._display.on_waiting(len(self._waiting), sorted(owners))
         return None
+
+    def _leave_what_does_not_fit(self, limit: TimeLimit) -> None:
+        """Take the runs out that are not started any more; what is under way ends or stops by itself."""
+        for run in list(self._waiting):
+            seconds = self._estimates.seconds[run.spec.key] if self._estimates else run.estimate_s
+            if not limit.fits(run, seconds, share_done(run, self._store.checkpoint_folder(run.spec))):
+                self._waiting.remove(run)
+                self.stopped.append(run)
 
     def _ended_elsewhere(self, run: PlannedRun) -> bool:
         """Return whether another driver has stored the run's record since the plan was made; it is then shown."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from statistics import median
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -34,6 +35,7 @@ class PlannedRun:
         planned: Its spec and weights.
         record: What an earlier start left, or None.
         estimate_s: About how long the run takes if nothing stops early.
+        speed: The speed that this follows from.
         changed: True where it was done by other code than today's.
         comes_with: Name of the protocol whose open run, earlier in the plan, leaves this record too; else empty.
     """
@@ -41,6 +43,7 @@ class PlannedRun:
     planned: PlannedSpec
     record: Record | None
     estimate_s: float
+    speed: Speed
     changed: bool = False
     comes_with: str = ""
 
@@ -125,8 +128,10 @@ def make_plan(
 ) -> Plan:
     """Compare specs with what the store holds.
 
+    Runs are ordered seed by seed, and cheap before expensive within a seed: a study that is cut off is balanced.
+
     Args:
-        planned: The specs, in order.
+        planned: The specs, seed by seed.
         store: The study's store.
         image_set: For the numbers of images.
         recorded: Recorded speeds by model name, with ``custom`` and ``transfer`` for the others.
@@ -137,14 +142,22 @@ def make_plan(
     runs: list[PlannedRun] = []
     trained: set[str] = set()
     estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
-    for one, record in zip(planned, records, strict=True):
+    speeds: list[Speed] = []
+    for one in planned:
         speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model.name)
         speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
-        changed = record is not None and record.status == "done" and record.provenance.code != code_hash()
+        speeds.append(speed)
         alike = id(one.spec.protocol), one.spec.model.name, speed
         if alike not in estimates:
             estimates[alike] = estimate_s(one.spec, image_set, speed)
-        run = PlannedRun(one, record, estimates[alike], changed)
+    times = [
+        estimates[id(one.spec.protocol), one.spec.model.name, speed] for one, speed in zip(planned, speeds, strict=True)
+    ]
+    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(one.spec.seed for one in planned))}
+    for place in sorted(range(len(planned)), key=lambda place: (seeds[planned[place].spec.seed], times[place])):
+        one, record = planned[place], records[place]
+        changed = record is not None and record.status == "done" and record.provenance.code != code_hash()
+        run = PlannedRun(one, record, times[place], speeds[place], changed)
         same_training = paired_protocol(one.spec.protocol)
         if run.state != "done" and same_training:
             if replace(one.spec, protocol=same_training).key in trained:
@@ -154,14 +167,63 @@ def make_plan(
     return Plan(tuple(runs))
 
 
-def estimate_s(spec: Spec, image_set: ImageSet, speed: Speed) -> float:
-    """Return about how many seconds a run takes if no phase stops early."""
+def estimate_s(
+    spec: Spec, image_set: ImageSet, speed: Speed, measured: Mapping[str, tuple[float, float]] | None = None
+) -> float:
+    """Return about how many seconds a run takes if no phase stops early.
+
+    Args:
+        spec: The run.
+        image_set: For the numbers of images.
+        speed: How fast its model is.
+        measured: Seconds of an update and of a look at the validation split, as measured, by what a phase trains.
+    """
     validation, test = len(image_set.indices("validation")), len(image_set.indices("test"))
-    looks = sum(math.ceil(phase.updates / max(1, phase.updates_per_epoch)) for phase in spec.protocol.phases)
-    trained = total_updates(spec) * spec.protocol.batch
     looked_at = validation + (test if spec.protocol.monitor_test else 0)
-    predicted = looks * looked_at + 2 * (validation + test)
-    return speed.start_s + trained / speed.train_images_per_s + predicted / speed.predict_images_per_s + CLOSING_S
+    update_s = spec.protocol.batch / speed.train_images_per_s
+    total = speed.start_s + 2 * (validation + test) / speed.predict_images_per_s + CLOSING_S
+    for phase in spec.protocol.phases:
+        looks = math.ceil(phase.updates / max(1, phase.updates_per_epoch))
+        one, look = (measured or {}).get(phase.trainable, (update_s, looked_at / speed.predict_images_per_s))
+        total += phase.updates * one + looks * look
+    return total
+
+
+class Estimates:
+    """How long the open runs take: by the plan's speeds at first, from the first epoch on by what is measured.
+
+    Args:
+        runs: The open runs.
+        image_set: For the numbers of images.
+    """
+
+    #: An epoch that takes so much more or less time than was known changes the estimates.
+    CHANGE = 0.1
+
+    def __init__(self, runs: Sequence[PlannedRun], image_set: ImageSet) -> None:
+        self._runs, self._image_set = runs, image_set
+        self._measured: dict[str, dict[str, tuple[float, float]]] = {}
+        self.seconds = {run.spec.key: run.estimate_s for run in runs}
+
+    def on_epoch(self, spec: Spec, row: Mapping[str, Any]) -> bool:
+        """Take an epoch's row of the history; return whether estimates have changed."""
+        phase = next((phase for phase in spec.protocol.phases if phase.name == row["phase"]), None)
+        if phase is None:
+            return False
+        found = row["train_s"] / max(1, phase.updates_per_epoch), row["validation_s"]
+        name = _speed_name(spec)
+        known = self._measured.setdefault(name, {}).get(phase.trainable)
+        if known is not None and abs(found[0] - known[0]) <= self.CHANGE * known[0]:
+            return False
+        self._measured[name][phase.trainable] = found
+        alike: dict[int, float] = {}
+        for run in self._runs:
+            if _speed_name(run.spec) == name and not run.comes_with:
+                protocol = run.spec.protocol
+                if id(protocol) not in alike:
+                    alike[id(protocol)] = estimate_s(run.spec, self._image_set, run.speed, self._measured[name])
+                self.seconds[run.spec.key] = alike[id(protocol)]
+        return True
 
 
 def total_updates(spec: Spec) -> int:

@@ -26,14 +26,14 @@ from tests.trained.runs import contents
 
 ROOT = Path(__file__).parents[2]
 DATA = "synthetic:images=200"
-#: A plugin that replaces training: cnn2 ends at once, everything else waits to be interrupted.
+#: A plugin that replaces training: cnn3, which is cheaper, ends at once, everything else waits to be interrupted.
 WAITING = """
 import pathlib, time
 import study.execution.run_one
 from tests.execution.executors.fake_execute import done_record
 
 def execute(spec, image_set, **more):
-    if spec.model.name == "cnn2":
+    if spec.model.name == "cnn3":
         return done_record(spec, image_set)
     pathlib.Path({marker!r}).touch()
     time.sleep(60)
@@ -107,7 +107,7 @@ def test_a_failed_run_is_exit_code_1_and_tried_again(
     assert "cnn2 baseline seed 0: broken on purpose" in out and "Report: " in out
     execute.failing = ()
     assert driver.run(given) == 0
-    assert [spec.model.name for spec in execute.executed] == ["cnn2", "cnn3", "cnn2"]
+    assert [spec.model.name for spec in execute.executed] == ["cnn3", "cnn2", "cnn2"]
 
 
 def test_a_dry_run_writes_and_executes_nothing(given: Flags, execute: FakeExecute) -> None:
@@ -194,7 +194,7 @@ def test_names_come_with_commas_or_repeated() -> None:
 
 
 def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
-    """Start the driver with a plugin that waits in cnn3, and return it once cnn2 is stored and cnn3 waits."""
+    """Start the driver with a plugin that waits in cnn2, and return it once cnn3 is stored and cnn2 waits."""
     marker = tmp_path / "waiting"
     plugin = tmp_path / "waiting_plugin.py"
     plugin.write_text(WAITING.format(marker=str(marker)))
@@ -222,12 +222,12 @@ def started(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
-    stored = tmp_path / "results" / "synthetic-200" / "cnn2"
+    stored = tmp_path / "results" / "synthetic-200" / "cnn3"
     while not (marker.exists() and list(stored.rglob("*.json"))) and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert process.poll() is None, process.communicate()
-    time.sleep(0.2)  # the line about cnn2 follows its record
+    time.sleep(0.2)  # the line about cnn3 follows its record
     return process
 
 
@@ -252,7 +252,7 @@ def test_signals_end_cleanly_with_a_hint_and_keep_what_is_done(
     assert out.splitlines()[-1] == "Stopped after 1 of 2 runs, which are kept; the same command goes on."
     assert "Traceback" not in err
     (record,) = Store(tmp_path / "results", "synthetic-200").records()
-    assert (record.spec.model.name, record.status) == ("cnn2", "done")
+    assert (record.spec.model.name, record.status) == ("cnn3", "done")
     deadline = time.monotonic() + 10
     with pytest.raises(ProcessLookupError):  # no worker outlives the driver for long
         while time.monotonic() < deadline:
@@ -301,7 +301,9 @@ def test_every_run_is_logged_once_where_that_is_asked(
     monkeypatch.setitem(sys.modules, "tests.cli.test_run", sys.modules[__name__])
     driver.run(replace(given, track=("own",)))
     keys = [record.key for record in Store(given.results, "synthetic-200").records()]
-    assert logged == [*keys, *keys, "report of synthetic-200"], "as it is stored, and at the end what was done before"
+    assert logged == [*keys[::-1], *keys[::-1], "report of synthetic-200"], (
+        "as stored, and at the end what was done before"
+    )
     assert "Logged: look into tracking" in capsys.readouterr().out
     with pytest.raises(UsageError, match="own"):
         driver.run(replace(given, track=("other",)))

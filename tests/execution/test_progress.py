@@ -12,7 +12,7 @@ from study.datasets.load import load
 from study.execution.progress import PlainDisplay, Remaining, RichDisplay, make_display
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.planning.plan import PlannedRun
-from study.protocols.budgets import read_budget
+from study.protocols.budgets import Speed, read_budget
 from tests.changed import replace
 from tests.execution.executors.fake_execute import done_record, failed_record
 
@@ -25,7 +25,10 @@ def faces() -> ImageSet:
 @pytest.fixture(scope="module")
 def runs(faces: ImageSet) -> list[PlannedRun]:
     pairs = select_pairs(read_grid("all"), ("cnn2", "cnn3"), ("baseline",))
-    return [PlannedRun(one, None, 100.0) for one in resolve_specs(pairs, Choices(read_budget("demo")), faces)]
+    return [
+        PlannedRun(one, None, 100.0, Speed(100, 100, 1))
+        for one in resolve_specs(pairs, Choices(read_budget("demo")), faces)
+    ]
 
 
 def epoch(number: int, updates: int, best: float) -> dict[str, object]:

@@ -14,7 +14,7 @@ from study.datasets.load import load
 from study.planning.concurrency import FILE, choose_jobs, free_memory_mb, grid_s, measure_concurrency, ways
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.planning.plan import PlannedRun
-from study.protocols.budgets import read_budget
+from study.protocols.budgets import Speed, read_budget
 from study.training.speed import Pace
 from tests.changed import replace
 
@@ -27,7 +27,7 @@ def faces() -> ImageSet:
 def runs(faces: ImageSet, *models: str, seeds: int = 4, estimate_s: float = 100.0) -> list[PlannedRun]:
     pairs = select_pairs(read_grid("all"), models or ("cnn3",), ("baseline",))
     choices = Choices(read_budget("demo"), seeds=tuple(range(seeds)), weights="none")
-    return [PlannedRun(one, None, estimate_s) for one in resolve_specs(pairs, choices, faces)]
+    return [PlannedRun(one, None, estimate_s, Speed(100, 100, 1)) for one in resolve_specs(pairs, choices, faces)]
 
 
 class Measure:

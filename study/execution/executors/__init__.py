@@ -21,7 +21,8 @@ MODULES = {
 }
 
 #: What an executor reports while runs are going on: the run's spec and one event of ``study.execution.run_one.execute``
-#: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``; with ``node`` where there are several).
+#: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``; with ``node`` where there are several), or
+#: ``stopped`` for a run that has no record because its time was up (``Job.ends``).
 OnEvent = Callable[[Spec, Mapping[str, Any]], None]
 
 
@@ -42,12 +43,14 @@ class Job:
         start_weights: File of weights to start from, or None.
         keep_weights: Where the best weights go, or None to drop them.
         checkpoints: Folder for checkpoints while the run trains, or None.
+        ends: When (``time.time``) it must have ended or stopped at an epoch's end with its checkpoint; None for never.
     """
 
     spec: Spec
     start_weights: Path | None = None
     keep_weights: Path | None = None
     checkpoints: Path | None = None
+    ends: float | None = None
 
 
 class RunSpecs(Protocol):

@@ -13,6 +13,7 @@ from study.core.record import Record
 from study.datasets.image_set import ImageSet
 from study.execution.executors import POLL_S, Abandoned, Job, OnEvent
 from study.execution.executors.outcome import TimeLimitError, failed_record, too_long
+from study.execution.time_limit import Stopped, stopping_at
 from study.training.banners import without_banners
 
 #: Seconds between further alarms where a run went on after the first, because something caught what it raised.
@@ -42,7 +43,7 @@ def run_specs(
             continue
         try:
             on_event(job.spec, {"kind": "start"})
-            with without_banners(), _alarm(limit_s):
+            with without_banners(), _alarm(limit_s), stopping_at(job.ends):
                 record = execute(
                     job.spec,
                     image_set,
@@ -53,6 +54,9 @@ def run_specs(
                     plugins=plugins,
                 )
         except Abandoned:
+            continue
+        except Stopped:
+            on_event(job.spec, {"kind": "stopped"})
             continue
         except TimeLimitError as error:  # it rang after the training
             record = failed_record(job.spec, image_set, str(error))

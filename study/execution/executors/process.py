@@ -25,6 +25,7 @@ from study.datasets.image_set import ImageSet
 from study.execution.executors import POLL_S, Abandoned, Job, OnEvent
 from study.execution.executors.image_transfer import pack, unpack
 from study.execution.executors.outcome import failed_record, how_it_ended, too_long
+from study.execution.time_limit import Stopped, stopping_at
 from study.training.environment import children_get, process_environment
 
 #: Runs after which a worker makes room for a new one: TensorFlow keeps about 4 MB of every small network that it has
@@ -63,16 +64,17 @@ def execute_job(job: Job, image_set: ImageSet, report: Report, plugins: Sequence
     """Execute one job; runs in a worker, where the backend is imported."""
     from study.execution.run_one import execute
 
-    return execute(
-        job.spec,
-        image_set,
-        weights_path=job.start_weights,
-        keep_weights=job.keep_weights,
-        checkpoint_folder=job.checkpoints,
-        progress=report,
-        plugins=plugins,
-        threads=threads,
-    )
+    with stopping_at(job.ends):
+        return execute(
+            job.spec,
+            image_set,
+            weights_path=job.start_weights,
+            keep_weights=job.keep_weights,
+            checkpoint_folder=job.checkpoints,
+            progress=report,
+            plugins=plugins,
+            threads=threads,
+        )
 
 
 def run_on_processes(
@@ -104,6 +106,9 @@ def run_on_processes(
                     worker.job = None
                     pool.give_work()  # before the driver turns to the disk
                     yield content
+                elif kind == "stopped":
+                    spec, worker.job = worker.running.spec, None
+                    on_event(spec, {"kind": "stopped"})
                 elif kind == "unwritable":
                     raise WriteError(content)
                 elif worker.job is not None:
@@ -318,6 +323,8 @@ def _work(
                 )
             except WriteError as error:
                 connection.send(("unwritable", str(error)))
+            except Stopped:
+                connection.send(("stopped", None))
             else:
                 connection.send(("record", record))
 

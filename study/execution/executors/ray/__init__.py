@@ -257,4 +257,7 @@ class _Flight:
             write_atomically(job.keep_weights, weights.tobytes())
         self._refs.pop(job.spec.key, None)
         self._starts.pop(job.spec.key, None)
-        yield content
+        if kind == "stopped":
+            self._on_event(job.spec, {"kind": "stopped"})
+        else:
+            yield content

@@ -27,9 +27,11 @@ from study.execution.executors import Job
 from study.execution.executors.image_transfer import MappedImages, unpack
 from study.execution.executors.process import Execute, run_on_processes
 from study.execution.executors.ray.content_files import ContentFiles, MissingContent
+from study.execution.time_limit import Stopped
 
 #: What a task gives back: ``record`` with the record and its weights (uint8, or None where they lie in their place
-#: already), ``unwritable`` with the error, ``missing`` with the content_files that have to be sent.
+#: already), ``unwritable`` with the error, ``stopped`` where its time was up, ``missing`` with the content_files that
+#: have to be sent.
 Outcome = tuple[str, Any, Any]
 #: Folder that runs may use -> a file in it and what it holds, by which a node knows whether the folder is shared.
 Marks = Mapping[Path, tuple[Path, str]]
@@ -179,6 +181,9 @@ def run_task(
     except (WriteError, OSError) as error:
         _dismiss()
         return "unwritable", str(error), None
+    except Stopped:
+        _dismiss()
+        return "stopped", None, None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         if not terms.keep_process:
@@ -207,7 +212,7 @@ class _Child:
             image_set,
             workers=1,
             plugins=plugins,
-            on_event=lambda spec, event: self._report(spec, event),
+            on_event=self._on_event,
             limit_s=terms.limit_s,
             threads=terms.threads,
         )
@@ -217,6 +222,11 @@ class _Child:
         self._report = report
         self._waiting.append(job)
         return next(self._records)
+
+    def _on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
+        if event["kind"] == "stopped":  # there is no record to wait for
+            raise Stopped
+        self._report(spec, event)
 
     def end(self) -> None:
         """End the process."""
