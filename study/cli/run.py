@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from study.core.spec import Spec
     from study.core.store import Store
     from study.datasets.image_set import ImageSet
+    from study.execution.executors import Executor
     from study.execution.locks import Locks
     from study.execution.time_limit import TimeLimit
     from study.models.entry import ModelEntry
@@ -138,6 +139,7 @@ def run(given: Flags) -> int:
     from study.core.store import Store
     from study.datasets.load import load
     from study.datasets.readers.ferplus import read_ferplus
+    from study.execution.executors import EXECUTORS
     from study.execution.locks import Locks
     from study.execution.recovery import recover
     from study.execution.time_limit import TimeLimit
@@ -146,14 +148,14 @@ def run(given: Flags) -> int:
     from study.trackers import check_tracker, open_tracker
 
     limit = TimeLimit(given.time_limit_s) if given.time_limit_s else None
-    for name in given.track:
-        check_tracker(name)
     for file in given.plugins:
         load_plugin(file)
+    for name in given.track:
+        check_tracker(name)
     grid = read_grid(given.grid)
     pairs = select_pairs(grid, given.models, given.protocols)
     choices = make_choices(given, grid)
-    executor = given.executor or "process"
+    executor = EXECUTORS.get(given.executor or "process")
     run_specs, workers = choose_executor(given, executor, choices.budget)
     data = given.data or grid.data
     image_set = load(data, log=say, synthetic=choices.budget.synthetic, archive_gib=given.archive_gib)
@@ -168,14 +170,14 @@ def run(given: Flags) -> int:
     with Locks(store.locks_folder) as locks:
         plan = plan_runs(given, pairs, choices, store, image_set, locks)
         limit_min = given.run_limit or choices.budget.run_limit_min
-        settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor}"
+        settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor.name}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
         for line in published_beside(store, [run.spec for run in plan.runs]):
             say(line)
-        if given.jobs == flags.AUTO_JOBS and executor == "process":
+        if given.jobs == flags.AUTO_JOBS and not (executor.own_cores or executor.most_jobs == 1):
             workers = share_cores(given, plan, image_set)
-        for line in plan.lines(workers, apart=executor == "ray"):
+        for line in plan.lines(workers, apart=executor.own_cores):
             say(line)
         if given.dry_run:
             return 0
@@ -200,28 +202,29 @@ def run(given: Flags) -> int:
     return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
 
 
-def choose_executor(
-    given: Flags, name: str, budget: Budget
-) -> tuple[Callable[..., Generator[Record, None, None]], int]:
+def choose_executor(given: Flags, executor: Executor, budget: Budget) -> tuple[Callable[..., Any], int]:
     """Return an executor's ``run_specs``, with what only it takes given, and how many runs it has at the same time.
 
     Raises:
-        UsageError: no such executor, or flags that are not for it.
+        UsageError: flags that are not for it.
     """
-    from study.execution.executors import get_executor
+    from study.execution.executors import EXECUTORS
 
-    run_specs = get_executor(name)
-    if name == "ray":
-        from study.execution.executors.ray.cluster import Cluster
-
-        cluster = Cluster(given.address, given.cpus_per_run or 1.0, given.gpus_per_run or 0.0, say)
-        return functools.partial(run_specs, cluster=cluster), given.jobs or 0  # type: ignore[call-arg]
-    if (given.address, given.cpus_per_run, given.gpus_per_run) != (None, None, None):
-        raise UsageError("--address, --cpus-per-run and --gpus-per-run are for --executor ray: give it too.")
-    workers = given.jobs or (1 if name == "inprocess" else budget.usable_jobs())
-    if name == "inprocess" and workers > 1:
-        raise UsageError(f"the executor inprocess has one job, got --jobs {workers}: give --executor process.")
-    return run_specs, workers
+    only = {name: getattr(given, name) for name in ("address", "cpus_per_run", "gpus_per_run")}
+    run_specs: Callable[..., Any] = executor.run_specs
+    if executor.options:
+        run_specs = functools.partial(run_specs, **executor.options(only, say))
+    elif any(value is not None for value in only.values()):
+        names = " or ".join(one.name for one in EXECUTORS if one.options)
+        raise UsageError(f"--address, --cpus-per-run and --gpus-per-run are for --executor {names}: give it too.")
+    most = executor.most_jobs
+    if most and given.jobs and given.jobs > most:
+        raise UsageError(
+            f"the executor {executor.name} takes --jobs {most} at most, got {given.jobs}: give --executor process."
+        )
+    if executor.own_cores:
+        return run_specs, given.jobs or 0
+    return run_specs, given.jobs or (min(budget.usable_jobs(), most) if most else budget.usable_jobs())
 
 
 def make_choices(given: Flags, grid: Grid) -> Choices:

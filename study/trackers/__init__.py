@@ -1,22 +1,21 @@
-"""Where people already look: runs logged to TensorBoard or MLflow, from their records and nothing else."""
+"""Where people already look: runs logged to TensorBoard or MLflow, from their records and nothing else.
+
+A new tracker is one class in a file of this folder, or of a plugin; nothing else needs editing.
+"""
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from study.core.errors import UsageError, unknown_name
+from study.core.errors import UsageError
 from study.core.record import Record
+from study.core.registry import Registry
 from study.core.store import Store
-
-#: Name -> module with a class ``Log``, and the package that it needs, of the extra of that name.
-TRACKERS: Mapping[str, tuple[str, str]] = {
-    "tensorboard": ("study.trackers.tensorboard", "tensorboard"),
-    "mlflow": ("study.trackers.mlflow", "mlflow"),
-}
 
 
 class Tracker(Protocol):
@@ -36,19 +35,52 @@ class Tracker(Protocol):
         ...
 
 
-def check_tracker(name: str) -> None:
-    """Refuse a tracker that does not exist or is not installed, before any time is spent.
+@dataclass(frozen=True)
+class TrackerEntry:
+    """A registered tracker.
+
+    Attributes:
+        name: What ``--track`` takes.
+        open: Makes a ``Tracker`` from a study's store and the folder in which to log.
+        needs: The package that it imports, or empty.
+    """
+
+    name: str
+    open: Callable[[Store, Path], Tracker]
+    needs: str = ""
+
+
+#: Every module of this package registers itself.
+TRACKERS: Registry[TrackerEntry] = Registry("tracker", "study.trackers")
+T = TypeVar("T", bound=type)
+
+
+def tracker(name: str, needs: str = "") -> Callable[[T], T]:
+    """Register a class as a tracker.
+
+    Raises:
+        UsageError: the name is taken by another file.
+    """
+
+    def register(kind: T) -> T:
+        TRACKERS.add(name, TrackerEntry(name, kind, needs), inspect.getfile(kind))
+        return kind
+
+    return register
+
+
+def check_tracker(name: str) -> TrackerEntry:
+    """Return a tracker, or refuse one that does not exist or is not installed, before any time is spent.
 
     Raises:
         UsageError: with what to do.
     """
-    if name not in TRACKERS:
-        raise unknown_name("tracker", name, TRACKERS)
-    if importlib.util.find_spec(TRACKERS[name][1]) is None:
-        raise UsageError(
-            f"--track {name} needs the package {TRACKERS[name][1]}: "
-            f"python -m pip install --constraint constraints.txt --editable '.[{name}]'"
-        )
+    entry = TRACKERS.get(name)
+    if entry.needs and importlib.util.find_spec(entry.needs) is None:
+        ours = Path(TRACKERS.file(name)).is_relative_to(Path(__file__).parent)
+        what = f"--constraint constraints.txt --editable '.[{name}]'" if ours else entry.needs
+        raise UsageError(f"--track {name} needs the package {entry.needs}: python -m pip install {what}")
+    return entry
 
 
 def open_tracker(name: str, store: Store) -> Tracker:
@@ -57,9 +89,7 @@ def open_tracker(name: str, store: Store) -> Tracker:
     Raises:
         UsageError: it does not exist, or is not installed.
     """
-    check_tracker(name)
-    log: Tracker = importlib.import_module(TRACKERS[name][0]).Log(store, tracking_folder(store))
-    return log
+    return check_tracker(name).open(store, tracking_folder(store))
 
 
 def tracking_folder(store: Store) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.core.record import Record
 from study.core.store import Store
+from study.trackers import tracker
 from study.trackers.content import Content, content_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _REPORT = "report"
 _MOST_PARAMS, _MOST_METRICS = 100, 1000
 
 
+@tracker("mlflow", needs="mlflow")
 class Log:
     """An experiment of the study's name in ``<folder>/mlflow.db``.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from study.core.files import write_atomically
 from study.core.record import Record
 from study.core.store import Store
+from study.trackers import tracker
 from study.trackers.content import Content, content_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _PREFIX = "events.out.tfevents"
 _REPORT = "report"
 
 
+@tracker("tensorboard", needs="tensorboard")
 class Log:
     """Event files below ``<folder>/tensorboard/<study>/<run key>/``.
 

@@ -20,6 +20,7 @@ from study.core.spec import Spec
 from study.core.store import Store, studies
 from study.datasets.image_set import ImageSet
 from study.protocols.resolve import paired_protocol
+from study.trackers import TRACKERS, TrackerEntry
 from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute, done_record
 from tests.trained.runs import contents
@@ -296,17 +297,16 @@ def test_every_run_is_logged_once_where_that_is_asked(
             logged.append(f"report of {folder.name}")
 
     logged: list[str] = []
-    monkeypatch.setattr("study.trackers.TRACKERS", {"own": ("tests.cli.test_run", "pytest")})
-    monkeypatch.setattr(sys.modules[__name__], "Log", Log, raising=False)
-    monkeypatch.setitem(sys.modules, "tests.cli.test_run", sys.modules[__name__])
+    TRACKERS.names()
+    monkeypatch.setitem(TRACKERS._entries, "own", TrackerEntry("own", Log))
     driver.run(replace(given, track=("own",)))
     keys = [record.key for record in Store(given.results, "synthetic-200").records()]
     assert logged == [*keys[::-1], *keys[::-1], "report of synthetic-200"], (
         "as stored, and at the end what was done before"
     )
     assert "Logged: look into tracking" in capsys.readouterr().out
-    with pytest.raises(UsageError, match="own"):
-        driver.run(replace(given, track=("other",)))
+    with pytest.raises(UsageError, match="Did you mean own"):
+        driver.run(replace(given, track=("owns",)))
 
 
 def test_ferplus_labels_are_checked_before_anything_is_trained(given: Flags, execute: FakeExecute) -> None:

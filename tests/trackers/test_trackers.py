@@ -1,5 +1,6 @@
 """What is logged of a run is read back with the tracker's own library and equals the record."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -8,12 +9,15 @@ from typer.testing import CliRunner
 
 from study.analysis.runs import score_run
 from study.core.errors import UsageError
+from study.core.registry import load_plugin
 from study.core.store import Store
-from study.trackers import TRACKERS, check_tracker, open_tracker, tracking_folder
+from study.trackers import TRACKERS, check_tracker, open_tracker, tracker, tracking_folder
 from study.trackers.content import content_of, flat
 from tests.changed import replace
+from tests.examples import example
 from tests.factories import make_record
 from tests.hidden import run_hidden
+from tests.trained.runs import contents
 
 
 @pytest.fixture
@@ -84,7 +88,7 @@ def test_tensorboard_reads_what_was_logged(store, record, report):
     assert study.Tensors("report")[0].tensor_proto.string_val[0].decode() == "# Study s\n"
 
 
-@pytest.mark.parametrize("name", TRACKERS)
+@pytest.mark.parametrize("name", TRACKERS.names())
 def test_logging_needs_no_backend(name, store, report, tmp_path):
     pytest.importorskip(name)
     code = """
@@ -144,3 +148,48 @@ def test_the_flag_is_refused_before_anything_is_planned(tmp_path):
 
     found = CliRunner().invoke(app, ["--track", "wandb", "--results", str(tmp_path / "results")])
     assert isinstance(found.exception, UsageError) and not (tmp_path / "results").exists()
+
+
+def test_trackers_are_found_by_themselves():
+    assert TRACKERS.names() == ["mlflow", "tensorboard"]
+
+
+def check_tracker_contract(name, store, report):
+    """Check what every tracker keeps."""
+    files = []
+    for _ in range(2):
+        tracker = open_tracker(name, store)
+        for record in store.records():  # one of them has failed
+            tracker.log(record)
+        files.append(contents(tracking_folder(store)).keys())
+    assert files[0] and files[1] == files[0], "what is logged already is not logged again"
+    tracker.log_report(report)
+    assert tracker.look and "\n" not in tracker.look
+
+
+@pytest.mark.parametrize("name", TRACKERS.names())
+def test_every_tracker_keeps_the_contract(name, store, report, monkeypatch):
+    pytest.importorskip(TRACKERS.get(name).needs)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    check_tracker_contract(name, store, report)
+
+
+@pytest.fixture
+def own_trackers(monkeypatch):
+    """Forget afterwards what a test registers."""
+    TRACKERS.names()
+    monkeypatch.setattr(TRACKERS, "_entries", dict(TRACKERS._entries))
+    monkeypatch.setattr(TRACKERS, "_files", dict(TRACKERS._files))
+
+
+def test_the_tracker_of_the_documentation_keeps_the_contract_and_logs(store, record, report, tmp_path, own_trackers):
+    load_plugin(example(tmp_path, "add-an-executor-or-tracker", "@tracker"))
+    check_tracker_contract("csv", store, report)
+    (row,) = csv.reader((tracking_folder(store) / "s.csv").read_text().splitlines())
+    assert row[0] == record.key and float(row[2]) == pytest.approx(next(iter(content_of(record).metrics.values())))
+
+
+def test_a_package_that_is_missing_is_named_with_what_installs_it(own_trackers):
+    tracker("mine", needs="no_such_package")(type("Log", (), {"__module__": __name__}))
+    with pytest.raises(UsageError, match="needs the package no_such_package: python -m pip install no_such_package"):
+        check_tracker("mine")

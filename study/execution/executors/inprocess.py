@@ -11,7 +11,7 @@ from types import FrameType
 
 from study.core.record import Record
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent
+from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor
 from study.execution.executors.outcome import TimeLimitError, failed_record, too_long
 from study.execution.time_limit import Stopped, stopping_at
 from study.training.banners import without_banners
@@ -20,6 +20,7 @@ from study.training.banners import without_banners
 AGAIN_S = 5.0
 
 
+@executor("inprocess", most_jobs=1)
 def run_specs(
     jobs: Iterable[Job | None],
     image_set: ImageSet,

@@ -22,7 +22,7 @@ from study.core.errors import StudyError, UsageError, WriteError
 from study.core.record import Record
 from study.core.registry import load_plugin
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent
+from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor
 from study.execution.executors.image_transfer import pack, unpack
 from study.execution.executors.outcome import failed_record, how_it_ended, too_long
 from study.execution.time_limit import Stopped, stopping_at
@@ -39,6 +39,7 @@ GRACE_S = 5.0
 PR_SET_PDEATHSIG = 1
 
 
+@executor("process")
 def run_specs(
     jobs: Iterable[Job | None],
     image_set: ImageSet,

@@ -17,6 +17,7 @@ from study.core.spec import Spec, derive_seed
 from study.datasets.image_set import ImageSet
 from study.execution.executors import Job
 from study.execution.run_one import contamination
+from study.execution.time_limit import Stopped
 
 
 def done_record(spec: Spec, image_set: ImageSet) -> Record:
@@ -53,7 +54,7 @@ def failed_record(spec: Spec, image_set: ImageSet) -> Record:
 
 
 def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
-    """Behave by the seed: 1 exits, 2 is killed, 3 waits, 4 finds the disk full; others tell about their worker."""
+    """Behave by the seed: 1 exits, 2 is killed, 3 waits, 4 finds the disk full, 9 stops; the rest are done."""
     report({"kind": "phase", "phase": "all", "epochs": 1})
     print(f"this is seed {job.spec.seed}", flush=True)
     if job.spec.seed == 1:
@@ -64,6 +65,8 @@ def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, 
     if job.spec.seed == 3:
         Path(str(job.checkpoints)).write_text(str(os.getpid()))
         time.sleep(60)
+    if job.spec.seed == 9:
+        raise Stopped
     if job.spec.seed == 4:
         raise WriteError("cannot write x (No space left on device). Free space.")
     record = done_record(job.spec, image_set)
@@ -79,7 +82,7 @@ def sleep_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, th
 
 
 class FakeExecute:
-    """Stands in for `study.execution.run_one.execute`; the names in `failing` fail."""
+    """Stands in for `study.execution.run_one.execute`; the names in `failing` fail, seed 9 stops."""
 
     def __init__(self, failing: tuple[str, ...] = ()) -> None:
         self.failing = failing
@@ -87,6 +90,9 @@ class FakeExecute:
 
     def __call__(self, spec: Spec, image_set: ImageSet, *, progress: Any, **_: Any) -> Record:
         self.executed.append(spec)
+        if spec.seed == 9:
+            progress({"kind": "phase", "phase": "all", "epochs": 1})
+            raise Stopped
         if spec.model.name in self.failing:
             return failed_record(spec, image_set)
         record = done_record(spec, image_set)

@@ -19,7 +19,7 @@ from study.core.record import Record
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.execution.executors import MODULES, Abandoned, Job, get_executor, process
+from study.execution.executors import Job, get_executor, process
 from study.execution.executors.image_transfer import pack, unpack
 from study.execution.executors.process import run_on_processes
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
@@ -27,9 +27,6 @@ from study.protocols.budgets import read_budget
 from study.training.banners import without_banners
 from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute, done_record, execute_in_worker
-
-#: What needs no cluster; `test_ray.py` asks the same of the other one.
-HERE = ("inprocess", "process")
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +53,6 @@ def on_processes(faces: ImageSet, todo: list[Job], workers: int) -> tuple[dict[i
 def test_an_unknown_executor_says_what_is_possible() -> None:
     with pytest.raises(UsageError, match="inprocess"):
         get_executor("inproces")
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_every_executor_has_the_signature(name: str) -> None:
-    import inspect
-
-    shared = ["jobs", "image_set", "workers", "plugins", "on_event", "limit_s"]
-    parameters = inspect.signature(get_executor(name)).parameters
-    assert list(parameters)[: len(shared)] == shared
-    own = list(parameters.values())[len(shared) :]
-    assert all(parameter.default is not parameter.empty for parameter in own)
 
 
 def test_in_process_runs_come_in_order_with_their_events(faces: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,34 +135,6 @@ def test_a_full_disk_stops_everything(faces: ImageSet) -> None:
     assert next(found).spec.seed == 10
     with pytest.raises(WriteError, match="No space left"):
         next(found)
-
-
-@pytest.mark.parametrize("name", HERE)
-def test_jobs_are_asked_for_again_where_there_is_none_now(
-    name: str, faces: ImageSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("study.execution.run_one.execute", FakeExecute())
-    monkeypatch.setattr(f"{MODULES[name]}.POLL_S", 0.01)
-    monkeypatch.setattr("study.execution.executors.process.execute_job", execute_in_worker)
-    first, second = jobs(faces, 10, 11)
-    todo = [None, first, None, None, second, None]
-    found = get_executor(name)(todo, faces, workers=2, plugins=(), on_event=Events())
-    assert sorted(record.spec.seed for record in found) == [10, 11]
-
-
-@pytest.mark.parametrize("name", HERE)
-def test_a_run_can_be_abandoned_while_the_others_go_on(
-    name: str, faces: ImageSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("study.execution.run_one.execute", FakeExecute())
-    monkeypatch.setattr("study.execution.executors.process.execute_job", execute_in_worker)
-
-    def on_event(spec: Spec, event: Mapping[str, Any]) -> None:
-        if spec.seed == 10 and event["kind"] == "phase":
-            raise Abandoned
-
-    found = get_executor(name)(jobs(faces, 10, 11), faces, workers=1, plugins=(), on_event=on_event)
-    assert [record.spec.seed for record in found] == [11]
 
 
 @pytest.mark.parametrize("stubborn", [False, True], ids=["once", "although it catches everything"])

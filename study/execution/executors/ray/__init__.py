@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from study.core.errors import StudyError, UsageError, WriteError
 from study.core.files import write_atomically
 from study.core.record import Record
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, process
+from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, process
 from study.execution.executors.outcome import failed_record
 from study.execution.executors.process import OUTPUT_TAIL, Execute
 from study.execution.executors.ray.cluster import Cluster, connected
@@ -29,6 +29,12 @@ AHEAD = 0.25
 MOST_STARTS = 10
 
 
+def cluster_options(flags: Mapping[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    """Return the cluster that the flags mean."""
+    return {"cluster": Cluster(flags["address"], flags["cpus_per_run"] or 1.0, flags["gpus_per_run"] or 0.0, say)}
+
+
+@executor("ray", own_cores=True, options=cluster_options)
 def run_specs(
     jobs: Iterable[Job | None],
     image_set: ImageSet,
