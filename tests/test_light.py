@@ -70,7 +70,7 @@ def test_run_can_be_called_as_a_module(tmp_path: Path) -> None:
 
 
 def test_the_list_names_every_core_entry_and_protocol(tmp_path: Path) -> None:
-    done = study("run", "--list", folder=tmp_path, hide=BACKENDS + SLOW)
+    done = study("list", folder=tmp_path, hide=BACKENDS + SLOW)
     assert done.code == 0, done.err
     names = ("cnn2", "cnn3", "cnn5", "vgg16", "resnet50", "baseline", "oversample", "augment", "oversample+augment")
     assert [name for name in names if name not in done.out] == []
@@ -146,7 +146,7 @@ def test_a_missing_system_library_is_one_line_that_says_what_to_install(tmp_path
 
 
 @pytest.mark.parametrize(
-    "words", [("--help",), ("run", "--help"), ("run", "--list"), ("run", *SYNTHETIC, "--dry-run")], ids=" ".join
+    "words", [("--help",), ("run", "--help"), ("list",), ("run", *SYNTHETIC, "--dry-run")], ids=" ".join
 )
 def test_light_commands_are_quick(words: tuple[str, ...], tmp_path: Path) -> None:
     """The aim is half a second; three times that in processor time leaves room for slow and busy machines."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from study.core.errors import StoreError
 from study.core.record import Record
 from study.core.spec import Spec
 from study.core.store import Store
+
+#: Records as a store gives them, and their scores, by key and hash of the predictions, while the store is in use.
+_SCORED: WeakKeyDictionary[Store, dict[tuple[str, str], tuple[Record, ScoredRun]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,16 @@ def score_run(record: Record) -> ScoredRun:
 
 
 def scored_runs(store: Store, records: list[Record]) -> list[ScoredRun]:
-    """Load and score every done record among ``records``, in their order."""
-    return [score_run(store.load_arrays(record)) for record in records if record.status == "done"]
+    """Load and score every done record among ``records``, in their order; what a store holds is scored once."""
+    known = _SCORED.setdefault(store, {})
+    found = []
+    for record in records:
+        if record.status == "done":
+            name = record.key, record.predictions_sha256
+            if name not in known or known[name][0] is not record:
+                known[name] = record, score_run(store.load_arrays(record))
+            found.append(known[name][1])
+    return found
 
 
 def _accuracy_flipped(arrays: Mapping[str, NDArray[Any]], split: str) -> float:

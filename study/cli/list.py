@@ -22,18 +22,13 @@ def main(
     plugin: PluginFlag = None,
 ) -> None:
     """List models, protocols, grids and budgets."""
-    print_list(plugin or ())
-
-
-def print_list(plugins: list[str] | tuple[str, ...]) -> None:
-    """Print every registered name with one line on each."""
     from study.core.registry import load_plugin
     from study.models.entry import MODELS
     from study.planning.grid import grid_names, read_grid
     from study.protocols import PROTOCOLS
     from study.protocols.budgets import budget_names, read_budget
 
-    for file in plugins:
+    for file in plugin or ():
         load_plugin(file)
     models = [(entry.name, f"{entry.family:8}  {'/'.join(entry.groups):9}  {entry.body}") for entry in MODELS]
     protocols = [(protocol.name, _protocol_line(protocol)) for protocol in PROTOCOLS]

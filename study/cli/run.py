@@ -6,7 +6,6 @@ import contextlib
 import functools
 import signal
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from study.execution.locks import Locks
     from study.execution.time_limit import TimeLimit
     from study.models.entry import ModelEntry
+    from study.planning.concurrency import Paces
     from study.planning.grid import Choices, Grid
     from study.planning.plan import Plan
     from study.protocols import Protocol
@@ -75,14 +75,8 @@ def main(
     plugin: flags.PluginFlag = None,
     track: flags.TrackFlag = None,
     dry_run: flags.DryRunFlag = False,
-    list_: flags.ListFlag = False,
 ) -> None:
     """Train what is missing of a grid and write the report; the same command again goes on where it stopped."""
-    if list_:
-        from study.cli.list import print_list
-
-        print_list(plugin or [])
-        return
     given = Flags(
         grid=grid,
         data=data,
@@ -268,35 +262,40 @@ def plan_runs(
     """
     from study.planning.grid import resolve_specs
     from study.planning.plan import make_plan
-    from study.planning.time_budget import fit_time_budget, measure_speeds
+    from study.planning.time_budget import cut, fit_time_budget
     from study.protocols.budgets import read_speeds
 
     speeds = read_speeds()
     measured: Mapping[str, Speed] = {}
     planned = resolve_specs(pairs, choices, image_set)
     if choices.budget.hours:
-        measure = functools.partial(measure_speeds, image_set=image_set, plugins=given.plugins)
+        measure = None if given.dry_run else paces_here(given, image_set).speeds
         with contextlib.nullcontext() if given.dry_run else locks.hold("tonight", waits_for_speeds):
-            night = fit_time_budget(
-                planned, choices.budget, store, image_set, speeds, None if given.dry_run else measure
-            )
+            night = fit_time_budget(planned, choices.budget, store, image_set, speeds, measure)
         for line in night.lines:
             say(line)
-        planned = resolve_specs(pairs, replace(choices, budget=choices.budget.with_updates(night.updates)), image_set)
+        planned = cut(planned, night.updates)
         measured = night.speeds
     return make_plan(planned, store, image_set, speeds, measured)
 
 
-def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
-    """Return how many runs go on at once with ``--jobs auto`` and say why."""
+def paces_here(given: Flags, image_set: ImageSet) -> Paces:
+    """Return what was measured on this machine; a dry run measures nothing more."""
     from study.core.environment import usable_cores
     from study.datasets.cache import default_dir
-    from study.planning.concurrency import choose_jobs, free_memory_mb, measure_concurrency
+    from study.planning.concurrency import Paces, measure_concurrency
 
     measure = functools.partial(
         measure_concurrency, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
     )
-    found = choose_jobs(plan.open, usable_cores(), None if given.dry_run else measure, default_dir(), free_memory_mb())
+    return Paces(default_dir(), usable_cores(), None if given.dry_run else measure)
+
+
+def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
+    """Return how many runs go on at once with ``--jobs auto`` and say why."""
+    from study.planning.concurrency import choose_jobs, free_memory_mb
+
+    found = choose_jobs(plan.open, paces_here(given, image_set), free_memory_mb())
     say(found.line)
     return found.jobs
 

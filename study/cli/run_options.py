@@ -105,7 +105,6 @@ TrackFlag = Annotated[
     Names, Option(metavar="NAME", help="Log the runs to tensorboard or mlflow too, into tracking/; may be repeated.")
 ]
 DryRunFlag = Annotated[bool, Option("--dry-run", help="Show the plan and leave.")]
-ListFlag = Annotated[bool, Option("--list", help="List models, protocols, grids and budgets, and leave.")]
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,18 @@ class Damage:
         return " ".join([*self.path.parts[-3:-1], self.path.stem])
 
 
+#: When a file was changed, its size and its number on the disk: an atomic write changes the last in any case.
+_Fresh = tuple[int, int, int]
+
+
+def _freshness(path: Path) -> _Fresh | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
 class Store:
     """The records of one study: ``<results>/<study>/<model>/<protocol>/seed_<n>-<hash>.json`` with ``.npz`` beside it.
 
@@ -79,6 +91,9 @@ class Store:
         self.study, self.title = study, title
         self.folder = self.results / study
         self._fitting: set[str] = set()  # datasets whose records go here; looked up once, not at every write
+        # What was read and checked, with the file's times and size: neither is done again while they stay as they are.
+        self._read_before: dict[Path, tuple[_Fresh, Record]] = {}
+        self._checked_before: dict[Path, tuple[_Fresh, str]] = {}
 
     def record_path(self, spec: Spec) -> Path:
         """Return where a spec's record is kept (the path follows from the spec alone)."""
@@ -156,7 +171,7 @@ class Store:
             try:
                 record = self._read(path)
                 if record.status == "done":
-                    self._predictions(record)
+                    self._check_predictions(record)
                     if weights:
                         self.check_weights(record)
                 sound.append(record)
@@ -223,6 +238,14 @@ class Store:
         if wrong := misfit(arrays, len(record.dataset.classes)):
             raise DamagedError(f"{path}: these are not the predictions of a run ({wrong}). Remove it and run again.")
         return record.with_arrays(arrays)
+
+    def _check_predictions(self, record: Record) -> None:
+        path = self.record_path(record.spec).with_suffix(".npz")
+        if (fresh := _freshness(path)) and self._checked_before.get(path) == (fresh, record.predictions_sha256):
+            return
+        self._predictions(record)
+        if fresh:
+            self._checked_before[path] = fresh, record.predictions_sha256
 
     def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
@@ -299,6 +322,15 @@ class Store:
                 yield self._read(path)
 
     def _read(self, path: Path) -> Record:
+        fresh = _freshness(path)
+        if fresh and (before := self._read_before.get(path)) and before[0] == fresh:
+            return before[1]
+        record = self._read_anew(path)
+        if fresh:
+            self._read_before[path] = fresh, record
+        return record
+
+    def _read_anew(self, path: Path) -> Record:
         try:
             if path.stat().st_size > _MOST_BYTES:
                 raise StoreError(f"{path}: a record has at most {_MOST_BYTES >> 20} MiB, this one more. Remove it.")

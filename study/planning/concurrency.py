@@ -1,4 +1,4 @@
-"""Concurrency: how many runs at a time ``--jobs auto`` chooses, from how fast runs are beside each other here."""
+"""Concurrency: how fast runs are here, alone and beside each other, and how many at a time ``--jobs auto`` chooses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from study.core.environment import processor, versions
+from study.core.environment import code_hash, processor, versions
 from study.core.errors import StoreError
 from study.core.files import write_atomically
 from study.core.spec import Spec, content_hash
@@ -51,35 +51,55 @@ def ways(cores: int, runs: int) -> list[int]:
     return sorted({min(2**power, most) for power in range(most.bit_length() + 1)})
 
 
-def choose_jobs(
-    runs: Sequence[PlannedRun], cores: int, measure: Measure | None, folder: Path, free_mb: float = float("inf")
-) -> Concurrency:
+class Paces:
+    """What was measured on this machine, whatever the study; nothing is measured twice.
+
+    Args:
+        folder: Where measurements are kept.
+        cores: Cores to share out.
+        measure: Measures; None (a dry run) only looks at what was measured before.
+    """
+
+    def __init__(self, folder: Path, cores: int, measure: Measure | None) -> None:
+        self.cores, self.measures = cores, measure is not None
+        self._file, self._measure = folder / FILE, measure
+        self._kept = _read(self._file)
+
+    def pace(self, spec: Spec, jobs: int = 1, measure: bool = True) -> Pace | None:
+        """Return the mean pace of a spec's model with so many processes at once; None where it cannot be had."""
+        key = _key(spec, jobs, self.cores)
+        if key not in self._kept and self._measure is not None and measure:
+            pace = self._measure(spec, jobs, self.cores // jobs)
+            if pace or jobs > 1:  # what failed alone may have failed for a passing reason
+                self._kept[key] = asdict(pace) if pace else None
+            with contextlib.suppress(StoreError):  # a place that cannot be written costs time, not the grid
+                write_atomically(self._file, json.dumps(self._kept, sort_keys=True, indent=1).encode() + b"\n")
+        return Pace(**self._kept[key]) if self._kept.get(key) else None
+
+    def speeds(self, specs: Sequence[Spec]) -> dict[str, float]:
+        """Return training images per second of each spec's model alone, by its name; what fails is left out."""
+        return {spec.model.name: pace.train_images_per_s for spec in specs if (pace := self.pace(spec))}
+
+
+def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float("inf")) -> Concurrency:
     """Choose how many of the open runs go on at once.
 
     Args:
         runs: The open runs.
-        cores: Cores to share out.
-        measure: Measures; None (a dry run) only looks at what was measured before.
-        folder: Where measurements are kept: they hold for this machine, whatever the study.
+        known: What was measured, and measures.
         free_mb: Free memory in MiB.
     """
+    cores = known.cores
     choices = ways(cores, len(runs))
     if len(choices) == 1:
         return Concurrency(choices[0], f"Jobs: {choices[0]}, there is nothing to share")
     models = _largest(runs)
-    kept = _read(folder / FILE)
     small = sum(run.estimate_s for run in runs) < SMALL_S
     paces: dict[int, dict[str, Pace]] = {}
     for jobs in choices:
         for name, spec in models.items():
-            key = _key(spec, jobs, cores)
-            if key not in kept and measure is not None and not small:
-                pace = measure(spec, jobs, cores // jobs)
-                kept[key] = asdict(pace) if pace else None
-                with contextlib.suppress(StoreError):  # a place that cannot be written costs time, not the grid
-                    write_atomically(folder / FILE, json.dumps(kept, sort_keys=True, indent=1).encode() + b"\n")
-            if kept.get(key):
-                paces.setdefault(jobs, {})[name] = Pace(**kept[key])
+            if pace := known.pace(spec, jobs, measure=not small):
+                paces.setdefault(jobs, {})[name] = pace
     fits = {
         jobs: found
         for jobs, found in paces.items()
@@ -90,7 +110,7 @@ def choose_jobs(
             return Concurrency(
                 choices[-1], f"Jobs: {choices[-1]} at a time: short runs spend much of their time on one core"
             )
-        why = "speeds will be measured when the runs start" if measure is None else "no speed could be measured"
+        why = "speeds will be measured when the runs start" if not known.measures else "no speed could be measured"
         return Concurrency(1, f"Jobs: one at a time: {why}")
     seconds = {jobs: grid_s([run.spec for run in runs], jobs, found) for jobs, found in fits.items()}
     best = min(seconds, key=lambda jobs: seconds[jobs])
@@ -202,6 +222,7 @@ def _key(spec: Spec, jobs: int, cores: int) -> str:
     """Return what a measurement holds for."""
     about = [
         processor(),
+        code_hash(),
         versions(),
         spec.model.to_json(),
         spec.side_px,

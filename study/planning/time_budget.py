@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 
 from study.core.errors import StoreError
 from study.core.files import write_atomically
-from study.core.spec import Spec
+from study.core.spec import RunProtocol, Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
@@ -132,41 +131,6 @@ def fit_updates(
     return caps(low)
 
 
-def measure_speeds(specs: Sequence[Spec], *, image_set: ImageSet, plugins: Sequence[str]) -> dict[str, float]:
-    """Measure training images per second of each spec's model, each in a child process; what fails is left out."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    found: dict[str, float] = {}
-    context = multiprocessing.get_context("spawn")
-    for spec in specs:
-        try:
-            with ProcessPoolExecutor(1, context) as pool:
-                call = pool.submit(_measure_one, spec, image_set.image_shape, len(image_set.classes), list(plugins))
-                found[spec.model.name] = call.result()
-        except Exception:  # whatever a builder raises, or a killed child: the run itself will tell, in its record
-            continue
-    return found
-
-
-def _measure_one(spec: Spec, image_shape: tuple[int, int, int], classes: int, plugins: list[str]) -> float:
-    from study.core.registry import load_plugin
-    from study.training.speed import measure_speed
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners; what goes wrong is raised in the driver
-    for plugin in plugins:
-        load_plugin(plugin)
-    return measure_speed(
-        spec.model.name,
-        side_px=spec.side_px,
-        image_shape=image_shape,
-        classes=classes,
-        batch=spec.protocol.batch,
-        precision=spec.precision,
-        backend=spec.backend,
-    ).train_images_per_s
-
-
 def _speed(spec: Spec, recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> Speed:
     speed = scaled_speed(speed_of(spec, recorded), spec.side_px)
     train = measured.get(spec.model.name)
@@ -179,6 +143,15 @@ def _whole_epochs(updates: float, epoch: int) -> int:
     """Round down to whole epochs where there is at least one, so that no epoch is cut short."""
     whole = math.floor(updates + 1e-6)
     return max(1, whole // epoch * epoch if whole >= epoch else whole)
+
+
+def cut(planned: Sequence[PlannedSpec], updates: Mapping[str, int]) -> list[PlannedSpec]:
+    """Return resolved specs as they are under a budget that caps the updates of phases, by their kind."""
+    protocols: dict[int, RunProtocol] = {}  # specs share them, and so do those that are returned
+    for one in planned:
+        if id(one.spec.protocol) not in protocols:
+            protocols[id(one.spec.protocol)] = _cut(one.spec, updates).protocol
+    return [PlannedSpec(replace(one.spec, protocol=protocols[id(one.spec.protocol)]), one.weights) for one in planned]
 
 
 def _cut(spec: Spec, limits: Mapping[str, int]) -> Spec:

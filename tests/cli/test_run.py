@@ -7,20 +7,26 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from study.analysis import runs
 from study.cli import run as driver
+from study.cli import run_options as flags
 from study.cli.run_options import Flags, split_names
 from study.core.errors import DataError, StoreError, UsageError
 from study.core.record import Record
 from study.core.spec import Spec
 from study.core.store import Store, studies
 from study.datasets.image_set import ImageSet
+from study.planning import grid
 from study.protocols.resolve import paired_protocol
 from study.trackers import TRACKERS, TrackerEntry
+from study.training.speed import Pace
 from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute, done_record
 from tests.trained.runs import contents
@@ -119,22 +125,67 @@ def test_a_dry_run_writes_and_executes_nothing(given: Flags, execute: FakeExecut
 def test_a_dry_run_of_the_night_measures_nothing(
     given: Flags, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("study.planning.time_budget.measure_speeds", lambda *_, **__: pytest.fail("measured"))
+    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", lambda *_, **__: pytest.fail("measured"))
     assert driver.run(replace(given, budget="tonight", dry_run=True)) == 0
     assert "will be measured" in capsys.readouterr().out
 
 
-def test_the_night_is_chosen_once(given: Flags, execute: FakeExecute, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, int]]:
+    """What is measured: the model and how many of it at once; nothing has been measured on this machine before."""
+    asked: list[tuple[str, int]] = []
 
-    def measure(specs: list, **_: object) -> dict[str, float]:  # type: ignore[type-arg]
-        asked.extend(spec.model.name for spec in specs)
-        return dict.fromkeys(asked, 1.0)
+    def measure(spec: Spec, processes: int, threads: int, **_: object) -> Pace:
+        asked.append((spec.model.name, processes))
+        return Pace(1.0, 1.0, 1.0)
 
-    monkeypatch.setattr("study.planning.time_budget.measure_speeds", measure)
+    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", measure)
+    return asked
+
+
+def test_the_night_is_chosen_once(given: Flags, execute: FakeExecute, asked: list[tuple[str, int]]) -> None:
     night = replace(given, budget="tonight")
     assert driver.run(night) == driver.run(night) == 0
-    assert asked == ["cnn2", "cnn3"] and len(execute.executed) == 2
+    assert asked == [("cnn2", 1), ("cnn3", 1)] and len(execute.executed) == 2
+
+
+def test_what_the_night_has_measured_is_not_measured_again_for_the_jobs(
+    given: Flags, execute: FakeExecute, asked: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.core.environment.usable_cores", lambda: 2)
+    driver.run(replace(given, budget="tonight", jobs=flags.AUTO_JOBS, executor=None, dry_run=False, models=("cnn3",),
+                       seeds="2", time_limit_s=1e-3))  # fmt: skip
+    assert asked == [("cnn3", 1), ("cnn3", 2)]
+
+
+def test_every_record_is_read_once_every_run_scored_once_and_specs_resolved_once(
+    given: Flags, execute: FakeExecute, asked: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the report is written, which reads and scores
+    monkeypatch.setenv("STUDY_CACHE", str(given.results.parent / "cache"))
+    monkeypatch.setattr("study.execution.run_one.execute", execute)
+    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", lambda *_, **__: Pace(1.0, 1.0, 1.0))
+    counts: Counter[str] = Counter()
+
+    def count(where: object, name: str, what: Callable[..., str]) -> None:
+        plain = getattr(where, name)
+
+        def counted(*words: Any, **more: Any) -> Any:
+            counts[what(*words)] += 1
+            return plain(*words, **more)
+
+        monkeypatch.setattr(where, name, counted)
+
+    count(Store, "_read_anew", lambda store, path: f"read {path.name}")
+    count(runs, "score_run", lambda record: f"scored {record.key}")
+    count(grid, "resolve_specs", lambda *_: "resolved")
+    night = replace(given, budget="tonight")
+    assert driver.run(night) == 0
+    assert len(counts) == 5 and set(counts.values()) == {1}, counts
+    counts.clear()
+    assert driver.run(replace(night, seeds="2")) == 0, "two are there, two are made"
+    assert len(counts) == 9 and set(counts.values()) == {1}, counts
 
 
 def test_another_dataset_in_the_study_is_refused_before_anything_runs(given: Flags, execute: FakeExecute) -> None:

@@ -14,7 +14,7 @@ from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
 from study.planning.plan import estimate_s
-from study.planning.time_budget import FILE, TimeBudget, fit_time_budget, fit_updates
+from study.planning.time_budget import FILE, TimeBudget, cut, fit_time_budget, fit_updates
 from study.protocols.budgets import Budget, Speed, read_speeds
 
 SLOW = {"cnn2": 40.0, "cnn3": 80.0, "cnn5": 10.0, "vgg16": 3.0, "resnet50": 5.0}
@@ -116,3 +116,10 @@ def test_a_damaged_choice_is_named(faces: ImageSet, tmp_path: Path) -> None:
     (tmp_path / "s" / FILE).write_text("{")
     with pytest.raises(StoreError, match=FILE):
         choose(faces, tmp_path, Measure())
+
+
+def test_cut_specs_are_those_that_the_budget_would_resolve(faces: ImageSet) -> None:
+    updates = {"custom": 7, "head": 3, "stage": 400}
+    found = [one.spec.key for one in cut(planned(faces), updates)]
+    assert found == [one.spec.key for one in planned(faces, updates=updates)]
+    assert found != [one.spec.key for one in planned(faces)]
