@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import signal
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 #: Exit code where ``--time-limit`` ended the command before its last run.
 MORE_TO_DO = 3
+A_DAY_S = 24 * 3600
 
 
 @app.command(
@@ -139,6 +142,7 @@ def run(given: Flags) -> int:
     from study.execution.time_limit import TimeLimit
     from study.planning.grid import read_grid, select_pairs
     from study.planning.plan import duration
+    from study.protocols.budgets import read_budget
     from study.trackers import check_tracker, open_tracker
 
     limit = TimeLimit(given.time_limit_s) if given.time_limit_s else None
@@ -148,15 +152,22 @@ def run(given: Flags) -> int:
         check_tracker(name)
     grid = read_grid(given.grid)
     pairs = select_pairs(grid, given.models, given.protocols)
-    choices = make_choices(given, grid)
+    choices = make_choices(given, grid)  # without a budget those of full, so that slips are found before data are read
     executor = EXECUTORS.get(given.executor or "process")
-    run_specs, workers = choose_executor(given, executor, choices.budget)
-    data = given.data or grid.data
-    image_set = load(data, log=say, synthetic=choices.budget.synthetic, archive_gib=given.archive_gib)
+    run_specs = choose_executor(given, executor)
+    data, named = given.data or grid.data, given.budget or grid.budget
+    drawn = choices.budget.synthetic if named else read_budget("demo").synthetic
+    image_set = load(data, log=say, synthetic=drawn, archive_gib=given.archive_gib)
     describe(image_set)
+    store = Store(given.results, given.study or image_set.name)
+    if not named:
+        found = find_budget(given, choices, pairs, executor, image_set, store)
+        choices = make_choices(replace(given, budget=found), grid)
+    workers = jobs_at_a_time(given, executor, choices.budget)
     labels = image_set.labels, image_set.splits, image_set.classes
     ferplus = None if given.ferplus is None else read_ferplus(given.ferplus, *labels)
-    store = Store(given.results, given.study or study_name(image_set, choices.budget))
+    if not given.study and (name := study_name(image_set, choices.budget)) != store.study:
+        store = Store(given.results, name)
     # Before any time is spent; reading them all finds damaged records now and not when the report is written.
     whole, damaged = store.examine(weights=True)
     store.refuse_other_dataset(image_set.identity, whole)
@@ -173,7 +184,7 @@ def run(given: Flags) -> int:
             workers = share_cores(given, plan, image_set)
         for line in plan.lines(workers, apart=executor.own_cores):
             say(line)
-        if given.dry_run:
+        if given.dry_run or not agreed(given, plan.seconds_left(workers, apart=executor.own_cores)):
             return 0
         locks.clear_left()
         if ferplus is not None:
@@ -196,8 +207,8 @@ def run(given: Flags) -> int:
     return 0 if len(records) == len(plan.runs) and all(record.status == "done" for record in records) else 1
 
 
-def choose_executor(given: Flags, executor: Executor, budget: Budget) -> tuple[Callable[..., Any], int]:
-    """Return an executor's ``run_specs``, with what only it takes given, and how many runs it has at the same time.
+def choose_executor(given: Flags, executor: Executor) -> Callable[..., Any]:
+    """Return an executor's ``run_specs``, with what only it takes given.
 
     Raises:
         UsageError: flags that are not for it.
@@ -216,9 +227,56 @@ def choose_executor(given: Flags, executor: Executor, budget: Budget) -> tuple[C
         raise UsageError(
             f"the executor {executor.name} takes --jobs {most} at most, got {given.jobs}: give --executor process."
         )
-    if executor.own_cores:
-        return run_specs, given.jobs or 0
-    return run_specs, given.jobs or (min(budget.usable_jobs(), most) if most else budget.usable_jobs())
+    return run_specs
+
+
+def jobs_at_a_time(given: Flags, executor: Executor, budget: Budget) -> int:
+    """Return how many runs go on at once; 0 where only the executor knows."""
+    if given.jobs or executor.own_cores:
+        return given.jobs or 0
+    return min(budget.usable_jobs(), executor.most_jobs or budget.jobs)
+
+
+def find_budget(
+    given: Flags,
+    full: Choices,
+    pairs: list[tuple[ModelEntry, Protocol]],
+    executor: Executor,
+    image_set: ImageSet,
+    store: Store,
+) -> str:
+    """Return the name of the budget for a command that names none, and say why and how to ask for another.
+
+    The study's own, where it has runs: the same command must resume. Else what fits the device at hand.
+    """
+    from study.core.environment import usable_cores
+    from study.planning.grid import resolve_specs
+    from study.planning.plan import make_plan
+    from study.planning.time_budget import choose_budget, is_fast, speeds_from
+    from study.protocols.budgets import budget_names, read_budget, read_speeds
+
+    def full_s() -> float:
+        planned, recorded = resolve_specs(pairs, full, image_set), read_speeds()
+        workers = jobs_at_a_time(given, executor, full.budget)
+        seconds = make_plan(planned, store, image_set, recorded, {}).seconds_left(workers, executor.own_cores)
+        if seconds <= night_s or not is_fast(usable_cores()):
+            return seconds
+        measured = speeds_from([one.spec for one in planned], recorded, paces_here(given, image_set).speeds)
+        return make_plan(planned, store, image_set, recorded, measured).seconds_left(workers, executor.own_cores)
+
+    night_s = 3600 * (read_budget("tonight").hours or 0)
+    name, why = choose_budget(image_set.drawn and not given.epochs, store, full_s, night_s)
+    say(f"Budget: {name}, because {why}. For another: --budget {' or '.join(budget_names())}")
+    return name
+
+
+def agreed(given: Flags, seconds: float) -> bool:
+    """Ask at a terminal whether to start what takes more than a day; elsewhere nobody is there to answer."""
+    if seconds <= A_DAY_S or given.time_limit_s or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    from study.planning.plan import duration
+
+    return typer.confirm(f"This takes about {duration(seconds)}, more than a day. Start?")
 
 
 def make_choices(given: Flags, grid: Grid) -> Choices:
@@ -421,13 +479,14 @@ def log_record(store: Store, spec: Spec, trackers: Sequence[Tracker]) -> None:
 def finish(
     given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker] = ()
 ) -> None:
-    """Write the report, log what is not logged yet, and print the ranked table, what failed and where the report is."""
-    from study.cli.summary import ranked_table
+    """Write the report, log what is not logged yet, and print the ranked table, what failed and what to type next."""
+    from study.cli.summary import next_commands, ranked_table
     from study.execution.progress import run_name
     from study.report.local import write_local_pictures
     from study.report.write import write_report
 
-    page = write_report(store, given.reports)
+    forms = ("html",) if store.study == store.title else ()  # a committed report has the forms that it has
+    page = write_report(store, given.reports, forms=forms)
     write_local_pictures(store, image_set, given.reports)
     for line in ranked_table(store, records):
         say(line)
@@ -441,7 +500,8 @@ def finish(
             tracker.log(record)
         tracker.log_report(page.parent)
         say(f"Logged: {tracker.look}")
-    say(f"Report: {page}")
+    for line in next_commands(store, page):
+        say(line)
 
 
 def describe(image_set: ImageSet) -> None:

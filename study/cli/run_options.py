@@ -35,7 +35,9 @@ ArchiveGibFlag = Annotated[
 ModelsFlag = Annotated[Names, Option(metavar="NAMES", help="Models or groups, with commas; replace the grid's.")]
 ProtocolsFlag = Annotated[Names, Option(metavar="NAMES", help="Protocols or groups, likewise.")]
 SeedsFlag = Annotated[str | None, Option(metavar="N|LIST", help="A count (3: seeds 0, 1, 2) or a list (0,1,4).")]
-BudgetFlag = Annotated[str | None, Option(metavar="NAME", help="demo, tonight, full. Default: the grid's, else full.")]
+BudgetFlag = Annotated[
+    str | None, Option(metavar="NAME", help="demo, tonight, full. Default: the grid's, else what fits here.")
+]
 EpochsFlag = Annotated[int | None, Option(min=1, metavar="N", help="Epochs of each phase; budgets still cap them.")]
 StudyFlag = Annotated[
     str | None,

@@ -82,7 +82,8 @@ class Plan:
             apart: Whether each has cores of its own.
         """
         counts = Counter(run.state for run in self.runs)
-        total = f"{len(self.runs)} runs: {counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
+        states = f"{counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
+        total = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''}: {states}"
         changed = sum(run.changed for run in self.runs)
         if changed:
             total += f"; {changed} done by other code (marked: code changed since)"
@@ -243,13 +244,16 @@ def scaled_speed(speed: Speed, side_px: int) -> Speed:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as a person says them: ``40 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    """Return seconds as a person says them: ``40 s``, ``3 min 20 s``, ``2 h 05 min``, ``168 h``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s" if whole < 600 else f"{round(whole / 60)} min"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole >= 24 * 3600:
+        return f"{round(whole / 3600)} h"
+    minutes = whole % 3600 // 60
+    return f"{whole // 3600} h" + (f" {minutes:02d} min" if minutes else "")
 
 
 def _gain(jobs: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,15 @@ from study.core.spec import RunProtocol, Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
-from study.planning.plan import estimate_s, scaled_speed, speed_of
+from study.planning.plan import duration, estimate_s, scaled_speed, speed_of
 from study.protocols.budgets import Budget, Speed
 
 FILE = "tonight.json"
 FAMILIES = ("custom", "transfer")
 #: Share of the time that is planned for; the rest is for what estimates miss.
 PLANNED_SHARE = 0.9
+#: So many cores are worth a measurement before a night is called too short.
+MANY_CORES = 8
 
 #: Measures training speed: the specs to measure (one a model) -> training images per second by model name.
 Measure = Callable[[Sequence[Spec]], Mapping[str, float]]
@@ -42,6 +45,37 @@ class TimeBudget:
     updates: Mapping[str, int]
     speeds: Mapping[str, Speed]
     lines: tuple[str, ...]
+
+
+def choose_budget(drawn: bool, store: Store, full_s: Callable[[], float], night_s: float) -> tuple[str, str]:
+    """Return the name of the budget for a command that names none, and why it.
+
+    Args:
+        drawn: Whether the images are the built-in faces.
+        store: The study.
+        full_s: Returns how long the grid takes here under ``full``; only called where that decides.
+        night_s: Seconds of a night.
+    """
+    if drawn:
+        return "demo", "these are the built-in faces"
+    if budgets := Counter(record.spec.budget for record in store.examine()[0] if not record.imported):
+        ((name, count),) = budgets.most_common(1)
+        return name, f"the study has {count} run{'s' if count > 1 else ''} of it"
+    seconds = full_s()
+    if seconds <= night_s:
+        return "full", f"all of it takes about {duration(seconds)} here"
+    return "tonight", f"full would take about {duration(seconds)} here"
+
+
+def is_fast(cores: int) -> bool:
+    """Return whether this machine may be much faster than the two cores that speeds were recorded on."""
+    return cores >= MANY_CORES or Path("/dev/nvidia0").exists()
+
+
+def speeds_from(specs: Sequence[Spec], recorded: Mapping[str, Speed], measure: Measure) -> dict[str, Speed]:
+    """Return the speed of each model at its side, measured where that is possible."""
+    measured = measure(_one_a_model(specs))
+    return {spec.model.name: _speed(spec, recorded, measured) for spec in _one_a_model(specs)}
 
 
 def fit_time_budget(

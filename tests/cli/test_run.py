@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,9 +23,12 @@ from study.cli.run_options import Flags, split_names
 from study.core.errors import DataError, StoreError, UsageError
 from study.core.record import Record
 from study.core.spec import Spec
-from study.core.store import Store, studies
+from study.core.store import Store
 from study.datasets.image_set import ImageSet
+from study.datasets.load import load
+from study.execution.executors import EXECUTORS
 from study.planning import grid
+from study.planning.grid import Choices, PlannedSpec, read_grid
 from study.protocols.resolve import paired_protocol
 from study.trackers import TRACKERS, TrackerEntry
 from study.training.speed import Pace
@@ -52,7 +57,9 @@ study.execution.run_one.execute = execute
 @pytest.fixture
 def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flags:
     """Flags of a small grid; reports are not drawn."""
-    monkeypatch.setattr("study.report.write.write_report", lambda store, reports: reports / store.study / "README.md")
+    monkeypatch.setattr(
+        "study.report.write.write_report", lambda store, reports, **_: reports / store.study / "README.md"
+    )
     monkeypatch.setattr("study.report.local.write_local_pictures", lambda store, image_set, reports: None)
     return Flags(
         data=DATA,
@@ -85,7 +92,11 @@ def test_all_done_is_exit_code_0_with_a_ranked_table_and_the_reports_path(
     assert driver.run(given) == 0
     out = capsys.readouterr().out
     assert (
-        out.index("Plan: 2 runs") < out.index("[1/2]") < out.index("[2/2]") < out.index("rank") < out.index("Report: ")
+        out.index("Plan: 2 runs")
+        < out.index("[1/2]")
+        < out.index("[2/2]")
+        < out.index("  model  protocol  seeds  validation")
+        < out.index("Report: ")
     )
     assert len(Store(given.results, "synthetic-200").records()) == 2
     assert sorted(Store(given.results, "synthetic-200").load_dataset()) == [
@@ -162,7 +173,9 @@ def test_what_the_night_has_measured_is_not_measured_again_for_the_jobs(
 def test_every_record_is_read_once_every_run_scored_once_and_specs_resolved_once(
     given: Flags, execute: FakeExecute, asked: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.undo()  # the report is written, which reads and scores
+    monkeypatch.undo()  # the report is written, which reads and scores; nothing is drawn
+    monkeypatch.setattr("study.report.figures.picture.Picture.png", lambda self: b"")
+    monkeypatch.setattr("study.report.local.write_local_pictures", lambda store, image_set, reports: None)
     monkeypatch.setenv("STUDY_CACHE", str(given.results.parent / "cache"))
     monkeypatch.setattr("study.execution.run_one.execute", execute)
     monkeypatch.setattr("study.planning.concurrency.measure_concurrency", lambda *_, **__: Pace(1.0, 1.0, 1.0))
@@ -195,9 +208,11 @@ def test_another_dataset_in_the_study_is_refused_before_anything_runs(given: Fla
     assert len(execute.executed) == 2
 
 
-def test_the_demo_s_study_is_called_demo(given: Flags, execute: FakeExecute) -> None:
-    driver.run(replace(given, data="synthetic", models=("cnn2",)))
-    assert studies(given.results) == ["demo"]
+def test_the_demo_s_study_is_called_demo(given: Flags, capsys: pytest.CaptureFixture[str]) -> None:
+    for data in ("synthetic", DATA):
+        driver.run(replace(given, data=data, dry_run=True))
+    names = re.findall("^Study: ([^,]+),", capsys.readouterr().out, re.MULTILINE)
+    assert names == ["demo", "synthetic-200"], "only on the demo's own faces"
 
 
 def test_the_plan_says_whose_the_runs_are_that_a_committed_study_holds(
@@ -238,6 +253,64 @@ def test_flags_decide_what_a_spec_holds(given: Flags, execute: FakeExecute) -> N
 def test_wrong_flags_are_refused_before_data_are_read(flags: dict[str, object], hint: str, given: Flags) -> None:
     with pytest.raises(UsageError, match=hint):
         driver.run(replace(given, data="/nowhere", **flags))  # type: ignore[arg-type]
+
+
+def test_without_a_budget_the_plan_says_which_was_chosen_and_how_to_ask_for_another(
+    given: Flags, execute: FakeExecute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert driver.run(replace(given, budget=None)) == 0
+    out = capsys.readouterr().out
+    assert "Budget: demo, because these are the built-in faces. For another: --budget demo or tonight or full" in out
+    assert {spec.budget for spec in execute.executed} == {"demo"}
+
+
+@pytest.mark.parametrize(
+    ("fast", "pace", "budget"), [(False, 1e9, "tonight"), (True, 1e9, "full"), (True, 1.0, "tonight")]
+)
+def test_photographs_get_all_of_it_where_a_fast_machine_does_that_in_a_night(
+    fast: bool, pace: float, budget: str, given: Flags, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("study.planning.time_budget.is_fast", lambda cores: fast)
+    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", lambda *_, **__: Pace(1.0, pace, 1.0))
+    monkeypatch.setattr("study.planning.grid.resolve_specs", lambda pairs, choices, images: resolved(choices, images))
+    photographs = replace(load(DATA), drawn=False)
+    full = driver.make_choices(replace(given, budget="full"), read_grid("all"))
+    store = Store(given.results, "photographs")
+    executor = EXECUTORS.get("process")
+    assert driver.find_budget(given, full, [], executor, photographs, store) == budget
+
+
+def resolved(choices: Choices, images: ImageSet) -> list[PlannedSpec]:
+    """Return so many seeds of vgg16 that two cores have more than a night to do."""
+    pairs = grid.select_pairs(read_grid("all"), ("vgg16",), ("baseline",))
+    many = replace(choices, seeds=tuple(range(100)), weights="none")
+    return RESOLVE(pairs, many, images)
+
+
+RESOLVE = grid.resolve_specs
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_plan_of_more_than_a_day_asks_back_at_a_terminal(
+    answer: bool, given: Flags, execute: FakeExecute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("study.cli.run.typer.confirm", lambda text: asked.append(text) or answer)  # type: ignore[func-returns-value]
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert driver.agreed(given, 25 * 3600) is answer
+    assert driver.agreed(given, 23 * 3600) and driver.agreed(replace(given, time_limit_s=60.0), 25 * 3600)
+    assert asked == ["This takes about 25 h, more than a day. Start?"]
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert driver.agreed(given, 25 * 3600) and len(asked) == 1, "nobody is there to answer"
+    monkeypatch.setattr(driver, "agreed", lambda *_: answer)
+    assert driver.run(given) == 0 and len(execute.executed) == 2 * answer
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def test_names_come_with_commas_or_repeated() -> None:

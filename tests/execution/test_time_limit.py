@@ -141,7 +141,9 @@ def test_a_run_that_stopped_again_and_again_ends_with_the_same_bytes(
 ) -> None:
     """Every job may take a microsecond: it stops after an epoch."""
     given = replace(given, executor=executor, jobs=1)
-    monkeypatch.setattr("study.report.write.write_report", lambda store, reports: reports / store.study / "README.md")
+    monkeypatch.setattr(
+        "study.report.write.write_report", lambda store, reports, **_: reports / store.study / "README.md"
+    )
     monkeypatch.setattr("study.report.local.write_local_pictures", lambda store, image_set, reports: None)
     whole = replace(given, results=tmp_path / "whole" / "results", reports=tmp_path / "whole" / "reports")
     assert driver.run(whole) == 0

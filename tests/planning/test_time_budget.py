@@ -14,8 +14,9 @@ from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
 from study.planning.plan import estimate_s
-from study.planning.time_budget import FILE, TimeBudget, cut, fit_time_budget, fit_updates
+from study.planning.time_budget import FILE, TimeBudget, choose_budget, cut, fit_time_budget, fit_updates
 from study.protocols.budgets import Budget, Speed, read_speeds
+from tests.factories import make_record
 
 SLOW = {"cnn2": 40.0, "cnn3": 80.0, "cnn5": 10.0, "vgg16": 3.0, "resnet50": 5.0}
 BUDGET = Budget("tonight", side_px={"transfer": 48}, hours=1)
@@ -123,3 +124,27 @@ def test_cut_specs_are_those_that_the_budget_would_resolve(faces: ImageSet) -> N
     found = [one.spec.key for one in cut(planned(faces), updates)]
     assert found == [one.spec.key for one in planned(faces, updates=updates)]
     assert found != [one.spec.key for one in planned(faces)]
+
+
+def never() -> float:
+    raise AssertionError("nothing is estimated where it decides nothing")
+
+
+def test_without_a_name_the_built_in_faces_get_the_demo(tmp_path: Path) -> None:
+    assert choose_budget(True, Store(tmp_path, "s"), never, 100)[0] == "demo"
+
+
+def test_without_a_name_all_of_it_is_done_where_that_fits_a_night(tmp_path: Path) -> None:
+    assert choose_budget(False, Store(tmp_path, "s"), lambda: 99.0, 100) == (
+        "full",
+        "all of it takes about 1 min 39 s here",
+    )
+    name, why = choose_budget(False, Store(tmp_path, "s"), lambda: 255 * 3600.0, 8 * 3600)
+    assert (name, why) == ("tonight", "full would take about 255 h here")
+
+
+def test_without_a_name_a_study_goes_on_under_the_budget_that_it_has(tmp_path: Path) -> None:
+    store = Store(tmp_path, "s")
+    for seed in (0, 1):
+        store.keep(make_record("cnn3", seed=seed))
+    assert choose_budget(False, store, never, 100)[0] == store.records()[0].spec.budget

@@ -56,7 +56,9 @@ def test_the_executor_of_the_documentation_keeps_the_contract_and_runs(
     with monkeypatch.context() as patch:
         check_executor(EXECUTORS.get("logged"), load("synthetic:images=200"), patch)
     (tmp_path / "runs.log").unlink()
-    monkeypatch.setattr("study.report.write.write_report", lambda store, reports: reports / store.study / "README.md")
+    monkeypatch.setattr(
+        "study.report.write.write_report", lambda store, reports, **_: reports / store.study / "README.md"
+    )
     monkeypatch.setattr("study.report.local.write_local_pictures", lambda store, image_set, reports: None)
     given = Flags(data="synthetic:images=200", models=("cnn3",), protocols=("baseline",), budget="demo", epochs=1)
     assert driver.run(replace(given, executor="logged", plugins=(str(file),))) == 0
