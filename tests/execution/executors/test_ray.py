@@ -130,7 +130,9 @@ def test_records_are_those_of_the_driver_itself_and_dead_runs_are_failed_ones(fa
         }
     assert found[1].reason == "the worker process exited with code 3" and "last words" in found[1].traceback
     assert "SIGKILL" in found[2].reason
-    assert all(record.cost["mapped"] and record.cost["omp"] == "1" for record in found.values() if record.cost)
+    assert all(
+        record.cost["mapped"] and record.cost["omp"] == "1" for record in found.values() if record.status == "done"
+    )
     assert sorted(events) == sorted((seed, kind) for seed in found for kind in ("start", "phase"))
     (line,) = lines
     assert line.startswith("Ray: 3 nodes with 3 CPU and 1 GPU, room for 3 at a time; images seen by all")
@@ -138,20 +140,24 @@ def test_records_are_those_of_the_driver_itself_and_dead_runs_are_failed_ones(fa
 
 @needs_ray
 @pytest.mark.slow
-def test_a_run_can_be_abandoned_hang_or_find_there_is_none_now(
+def test_a_run_can_be_abandoned_hang_stop_or_find_there_is_none_now(
     faces: ImageSet, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(on_ray, "POLL_S", 0.01)
 
     def on_event(spec: Spec, event: Mapping[str, Any]) -> None:
+        if event["kind"] == "stopped":
+            stopped.append(spec.seed)
         if spec.seed == 10 and event["kind"] == "phase":
             raise Abandoned
 
+    stopped: list[int] = []
     hangs = jobs(faces, 3, checkpoints=tmp_path / "hangs")
-    todo = [None, *jobs(faces, 10), None, *hangs, *jobs(faces, 11), None]
+    todo = [None, *jobs(faces, 10), None, *hangs, *jobs(faces, 9, 11), None]
     found, _, _ = on_cluster(faces, todo, address, on_event=on_event, limit_s=8.0)  # type: ignore[arg-type]
     assert {seed: record.status for seed, record in found.items()} == {3: "failed", 11: "done"}
     assert "--run-limit" in found[3].reason
+    assert stopped == [9], "its time was up: it has no record"
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "hangs").read_text()), 0)
     assert [path.name for path in tmp_path.iterdir()] == ["hangs"], "the folder's mark is gone"
