@@ -26,6 +26,7 @@ from study.execution.executors.ray import run_on_ray
 from study.execution.executors.ray.cluster import Cluster, connected
 from study.execution.executors.ray.inputs import Supplies
 from study.execution.executors.ray.worker import NodeFacts, Terms, misfit
+from study.training.environment import THREADS
 from tests.changed import replace
 from tests.execution.executors.clusters import add_node, cluster_of
 from tests.execution.executors.fake_execute import done_record, execute_in_worker
@@ -131,7 +132,7 @@ def test_records_are_those_of_the_driver_itself_and_dead_runs_are_failed_ones(fa
     assert found[1].reason == "the worker process exited with code 3" and "last words" in found[1].traceback
     assert "SIGKILL" in found[2].reason
     assert all(
-        record.cost["mapped"] and record.cost["omp"] == "1" for record in found.values() if record.status == "done"
+        record.cost["mapped"] and record.cost["omp"] == str(THREADS) for record in found.values() if record.status == "done"
     )
     assert sorted(events) == sorted((seed, kind) for seed in found for kind in ("start", "phase"))
     (line,) = lines
