@@ -132,7 +132,9 @@ def test_records_are_those_of_the_driver_itself_and_dead_runs_are_failed_ones(fa
     assert found[1].reason == "the worker process exited with code 3" and "last words" in found[1].traceback
     assert "SIGKILL" in found[2].reason
     assert all(
-        record.cost["mapped"] and record.cost["omp"] == str(THREADS) for record in found.values() if record.status == "done"
+        record.cost["mapped"] and record.cost["omp"] == str(THREADS)
+        for record in found.values()
+        if record.status == "done"
     )
     assert sorted(events) == sorted((seed, kind) for seed in found for kind in ("start", "phase"))
     (line,) = lines
