@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.analysis.metric import ordered
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import RECIPE, Measure, Statement
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 
     from study.core.store import Store
     from study.trained.runtime import Runtime
+
+#: What two recipes are compared by, before the recall of each class.
+COMPARED = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def load(name: str | None = None, results: str | Path = "results") -> Study:
@@ -150,7 +152,7 @@ class Study:
 
         scores = self._found.scores
         first, second = self._side(a), self._side(b)
-        measures = [Measure(one.name) for one in ordered(lambda metric: metric.with_effects)]
+        measures = [Measure(name) for name in COMPARED]
         measures += [Measure("recall", place) for place in range(len(self.classes))]
         rows = []
         for measure in measures:

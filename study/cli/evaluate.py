@@ -20,11 +20,9 @@ SPLITS = ("all", "train", "validation", "test")
 
 @app.command(
     epilog=examples(
-        "study evaluate --data faces/",
         "study evaluate --data rafdb/ --split test --run cnn3-baseline-seed_0",
         'study evaluate --data faces/ --map classes.toml  # happiness = "happy"',
         "study evaluate --corruptions --data fer2013.csv --data ckplus/",
-        "study evaluate --data fer2013.csv --slices groups.csv",
     )
 )
 def evaluate(

@@ -19,9 +19,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command(
     epilog=examples(
-        "study export",
         "study export --run cnn3-baseline-seed_0 --format onnx,litert --int8",
-        "study export --study fer2013 --data fer2013.csv --out deploy",
         "study export --predictions answers.csv",
         "study export --release --run resnet_compact-strong-seed_0 --data fer2013.csv",
     )
