@@ -56,7 +56,6 @@ WORDS = (
 #: Values of every type that JSON knows, and sizes that nothing has.
 VALUES: tuple[Any, ...] = (
     10**400,
-    10**400,
     None,
     True,
     False,
