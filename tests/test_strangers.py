@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -12,12 +13,16 @@ import tarfile
 import time
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from study.core.errors import WeightsError
+from study.cli.app import one_line
+from study.core.errors import StudyError, WeightsError
+from study.core.spec import content_hash
 from study.core.store import Store
 from study.models.weights_form import check_form
 from tests.datasets.sources import csv_rows, write_classes, write_csv
@@ -300,3 +305,36 @@ def test_attributes_that_point_a_thousand_times_at_one_text_are_not_read(tmp_pat
     assert "many texts of any length" in read_alone("weights", path)
     expected = "says of its pretraining what neither" if name == "study_origin" else "read"
     assert expected in read_alone("weights-info", path)
+
+
+def test_records_whose_checksums_are_right_and_whose_contents_lie_are_one_line_each(tmp_path: Path) -> None:
+    store = Store(tmp_path, "fake")
+    record = store.keep(make_record("cnn3", "baseline"))
+    path = store.record_path(record.spec)
+    true = json.loads(path.read_text())
+    del true["record_sha256"]
+    tried = 0
+    for place in _leaves(true):
+        for lie in (10**400, -1, None, "x" * 1000):
+            changed = json.loads(json.dumps(true))
+            inside = changed
+            for key in place[:-1]:
+                inside = inside[key]
+            inside[place[-1]] = lie
+            with contextlib.suppress(ValueError, OverflowError, TypeError, RecursionError):  # it is read without one
+                changed["record_sha256"] = content_hash(changed)
+            with contextlib.suppress(ValueError):  # more digits than Python writes
+                path.write_text(json.dumps(changed))
+                tried += 1
+            try:
+                store.examine()
+            except StudyError as error:
+                assert one_line(str(error))
+    assert tried > 300
+
+
+def _leaves(data: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data[:1]):
+        yield (*place, key)
+        if isinstance(value, dict | list):
+            yield from _leaves(value, (*place, key))

@@ -348,7 +348,10 @@ def test_output_that_cannot_be_written_is_one_line(form: str, call: Callable[...
     with open("/dev/full", "wb") as full:
         done = child("--image", "a.png", form, stdout=full)
     assert done.returncode == 2
-    assert done.stderr.decode() == "study: cannot write to standard output (No space left on device).\n"
+    assert (
+        done.stderr.decode()
+        == "study: cannot write to standard output (No space left on device). Free space, or read all of it.\n"
+    )
 
 
 def test_cells_that_a_spreadsheet_would_compute_are_text(call: Callable[..., Any]) -> None:

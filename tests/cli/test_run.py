@@ -441,3 +441,17 @@ def test_ferplus_labels_are_checked_before_anything_is_trained(given: Flags, exe
     with pytest.raises(DataError, match="not readable"):
         driver.run(replace(given, ferplus=given.results / "none.csv"))
     assert not execute.executed
+
+
+@pytest.mark.parametrize(
+    ("cores", "jobs", "of_the_budget", "measured"),
+    [(8, None, 1, True), (2, None, 1, False), (8, 1, 1, False), (8, None, 2, False)],
+)
+def test_more_cores_than_one_run_uses_are_shared_out_unless_somebody_says_otherwise(
+    cores: int, jobs: int | None, of_the_budget: int, measured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from study.cli.run import leaves_cores
+    from study.protocols.budgets import Budget
+
+    monkeypatch.setattr("study.core.environment.usable_cores", lambda: cores)
+    assert leaves_cores(Flags(jobs=jobs), Budget("full", jobs=of_the_budget)) is measured

@@ -55,6 +55,7 @@ WORDS = (
 )
 #: Values of every type that JSON knows, and sizes that nothing has.
 VALUES: tuple[Any, ...] = (
+    10**400,
     None,
     True,
     False,
@@ -96,6 +97,13 @@ _TOML_VALUES = (
     "[]",
     "{}",
     "9" * 30,
+    "[0x" + "f" * 4000 + "]",
+    "[1" + "0" * 400 + "]",
+    "1" + "0" * 400,
+    "[inf]",
+    "[1e300, 5e-324]",
+    str(list(range(1, 3000))),
+    '"' + "x" * 300 + '"',
     '"x"',
     "'../../etc/passwd'",
     "1979-05-27",

@@ -46,6 +46,8 @@ epochs = 3
 [axes]
 rate = [0.001, 1e-4]
 batch = [32]
+side = [48]
+train_share = [0.5, 1]
 [[runs]]
 model = "cnn3"
 protocol = "augment"
@@ -69,7 +71,14 @@ def _read_grid(data: bytes, folder: Path) -> object:
     path.write_bytes(data)
     grid = read_grid(str(path))
     budget = read_budget(grid.budget) if grid.budget else Budget("full")
-    choices = Choices(budget, seeds=grid.seeds or (0,), weights="none", epochs=grid.epochs)
+    choices = Choices(
+        budget,
+        seeds=grid.seeds or (0,),
+        weights="none",
+        sides_px=grid.axes.get("side", (grid.side_px,) if grid.side_px else ()),
+        train_shares=grid.axes.get("train_share", (grid.train_share,)),
+        epochs=grid.epochs,
+    )
     planned = resolve_specs(select_pairs(grid), choices, _image_set())
     return [(one.spec.key, total_updates(one.spec)) for one in planned]
 

@@ -57,7 +57,7 @@ def _file(change: str, rng: random.Random) -> bytes:
             file.move("layers/dense", rng.choice(("layers/x", "dense", "layers/\u202e", "layers/dense_1")))
         elif change == "attributes":
             place = rng.choice((file, layer, layer["0"]))
-            place.attrs["layer_names"] = rng.choice((["a", "b"], [b"\xff\xfe"], 5, "x" * 1000, ["x" * 60_000] * 4000))
+            place.attrs["layer_names"] = rng.choice((["a", "b"], [b"\xff\xfe"], 5, "x" * 1000, ["x" * 2000] * 4000))
         elif change == "links":
             for number in range(rng.choice((1, 20_000))):
                 layer[f"l{number}"] = layer["0"]

@@ -52,7 +52,7 @@ def test_the_fastest_way_is_chosen_and_kept(faces: ImageSet, tmp_path: Path) -> 
     measure = Measure({1: 1.0, 2: 0.6, 4: 0.2})
     found = choose_jobs(runs(faces), Paces(tmp_path, 4, measure))
     assert found.jobs == 2 and "2 threads each, on 4 cores" in found.line
-    assert measure.asked == [("cnn3", 1, 4), ("cnn3", 2, 2), ("cnn3", 4, 1)]
+    assert measure.asked == [("cnn3", 1, 2), ("cnn3", 2, 2), ("cnn3", 4, 2)]
     again = choose_jobs(runs(faces), Paces(tmp_path, 4, None))
     assert again == found, "a dry run looks at what was measured before"
 

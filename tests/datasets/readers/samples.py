@@ -6,9 +6,12 @@ what a user would give.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from study.datasets.load import load
+from study.datasets.readers.prepared import write_prepared
 from tests.datasets.sources import csv_rows, pixels, write_classes, write_csv, write_image
 
 
@@ -32,4 +35,17 @@ def pixel_csv(root: Path) -> Path:
     return write_csv(root / "faces.csv", csv_rows(4, ("train", "val", "test"), side=16))
 
 
-SAMPLES: dict[str, Callable[[Path], Path]] = {"folders": folders, "listed": listed, "pixel-csv": pixel_csv}
+def prepared(root: Path) -> Path:
+    """Write a prepared file."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        faces = write_classes(Path(elsewhere) / "faces", ["cat", "dog"], 20, side=16)
+        write_prepared(load(str(faces), cache_dir=Path(elsewhere) / "cache"), root / "faces.study")
+    return root / "faces.study"
+
+
+SAMPLES: dict[str, Callable[[Path], Path]] = {
+    "folders": folders,
+    "listed": listed,
+    "pixel-csv": pixel_csv,
+    "prepared": prepared,
+}
