@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,11 @@ _TIMES = 4
 _FREE_BYTES = 64 << 20
 #: Bytes that all attributes take together: Keras writes names of layers and arrays there.
 _MOST_ATTRIBUTES = 16 << 20
+#: Bytes that texts of any length could take together, where each were as large as the largest place for texts.
+_MOST_TEXTS = 64 << 20
+#: What a place for texts of any length begins with; its size follows after four more bytes.
+#: Source: HDF5 File Format Specification 3.0, III.E "Global Heap".
+_HEAP = b"GCOL"
 
 
 def check_form(path: Path, parameters: int | None = None) -> None:
@@ -69,7 +76,8 @@ def _contents(file: Any, h5py: Any) -> tuple[int, int]:
     Raises:
         ValueError: something else than groups and arrays of numbers.
     """
-    total, arrays, attributes, waiting = 0, 0, _attribute_bytes(file, h5py), [(file, 0)]
+    total, arrays, waiting = 0, 0, [(file, 0)]
+    attributes, texts = _attributes(file, h5py)
     seen: set[Any] = set()
 
     def wrong(name: bytes, link: Any) -> str | None:
@@ -87,7 +95,8 @@ def _contents(file: Any, h5py: Any) -> tuple[int, int]:
         if reason:
             raise ValueError(reason)
         for item in group.values():
-            attributes += _attribute_bytes(item, h5py)
+            more, many = _attributes(item, h5py)
+            attributes, texts = attributes + more, texts + many
             if attributes > _MOST_ATTRIBUTES:
                 raise ValueError(f"its attributes take more than {_MOST_ATTRIBUTES >> 20} MiB")
             if isinstance(item, h5py.Group):
@@ -99,25 +108,40 @@ def _contents(file: Any, h5py: Any) -> tuple[int, int]:
             else:
                 total += item.dtype.itemsize * int(item.size or 0)
                 arrays += 1
+    if texts and texts * _largest_heap(Path(file.filename)) > _MOST_TEXTS:  # which may all be the same one
+        raise ValueError(f"the texts of its attributes could take more than {_MOST_TEXTS >> 20} MiB")
     return total, arrays
 
 
-def _attribute_bytes(item: Any, h5py: Any) -> int:
-    """Return the bytes that an object's attributes take, without reading them.
+def _attributes(item: Any, h5py: Any) -> tuple[int, int]:
+    """Return the bytes that an object's attributes take, and how many texts of any length they have, without reading.
 
     Raises:
-        ValueError: an attribute of texts of any length, which may all be the same one; a single one is no larger than
-            the file.
+        ValueError: an attribute of other things of any length.
     """
-    total = 0
+    total, texts = 0, 0
     for index in range(h5py.h5a.get_num_attrs(item.id)):
         attribute = h5py.h5a.open(item.id, index=index)
+        if not math.prod(attribute.shape):
+            continue  # HDF5 raises where it is asked for the size of nothing
         kind = attribute.get_type()
         text = isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()
-        if attribute.shape != () and (text or kind.detect_class(h5py.h5t.VLEN)):
-            raise ValueError("it has attributes of many texts of any length")
+        if text:
+            texts += math.prod(attribute.shape)
+        elif kind.detect_class(h5py.h5t.VLEN):
+            raise ValueError("it has attributes of any length")
         total += attribute.get_storage_size()
-    return total
+    return total, texts
+
+
+def _largest_heap(path: Path) -> int:
+    """Return the bytes of the largest place for texts in a file; a text is no larger."""
+    largest, place = 0, -1
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        while (place := data.find(_HEAP, place + 1)) >= 0:
+            size = int.from_bytes(data[place + 8 : place + 16], "little")
+            largest = max(largest, min(size, len(data) - place))
+    return largest
 
 
 def _whole_model(path: Path) -> WeightsError:

@@ -37,7 +37,7 @@ def execute(spec, image_set, **more):
     return done_record(spec, image_set)
 
 study.execution.run_one.execute = execute
-study.report.write.write_report = lambda store, reports: reports / "README.md"
+study.report.write.write_report = lambda store, reports, **_: reports / "README.md"
 study.report.local.write_local_pictures = lambda *words: None
 """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from study.analysis.evaluations import keep_evaluations
 from study.analysis.metric import METRICS
 from study.cli.report import app
 from study.core.errors import UsageError
@@ -15,6 +16,7 @@ from study.core.store import Store
 from study.report.collect import collect
 from study.report.published_results import DATASET
 from study.report.section import SECTIONS, section
+from tests.analysis.test_evaluations import ROBUST
 from tests.analysis.test_metric_contract import check as check_metric
 from tests.changed import replace
 from tests.factories import make_card, make_dataset, make_record, make_store
@@ -57,10 +59,17 @@ def drawn_with_dataset(folder):
     return store
 
 
+def evaluated(folder):
+    store = one_run(folder)
+    (record,) = store.records()
+    keep_evaluations(store, record, robustness=ROBUST)
+    return store
+
+
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
     """Studies of every kind."""
-    kinds = [make_store, one_run, on_fer2013, nothing_finished, imported_labels, drawn_with_dataset]
+    kinds = [make_store, one_run, on_fer2013, nothing_finished, imported_labels, drawn_with_dataset, evaluated]
     return {kind.__name__: collect(kind(tmp_path_factory.mktemp(kind.__name__))) for kind in kinds}
 
 
@@ -145,4 +154,10 @@ def test_the_section_that_docs_show_reaches_the_report(tmp_path, forget, monkeyp
     assert text.index("## Calibration") < text.index("## Confidence") < text.index("## Ensembles")
     rows = list(csv.DictReader((tmp_path / "reports" / "s" / "tables" / "confidence.csv").open()))
     assert len(rows) == 4 and all(0 < float(row["confidence"]) < 1 for row in rows)
-    assert set(check("confidence", studies)) == {"make_store", "one_run", "on_fer2013", "drawn_with_dataset"}
+    assert set(check("confidence", studies)) == {
+        "make_store",
+        "one_run",
+        "on_fer2013",
+        "drawn_with_dataset",
+        "evaluated",
+    }

@@ -53,7 +53,7 @@ def keep(store, record, keep=study.core.store.Store.keep):
 
 study.execution.run_one.execute = execute
 study.core.store.Store.keep = keep
-study.report.write.write_report = lambda store, reports: reports / store.study
+study.report.write.write_report = lambda store, reports, **_: reports / store.study
 study.report.local.write_local_pictures = lambda store, image_set, reports: None
 """
 
