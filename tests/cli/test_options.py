@@ -52,8 +52,9 @@ def test_an_export_that_cannot_be_run_for_lack_of_a_package_says_what_to_install
 
 
 def test_missing_weights_are_one_line_with_the_command_that_makes_them(
-    store: Store, capsys: pytest.CaptureFixture[str]
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("study.trained.release.FOLDER", tmp_path / "none")
     record = keep(store)
     store.weights_path(record.spec).unlink()
     with pytest.raises(WeightsError, match=f"study retrain.*{record.key}"):
