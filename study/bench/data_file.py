@@ -11,6 +11,7 @@ from study.bench.task import LEAST_UPDATES, Task
 from study.core.environment import provenance, usable_cores
 from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
+from study.training.device import visible_gpus
 
 FILE = "measured.json"
 FORMAT = 1
@@ -23,6 +24,7 @@ def stamp(rounds: int, seconds: float) -> dict[str, Any]:
     about = provenance(usable_cores())
     kept = ("commit", "python", "versions", "system", "processor", "threads", "started")
     return {name: getattr(about, name) for name in kept} | {
+        "processor": ", ".join([*(gpu.name for gpu in visible_gpus()), about.processor]),
         "rounds": rounds,
         "seconds": seconds,
         "least_updates": LEAST_UPDATES,

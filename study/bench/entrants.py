@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from study.bench.task import Task
 from study.bench.tricks import Trick
 from study.core.toml import experiments_folder
 from study.training.backend import chosen_backend
+from study.training.device import visible_gpus
 from study.training.environment import process_environment
 from study.training.precision import PRECISIONS
 
 OURS = Path(__file__).with_name("ours.py")
 PEAK = Path(__file__).with_name("peak.py")
 KERAS, TORCH = "keras_plain.py", "torch_loop.py"
+#: How PyTorch drives a GPU: an update at a time, replayed from a CUDA graph, compiled and replayed.
+TORCH_WAYS = ("eager", "graph", "compiled")
 #: Architectures that the peers have too.
 PEER_MODELS = ("cnn3", "cnn5", "vgg16", "resnet50")
 
@@ -46,7 +50,8 @@ def peers(task: Task) -> list[Entrant]:
     plain = {"KERAS_BACKEND": chosen_backend(), "TF_CPP_MIN_LOG_LEVEL": "2"}
     found = [Entrant("keras float32", folder / KERAS, replace(task, precision="float32"), plain)]
     if importlib.util.find_spec("torch") is not None:
-        for precision in PRECISIONS:
-            change = replace(task, precision=precision)
-            found.append(Entrant(f"torch {precision}", folder / TORCH, change, process_environment(task.threads)))
+        for precision, way in itertools.product(PRECISIONS, TORCH_WAYS if visible_gpus() else ("",)):
+            environment = process_environment(task.threads) | ({"TORCH_WAY": way} if way else {})
+            name = " ".join(filter(None, ["torch", precision, way]))
+            found.append(Entrant(name, folder / TORCH, replace(task, precision=precision), environment))
     return found

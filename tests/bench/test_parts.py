@@ -12,6 +12,7 @@ from study.bench.task import Task, make_arrays
 from study.bench.tricks import TRICKS, leave_out
 from study.core.errors import UsageError
 from study.core.registry import load_plugin
+from study.training.device import Gpu
 
 #: Enough for the losses to fall; the larger the network, the fewer.
 UPDATES = {"cnn3": 60, "cnn5": 20, "vgg16": 2, "resnet50": 2}
@@ -75,3 +76,17 @@ def test_peers_train_the_same_network(model: str) -> None:
     if not large:  # a few updates of a large network from random weights say nothing yet
         last = [found[-1] for found in losses.values()]
         assert max(last) - min(last) < 0.25, losses
+
+
+def test_on_a_gpu_pytorch_takes_part_in_three_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study.bench.entrants.importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("study.bench.entrants.visible_gpus", lambda: [Gpu("NVIDIA H100", 9.0)])
+    found = {one.name: one.environment.get("TORCH_WAY") for one in peers(Task("cnn3")) if one.name.startswith("torch")}
+    assert found == {
+        f"torch {precision} {way}": way
+        for precision in ("float32", "mixed_bfloat16")
+        for way in ("eager", "graph", "compiled")
+    }
+    monkeypatch.setattr("study.bench.entrants.visible_gpus", list)
+    names = [one.name for one in peers(Task("cnn3")) if one.name.startswith("torch")]
+    assert names == ["torch float32", "torch mixed_bfloat16"], "a processor has one way"
