@@ -19,5 +19,5 @@ def write(data: StudyData) -> Section | None:
     """Return every ensemble; None where there is none."""
     if not data.found or not data.found.ensembles:
         return None
-    table = inference.ensembles_table(data.found)
+    table = inference.ensembles_table(data, data.found)
     return Section(fill(TEMPLATE, table=table), [table])

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.contrasts import LEVEL, Family
 from study.analysis.ensembles import OVER_SEEDS, Ensemble
 from study.analysis.leaderboard import Standing
 from study.analysis.metric import METRICS
+from study.analysis.metrics import predicted
 from study.analysis.power import Design, seeds_needed, seeds_sentence
+from study.analysis.rescoring import NO_COPIES
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, VIEWED, Measure, Statement
 from study.analysis.statistics import Statistics
@@ -254,13 +257,15 @@ def views_table(data: StudyData, found: Statistics) -> Table:
             scores = [of.score(one.recipe, measure) for of in (found.validation, found.scores)]
             keys = tuple(run.record.key for run in one.runs)
             named = [one.recipe.model, one.recipe.protocol, title, each]
-            rows.append([*named, *scores, gain, gain and gain.p_value, keys])
+            alone = _without_copies(data, [found.scores.probabilities(run, answers) for run in one.runs])
+            rows.append([*named, *scores, alone, gain, gain and gain.p_value, keys])
     columns = [
         *RECIPE,
         Column("views", "views", right=False),
         Column("predictions_per_image", "predictions an image", lambda each: NOTHING if each is None else str(each)),
         Column("validation_accuracy", "validation acc.", with_interval_inline),
         Column("test_accuracy", "test acc.", with_interval_inline),
+        _without_copies_column(rows, 6),
         Column("gain", "gain, points", lambda value: NOTHING if value is None else with_interval_inline(value, points)),
         Column("p", "p", lambda value: NOTHING if value is None else p_value(value)),
         Column("runs", ""),
@@ -276,7 +281,26 @@ def views_of(one: Standing, answers: str) -> tuple[str, int | None]:
     return title, each
 
 
-def ensembles_table(found: Statistics) -> Table:
+def _without_copies(data: StudyData, answers: Sequence[NDArray[Any]]) -> float | None:
+    """Return the mean accuracy on the test images without an identical copy in training; None where they are unknown.
+
+    Args:
+        data: The study.
+        answers: Probabilities of each network, (test images, classes).
+    """
+    for subset in data.rescoring.subsets if data.rescoring else ():
+        if subset.name == NO_COPIES:
+            right = [(predicted(one) == subset.labels)[subset.mask].mean() for one in answers]
+            return float(np.mean(right))
+    return None
+
+
+def _without_copies_column(rows: Sequence[Sequence[Any]], place: int) -> Column:
+    known = any(row[place] is not None for row in rows)
+    return Column("test_accuracy_without_copies", "without copies" if known else "", percent)
+
+
+def ensembles_table(data: StudyData, found: Statistics) -> Table:
     """Every ensemble: who votes, what the vote scores, and how that compares with its members' mean."""
     rows = []
     for ensemble in found.ensembles:
@@ -293,13 +317,15 @@ def ensembles_table(found: Statistics) -> Table:
         views = None
         if ensemble.has_views:
             views = found.scores.answers_score(ensemble.answers("test", views=True), ensemble.runs, "accuracy")
-        rows.append([title, ensemble.over, who, len(keys), accuracy, gain, views, *others, macs, keys])
-    with_views = "with test-time views" if any(row[6] for row in rows) else ""
+        alone = _without_copies(data, [answers])
+        rows.append([title, ensemble.over, who, len(keys), accuracy, alone, gain, views, *others, macs, keys])
+    with_views = "with test-time views" if any(row[7] for row in rows) else ""
     columns = [
         Column("", "vote of", right=False),
         *hidden("over", "recipes"),
         Column("networks", "networks"),
         Column("accuracy", "test acc.", with_interval),
+        _without_copies_column(rows, 5),
         Column("gain_over_members", "over members' mean, points", lambda value: with_interval(value, points)),
         Column("accuracy_with_views", with_views, lambda one: NOTHING if one is None else with_interval(one)),
         Column("macro_f1", "macro-F1", percent),
