@@ -188,13 +188,12 @@ def test_a_dataset_that_vanishes_while_the_grid_runs_fails_the_runs_that_need_it
     write_faces(tmp_path / "faces")
     places = [str(tmp_path / "faces"), str(tmp_path / "cache")]
     gone = f"[shutil.rmtree(place) for place in {places}]"
-    command = Command(tmp_path, places[0], seed_0=gone, seed_1="os._exit(5)")
+    command = Command(tmp_path, places[0], seed_0=gone)
     done = command.run()
     assert done.returncode == 1, done.stderr
     assert command.states == {0: "done", 1: "failed", 2: "failed", 3: "failed"}
-    reasons = [command.store.records()[seed].reason for seed in (1, 2)]
-    assert reasons[0] == "the worker process exited with code 5"
-    assert "cached images cannot be opened (No such file or directory)" in reasons[1]
+    for record in command.store.records()[1:]:
+        assert "cached images cannot be opened (No such file or directory)" in record.reason
     write_faces(tmp_path / "faces")
     command.act()
     assert command.run().returncode == 0 and set(command.states.values()) == {"done"}
