@@ -104,6 +104,8 @@ def check(name, studies):
             assert table.csv().count("\n") >= 1 + len(table.rows), "a line a row"
         assert found.text == again.text, "the same data give the same words"
         assert [one.data_hash for one in found.pictures] == [one.data_hash for one in again.pictures]
+        if kind == "imported_labels":  # the least that can be drawn
+            assert all(one.png() for one in found.pictures)
     return said
 
 

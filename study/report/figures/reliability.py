@@ -21,8 +21,11 @@ _FEWEST = 20
 _TITLES = {PLAIN: "as trained", CALIBRATED: "with temperature"}
 
 
-def reliability_picture(data: StudyData, found: Statistics) -> Picture:
-    """Show accuracy by confidence on the test split, seeds of a recipe together, two panels a model."""
+def reliability_picture(data: StudyData, found: Statistics) -> Picture | None:
+    """Show accuracy by confidence on the test split, seeds of a recipe together, two panels a model.
+
+    None where no ranked recipe has probabilities.
+    """
     panels: list[dict[str, Any]] = []
     for model in data.naming.models:
         standings = [
@@ -46,6 +49,8 @@ def reliability_picture(data: StudyData, found: Statistics) -> Picture:
                     }
                 )
             panels.append({"model": model, "answers": answers, "lines": lines})
+    if not panels:
+        return None
     colours = protocol_colours(data.naming.protocols)
     alt = f"Reliability diagrams with {BINS} bins of confidence: accuracy by confidence on the test split"
     return Picture("reliability", alt, panels, lambda: _draw(panels, colours))

@@ -29,6 +29,6 @@ def write(data: StudyData) -> Section | None:
     found = data.found
     if not found:
         return None
-    shown = reliability_picture(data, found) if data.ranked else None
+    shown = reliability_picture(data, found)
     table = inference.calibration_table(data, found)
     return Section(fill(TEMPLATE, shown=shown, table=table), [table], [shown] if shown else [])

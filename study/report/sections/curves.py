@@ -23,7 +23,7 @@ the validation curves.
 @section("curves", title="Learning curves", place=130)
 def write(data: StudyData) -> Section | None:
     """Return the curves of all models together, then of each."""
-    if not data.finished:
+    if not any(run.record.history for run in data.finished):  # imported predictions have none
         return None
     overview, curves = overview_picture(data), model_pictures(data)
     return Section(fill(TEMPLATE, data=data, overview=overview, curves=curves), (), [overview, *curves.values()])
