@@ -109,5 +109,5 @@ def test_processes_that_are_measured_together_train_at_the_same_time(faces: Imag
     about = {"image_shape": (48, 48, 1), "classes": 7, "plugins": ()}
     pace = measure_concurrency(spec, 2, 1, **about)  # type: ignore[arg-type]
     assert pace is not None and pace.train_images_per_s > 0 and pace.start_s > 0 and pace.memory_mb > 100
-    broken = replace(spec, model={**spec.model, "name": "cnn33"})
+    broken = replace(spec, model=replace(spec.model, name="cnn33"))
     assert measure_concurrency(broken, 1, 1, **about) is None, "its run will tell why"  # type: ignore[arg-type]
