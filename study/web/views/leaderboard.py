@@ -154,7 +154,8 @@ def _effects(data: StudyData) -> None:
         st.info("No factor was varied: effects need recipes that differ in one thing alone.")
         return
     effects = data.found.effects
-    titles = {one.name: one.title for one in metrics_in_order(lambda metric: metric.with_effects)}
+    tested = metrics_in_order(lambda metric: metric.with_effects)
+    titles = {one.name: one.title[0].upper() + one.title[1:] for one in tested}
     measure = st.segmented_control(
         "Measure", list(titles), default="accuracy", format_func=titles.__getitem__, key="effect"
     )
