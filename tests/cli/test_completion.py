@@ -81,7 +81,7 @@ def test_bash_completes_after_installing(tmp_path: Path) -> None:
     (file,) = tmp_path.rglob("study.sh")
     ask = f'source "{file}"; COMP_WORDS=(study li); COMP_CWORD=1; _study_completion study; echo "${{COMPREPLY[*]}}"'
     done = subprocess.run(["bash", "-c", ask], env=home, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.split() == ["live", "list"]
+    assert done.stdout.split() == ["list", "live"]
 
 
 def test_the_completion_of_every_shell_is_shown() -> None:
