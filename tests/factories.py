@@ -260,6 +260,14 @@ def make_dataset(card: DatasetCard) -> dict[str, NDArray[Any]]:
     }
 
 
+def keep(folder: Path, *records: Record) -> Store:
+    """Return a study with these records."""
+    store = Store(folder, "s")
+    for record in records:
+        store.keep(record)
+    return store
+
+
 def make_store(
     results: Path,
     study: str = "fake",

@@ -20,6 +20,7 @@ from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
 from study.planning.plan import duration, estimate_s, scaled_speed, speed_of
 from study.protocols.budgets import Budget, Speed
+from study.training.device import visible_gpus
 
 FILE = "tonight.json"
 _MOST_BYTES = 1 << 20
@@ -70,7 +71,7 @@ def choose_budget(drawn: bool, store: Store, full_s: Callable[[], float], night_
 
 def is_fast(cores: int) -> bool:
     """Return whether this machine may be much faster than the two cores that speeds were recorded on."""
-    return cores >= MANY_CORES or Path("/dev/nvidia0").exists()
+    return cores >= MANY_CORES or bool(visible_gpus())
 
 
 def speeds_from(specs: Sequence[Spec], recorded: Mapping[str, Speed], measure: Measure) -> dict[str, Speed]:

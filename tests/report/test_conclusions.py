@@ -8,19 +8,11 @@ import pytest
 from study.analysis.comparisons import Effect
 from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, FactorContrast
 from study.analysis.scores import RECIPE, Measure, Statement
-from study.core.store import Store
 from study.report.build import build_report
 from study.report.collect import collect
 from study.report.conclusions import conclusions
 from tests.changed import replace
-from tests.factories import CLASSES, make_card, make_counts, make_dataset, make_record, make_store
-
-
-def keep(tmp_path, *records):
-    store = Store(tmp_path, "s")
-    for record in records:
-        store.keep(record)
-    return store
+from tests.factories import CLASSES, keep, make_card, make_counts, make_dataset, make_record, make_store
 
 
 def said(store):

@@ -5,7 +5,6 @@ import csv
 import numpy as np
 import pytest
 
-from study.core.store import Store
 from study.report.build import build_report
 from study.report.collect import collect
 from study.report.conclusions import FEWEST, conclusions, leading
@@ -13,14 +12,7 @@ from study.report.figures.contrasts import MOST_ROWS
 from study.report.figures.picture import shortened
 from study.report.figures.ranking import ranking_picture
 from tests.changed import replace
-from tests.factories import make_record, make_store
-
-
-def study(folder, *records):
-    store = Store(folder, "s")
-    for record in records:
-        store.keep(record)
-    return store
+from tests.factories import keep, make_record, make_store
 
 
 def card(store):
@@ -52,7 +44,7 @@ def test_the_card_agrees_with_the_headline(seeded):
 
 
 def test_one_seed_is_not_called_sure_nor_a_rising_run_converged(tmp_path):
-    shown = card(study(tmp_path, make_record(skill=4.0, converged=False), make_record("cnn5", skill=0.8)))
+    shown = card(keep(tmp_path, make_record(skill=4.0, converged=False), make_record("cnn5", skill=0.8)))
     assert "1 seed" in shown["How sure"] and "another seed may turn it round" in shown["How sure"]
     assert "these trained networks" in shown["How good"]
     assert shown["Converged"].startswith("no: 1 of 1 runs of the best were still rising; 1 of 2 runs in all")
@@ -61,11 +53,11 @@ def test_one_seed_is_not_called_sure_nor_a_rising_run_converged(tmp_path):
 def test_a_factor_that_another_seed_turns_round_is_not_asserted(tmp_path):
     skills = {("augment", 0): 3.0, ("augment", 1): 1.0, ("baseline", 0): 1.2, ("baseline", 1): 1.8}
     records = [make_record("cnn3", protocol, seed, skill=skill) for (protocol, seed), skill in skills.items()]
-    assert "another seed points the other way" in card(study(tmp_path, *records))["Factors"]
+    assert "another seed points the other way" in card(keep(tmp_path, *records))["Factors"]
 
 
 def test_a_card_without_anything_ranked_names_no_best(tmp_path):
-    assert card(study(tmp_path, make_record(epochs=1))) == {"Best": "nothing that may be ranked has finished"}
+    assert card(keep(tmp_path, make_record(epochs=1))) == {"Best": "nothing that may be ranked has finished"}
 
 
 def test_the_sentences_that_lead_hold_the_headline_and_every_caveat_and_none_is_lost(seeded):
@@ -77,7 +69,7 @@ def test_the_sentences_that_lead_hold_the_headline_and_every_caveat_and_none_is_
 
 def test_failed_seeds_lead_however_many_sentences_there_are(tmp_path):
     records = [make_record(seed=seed) for seed in range(3)] + [make_record(seed=3, status="failed")]
-    first, _ = leading(collect(study(tmp_path, *records)))
+    first, _ = leading(collect(keep(tmp_path, *records)))
     assert any("did not finish and is left out" in one for one in first)
 
 
@@ -113,7 +105,7 @@ def test_long_names_keep_their_ends():
 def test_the_matrix_gives_way_to_letters_where_cells_would_be_too_small(tmp_path):
     names = ("baseline", "oversample", "augment", "oversample+augment")
     models = ("cnn2", "cnn3", "cnn5", "vgg16")
-    store = study(tmp_path, *(make_record(model, name, skill=2.0) for model in models for name in names))
+    store = keep(tmp_path, *(make_record(model, name, skill=2.0) for model in models for name in names))
     assert len(models) * len(names) > MOST_ROWS
     report = build_report(store)
     assert "contrasts.png" not in report.pictures and "those that share no letter" in report.markdown
@@ -146,7 +138,7 @@ def test_times_of_two_devices_are_neither_averaged_nor_drawn_together(tmp_path):
 
     records = [on(make_record(seed=seed), "Example GPU", 10.0) for seed in (0, 1)]
     records += [on(make_record(seed=2), "", 1000.0), on(make_record("cnn5"), "", 500.0)]
-    report = build_report(study(tmp_path, *records))
+    report = build_report(keep(tmp_path, *records))
     found = {(row["model"], row["device"]): float(row["train_s"]) for row in costs(report)}
     assert found == {("cnn3", "Example GPU"): 10.0, ("cnn3", "Example CPU"): 1000.0, ("cnn5", "Example CPU"): 500.0}
     drawn = {row["model"]: row["train_s"] for row in report.pictures["pareto.png"].data}

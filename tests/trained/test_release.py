@@ -77,20 +77,22 @@ def test_the_file_has_half_the_size_and_nothing_else_is_left(
     assert kinds == {onnx.TensorProto.FLOAT16}
 
 
-def test_a_large_network_is_refused_and_leaves_nothing(
-    made: tuple[Store, Record, Path, list[str]], faces: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("bound", "value", "act"),
+    [("MOST_BYTES", 1000, "release a smaller network"), ("LEAST_AGREEMENT", 1.1, "release another run")],
+    ids=["too large", "other labels"],
+)
+def test_a_network_out_of_bounds_is_refused_and_leaves_nothing(
+    bound: str,
+    value: float,
+    act: str,
+    made: tuple[Store, Record, Path, list[str]],
+    faces: ImageSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(release, "MOST_BYTES", 1000)
-    with pytest.raises(UsageError, match="release a smaller network"):
-        make_release(made[0], made[1], faces, lambda line: None, tmp_path / "new")
-    assert list((tmp_path / "new").iterdir()) == []
-
-
-def test_a_network_with_other_labels_is_refused(
-    made: tuple[Store, Record, Path, list[str]], faces: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(release, "LEAST_AGREEMENT", 1.1)
-    with pytest.raises(UsageError, match="release another run"):
+    monkeypatch.setattr(release, bound, value)
+    with pytest.raises(UsageError, match=act):
         make_release(made[0], made[1], faces, lambda line: None, tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
 
