@@ -1,9 +1,17 @@
 """A fake study with every flaw, read once."""
 
+import sys
+
 import pytest
 
 from study.report.collect import collect
 from tests.factories import make_store
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch):
+    """Give ``__main__`` back: Streamlit puts the script that it tests in its place, and a spawned process runs that."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="package")
