@@ -10,7 +10,7 @@ from typing import Any
 from study.analysis.factorial import factorial_weights
 from study.analysis.recipes import Recipe, random_weights
 from study.core.errors import UsageError
-from study.core.spec import Spec, content_hash
+from study.core.spec import RANDOM_FEATURES, Spec, content_hash
 
 OVERSAMPLING, AUGMENTATION = "oversampling", "augmentation"
 BOTH = f"{OVERSAMPLING} × {AUGMENTATION}"
@@ -20,7 +20,8 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
     AUGMENTATION: (AUGMENTATION,),
     BOTH: (OVERSAMPLING, AUGMENTATION),
 }
-TRANSFER, RANDOM_BODY = "transfer", "random body"
+#: Kinds of networks with a body: pretrained, trained from random weights, and random weights that stay.
+TRANSFER, RANDOM_BODY, FROZEN_RANDOM = "transfer", "random body", "random features"
 #: The ways to transfer a body, and the one that starts it from nothing.
 WAYS, RANDOM_START = "transfer/", "transfer/random-start"
 #: What ends the name of a way's effect.
@@ -77,7 +78,7 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
         for model in list(ran)[: len(ran) if len(ran) > 2 else len(ran) - 1] if len(switches) == 1 else ():
             single += _contrast(f"{factor} × model", model, _against_other_models(ran, model))
     families = {recipe: _family(spec) for recipe, spec in specs.items()}
-    for family in (TRANSFER, RANDOM_BODY):
+    for family in (TRANSFER, RANDOM_BODY, FROZEN_RANDOM):
         title = f"{family} vs custom"
         overall += _contrast(title, None, _between_families(specs, families, family))
         members = [model for model in models if any(families[one] == family for one in specs if one.model == model)]
@@ -208,4 +209,6 @@ def _contrast(factor: str, model: str | None, weights: Mapping[Recipe, float]) -
 def _family(spec: Spec) -> str:
     if spec.model.family != "transfer":
         return "custom"
+    if spec.weights.source == RANDOM_FEATURES:
+        return FROZEN_RANDOM
     return RANDOM_BODY if random_weights(spec) else TRANSFER

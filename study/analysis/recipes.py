@@ -9,7 +9,7 @@ from typing import Any
 
 from study.core.errors import DamagedError, StoreError
 from study.core.record import Record
-from study.core.spec import Spec, content_hash
+from study.core.spec import RANDOM_FEATURES, Spec, content_hash
 from study.core.store import Damage, Store
 
 #: The four that differ in sampling and augmentation only come first, in this order.
@@ -21,8 +21,8 @@ class Recipe:
     """What a study compares: a model and a protocol, as they are shown.
 
     Attributes:
-        model: Model name, with ``(random weights)`` where a transfer network started from none, and where a file came
-            from.
+        model: Model name, with ``(random weights)`` where a transfer network started from none, ``(random features)``
+            where its body stayed so, and where a file came from.
         protocol: Protocol name, with the share of the training split where it is not the whole; it says ``leaky`` where
             it saw or chose on the test split.
     """
@@ -111,7 +111,9 @@ def name_records(records: Iterable[Record]) -> Naming:
 def _model_name(record: Record, pretrained_on: Mapping[str, str]) -> str:
     pretraining = pretrained_on.get(record.spec.weights.sha256)
     file = f" (from {pretraining})" if pretraining else " (weights file)"
-    mark = {"none": " (random weights)", "file": file}.get(record.spec.weights.source, "")
+    mark = {"none": " (random weights)", RANDOM_FEATURES: " (random features)", "file": file}.get(
+        record.spec.weights.source, ""
+    )
     return str(record.spec.model.name) + (mark if record.spec.model.family == "transfer" else "")
 
 

@@ -13,6 +13,9 @@ import msgspec.structs
 from msgspec.structs import replace
 
 SPLITS = ("train", "validation", "test")
+#: The start of a transfer network that needs neither a file nor a connection: a frozen body of random numbers, the same
+#: in every run.
+RANDOM_FEATURES = "random-features"
 #: The value of one setting of a registered part.
 Setting = bool | int | float | str | tuple[float, ...] | None
 
@@ -116,6 +119,9 @@ class Phase(Stored, frozen=True):
         monitor: What the phase watches on the validation split (``study.training.monitor``): the epoch that is kept,
             early stopping and the plateau all follow it. ``last`` keeps the last epoch, whatever it scores.
         average: Registered average of the weights, which is what is kept; None for the weights themselves.
+        feature_copies: Under an augmentation, a head on a frozen body learns from this many changed copies of every
+            image, made once, an epoch from each in turn, so that the body runs once over them; 0: from images that are
+            changed anew in every update.
     """
 
     name: str
@@ -131,6 +137,7 @@ class Phase(Stored, frozen=True):
     block_decay: float = 1.0
     monitor: str = "loss"
     average: Part | None = None
+    feature_copies: int = 0
 
     @property
     def epochs(self) -> int:
@@ -216,7 +223,13 @@ class ModelName(Stored, frozen=True):
 
 
 class Start(Stored, frozen=True):
-    """Where the first weights come from: ``source`` (``none``, ``imagenet``, ``file``) and ``sha256`` of the file."""
+    """Where the first weights come from.
+
+    Attributes:
+        source: ``none`` (random), ``random-features`` (random, the same in every run, and a body that is never trained),
+            ``imagenet`` or ``file``.
+        sha256: Of the file; empty where there is none.
+    """
 
     source: str
     sha256: str = ""

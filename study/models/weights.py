@@ -11,6 +11,7 @@ from pathlib import Path
 from study.core.errors import WeightsError
 from study.core.files import open_regular
 from study.core.record import Pretraining
+from study.core.spec import RANDOM_FEATURES
 from study.models.entry import ModelEntry, PublishedWeights
 from study.models.pretraining_info import read_pretraining
 from study.models.weights_form import check_form
@@ -25,7 +26,7 @@ class WeightsChoice:
     """The start of a run, resolved.
 
     Attributes:
-        source: ``none`` (random), ``imagenet`` or ``file``.
+        source: ``none`` (random), ``random-features`` (random and frozen), ``imagenet`` or ``file``.
         sha256: Identity of the file: sha256 for files, the published hash after ``md5:`` or ``sha256:`` for Keras' own;
             empty for ``none``.
         path: The file, where it is known to be there.
@@ -45,20 +46,24 @@ def resolve_weights(entry: ModelEntry, choice: str) -> WeightsChoice:
 
     Args:
         entry: The model.
-        choice: ``none``, ``imagenet`` (never falls back), ``auto`` (ImageNet where Keras can get it) or a file's path.
-            Custom networks have no published weights and start at random for the first three.
+        choice: ``none``, ``random-features``, ``imagenet`` (never falls back), ``auto`` (ImageNet where Keras can get
+            it) or a file's path. Custom networks have no published weights and start at random for all but a file.
 
     Raises:
         WeightsError: the file is missing, damaged or another model's, or a cached file has another hash than Keras
             published.
     """
     published = entry.published.get("imagenet")
-    if choice == "none" or (choice in ("auto", "imagenet") and published is None):
+    if choice == RANDOM_FEATURES and entry.family == "transfer":
+        return WeightsChoice(RANDOM_FEATURES, note="random features: random numbers, the same in every run, frozen")
+    if choice in ("none", RANDOM_FEATURES) or (choice in ("auto", "imagenet") and published is None):
         return WeightsChoice("none", note="random weights" if entry.family == "transfer" else "")
     if choice not in ("auto", "imagenet"):
         path = Path(choice)
         if not path.is_file():
-            raise WeightsError(f"--weights takes none, imagenet, auto or an existing file, got {choice!r}.")
+            raise WeightsError(
+                f"--weights takes none, {RANDOM_FEATURES}, imagenet, auto or an existing file, got {choice!r}."
+            )
         pretraining = file_pretraining(path, entry)
         note = f"from {path.name}" + (f", {pretraining.words()}" if pretraining else "")
         return WeightsChoice("file", hash_file(path, "sha256"), path, note, pretraining)

@@ -352,6 +352,8 @@ def resolve_specs(
     train = image_set.indices("train")
     images = {share: len(share_of(image_set.labels[train], train, share)) for share in choices.train_shares}
     sources = weights_by_model(choices.weights, [entry.name for entry, _ in pairs])
+    if choices.budget.weights:
+        sources = {name: choices.budget.weights if source == "auto" else source for name, source in sources.items()}
     used = {(entry.name, protocol.start or sources[entry.name]): entry for entry, protocol in pairs}
     weights = {(name, source): resolve_weights(entry, source) for (name, source), entry in used.items()}
     recipes = []

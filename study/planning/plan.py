@@ -186,6 +186,11 @@ def estimate_s(
     update_s = spec.protocol.batch / speed.train_images_per_s
     total = speed.start_s + 2 * (validation + test) / speed.predict_images_per_s + CLOSING_S
     for phase in spec.protocol.phases:
+        if phase.trainable == "head" and (phase.feature_copies or not spec.protocol.augmentation):
+            # The body runs once over every image; what the head takes for its updates is next to nothing.
+            train = len(image_set.indices("train")) * spec.protocol.train_share * max(1, phase.feature_copies)
+            total += (train + validation) / speed.predict_images_per_s
+            continue
         looks = math.ceil(phase.updates / max(1, phase.updates_per_epoch))
         one, look = (measured or {}).get(phase.trainable, (update_s, looked_at / speed.predict_images_per_s))
         total += phase.updates * one + looks * look

@@ -17,6 +17,7 @@ _BUDGET = {
     "seeds": (int,),
     "jobs": (int,),
     "synthetic": (str,),
+    "weights": (str,),
     "hours": (int, float),
     "run_limit_min": (int, float),
     "updates": (dict,),
@@ -36,6 +37,7 @@ class Budget:
         side_px: Input side by family; a family that is absent keeps the model entry's own.
         seeds: Seeds that a grid runs unless told otherwise.
         synthetic: Settings of the built-in faces (``images=1500,difficulty=0``) unless told otherwise.
+        weights: What transfer networks start from unless told otherwise; empty for what ``--weights auto`` finds.
         jobs: Runs at the same time unless told otherwise; never more than there are cores.
         hours: Time that the whole grid may take, where the caps are chosen from measured speeds; else None.
         run_limit_min: Minutes after which a run counts as hanging, unless told otherwise; None for never.
@@ -46,6 +48,7 @@ class Budget:
     side_px: Mapping[str, int] = field(default_factory=dict)
     seeds: int = 1
     synthetic: str = ""
+    weights: str = ""
     jobs: int = 1
     hours: float | None = None
     run_limit_min: float | None = None

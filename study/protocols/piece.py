@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import numpy as np
@@ -41,7 +41,13 @@ class Sampling(Piece, frozen=True):
 
 
 class Augmentation(Piece, frozen=True):
-    """A random change of a batch."""
+    """A random change of a batch.
+
+    Attributes:
+        changes_labels: Whether labels change too, so that a copy of an image cannot keep the image's own.
+    """
+
+    changes_labels: ClassVar[bool] = False
 
     def change(self) -> Callable[[Any, Any], tuple[Any, Any]]:
         """Return the change as an object: ``(images, labels) -> (images, labels)``.

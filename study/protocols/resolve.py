@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -10,12 +11,15 @@ import msgspec
 from msgspec.structs import replace
 
 from study.core.errors import UsageError
-from study.core.spec import Phase, RunProtocol, plain
+from study.core.spec import RANDOM_FEATURES, Phase, RunProtocol, plain
+from study.protocols.piece import AUGMENTATIONS
 from study.protocols.protocol import PhasePlan, Protocol
 
 #: Version of how transfer networks are trained, part of their specs. 1: once a block had been unfrozen, "all" reached
 #: no other block. 2: "all" is all, and phases that say so keep the epoch with the best Brier score.
 TRANSFER_VERSION = 2
+#: Changed copies of every image whose random features a head learns from under an augmentation.
+FEATURE_COPIES = 4
 #: Fields of a named protocol that a run has as they are.
 _SAME = {field.name for field in fields(Protocol)} & set(RunProtocol.__struct_fields__)
 
@@ -39,8 +43,9 @@ def resolve(
     Args:
         protocol: The named protocol.
         family: The model's family.
-        weights_source: ``none``, ``imagenet`` or ``file``. With ``none`` a transfer body has no frozen phase and all
-            of it is trained from the first update: freezing random features is a baseline of its own, not a default.
+        weights_source: ``none``, ``random-features``, ``imagenet`` or ``file``. With ``none`` a transfer body has no
+            frozen phase and all of it is trained from the first update. With ``random-features`` the head alone is
+            trained, for the epochs of all phases.
         train_images: Images that are trained on.
         updates: The budget's cap on the updates of a phase, by kind (``custom``, ``head``, ``stage``).
         epochs: Replaces the protocol's own epochs in every phase (where ``epochs_in_all``: of all phases together),
@@ -48,7 +53,8 @@ def resolve(
         train_share: Share of the training split that ``train_images`` are, see ``study.protocols.splits``.
 
     Raises:
-        UsageError: a piece that does not exist, or nothing is left to train: a head alone, on a body of random weights.
+        UsageError: a piece that does not exist, or nothing is left to train: a head alone, on a body of random weights,
+            or no head that is trained alone, on random features.
 
     >>> from study.protocols import PROTOCOLS
     >>> found = resolve(PROTOCOLS.get("baseline"), family="custom", weights_source="none", train_images=1000)
@@ -58,22 +64,26 @@ def resolve(
     protocol.check()
     per_epoch = math.ceil(train_images / protocol.batch)
     random_body = family == "transfer" and weights_source == "none"
-    plans = [
-        plan
-        for plan in (protocol.custom if family == "custom" else protocol.transfer)
-        if not (random_body and plan.kind == "head")
-    ]
+    random_features = family == "transfer" and weights_source == RANDOM_FEATURES
+    plans = list(protocol.custom if family == "custom" else protocol.transfer)
+    if random_features:
+        plans = _head_alone(protocol)
+    elif random_body:
+        plans = [plan for plan in plans if plan.kind != "head"]
     if not plans:
         raise UsageError(
             f"protocol {protocol.name!r} trains a head on a pretrained body, and with weights none there is nothing to "
             "keep: give --weights imagenet or a file (study pretrain makes one)."
         )
+    fixed_labels = not any(AUGMENTATIONS.get(one.name).changes_labels for one in protocol.augmentation)
+    copies = FEATURE_COPIES if random_features and protocol.augmentation and fixed_labels else 0
     phases = []
     for plan, length in zip(plans, _lengths(plans, epochs, protocol.epochs_in_all), strict=True):
         total = length * per_epoch
         if updates is not None and plan.kind in updates:
             total = min(total, updates[plan.kind])
-        phases.append(_phase(plan, "all" if random_body else plan.trainable, total, min(per_epoch, total)))
+        phase = _phase(plan, "all" if random_body else plan.trainable, total, min(per_epoch, total))
+        phases.append(replace(phase, feature_copies=copies))
     resolved = RunProtocol(
         phases=tuple(phases),
         train_share=train_share,
@@ -94,6 +104,21 @@ def paired_protocol(resolved: RunProtocol) -> RunProtocol | None:
     if resolved.leak == "none":
         return replace(other, leak="checkpoint-on-test", twin=resolved.name)
     return replace(other, leak="none", twin="")
+
+
+def _head_alone(protocol: Protocol) -> list[PhasePlan]:
+    """Return the phase that trains the head, for the epochs of all phases, since the body is never trained.
+
+    On features that were made once an epoch takes a fraction of a second: nothing is stopped early or slowed down.
+    """
+    for plan in protocol.transfer:
+        if plan.kind == "head":
+            epochs = sum(one.epochs for one in protocol.transfer)
+            return [dataclasses.replace(plan, epochs=epochs, patience=None, plateau=None)]
+    raise UsageError(
+        f"protocol {protocol.name!r} has no phase that trains the head alone, which is all that learns on random "
+        "features: give --weights imagenet, none or a file."
+    )
 
 
 def _lengths(plans: Sequence[PhasePlan], epochs: int | None, in_all: bool) -> list[int]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from study.core.errors import TrainingError, UsageError, WeightsError
+from study.core.spec import RANDOM_FEATURES, derive_seed
 from study.models.entry import ModelEntry, PublishedWeights
 from study.models.fast import quicken
 from study.models.layers import leaves
@@ -120,7 +124,7 @@ def build_network(
         image_shape: Height, width and channels of the stored images.
         classes: Number of classes.
         side_px: Side that the network sees; images are resized in the graph.
-        weights_source: ``none``, ``imagenet`` or ``file``.
+        weights_source: ``none``, ``random-features``, ``imagenet`` or ``file``.
         weights_path: The file for ``file``.
 
     Raises:
@@ -162,11 +166,27 @@ def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Pa
     from study.models.fast.normalization import fuse_batch_normalizations
 
     body = entry.builder((side_px, side_px, 3), None)
+    if weights_source == RANDOM_FEATURES:
+        _fill(body, entry.name)
     if weights_source == "imagenet":
         load_weights(body, fetch(entry.name, entry.published["imagenet"]), entry.name)
     if weights_source == "file":
         load_weights(body, weights_path, entry.name)
     return fuse_batch_normalizations(body)
+
+
+def _fill(body: Any, name: str) -> None:
+    """Give a body's kernels random numbers that keep the variance of ReLU networks (He et al. 2015), always the same.
+
+    What is no kernel keeps the constant that its builder gave it.
+    """
+    generator = np.random.default_rng(derive_seed(0, RANDOM_FEATURES, name))
+    for variable in body.variables:
+        what = variable.path.rsplit("/", 1)[-1]
+        if what.endswith("kernel"):
+            seen_by_each = variable.shape[:2] if what == "depthwise_kernel" else variable.shape[:-1]
+            deviation = math.sqrt(2 / math.prod(seen_by_each))
+            variable.assign(generator.normal(0.0, deviation, variable.shape).astype(np.float32))
 
 
 def load_weights(model: Any, path: Path | None, name: str) -> None:

@@ -91,13 +91,21 @@ class Feed:
         self.weights = sampling.weights(self.labels, classes)[self.labels]
         self.one_hot = np.eye(classes, dtype=np.float32)[self.labels]
         self.augmentation = Augmenter(protocol.augmentation) if protocol.augmentation else None
+        self.copies = 1
         self._dataset: Any = None
         self._order: Any = None
 
-    def over(self, rows: NDArray[Any]) -> Feed:
-        """Return the same batches of other arrays, a row for each training image, such as features of a frozen body."""
+    def over(self, rows: NDArray[Any], copies: int = 1) -> Feed:
+        """Return the same batches of other arrays, unchanged, such as features of a frozen body.
+
+        Args:
+            rows: A row for each training image, (n, ...), or ``copies`` of them, copy by copy, (copies * n, ...).
+            copies: How many; each epoch takes the next one.
+        """
         other = copy.copy(self)
-        other.images, other._dataset, other._order = rows, None, None
+        other.images, other._dataset, other._order, other.augmentation = rows, None, None, None
+        other.copies = copies
+        other.one_hot, other.weights = np.tile(self.one_hot, (copies, 1)), np.tile(self.weights, copies)
         return other
 
     def epoch(self, number: int, first_update: int, updates: int) -> Any:
@@ -113,6 +121,7 @@ class Feed:
         order = epoch_order(self.pool, first_update * self.batch, updates * self.batch, self.seed).reshape(
             updates, self.batch
         )
+        order = order + number % self.copies * len(self.labels)
         return self._tensorflow_epoch(order) if on_tensorflow() else self._jax_epoch(order)
 
     def _tensorflow_epoch(self, order: NDArray[np.int64]) -> Any:

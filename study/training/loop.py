@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from study.core.errors import TrainingError
 from study.core.record import Epoch
-from study.core.spec import Part, Phase, RunProtocol
+from study.core.spec import Copies, Part, Phase, RunProtocol
 from study.protocols.piece import AVERAGES, LOSSES, OPTIMIZERS, SCHEDULES, part
 from study.protocols.stopping import PlateauState, Stopping, restore, state
 from study.training.backend import on_tensorflow, reseed_layers
 from study.training.build import Network
 from study.training.checkpoint import Checkpoint
+from study.training.copies import with_copies
 from study.training.features import FeatureCache, fixed, head
 from study.training.feed import Feed
 from study.training.layerwise import block_factors, with_factors
@@ -210,7 +211,7 @@ class Training:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
             return
         self.network.set_trainable(phase.trainable)
-        self.subject = self._head() if phase.trainable == "head" and self._features_stay() else self.whole
+        self.subject = self._head(phase) if phase.trainable == "head" and self._features_stay(phase) else self.whole
         model = self.subject.model
         optimizer = OPTIMIZERS.make(phase.optimizer).build(phase.rate)
         if phase.block_decay != 1 and self.network.body is not None:
@@ -219,17 +220,18 @@ class Training:
         self._steps = compiled_steps(model, optimizer, self.protocol.loss, phase.average)
         self._compiled_for = wanted
 
-    def _features_stay(self) -> bool:
-        """Return whether the frozen body makes the same of every training image in every epoch."""
-        return self.feed.augmentation is None and fixed(self.network)
+    def _features_stay(self, phase: Phase) -> bool:
+        """Return whether the frozen body makes the same of every training image, or of its copies, in every epoch."""
+        return (self.feed.augmentation is None or phase.feature_copies > 0) and fixed(self.network)
 
-    def _head(self) -> Subject:
+    def _head(self, phase: Phase) -> Subject:
         """Return the network's head on features of its frozen body: the same updates without running the body."""
-        model = head(self.network)
-        train, validation = (
-            self.features.features(self.network, images) for images in (self.feed.images, self.whole.validation)
-        )
-        return Subject(model, self.feed.over(train), Predictor(model), validation)
+        model, images = head(self.network), self.feed.images
+        if phase.feature_copies:
+            copies = Copies(number=phase.feature_copies, augmentation=self.protocol.augmentation)
+            images = with_copies(images, copies, self.seed)[len(images) :]
+        train, validation = (self.features.features(self.network, one) for one in (images, self.whole.validation))
+        return Subject(model, self.feed.over(train, phase.feature_copies or 1), Predictor(model), validation)
 
     def most_epochs(self) -> int:
         """Return the epochs of the run if nothing more stops early."""

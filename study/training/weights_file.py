@@ -27,10 +27,13 @@ class _Buffer(io.BytesIO):
 def weights_content(model: Any) -> bytes:
     """Return what a file of a model's weights holds.
 
-    It is put together in memory, because HDF5 takes the process down on a full disk.
+    It is put together in memory, because HDF5 takes the process down on a full disk. Keras would write the optimizer of
+    a compiled model too, twice or three times the weights; another model of the same layers has none.
     """
+    import keras
+
     buffer = _Buffer()
-    model.save_weights(buffer)
+    keras.Model(model.inputs, model.outputs, name=model.name).save_weights(buffer)
     return buffer.getvalue()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from study.protocols.affine import RandomAffine
 from study.protocols.piece import AUGMENTATIONS, Augmentation
@@ -106,6 +106,7 @@ class Mixup(Augmentation, frozen=True):
         alpha: Of the beta distribution that the shares are drawn from.
     """
 
+    changes_labels: ClassVar[bool] = True
     alpha: float = 0.2
 
     def change(self) -> Change:
@@ -123,6 +124,7 @@ class CutMix(Augmentation, frozen=True):
         factor: Of the beta distribution that the areas are drawn from.
     """
 
+    changes_labels: ClassVar[bool] = True
     factor: float = 1.0
 
     def change(self) -> Change:
