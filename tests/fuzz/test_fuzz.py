@@ -40,6 +40,7 @@ def test_enough_inputs_were_tried(batches: dict[str, Batch]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", SLOW)
 def test_what_takes_longer_to_read_is_read_or_refused_too(name: str, tmp_path: Path) -> None:
     counts = scaled({name: target.count for name, target in (QUICK | SLOW).items()})
