@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.synthetic.person import plainness
-from study.datasets.synthetic.tools import Dice
+from study.datasets.synthetic.tools import Dice, plainness
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -72,10 +71,7 @@ def _pick_variants(drawn: NDArray[np.int64], chance: NDArray[np.float64]) -> NDA
         for weight, units in VARIANTS[name]:
             chosen = (drawn == label) & (chance >= threshold) & (chance < threshold + weight + 1e-9)
             threshold += weight
-            pattern = np.zeros(len(COLUMN))
-            for unit, strength in units.items():
-                pattern[COLUMN[unit]] = strength
-            result[chosen] = pattern
+            result[chosen] = [units.get(unit, 0.0) for unit in ACTION_UNITS]
     return result
 
 

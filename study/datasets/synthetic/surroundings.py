@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.synthetic.geometry import SIDES, Face
-from study.datasets.synthetic.person import plainness
-from study.datasets.synthetic.tools import Array, Dice, Sketch
+from study.datasets.synthetic.person import SIDES, Face, there_and_back
+from study.datasets.synthetic.tools import Array, Dice, Sketch, plainness
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def draw_hair(sketch: Sketch, face: Face, hair: Hair, dice: Dice) -> None:
     ragged = 0.035 * dice.normals(14)
     inner_y = line * (1.0 - bend) + temple * bend - lifted + ragged * (1.0 - bend)
     inner_x = 0.97 * t + 0.0 * inner_y
-    cap = face.flat(np.concatenate([outer_x, inner_x[:, ::-1]], 1), np.concatenate([outer_y, inner_y[:, ::-1]], 1))
+    cap = face.flat(there_and_back(outer_x, inner_x), there_and_back(outer_y, inner_y))
     sketch.fill(cap, hair.grey, ~hair.bald)
     # Strands run from the parting over the top of the head down to the hairline.
     u = np.linspace(0.0, 1.0, 4)[None, :]
@@ -123,7 +122,7 @@ def draw_in_the_way(sketch: Sketch, face: Face, skin: Array, difficulty: float, 
         cosine, sine = np.cos(angle), np.sin(angle)
         x = (side * p.eye_x)[:, None] + 0.31 * np.sign(cosine) * np.abs(cosine) ** roundness
         y = (p.eye_y + 0.03)[:, None] + 0.23 * np.sign(sine) * np.abs(sine) ** roundness
-        sketch.line(face.pose.on_face(x, y, 0.1), frame, thick, glasses)
+        sketch.line(face.on(x, y, 0.1), frame, thick, glasses)
         sketch.line(face.wrinkle((side * 0.72, side * 1.0), (-0.15, -0.1)), frame, thick, glasses)
     sketch.line(face.wrinkle((-0.12, 0.12), (-0.15, -0.15), 0.04, 0.18), frame, thick, glasses)
 
