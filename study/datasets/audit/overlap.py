@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -84,12 +85,5 @@ def conflicting(data: ImageSet, groups: Sequence[NDArray[np.int64]]) -> list[NDA
 
 def conflicts(data: ImageSet, groups: Sequence[NDArray[np.int64]]) -> list[tuple[int, int, int]]:
     """Return (label, label, groups in which both occur) for every pair of classes in conflict, most frequent first."""
-    pairs: dict[tuple[int, int], int] = {}
-    for pair in _label_pairs(data, groups):
-        pairs[pair] = pairs.get(pair, 0) + 1
+    pairs = Counter(pair for rows in groups for pair in combinations(np.unique(data.labels[rows]).tolist(), 2))
     return sorted(((*pair, count) for pair, count in pairs.items()), key=lambda one: (-one[2], one))
-
-
-def _label_pairs(data: ImageSet, groups: Sequence[NDArray[np.int64]]) -> Iterator[tuple[int, int]]:
-    for rows in groups:
-        yield from combinations(np.unique(data.labels[rows]).tolist(), 2)
