@@ -102,7 +102,7 @@ def all_refused(sources: Sequence[Source]) -> list[Seen]:
             if source.path is None or not source.named:
                 return []
             try:
-                with open_image(source.path, MAX_PIXELS, formats_of(source.path)):
+                with open_image(source.path, MAX_PIXELS, formats_of):
                     return []
             except ValueError as error:
                 refused.append(Seen(source, problem=str(error), readable=False))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import BinaryIO, NoReturn, Protocol
+from typing import BinaryIO, NoReturn
 
 from study.core.errors import DataError, UsageError
 from study.core.files import open_regular, too_large
@@ -155,13 +155,13 @@ class Archive:
     def _list_zip(self) -> None:
         archive = zipfile.ZipFile(self._file)
         entries = archive.infolist()
-        self._counter.expect_members(len(entries))
+        self._counter.add_members(len(entries))
         for entry in entries:
             name = entry.orig_filename
             if not entry.flag_bits & _UTF8:  # macOS writes UTF-8 without saying so, zipfile then takes it for cp437
                 with suppress(UnicodeError):
                     name = name.encode("cp437").decode("utf-8")
-            parts = self._counter.add_member(name, entry.file_size)
+            parts = self._counter.parts(name, entry.file_size)
             self._counter.add_bytes(entry.file_size)  # reading never gives more than is stated here
             if entry.compress_size > self._counter.packed:  # zipfile would ask for so much memory at once
                 self._counter.refuse_damaged("a file is larger than the archive")
@@ -181,8 +181,8 @@ class Archive:
 
     def _read_tar(self, wanted: Callable[[str], bool]) -> None:
         packed, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        with packed, _unpacked(packed) as source:
-            stream = _Forward(source, self._counter)
+        with packed:
+            stream = _Forward(_unpacked(packed), self._counter)
             with tarfile.TarFile(fileobj=stream, encoding="utf-8", errors="surrogateescape") as tar:  # type: ignore[arg-type]
                 while (member := tar.next()) is not None:
                     self._add_tar_member(member, stream, wanted)
@@ -191,7 +191,8 @@ class Archive:
             stream.finish()
 
     def _add_tar_member(self, member: tarfile.TarInfo, stream: _Forward, wanted: Callable[[str], bool]) -> None:
-        parts = self._counter.add_member(member.name, 0 if member.isdir() else member.size)
+        self._counter.add_members(1)
+        parts = self._counter.parts(member.name, 0 if member.isdir() else member.size)
         if member.isdir():
             self._add_folder(parts)
             return
@@ -244,16 +245,14 @@ class _Counter:
         if self.unpacked > max(_FREE_BYTES, self.limits.ratio * self.packed):
             self._refuse_size(f"at most {self.limits.ratio:g} times its packed size", "more (as in a bomb)")
 
-    def expect_members(self, count: int) -> None:
-        """Refuse an archive that says it has too many members before any is looked at."""
-        if count > self.limits.members:
-            self._refuse_size(f"at most {self.limits.members:,} files", f"more ({count:,})")
-
-    def add_member(self, name: str, size: int) -> Parts:
-        """Count a file or folder and return the parts of its name; refuse names that no archive of a dataset has."""
-        self.members += 1
+    def add_members(self, count: int) -> None:
+        """Count files and folders; refuse too many."""
+        self.members += count
         if self.members > self.limits.members:
-            self._refuse_size(f"at most {self.limits.members:,} files", "more")
+            self._refuse_size(f"at most {self.limits.members:,} files", f"more ({self.members:,})")
+
+    def parts(self, name: str, size: int) -> Parts:
+        """Return the parts of a file's or folder's name; refuse names that no archive of a dataset has, and sizes."""
         if not 0 <= size <= self.limits.member_bytes:
             most = _size(self.limits.member_bytes)
             self._refuse_size(f"files of at most {most}", f"{_shown(name)} of {min(size, 1 << 63):,} bytes")
@@ -306,11 +305,6 @@ class _Counter:
         )
 
 
-class _Source(Protocol):
-    def read(self, size: int, /) -> bytes:
-        """Return up to ``size`` bytes, none at the end."""
-
-
 class _Forward:
     """What ``tarfile`` reads from: forward only, every byte counted, headers bounded.
 
@@ -318,8 +312,8 @@ class _Forward:
     last block is kept for ``finish`` to check, and ``header_left`` says how much may be read until the next member.
     """
 
-    def __init__(self, source: _Source, counter: _Counter) -> None:
-        self._source = source
+    def __init__(self, read_up_to: Callable[[int], bytes], counter: _Counter) -> None:
+        self._read_up_to = read_up_to
         self._counter = counter
         self._place = 0
         self._last = b""
@@ -362,7 +356,7 @@ class _Forward:
 
     def _take(self, size: int) -> bytes:
         parts, missing = [], size
-        while missing and (part := self._source.read(missing)):
+        while missing and (part := self._read_up_to(missing)):
             self._counter.add_bytes(len(part))
             parts.append(part)
             missing -= len(part)
@@ -370,21 +364,15 @@ class _Forward:
         return b"".join(parts)
 
 
-@contextmanager
-def _unpacked(file: BinaryIO) -> Iterator[_Source]:
-    """Give what a file holds, unpacked as its first bytes say."""
+def _unpacked(file: BinaryIO) -> Callable[[int], bytes]:
+    """Return what reads up to so many bytes of a file, unpacked as its first bytes say; none at the end."""
     start = file.read(6)
     file.seek(0)
     if start.startswith(b"\x1f\x8b"):
-        with gzip.GzipFile(fileobj=file) as source:
-            yield source
-    elif start.startswith(b"BZh"):
-        with bz2.BZ2File(file) as source:
-            yield source
-    elif start == b"\xfd7zXZ\0":
-        yield _Xz(file)
-    else:
-        yield file
+        return gzip.GzipFile(fileobj=file).read
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(file).read
+    return _Xz(file).read if start == b"\xfd7zXZ\0" else file.read
 
 
 class _Xz:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,24 +57,30 @@ def strict_pillow() -> Iterator[None]:
 
 @contextmanager
 def open_image(
-    source: Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = FORMATS
+    source: Path | bytes,
+    max_pixels: int = MAX_PIXELS,
+    formats: Callable[[bytes], tuple[str, ...]] = lambda head: FORMATS,
 ) -> Iterator[Image]:
     """Open an image and check its header; pixels are decoded inside the block, where the same errors rise.
 
     Args:
         source: The file, or its bytes.
         max_pixels: Larger images are refused.
-        formats: What it may be, by Pillow's names.
+        formats: Says by a file's first bytes what it may be, by Pillow's names.
 
     Raises:
         ValueError: not to be read, with a short reason, whatever Pillow raised.
     """
     from PIL import Image, UnidentifiedImageError
 
+    allowed: tuple[str, ...] = FORMATS
     try:
-        data = _bytes(source)
+        data = read_regular(source, MAX_BYTES) if isinstance(source, Path) else source
+        if len(data) > MAX_BYTES:
+            raise _RefusedError(f"more than {MAX_BYTES >> 20} MiB")
         _refuse_costly(data)
-        with Image.open(BytesIO(data), formats=formats) as image:
+        allowed = formats(data[:12])
+        with Image.open(BytesIO(data), formats=allowed) as image:
             if image.width * image.height > max_pixels:
                 raise _RefusedError(f"{image.width}x{image.height} is more than {max_pixels} pixels")
             if image.mode[0] in "IF":
@@ -85,7 +91,7 @@ def open_image(
     except _RefusedError:
         raise
     except UnidentifiedImageError:
-        raise ValueError(f"not a {', '.join(formats)} image") from None
+        raise ValueError(f"not a {', '.join(allowed)} image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError("far too many pixels") from None
     except Exception as error:  # Pillow lets what its parsers raise pass, of any kind
@@ -116,17 +122,6 @@ def decode(image: Image, side: int, channels: int) -> NDArray[np.uint8]:
     if image.size != (side, side):
         image = image.resize((side, side), Image.Resampling.BILINEAR if image.width < side else Image.Resampling.BOX)
     return np.frombuffer(image.tobytes(), np.uint8).reshape(side, side, channels)
-
-
-def _bytes(source: Path | BinaryIO | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, Path):
-        return read_regular(source, MAX_BYTES)
-    data = source.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise _RefusedError(f"more than {MAX_BYTES >> 20} MiB")
-    return data
 
 
 def _refuse_costly(data: bytes) -> None:

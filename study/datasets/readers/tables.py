@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NoReturn
 
 from study.core.errors import DataError
@@ -127,11 +128,9 @@ def has_column(place: Place, *names: str) -> bool:
     """Tell whether a file is a table, by its suffix, with one of some columns; what cannot be read is none."""
     if place.suffix not in SUFFIXES:
         return False
-    try:
-        with Table(place) as table:
-            return not set(names).isdisjoint(table.columns)
-    except OSError:
-        return False
+    with suppress(OSError), Table(place) as table:
+        return not set(names).isdisjoint(table.columns)
+    return False
 
 
 def shown(text: str) -> str:
