@@ -23,16 +23,7 @@ EYES_APART, EYES_TO_MOUTH, EYES_DOWN = 0.39, 0.42, 0.38
 
 
 class Box(NamedTuple):
-    """What of a picture is one face and is shown to the network, in pixels of the picture.
-
-    The squares of ``Detector`` may reach a little beyond the picture.
-
-    Attributes:
-        left: First column.
-        top: First row.
-        width: Columns.
-        height: Rows.
-    """
+    """What of a picture is one face, shown to the network, in pixels; it may reach a little beyond the picture."""
 
     left: int
     top: int
@@ -46,12 +37,7 @@ class Box(NamedTuple):
 
 
 class Detection(NamedTuple):
-    """A face that was found.
-
-    Attributes:
-        box: Where it is.
-        score: How sure the detector is: 0..1, or the weight of its last stage for the Haar cascade (about 55).
-    """
+    """A face that was found; its score is 0..1, or the weight of the Haar cascade's last stage (about 55)."""
 
     box: Box
     score: float
@@ -62,7 +48,6 @@ class Detector(Protocol):
 
     def find(self, picture: NDArray[np.uint8]) -> list[Detection]:
         """Return the faces of a picture uint8 (h, w, 3) BGR as squares, from left to right."""
-        ...
 
 
 class BlazeFace:

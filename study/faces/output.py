@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from study.core.files import output_error, write_atomically
+from study.datasets.readers.place import printable
 from study.faces.prediction import Seen
 from study.trained.runtime import Runtime
 
@@ -47,15 +48,6 @@ def standard_output(utf8: bool = True) -> Iterator[TextIO]:
         out.flush()
     except OSError as error:
         raise output_error(error) from error
-
-
-def printable(text: str) -> str:
-    r"""Return text in which what could steer a terminal is written as its code.
-
-    >>> printable("a\x1b[31mb.jpg")
-    'a\\x1b[31mb.jpg'
-    """
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def as_json(data: Any, indent: int | None = None) -> str:

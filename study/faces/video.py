@@ -21,13 +21,7 @@ RATE_OVER_S = 1.0
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a video.
-
-    Attributes:
-        index: Its number, from 0.
-        time_s: Its time in seconds, from 0 on and never going back.
-        image: uint8 (h, w, 3) BGR.
-    """
+    """One frame of a video: uint8 (h, w, 3) BGR, counted from 0, its time in seconds never going back."""
 
     index: int
     time_s: float
@@ -36,13 +30,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Watched:
-    """One frame with what is said about it.
-
-    Attributes:
-        frame: The frame.
-        answers: The faces, by their numbers.
-        rate_hz: Frames a second over the last second of real time; 0 at the start.
-    """
+    """One frame with its faces by their numbers, and frames a second over the last second (0 at the start)."""
 
     frame: Frame
     answers: list[Answer]

@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,6 @@ class VideoSource:
     Attributes:
         rate_hz: Frames a second as the source says, or 30 where it says nothing sensible.
         problem: Empty, or one line on why the frames ended too early.
-        camera: Whether it is a camera.
     """
 
     def __init__(self, capture: Any, name: str, camera: bool) -> None:
@@ -145,19 +145,18 @@ def _quiet() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-class Sink(Protocol):
+class Sink(ABC):
     """Takes frames with their answers."""
 
+    @abstractmethod
     def write(self, watched: Watched, marked: NDArray[np.uint8]) -> None:
         """Take a frame, and its picture with the faces marked."""
-        ...
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a terminal has nothing to finish
         """Finish; what was taken so far is whole."""
-        ...
 
 
-class InBackground:
+class InBackground(Sink):
     """Hands frames to a sink in a thread of its own; where the sink is slower, the frames wait for it.
 
     Args:
@@ -193,7 +192,7 @@ class InBackground:
             self._sink.close()
 
 
-class VideoFile:
+class VideoFile(Sink):
     """A video file with marked frames, at the pace of the source: repeated where a camera was slow, dropped where fast.
 
     It gets its name when it is whole.
@@ -215,7 +214,7 @@ class VideoFile:
         self.frames = 0
         self._rate = Fraction(rate_hz).limit_denominator(1001)
         self._place = contextlib.ExitStack()
-        self._container: Any = None
+        self._container: Any = None  # PyAV's, open from the first frame on
         self._stream: Any = None
 
     def write(self, watched: Watched, marked: NDArray[np.uint8]) -> None:
@@ -280,7 +279,7 @@ class VideoFile:
                 raise reason from None
 
 
-class JsonLines:
+class JsonLines(Sink):
     """One line of JSON a frame, written at once.
 
     ``frame`` (from 0), ``time_s``, ``notice`` (empty, or what must be said with every answer) and ``faces``: each with
@@ -333,7 +332,7 @@ class JsonLines:
                 self._file.close()
 
 
-class Terminal:
+class Terminal(Sink):
     """A line whenever a face comes, shows something else or goes: what to watch where there is no window.
 
     Args:
@@ -358,11 +357,8 @@ class Terminal:
             self._say(f"{moment} {number}  gone")
         self._labels = {number: answer.label for number, answer in now.items()}
 
-    def close(self) -> None:
-        """Nothing is left to do."""
 
-
-class Window:
+class Window(Sink):
     """A window with the marked frames, at the source's pace.
 
     Args:
