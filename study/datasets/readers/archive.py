@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -28,7 +28,7 @@ DEFAULT_GIB = 4.0
 
 _GIB = 1 << 30
 _MOST_GIB = 1_000_000
-_FREE_BYTES = 16 << 20
+_FREE_BYTES = 16 << 20  # what small archives may unpack to whatever the ratio
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 16
 _XZ_MEMORY = 256 << 20  # xz -9 needs 65 MiB; a file may ask for gigabytes
@@ -57,14 +57,7 @@ def archive_stem(name: str) -> str:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold; all grow with the first.
-
-    Attributes:
-        total_bytes: Unpacked size of the whole archive, what is skipped included.
-        member_bytes: Unpacked size of one file.
-        members: Files and folders.
-        ratio: Unpacked over packed size; small archives may unpack to 16 MiB whatever the ratio.
-    """
+    """What an archive may hold: unpacked bytes of all and of one file, files and folders, unpacked over packed size."""
 
     total_bytes: int
     member_bytes: int
@@ -83,7 +76,7 @@ class Limits:
         return cls(int(gib * _GIB), int(gib * _GIB / 4), int(gib * 20_000), gib * 50)
 
 
-class Archive:
+class Archive(AbstractContextManager["Archive"]):
     """An open archive whose files can be read in any order, from any thread.
 
     A zip is read in place. A tar is gone through once, and the bytes of the wanted files are kept in one nameless
@@ -117,23 +110,16 @@ class Archive:
                 else:
                     self._read_tar(wanted)
         except BaseException:
-            self.close()
+            self._file.close()
             raise
 
-    def __enter__(self) -> Archive:
-        return self
-
     def __exit__(self, *error: object) -> None:
-        self.close()
+        self._file.close()
 
     @property
     def root(self) -> Place:
         """The archive as a folder."""
         return Place(PurePosixPath(), self)
-
-    def close(self) -> None:
-        """Close the archive and drop what was kept of it."""
-        self._file.close()
 
     def read(self, parts: Parts, most: int | None = None) -> bytes:
         """Return the bytes of a file.
@@ -168,7 +154,7 @@ class Archive:
             kind = stat.S_IFMT(entry.external_attr >> 16)
             folder = name.endswith("/")
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR) > folder:
-                self._counter.refuse("files and folders", f"a link or a device: {ascii(name[:80])}")
+                self._counter.refuse("files and folders", f"a link or a device: {_shown(name)}")
             if entry.flag_bits & _ENCRYPTED:
                 self._counter.refuse("files that anyone can read", "encrypted ones")
             if entry.compress_type not in _METHODS:
@@ -180,7 +166,7 @@ class Archive:
                 self._contents[parts] = partial(archive.read, entry)
 
     def _read_tar(self, wanted: Callable[[str], bool]) -> None:
-        packed, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        packed, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115 - closed on exit
         with packed:
             stream = _Forward(_unpacked(packed), self._counter)
             with tarfile.TarFile(fileobj=stream, encoding="utf-8", errors="surrogateescape") as tar:  # type: ignore[arg-type]
@@ -192,10 +178,10 @@ class Archive:
 
     def _add_tar_member(self, member: tarfile.TarInfo, stream: _Forward, wanted: Callable[[str], bool]) -> None:
         self._counter.add_members(1)
-        parts = self._counter.parts(member.name, 0 if member.isdir() else member.size)
         if member.isdir():
-            self._add_folder(parts)
+            self._add_folder(self._counter.parts(member.name, 0))
             return
+        parts = self._counter.parts(member.name, member.size)
         if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE) or member.sparse is not None:
             self._counter.refuse(
                 "files and folders", f"a link, a device or another kind of entry: {_shown(member.name)}"
@@ -212,7 +198,7 @@ class Archive:
 
     def _add_file(self, parts: Parts, size: int) -> None:
         if not parts or parts in self.files or parts in self.folders:
-            self._counter.refuse("different names", f"{ascii('/'.join(parts)[:80])} twice")
+            self._counter.refuse("different names", f"{_shown('/'.join(parts))} twice")
         self._add_folder(parts[:-1])
         self.files[parts] = size
         self.folders[parts[:-1]][0].append(parts[-1])
@@ -222,7 +208,7 @@ class Archive:
             if parts[:depth] in self.folders:
                 continue
             if parts[:depth] in self.files:
-                self._counter.refuse("different names", f"{ascii('/'.join(parts[:depth])[:80])} twice")
+                self._counter.refuse("different names", f"{_shown('/'.join(parts[:depth]))} twice")
             self.folders[parts[:depth]] = ([], [])
             self.folders[parts[: depth - 1]][1].append(parts[depth - 1])
 
