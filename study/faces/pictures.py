@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import UsageError
-from study.datasets.readers.image_file import MAX_BYTES, open_image, upright
+from study.datasets.readers.image_file import open_image, upright
 from study.faces.detection import Box, Detection, Detector
 
 STANDARD_INPUT = "-"
@@ -86,8 +86,7 @@ def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
     Raises:
         ValueError: not to be read as a picture, with a short reason.
     """
-    given = source if isinstance(source, Path) else source.read(MAX_BYTES + 1)
-    with open_image(given, MAX_PIXELS, formats_of) as image:
+    with open_image(source if isinstance(source, Path) else source.read, MAX_PIXELS, formats_of) as image:
         return np.ascontiguousarray(np.asarray(upright(image, "RGB"))[:, :, ::-1])
 
 

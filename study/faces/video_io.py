@@ -39,7 +39,7 @@ QUIT_KEYS = (ord("q"), ord("Q"), 27)
 TITLE = "study live"
 
 
-class VideoSource:
+class VideoSource(contextlib.AbstractContextManager["VideoSource"]):
     """An open camera or video file; a context manager that closes it.
 
     Args:
@@ -62,9 +62,6 @@ class VideoSource:
         self.rate_hz = said if math.isfinite(said) and 1 <= said <= 240 else DEFAULT_RATE_HZ
         self._expected = 0 if camera else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.problem = ""
-
-    def __enter__(self) -> VideoSource:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self._capture.release()

@@ -6,6 +6,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,14 +58,14 @@ def strict_pillow() -> Iterator[None]:
 
 @contextmanager
 def open_image(
-    source: Path | bytes,
+    source: Path | bytes | Callable[[int], bytes],
     max_pixels: int = MAX_PIXELS,
     formats: Callable[[bytes], tuple[str, ...]] = lambda head: FORMATS,
 ) -> Iterator[Image]:
     """Open an image and check its header; pixels are decoded inside the block, where the same errors rise.
 
     Args:
-        source: The file, or its bytes.
+        source: The file, its bytes, or what reads up to so many of them.
         max_pixels: Larger images are refused.
         formats: Says by a file's first bytes what it may be, by Pillow's names.
 
@@ -75,7 +76,9 @@ def open_image(
 
     allowed: tuple[str, ...] = FORMATS
     try:
-        data = read_regular(source, MAX_BYTES) if isinstance(source, Path) else source
+        if isinstance(source, Path):
+            source = partial(read_regular, source)
+        data = source if isinstance(source, bytes) else source(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise _RefusedError(f"more than {MAX_BYTES >> 20} MiB")
         _refuse_costly(data)

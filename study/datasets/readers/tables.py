@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import NoReturn
 
 from study.core.errors import DataError
@@ -27,7 +27,7 @@ _BOMS = (
 )
 
 
-class Table:
+class Table(AbstractContextManager["Table"]):
     """A table, open at its first row after the line with the names of the columns.
 
     Args:
@@ -55,9 +55,6 @@ class Table:
         self.first = _fields(line, self.separator) if is_text else []
         self.columns = [name.lower() for name in self.first]
 
-    def __enter__(self) -> Table:
-        return self
-
     def __exit__(self, *error: object) -> None:
         self._text.close()
 
@@ -80,7 +77,9 @@ class Table:
         """
         limit = csv.field_size_limit(_LONGEST_ROW)
         try:
-            for fields in self._split():
+            lines = self._lines()
+            separated = csv.reader(lines, delimiter=self.separator, skipinitialspace=True)
+            for fields in map(str.split, lines) if self.separator == " " else separated:
                 fields = [field.strip() for field in fields]
                 if not any(fields):
                     continue
@@ -102,12 +101,6 @@ class Table:
             f"{self.place}, row {self.row}: expected {expected}, found {found}. Fix the row or get a fresh copy of "
             "the file."
         )
-
-    def _split(self) -> Iterator[list[str]]:
-        if self.separator == " ":
-            yield from (line.split() for line in self._lines())
-        else:
-            yield from csv.reader(self._lines(), delimiter=self.separator, skipinitialspace=True)
 
     def _lines(self) -> Iterator[str]:
         try:
