@@ -25,7 +25,6 @@ class Answer:
     """What is said about one face.
 
     Attributes:
-        box: Where it is.
         score: How sure the detector is that it is a face.
         probabilities: float32 (classes,).
         label: Index of the class that it is said to show: the most probable one, or in a video the one that has been
@@ -72,12 +71,9 @@ class Seen:
     """What was seen in a picture.
 
     Attributes:
-        source: The picture.
-        width_px: Its width; 0 where it cannot be read.
-        height_px: Its height.
+        width_px: Its width; 0, as its height, where it cannot be read.
         whole: Whether the whole picture was taken as one face.
         problem: Why there are no answers: not readable, or no face found; else empty.
-        readable: Whether it is a picture.
         answers: The faces from left to right, once the network was asked.
         picture: uint8 (h, w, 3) BGR where it was to be kept.
     """

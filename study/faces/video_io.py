@@ -154,11 +154,7 @@ class Sink(ABC):
 
 
 class InBackground(Sink):
-    """Hands frames to a sink in a thread of its own; where the sink is slower, the frames wait for it.
-
-    Args:
-        sink: What takes the frames; it must not be used directly any more.
-    """
+    """Hands frames to a sink, which nobody else may use, in a thread of its own; they wait where it is slower."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -330,12 +326,7 @@ class JsonLines(Sink):
 
 
 class Terminal(Sink):
-    """A line whenever a face comes, shows something else or goes: what to watch where there is no window.
-
-    Args:
-        classes: Class names.
-        say: Takes a line.
-    """
+    """A line whenever a face comes, shows something else or goes: what to watch where there is no window."""
 
     def __init__(self, classes: Sequence[str], say: Callable[[str], None]) -> None:
         self._classes = classes

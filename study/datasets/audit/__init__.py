@@ -40,13 +40,9 @@ class Audit:
     """What was found in an image set.
 
     Attributes:
-        data: The image set.
         identical: Rows of each group of identical images.
         near: Pairs of different images of one photograph.
         alike: Group number (int64, n) of each image; identical images and near pairs share one.
-        pixels: Brightness, contrast, sharpness and unevenness of every image.
-        class_drifts: Class shares of validation and test against train's.
-        pixel_drifts: Pixel measures of validation and test against train's.
         equalised: Splits whose images have been histogram-equalised.
     """
 

@@ -60,15 +60,7 @@ class PixelMeasures:
 
 @dataclass(frozen=True)
 class ClassDrift:
-    """Pearson's chi-square test that two splits draw their classes from one distribution.
-
-    Attributes:
-        split: The split compared with train.
-        chi_square: The statistic.
-        freedom: Degrees of freedom.
-        p_value: Its p-value.
-        cramers_v: Effect size, 0 (equal shares) to 1.
-    """
+    """Pearson's chi-square test that a split draws its classes as train does; Cramer's V, 0..1, is its effect size."""
 
     split: str
     chi_square: float
@@ -84,13 +76,9 @@ class ClassDrift:
 
 @dataclass(frozen=True)
 class PixelDrift:
-    """One measure of two splits compared by ranks (Mann-Whitney).
+    """One of ``MEASURES`` of a split's images compared with that of train's by ranks (Mann-Whitney).
 
     Attributes:
-        measure: One of ``MEASURES``.
-        split: The split compared with train.
-        train_median: Median over the training images.
-        median: Median over the split's images.
         delta: Cliff's delta, -1..1: P(a training image's value is greater) - P(it is smaller).
         p_value: Of the hypothesis that neither tends to be greater.
     """

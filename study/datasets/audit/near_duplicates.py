@@ -63,21 +63,13 @@ class NearPairs:
 
 
 def exact_groups(hashes: NDArray[np.bytes_]) -> list[NDArray[np.int64]]:
-    """Return the rows (ascending) of each group of two or more identical images, ordered by the first row.
-
-    Args:
-        hashes: bytes (n,), content hashes.
-    """
+    """Return the rows (ascending) of each group of images with equal content hashes (n,), ordered by the first row."""
     _, codes = np.unique(hashes, return_inverse=True)
     return members(codes)
 
 
 def members(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return the rows (ascending) of each code that occurs twice or more, ordered by the first row.
-
-    Args:
-        codes: int64 (n,), one code for each image.
-    """
+    """Return the rows (ascending) of each code (n,) that occurs twice or more, ordered by the first row."""
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=codes.min(initial=0) - 1))
     groups = [rows.astype(np.int64) for rows in np.split(order, starts) if len(rows) > 1]
@@ -143,10 +135,6 @@ def near_groups(hashes: NDArray[np.bytes_], pairs: NearPairs) -> NDArray[np.int6
 
     Groups are numbered by their first row; an image that is like no other has a group of its own. ``members`` gives
     the groups of two or more.
-
-    Args:
-        hashes: bytes (n,), content hashes.
-        pairs: What ``near_pairs`` found for the same images.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -19,8 +19,6 @@ class ClassOverlap:
     """The images of one class in one split that have a copy in another split, or elsewhere in the same one.
 
     Attributes:
-        label: Index of the class.
-        split: Split of the images.
         other: Split of the copies.
         images: Images of the class in the split.
         copied: Of these, the images with a copy in the other split.
@@ -36,12 +34,7 @@ class ClassOverlap:
 
 
 def overlaps(data: ImageSet, groups: NDArray[np.int64]) -> list[ClassOverlap]:
-    """Count copies for every ordered pair of splits (a split with itself too) and every class.
-
-    Args:
-        data: The image set.
-        groups: int64 (n,), equal for copies.
-    """
+    """Count copies, images of equal groups (n,), for every ordered pair of splits (one with itself too) and class."""
     _, codes = np.unique(groups, return_inverse=True)
     width = len(data.classes)
     each = np.zeros((len(SPLITS), codes.max(initial=0) + 1, width), np.int64)

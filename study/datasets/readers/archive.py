@@ -57,7 +57,7 @@ def archive_stem(name: str) -> str:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold: unpacked bytes of all and of one file, files and folders, unpacked over packed size."""
+    """What an archive may hold: unpacked bytes in all (also of what is skipped) and in a file, entries, the ratio."""
 
     total_bytes: int
     member_bytes: int
