@@ -71,8 +71,8 @@ def text_lines(seen: Seen, classes: Sequence[str], top: int) -> Iterator[str]:
         yield f"  {number}  {'unsure: ' if face.unsure else ''}{shares}{place}"
 
 
-def json_document(found: Iterable[Seen], runtime: Runtime) -> dict[str, Any]:
-    """Return everything as one JSON object.
+def write_json(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
+    """Write everything as one JSON object.
 
     ``format`` (1), ``run`` (key), ``network`` (in words), ``runtime`` (``onnx``, ``litert``, ``keras``), ``classes``,
     ``notice`` (empty, or what must be said with every answer), ``unsure_below`` (a probability) and ``images``: each
@@ -82,7 +82,7 @@ def json_document(found: Iterable[Seen], runtime: Runtime) -> dict[str, Any]:
     ``probabilities`` by class and, where they were asked for and found, ``landmarks`` (468 points ``[x, y]`` in
     pixels).
     """
-    return {
+    document = {
         "format": FORMAT,
         "run": runtime.key,
         "network": runtime.origin,
@@ -102,11 +102,7 @@ def json_document(found: Iterable[Seen], runtime: Runtime) -> dict[str, Any]:
             for seen in found
         ],
     }
-
-
-def write_json(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
-    """Write ``json_document``."""
-    file.write(as_json(json_document(found, runtime), indent=1) + "\n")
+    file.write(as_json(document, indent=1) + "\n")
 
 
 def write_csv(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:

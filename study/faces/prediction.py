@@ -47,7 +47,7 @@ class Answer:
         return f"unsure ({classes[self.label]}?)" if self.unsure else classes[self.label]
 
     def to_json(self, classes: Sequence[str]) -> dict[str, Any]:
-        """Return plain JSON data; the keys are explained in ``study.faces.output.json_document``."""
+        """Return plain JSON data; the keys are explained in ``study.faces.output.write_json``."""
         shares = zip(classes, self.probabilities, strict=True)
         return {
             **({} if self.track is None else {"id": self.track}),

@@ -276,7 +276,7 @@ class JsonLines(Sink):
     """One line of JSON a frame, written at once.
 
     ``frame`` (from 0), ``time_s``, ``notice`` (empty, or what must be said with every answer) and ``faces``: each with
-    ``id`` (from 1, the same while the face is seen) and the keys that ``study.faces.output.json_document`` has.
+    ``id`` (from 1, the same while the face is seen) and the keys that ``study.faces.output.write_json`` has.
 
     Args:
         path: The file; ``-`` for standard output.
