@@ -10,8 +10,8 @@ import stat
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -104,14 +104,16 @@ class Archive(AbstractContextManager["Archive"]):
         self._contents: dict[Parts, Callable[[], bytes]] = {}
         self._file = open_regular(path)
         try:
-            with self._counter.damage():
-                if path.name.lower().endswith(".zip"):
-                    self._list_zip()
-                else:
-                    self._read_tar(wanted)
-        except BaseException:
+            if path.name.lower().endswith(".zip"):
+                self._list_zip()
+            else:
+                self._read_tar(wanted)
+        except BaseException as error:
             self._file.close()
-            raise
+            of_disk = isinstance(error, OSError) and error.errno is not None
+            if of_disk or isinstance(error, DataError | MemoryError) or not isinstance(error, Exception):
+                raise
+            self._counter.refuse_damaged(error)  # libraries raise many kinds
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
@@ -257,18 +259,6 @@ class _Counter:
         if wrong:
             self.refuse("files with plain relative names", f"{wrong}: {_shown(name)}")
         return parts
-
-    @contextmanager
-    def damage(self) -> Iterator[None]:
-        """Turn any error of a library into one line; errors of the disk pass."""
-        try:
-            yield
-        except (DataError, MemoryError):
-            raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            self.refuse_damaged(error)
 
     def refuse(self, expected: str, found: str) -> NoReturn:
         """Refuse what an archive holds."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.synthetic.expressions import express
 from study.datasets.synthetic.light import photograph
-from study.datasets.synthetic.person import SIDES, Face, sample_person, sample_pose, there_and_back
+from study.datasets.synthetic.person import SIDES, Face, express, sample_person, sample_pose, there_and_back
 from study.datasets.synthetic.tools import SIDE_PX, Array, Dice, Sketch, plainness
 
 

@@ -1,4 +1,4 @@
-"""People, their poses and the outlines of their heads: what differs between drawn faces, whatever they express.
+"""People, their expressions as facial action units, their poses, and the outlines of their heads.
 
 Face units: x to the right, y downwards, z towards the viewer; a head is about 2 wide, 2.7 high.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from study.datasets.synthetic.expressions import COLUMN
 from study.datasets.synthetic.tools import Array, Dice, plainness
 
 SIDES = (-1.0, 1.0)
@@ -40,6 +40,61 @@ MEASURES = {
     "gaze_y": (0.0, 0.015, 2.5),
 }
 
+CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+# Action units of the Facial Action Coding System that the drawing knows, with what each does.
+ACTION_UNITS = {
+    1: "inner brow raised",
+    2: "outer brow raised",
+    4: "brows lowered and drawn together",
+    5: "upper lid raised",
+    6: "cheek raised",
+    7: "lids tightened",
+    9: "nose wrinkled",
+    10: "upper lip raised",
+    12: "lip corners pulled up",
+    15: "lip corners pulled down",
+    17: "chin raised",
+    20: "lips stretched sideways",
+    23: "lips tightened",
+    25: "lips parted",
+    26: "jaw dropped",
+    27: "mouth stretched open",
+    43: "eyes closing",
+}
+COLUMN = {unit: column for column, unit in enumerate(ACTION_UNITS)}
+
+# Each expression comes in variants (weight, action units at full strength): people do not all shout when angry.
+VARIANTS: dict[str, tuple[tuple[float, dict[int, float]], ...]] = {
+    "angry": (
+        (0.55, {4: 1.0, 5: 0.3, 7: 0.8, 17: 0.5, 23: 1.0, 15: 0.3}),
+        (0.45, {4: 1.0, 5: 0.4, 7: 0.7, 9: 0.4, 10: 0.7, 20: 0.3, 25: 1.0, 26: 0.5}),
+    ),
+    "disgust": (
+        (0.6, {4: 0.5, 6: 0.4, 7: 0.7, 9: 1.0, 10: 1.0, 15: 0.4, 17: 0.5}),
+        (0.4, {4: 0.4, 6: 0.4, 7: 0.8, 9: 1.0, 10: 1.0, 25: 0.8, 26: 0.2}),
+    ),
+    "fear": (
+        (0.6, {1: 1.0, 2: 0.6, 4: 0.6, 5: 1.0, 20: 1.0, 25: 0.9, 26: 0.35}),
+        (0.25, {1: 1.0, 2: 0.5, 4: 0.7, 5: 0.9, 20: 0.5, 25: 1.0, 26: 0.9}),
+        (0.15, {1: 1.0, 2: 0.4, 4: 0.8, 5: 0.9, 20: 0.9, 15: 0.3}),
+    ),
+    "happy": (
+        (0.5, {6: 0.8, 12: 1.0, 25: 0.9}),
+        (0.25, {6: 0.5, 12: 0.9}),
+        (0.25, {6: 1.0, 7: 0.4, 12: 1.0, 25: 1.0, 26: 0.8, 43: 0.2}),
+    ),
+    "sad": (
+        (0.7, {1: 1.0, 4: 0.6, 15: 1.0, 17: 0.5, 43: 0.3}),
+        (0.3, {1: 0.8, 4: 0.8, 6: 0.4, 7: 0.5, 15: 0.9, 20: 0.4, 25: 0.6, 43: 0.45}),
+    ),
+    "surprise": (
+        (0.6, {1: 1.0, 2: 1.0, 5: 1.0, 25: 1.0, 27: 1.0}),
+        (0.4, {1: 0.9, 2: 1.0, 5: 0.8, 25: 1.0, 26: 0.9, 27: 0.2}),
+    ),
+    "neutral": ((1.0, {}),),
+}
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -57,15 +112,12 @@ class Pose:
 
     def project(self, x: Array, y: Array, z: Array | float) -> Array:
         """Return pixels (n, k, 2) of points given by x, y, z (n, k) in face units."""
-        sin_yaw, cos_yaw = np.sin(self.yaw)[:, None], np.cos(self.yaw)[:, None]
-        sin_pitch, cos_pitch = np.sin(self.pitch)[:, None], np.cos(self.pitch)[:, None]
-        turned_x = x * cos_yaw + z * sin_yaw
-        depth = z * cos_yaw - x * sin_yaw
-        turned_y = y * cos_pitch + depth * sin_pitch
-        sin_roll, cos_roll = np.sin(self.roll)[:, None], np.cos(self.roll)[:, None]
-        scale = self.scale[:, None]
-        pixel_x = self.centre_x[:, None] + scale * (turned_x * cos_roll - turned_y * sin_roll)
-        pixel_y = self.centre_y[:, None] + scale * (turned_x * sin_roll + turned_y * cos_roll)
+        yaw, pitch, roll, scale = (one[:, None] for one in (self.yaw, self.pitch, self.roll, self.scale))
+        turned_x = x * np.cos(yaw) + z * np.sin(yaw)
+        depth = z * np.cos(yaw) - x * np.sin(yaw)
+        turned_y = y * np.cos(pitch) + depth * np.sin(pitch)
+        pixel_x = self.centre_x[:, None] + scale * (turned_x * np.cos(roll) - turned_y * np.sin(roll))
+        pixel_y = self.centre_y[:, None] + scale * (turned_x * np.sin(roll) + turned_y * np.cos(roll))
         return np.stack([pixel_x, pixel_y], axis=-1)
 
 
@@ -88,6 +140,40 @@ def sample_person(difficulty: float, dice: Dice) -> SimpleNamespace:
     return SimpleNamespace(
         **{name: mean + dice.normal(spread * vary, limit) for name, (mean, spread, limit) in MEASURES.items()}
     )
+
+
+def _pick_variants(drawn: NDArray[np.int64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the full-strength action units (n, units) of one variant of each face's expression."""
+    result = np.zeros((len(drawn), len(COLUMN)))
+    for label, name in enumerate(CLASSES):
+        threshold = 0.0
+        for weight, units in VARIANTS[name]:
+            chosen = (drawn == label) & (chance >= threshold) & (chance < threshold + weight + 1e-9)
+            threshold += weight
+            result[chosen] = [units.get(unit, 0.0) for unit in ACTION_UNITS]
+    return result
+
+
+def express(drawn: NDArray[np.int64], difficulty: float, dice: Dice) -> NDArray[np.float64]:
+    """Return the strength (n, units), 0..1.2 (1.8 in the easiest sets), of every action unit in every face.
+
+    Difficulty weakens expressions, mixes a second one in, and moves muscles that do not belong to the expression.
+
+    Args:
+        drawn: Class index (n,) of the expression to draw.
+        difficulty: 0..1.
+        dice: Random numbers of the same n faces.
+    """
+    weakest = max(0.0, 1.0 - 1.5 * difficulty)
+    intensity = weakest + (1.08 - weakest) * dice.uniform(0.0, 1.0) ** (0.5 + 0.5 * difficulty)
+    units = _pick_variants(drawn, dice.uniform(0.0, 1.0)) * intensity[:, None]
+    units *= np.clip(1.0 + 0.45 * difficulty * dice.normals(units.shape[1]), 0.0, 1.4)
+    second = dice.integers(len(CLASSES))
+    share = np.where(dice.uniform(0.0, 1.0) < difficulty, dice.uniform(0.0, min(1.0, 1.15 * difficulty)), 0.0)
+    mixed = _pick_variants(second, dice.uniform(0.0, 1.0)) * share[:, None]
+    stray = 0.34 * difficulty * np.maximum(dice.normals(units.shape[1]) - 0.3, 0.0)
+    units = np.clip(units * (1.0 - 0.6 * share[:, None]) + mixed + stray, 0.0, 1.2)
+    return units * (1.0 + 0.5 * plainness(difficulty))
 
 
 class Face:
