@@ -27,7 +27,6 @@ PATHS = (
 _SPLITS = ("split", "usage", "set", "subset", "partition")
 _NO_EMOTION = ("8", "9", "10")  # AffectNet: none, uncertain, no face
 _RAF_DB_NAME = re.compile(r"(train|test)_\d+(_aligned)?\.\w+")
-_LONGEST_LABEL = 64
 _DEEPEST = 5
 _TRIED = 200  # rows, of which one must name an image that is there
 
@@ -101,9 +100,9 @@ class Listed(Reader):
 
 def _source(root: Place, lists: list[str]) -> Source | None:
     """Return the images below a folder with those of its lists that say something new about them."""
-    images = _Images(_walk(root)) if lists else None
-    kept = [path for path in lists if images is not None and _says_more(root, path, images)]
-    if images is None or not kept:
+    images = _Images(_walk(root))
+    kept = [path for path in lists if _says_more(root, path, images)]
+    if not kept:
         return None
     if len(kept) > 1 and not all(next(_rows(root / path)).split for path in kept):
         raise DataError(
@@ -208,8 +207,7 @@ def _rows(place: Place) -> Iterator[_Row]:
 
         def row(fields: list[str]) -> _Row:
             written = fields[label]
-            if not written or len(written) > _LONGEST_LABEL or not written.isprintable():
-                table.refuse("a number or a name as class", tables.shown(written) if written else "none")
+            table.check_class(written)
             split = of_list if column is None else split_of(fields[column])
             if column is not None and split is None:
                 table.refuse("train, val or test as split", tables.shown(fields[column]))

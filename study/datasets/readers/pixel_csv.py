@@ -20,7 +20,6 @@ OWN_NAMES = ("fer2013.csv", "icml_face_data.csv")
 """Files of these names hold FER-2013's classes, all of them and no others."""
 
 _PAIR = ("train.csv", "test.csv")
-_LONGEST_LABEL = 64
 _MOST_CLASSES = 1000
 
 
@@ -158,8 +157,7 @@ class _Rows:
     def _add_label(self, table: Table, label: str) -> None:
         if self.strict and label not in tuple("0123456"):
             table.refuse("an emotion from 0 to 6 in a file of this name (rename it if it holds others)", shown(label))
-        if not label or len(label) > _LONGEST_LABEL or not label.isprintable():
-            table.refuse("a number or a name as class", shown(label) if label else "none")
+        table.check_class(label)
         self.labels.append(label)
 
     def _add_split(self, table: Table, usage: str | None) -> None:

@@ -19,6 +19,7 @@ LABELS = ("emotion", "label", "labels", "class", "expression", "category", "targ
 _LONGEST_ROW = 1 << 21
 _LONGEST_HEADER = 1 << 16
 _MOST_COLUMNS = 10_000
+_LONGEST_CLASS = 64
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -101,6 +102,11 @@ class Table(AbstractContextManager["Table"]):
             f"{self.place}, row {self.row}: expected {expected}, found {found}. Fix the row or get a fresh copy of "
             "the file."
         )
+
+    def check_class(self, text: str) -> None:
+        """Refuse the row that was read last where its class is no name."""
+        if not text or len(text) > _LONGEST_CLASS or not text.isprintable():
+            self.refuse("a number or a name as class", shown(text) if text else "none")
 
     def _lines(self) -> Iterator[str]:
         try:
