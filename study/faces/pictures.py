@@ -134,22 +134,17 @@ def cut_faces(picture: NDArray[np.uint8], boxes: Sequence[Box], image_shape: tup
     """
     import cv2
 
+    rows, columns = picture.shape[:2]
     height, width, channels = image_shape
     cut = np.empty((len(boxes), height, width, channels), np.uint8)
     for image, box in zip(cut, boxes, strict=True):
-        face = _with_edges(picture, box)
+        right, bottom = box.left + box.width, box.top + box.height
+        face = picture[max(0, box.top) : bottom, max(0, box.left) : right]
+        missing = max(0, -box.top), max(0, bottom - rows), max(0, -box.left), max(0, right - columns)
+        if any(missing):
+            face = np.asarray(cv2.copyMakeBorder(face, *missing, cv2.BORDER_REPLICATE), np.uint8)
         shrinks = face.shape[0] > height and face.shape[1] > width
         face = cv2.resize(face, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         colours = cv2.COLOR_BGR2GRAY if channels == 1 else cv2.COLOR_BGR2RGB
         image[:] = cv2.cvtColor(face, colours).reshape(image_shape)
     return cut
-
-
-def _with_edges(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    import cv2
-
-    height, width = picture.shape[:2]
-    right, bottom = box.left + box.width, box.top + box.height
-    inner = picture[max(0, box.top) : min(height, bottom), max(0, box.left) : min(width, right)]
-    missing = (max(0, -box.top), max(0, bottom - height), max(0, -box.left), max(0, right - width))
-    return np.asarray(cv2.copyMakeBorder(inner, *missing, cv2.BORDER_REPLICATE), np.uint8) if any(missing) else inner

@@ -68,27 +68,24 @@ class VideoSource(contextlib.AbstractContextManager["VideoSource"]):
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames until there are no more; then ``problem`` says whether that was too early."""
+        import cv2
+
         index, start, last_s = 0, time.perf_counter(), 0.0
         while True:
             fine, image = self._capture.read()
             if not fine or image is None:
                 break
-            last_s = time.perf_counter() - start if self.camera else self._file_time(index, last_s)
+            if self.camera:
+                last_s = time.perf_counter() - start
+            elif index:  # the file's own time where it moves on, else counted
+                own_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+                last_s = own_s if math.isfinite(own_s) and own_s > last_s else last_s + 1 / self.rate_hz
             yield Frame(index, last_s, image)
             index += 1
         if self.camera:
             self.problem = f"{self._name} gives no more pictures after {index} frames: is it still connected?"
         elif index < self._expected * (1 - MISSING_SHARE):
             self.problem = f"{self._name} ends after {index} of {self._expected} frames: it is damaged or cut short."
-
-    def _file_time(self, index: int, last_s: float) -> float:
-        """Return the time of the frame that was read: the file's own where it moves on, else counted."""
-        import cv2
-
-        own_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
-        if index == 0:
-            return 0.0
-        return own_s if math.isfinite(own_s) and own_s > last_s else last_s + 1 / self.rate_hz
 
 
 def open_camera(number: int) -> VideoSource:

@@ -108,8 +108,12 @@ def upright(image: Image, mode: str) -> Image:
     """
     from PIL import Image
 
-    exif = image.info.get("exif")
-    turn = _orientation(exif) if isinstance(exif, bytes) else 1
+    exif, turn = image.info.get("exif"), 1
+    if isinstance(exif, bytes):
+        tiff = exif.removeprefix(b"Exif\0\0")
+        entries = _tiff_entries(tiff)
+        for value in entries["value"][(entries["tag"] == _ORIENTATION) & (entries["type"] == 3)][:1].tolist():
+            turn = value >> 16 if tiff[:2] == b"MM" else value & 0xFFFF
     image.info.pop("transparency", None)  # it changes no pixel of these modes and may be of any form
     if image.mode != mode:
         image = image.convert(mode)
@@ -199,17 +203,6 @@ def _tiff_entries(tiff: bytes, start: int | None = None) -> NDArray[np.void]:
         return np.frombuffer(tiff, entry, min(count, (len(tiff) - start - 2) // entry.itemsize), start + 2)
     except (struct.error, ValueError):
         return np.empty(0, entry)
-
-
-def _orientation(exif: bytes) -> int:
-    """Return EXIF's orientation, 1 (upright) to 8; 1 where it says none."""
-    tiff = exif.removeprefix(b"Exif\0\0")
-    entries = _tiff_entries(tiff)
-    found = entries[(entries["tag"] == _ORIENTATION) & (entries["type"] == 3)]
-    if not len(found):
-        return 1
-    value = int(found["value"][0])
-    return value >> 16 if tiff[:2] == b"MM" else value & 0xFFFF
 
 
 def _reason(error: Exception) -> str:
