@@ -7,7 +7,7 @@ import importlib.util
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,20 +37,6 @@ MOST_BARS = 8
 FEWEST_BARS = 3
 
 
-class Sizes(NamedTuple):
-    """Measures that follow from a picture's size.
-
-    Attributes:
-        text: Font size.
-        line: Width of the boxes' lines.
-        gap: Distance between things.
-    """
-
-    text: int
-    line: int
-    gap: int
-
-
 def annotate(
     picture: NDArray[np.uint8],
     answers: Sequence[Answer],
@@ -73,130 +59,187 @@ def annotate(
         whole: The picture is one face: there is no box to draw, and room for label and bars is made beside it.
         bars: Draw the probabilities of all classes too, where they cover no face.
     """
-    drawn, scale = _canvas(picture)
-    side = math.sqrt(drawn.shape[0] * drawn.shape[1])
-    sizes = Sizes(text=max(13, round(side / 58)), line=max(2, round(side / 450)), gap=max(4, round(side / 160)))
-    for answer in answers:
-        _outlines(drawn, answer, scale, sizes)
-    if whole:
-        drawn = _beside(drawn, answers[0], classes, notice, sizes, bars)
-    else:
-        boxes = [Box(*(number * scale for number in answer.box)) for answer in answers]
-        room = Box(0, 0, drawn.shape[1], drawn.shape[0] - _notice_height(notice, drawn.shape[1], sizes))
-        labels = _labels(drawn, boxes, answers, classes, sizes, room)
-        if bars:
-            _place_bars(drawn, boxes, answers, classes, sizes, room, [*boxes, *labels])
-    if corner:
-        _plate(drawn, corner, sizes.gap, sizes.gap, sizes, DARK)
-    if notice:
-        _say(drawn, notice, sizes)
-    return drawn
-
-
-def _canvas(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     import cv2
 
     shorter, longer = sorted(picture.shape[:2])
     scale = max(1, min(math.ceil(LEGIBLE_SIDE_PX / shorter), LARGEST_SIDE_PX // longer))
-    if scale == 1:
-        return picture.copy(), 1
-    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8), scale
+    if scale > 1:
+        enlarged = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        picture = np.asarray(enlarged, np.uint8)
+    marked = _Marked(picture.copy() if scale == 1 else picture, classes, notice)
+    for answer in answers:
+        if answer.landmarks is not None:  # lines for lips, eyes, eyebrows, oval
+            lines = [np.round(answer.landmarks[list(line)] * scale).astype(np.int32) for line in OUTLINES]
+            width = max(1, marked.line // 2)
+            cv2.polylines(marked.picture, lines, False, colour_of(answer.label), width, cv2.LINE_AA)
+    if whole:
+        marked.mark_beside(answers[0], bars)
+    else:
+        boxes = [Box(*(number * scale for number in answer.box)) for answer in answers]
+        labels = marked.add_labels(boxes, answers)
+        if bars:
+            marked.add_bars(boxes, answers, [*boxes, *labels])
+    if corner:
+        marked.add_plate(corner, marked.gap, marked.gap, marked.text, DARK)
+    if notice:
+        marked.add_notice()
+    return marked.picture
 
 
-def _outlines(picture: NDArray[np.uint8], answer: Answer, scale: int, sizes: Sizes) -> None:
-    """Draw the lines through a face's landmarks: lips, eyes, eyebrows, oval."""
-    import cv2
+class _Marked:
+    """A picture that is being marked.
 
-    if answer.landmarks is not None:
-        lines = [np.round(answer.landmarks[list(line)] * scale).astype(np.int32) for line in OUTLINES]
-        width = max(1, sizes.line // 2)
-        cv2.polylines(picture, lines, False, colour_of(answer.label), width, cv2.LINE_AA)
+    Args:
+        picture: uint8 (h, w, 3) BGR, changed in place.
+        classes: Class names.
+        notice: What will be said over the lowest rows.
 
+    Attributes:
+        text: Font size; like the others it follows from the picture's size.
+        line: Width of the boxes' lines.
+        gap: Distance between things.
+    """
 
-def _labels(
-    picture: NDArray[np.uint8],
-    boxes: Sequence[Box],
-    answers: Sequence[Answer],
-    classes: Sequence[str],
-    sizes: Sizes,
-    room: Box,
-) -> list[Box]:
-    """Draw boxes, then a label above or below each, where it covers fewest others; return the labels' places."""
-    import cv2
+    def __init__(self, picture: NDArray[np.uint8], classes: Sequence[str], notice: str) -> None:
+        self.picture = picture
+        self.classes = classes
+        self.notice = notice
+        side = math.sqrt(picture.shape[0] * picture.shape[1])
+        self.text, self.line, self.gap = max(13, round(side / 58)), max(2, round(side / 450)), max(4, round(side / 160))
 
-    for box, answer in zip(boxes, answers, strict=True):
-        corners = (box.left, box.top), (box.left + box.width - 1, box.top + box.height - 1)
-        cv2.rectangle(picture, *corners, DARK, sizes.line + 2)
-        cv2.rectangle(picture, *corners, colour_of(answer.label), sizes.line)
-    places: list[Box] = []
-    for number, (box, answer) in enumerate(zip(boxes, answers, strict=True), 1):
-        text = label_text(answer, classes, number if len(answers) > 1 else None)
-        small = sizes._replace(text=max(SMALLEST_TEXT_PX, min(sizes.text, box.width // 5)))
-        plate = _plate_box(text, small)
-        left = min(max(0, box.left - sizes.line // 2), max(0, room.width - plate.width))
-        others = [*places, *(other for other in boxes if other is not box)]
-        options = [
-            Box(left, top, plate.width, plate.height)
-            for top in (box.top - plate.height, box.top + box.height, max(0, box.top))
-            if 0 <= top <= room.height - plate.height
-        ] or [Box(left, max(0, box.top), plate.width, plate.height)]
-        place = min(options, key=lambda one: sum(_touch(one, other) for other in others))
-        _plate(picture, text, place.left, place.top, small, colour_of(answer.label))
-        places.append(place)
-    return places
+    def add_labels(self, boxes: Sequence[Box], answers: Sequence[Answer]) -> list[Box]:
+        """Draw boxes, then a label above or below each, where it covers fewest others; return the labels' places."""
+        import cv2
 
+        for box, answer in zip(boxes, answers, strict=True):
+            corners = (box.left, box.top), (box.left + box.width - 1, box.top + box.height - 1)
+            cv2.rectangle(self.picture, *corners, DARK, self.line + 2)
+            cv2.rectangle(self.picture, *corners, colour_of(answer.label), self.line)
+        room = self._room
+        places: list[Box] = []
+        for number, (box, answer) in enumerate(zip(boxes, answers, strict=True), 1):
+            text = label_text(answer, self.classes, number if len(answers) > 1 else None)
+            size_px = max(SMALLEST_TEXT_PX, min(self.text, box.width // 5))
+            width, height = self._plate_size(text, size_px)
+            left = min(max(0, box.left - self.line // 2), max(0, room.width - width))
+            others = [*places, *(other for other in boxes if other is not box)]
+            options = [
+                Box(left, top, width, height)
+                for top in (box.top - height, box.top + box.height, max(0, box.top))
+                if 0 <= top <= room.height - height
+            ] or [Box(left, max(0, box.top), width, height)]
+            place = min(options, key=lambda one: sum(touch(one, other) for other in others))
+            self.add_plate(text, place.left, place.top, size_px, colour_of(answer.label))
+            places.append(place)
+        return places
 
-def _place_bars(
-    picture: NDArray[np.uint8],
-    boxes: Sequence[Box],
-    answers: Sequence[Answer],
-    classes: Sequence[str],
-    sizes: Sizes,
-    room: Box,
-    taken: list[Box],
-) -> None:
-    """Draw the bars of each face beside, below or above it, the first place within the room where nothing is yet."""
-    # In a video the older face chooses first, so that bars stay where they are; in a picture the larger one.
-    for box, answer in sorted(zip(boxes, answers, strict=True), key=lambda face: face[1].track or -face[0].width):
-        for shown in (_shown(answer, MOST_BARS), _shown(answer, FEWEST_BARS)):
-            panel = _panel(shown, classes, sizes)
-            right, bottom = box.left + box.width, box.top + box.height
-            level = min(max(0, box.top), max(0, room.height - panel.height))
-            flush_left = min(max(0, box.left), max(0, room.width - panel.width))
-            flush_right = max(0, min(right, room.width) - panel.width)
-            above = box.top - line_height(sizes.text) - 2 * sizes.gap - panel.height
-            corners = (
-                (right + sizes.gap, level),
-                (box.left - sizes.gap - panel.width, level),
-                (flush_left, bottom + sizes.gap),
-                (flush_right, bottom + sizes.gap),
-                (flush_left, above),
-                (flush_right, above),
-            )
-            places = (Box(left, top, panel.width, panel.height) for left, top in corners)
-            place = next((one for one in places if _free(one, room, taken)), None)
-            if place is not None:
-                _bars(picture, place, answer, shown, classes, sizes)
-                taken.append(place)
-                break
+    def add_bars(self, boxes: Sequence[Box], answers: Sequence[Answer], taken: list[Box]) -> None:
+        """Draw the bars of each face beside, below or above it, the first place within the room where nothing is."""
+        room = self._room
+        # In a video the older face chooses first, so that bars stay where they are; in a picture the larger one.
+        for box, answer in sorted(zip(boxes, answers, strict=True), key=lambda face: face[1].track or -face[0].width):
+            for shown in (_shown(answer, MOST_BARS), _shown(answer, FEWEST_BARS)):
+                width, height = self._bars_size(shown)
+                right, bottom = box.left + box.width, box.top + box.height
+                level = min(max(0, box.top), max(0, room.height - height))
+                flush_left = min(max(0, box.left), max(0, room.width - width))
+                flush_right = max(0, min(right, room.width) - width)
+                above = box.top - line_height(self.text) - 2 * self.gap - height
+                corners = (
+                    (right + self.gap, level),
+                    (box.left - self.gap - width, level),
+                    (flush_left, bottom + self.gap),
+                    (flush_right, bottom + self.gap),
+                    (flush_left, above),
+                    (flush_right, above),
+                )
+                places = (Box(left, top, width, height) for left, top in corners)
+                place = next((one for one in places if _free(one, room, taken)), None)
+                if place is not None:
+                    self.draw_bars(place, answer, shown)
+                    taken.append(place)
+                    break
 
+    def mark_beside(self, answer: Answer, bars: bool) -> None:
+        """Make room to the right of a face for its label, and bars where they are wanted, and below for the notice."""
+        face, shown = self.picture, _shown(answer, MOST_BARS) if bars else []
+        bars_width, bars_height = self._bars_size(shown)
+        label_width = max(self._plate_size(f"unsure ({name}?) 100 %", self.text)[0] for name in self.classes)
+        left, top = face.shape[1] + self.gap, 2 * self.gap + self._plate_size("", self.text)[1]
+        width = left + max(bars_width, label_width) + self.gap
+        height = max(face.shape[0], top + bars_height + self.gap) + self._notice_height(width)
+        self.picture = np.full((height, width, 3), DARK, np.uint8)
+        self.picture[: face.shape[0], : face.shape[1]] = face
+        self.add_plate(label_text(answer, self.classes), left, self.gap, self.text, colour_of(answer.label))
+        if bars:
+            self.draw_bars(Box(left, top, bars_width, bars_height), answer, shown)
 
-def _beside(
-    picture: NDArray[np.uint8], answer: Answer, classes: Sequence[str], notice: str, sizes: Sizes, bars: bool
-) -> NDArray[np.uint8]:
-    """Return a face with its label, and bars where they are wanted, to its right, and room for the notice below."""
-    shown = _shown(answer, MOST_BARS) if bars else []
-    panel = _panel(shown, classes, sizes)
-    label = max(_plate_box(f"unsure ({name}?) 100 %", sizes).width for name in classes)
-    left, top = picture.shape[1] + sizes.gap, 2 * sizes.gap + _plate_box("", sizes).height
-    width = left + max(panel.width, label) + sizes.gap
-    height = max(picture.shape[0], top + panel.height + sizes.gap) + _notice_height(notice, width, sizes)
-    room = np.full((height, width, 3), DARK, np.uint8)
-    room[: picture.shape[0], : picture.shape[1]] = picture
-    _plate(room, label_text(answer, classes), left, sizes.gap, sizes, colour_of(answer.label))
-    if bars:
-        _bars(room, Box(left, top, panel.width, panel.height), answer, shown, classes, sizes)
-    return room
+    def draw_bars(self, place: Box, answer: Answer, shown: Sequence[int]) -> None:
+        """Draw the bars of some classes."""
+        self._darken(place)
+        row, bar_width = line_height(self.text), 5 * self.text
+        right = place.left + place.width - self.gap
+        bar_left = right - text_width("100 %", self.text) - self.gap - bar_width
+        for line, index in enumerate(shown):
+            top = place.top + self.gap + line * row
+            share = float(answer.probabilities[index])
+            colour = LIGHT if index == answer.label else (185, 185, 185)
+            write(self.picture, self.classes[index], place.left + self.gap, top, self.text, colour)
+            inset = max(1, row // 5)
+            self._fill(Box(bar_left, top + inset, bar_width, row - 2 * inset), (70, 66, 62))
+            self._fill(Box(bar_left, top + inset, round(share * bar_width), row - 2 * inset), colour_of(index))
+            text = _percent(share)
+            write(self.picture, text, right - text_width(text, self.text), top, self.text, colour)
+
+    def add_plate(self, text: str, left: int, top: int, size_px: int, colour: Colour) -> None:
+        """Draw a line of text on a plate of a colour, in black or white, whichever stands out."""
+        self._fill(Box(left, top, *self._plate_size(text, size_px)), colour)
+        bright = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2] > 110
+        write(self.picture, text, left + self.gap, top + self.gap // 2, size_px, DARK if bright else LIGHT)
+
+    def add_notice(self) -> None:
+        """Draw the notice over the lowest rows."""
+        height, width = self.picture.shape[:2]
+        band = self._notice_height(width)
+        self._darken(Box(0, height - band, width, band))
+        for line, text in enumerate(wrapped(self.notice, self.text, width - 2 * self.gap)):
+            top = height - band + self.gap + line * line_height(self.text)
+            write(self.picture, text, self.gap, top, self.text, LIGHT)
+
+    @property
+    def _room(self) -> Box:
+        """What the notice leaves of the picture."""
+        height, width = self.picture.shape[:2]
+        return Box(0, 0, width, height - self._notice_height(width))
+
+    def _notice_height(self, width: int) -> int:
+        lines = wrapped(self.notice, self.text, width - 2 * self.gap)
+        return len(lines) * line_height(self.text) + 2 * self.gap if lines else 0
+
+    def _plate_size(self, text: str, size_px: int) -> tuple[int, int]:
+        return text_width(text, size_px) + 2 * self.gap, line_height(size_px) + self.gap
+
+    def _bars_size(self, shown: Sequence[int]) -> tuple[int, int]:
+        """Return width and height of a face's bars; the longest name decides, shown or not, so that it stays."""
+        names = max(text_width(name, self.text) for name in self.classes)
+        width = names + 5 * self.text + text_width("100 %", self.text) + 4 * self.gap
+        return width, len(shown) * line_height(self.text) + 2 * self.gap
+
+    def _darken(self, place: Box) -> None:
+        """Leave a quarter of a place's light."""
+        import cv2
+
+        top, left = max(0, place.top), max(0, place.left)
+        area = self.picture[top : max(0, place.top + place.height), left : max(0, place.left + place.width)]
+        if area.size:
+            area[:] = cv2.convertScaleAbs(area, alpha=0.25, beta=24)
+
+    def _fill(self, place: Box, colour: Colour) -> None:
+        import cv2
+
+        if place.width > 0 and place.height > 0:
+            last = (place.left + place.width - 1, place.top + place.height - 1)
+            cv2.rectangle(self.picture, (place.left, place.top), last, colour, cv2.FILLED)
 
 
 def colour_of(label: int) -> Colour:
@@ -220,94 +263,15 @@ def _shown(answer: Answer, most: int) -> list[int]:
     return sorted(np.argsort(-answer.probabilities, kind="stable")[:most].tolist())
 
 
-def _panel(shown: Sequence[int], classes: Sequence[str], sizes: Sizes) -> Box:
-    """Return the size of a face's bars; the longest name decides, shown or not, so that it does not change."""
-    names = max(text_width(name, sizes.text) for name in classes)
-    width = names + _bar_width(sizes) + text_width("100 %", sizes.text) + 4 * sizes.gap
-    return Box(0, 0, width, len(shown) * line_height(sizes.text) + 2 * sizes.gap)
-
-
-def _bar_width(sizes: Sizes) -> int:
-    return 5 * sizes.text
-
-
-def _bars(
-    picture: NDArray[np.uint8],
-    place: Box,
-    answer: Answer,
-    shown: Sequence[int],
-    classes: Sequence[str],
-    sizes: Sizes,
-) -> None:
-    _darken(picture, place)
-    row = line_height(sizes.text)
-    right = place.left + place.width - sizes.gap
-    bar_left = right - text_width("100 %", sizes.text) - sizes.gap - _bar_width(sizes)
-    for line, index in enumerate(shown):
-        top = place.top + sizes.gap + line * row
-        share = float(answer.probabilities[index])
-        colour = LIGHT if index == answer.label else (185, 185, 185)
-        write(picture, classes[index], place.left + sizes.gap, top, sizes.text, colour)
-        inset = max(1, row // 5)
-        _fill(picture, Box(bar_left, top + inset, _bar_width(sizes), row - 2 * inset), (70, 66, 62))
-        _fill(picture, Box(bar_left, top + inset, round(share * _bar_width(sizes)), row - 2 * inset), colour_of(index))
-        text = _percent(share)
-        write(picture, text, right - text_width(text, sizes.text), top, sizes.text, colour)
-
-
-def _plate_box(text: str, sizes: Sizes) -> Box:
-    return Box(0, 0, text_width(text, sizes.text) + 2 * sizes.gap, line_height(sizes.text) + sizes.gap)
-
-
-def _plate(picture: NDArray[np.uint8], text: str, left: int, top: int, sizes: Sizes, colour: Colour) -> None:
-    """Draw a line of text on a plate of a colour, in black or white, whichever stands out."""
-    plate = _plate_box(text, sizes)
-    _fill(picture, Box(left, top, plate.width, plate.height), colour)
-    bright = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2] > 110
-    write(picture, text, left + sizes.gap, top + sizes.gap // 2, sizes.text, DARK if bright else LIGHT)
-
-
-def _say(picture: NDArray[np.uint8], notice: str, sizes: Sizes) -> None:
-    """Draw the notice over the lowest rows."""
-    height, width = picture.shape[:2]
-    band = _notice_height(notice, width, sizes)
-    _darken(picture, Box(0, height - band, width, band))
-    for line, text in enumerate(wrapped(notice, sizes.text, width - 2 * sizes.gap)):
-        top = height - band + sizes.gap + line * line_height(sizes.text)
-        write(picture, text, sizes.gap, top, sizes.text, LIGHT)
-
-
-def _notice_height(notice: str, width: int, sizes: Sizes) -> int:
-    lines = wrapped(notice, sizes.text, width - 2 * sizes.gap)
-    return len(lines) * line_height(sizes.text) + 2 * sizes.gap if lines else 0
-
-
-def _darken(picture: NDArray[np.uint8], place: Box) -> None:
-    """Leave a quarter of a place's light."""
-    import cv2
-
-    top, left = max(0, place.top), max(0, place.left)
-    area = picture[top : max(0, place.top + place.height), left : max(0, place.left + place.width)]
-    if area.size:
-        area[:] = cv2.convertScaleAbs(area, alpha=0.25, beta=24)
-
-
-def _fill(picture: NDArray[np.uint8], place: Box, colour: Colour) -> None:
-    import cv2
-
-    if place.width > 0 and place.height > 0:
-        last = (place.left + place.width - 1, place.top + place.height - 1)
-        cv2.rectangle(picture, (place.left, place.top), last, colour, cv2.FILLED)
-
-
-def _touch(one: Box, other: Box) -> bool:
+def touch(one: Box, other: Box) -> bool:
+    """Tell whether two places share a pixel."""
     return overlap(one, other)[1] > 0
 
 
 def _free(place: Box, room: Box, taken: Sequence[Box]) -> bool:
     right, bottom = place.left + place.width, place.top + place.height
     inside = place.left >= 0 and place.top >= 0 and right <= room.width and bottom <= room.height
-    return inside and not any(_touch(place, other) for other in taken)
+    return inside and not any(touch(place, other) for other in taken)
 
 
 def write(picture: NDArray[np.uint8], text: str, left: int, top: int, size_px: int, colour: Colour) -> None:

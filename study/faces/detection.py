@@ -23,16 +23,7 @@ EYES_APART, EYES_TO_MOUTH, EYES_DOWN = 0.39, 0.42, 0.38
 
 
 class Box(NamedTuple):
-    """What of a picture is one face and is shown to the network, in pixels of the picture.
-
-    The squares of ``Detector`` may reach a little beyond the picture.
-
-    Attributes:
-        left: First column.
-        top: First row.
-        width: Columns.
-        height: Rows.
-    """
+    """What of a picture is one face, shown to the network, in pixels; it may reach a little beyond the picture."""
 
     left: int
     top: int
@@ -46,12 +37,7 @@ class Box(NamedTuple):
 
 
 class Detection(NamedTuple):
-    """A face that was found.
-
-    Attributes:
-        box: Where it is.
-        score: How sure the detector is: 0..1, or the weight of its last stage for the Haar cascade (about 55).
-    """
+    """A face that was found; its score is 0..1, or the weight of the Haar cascade's last stage (about 55)."""
 
     box: Box
     score: float
@@ -62,7 +48,6 @@ class Detector(Protocol):
 
     def find(self, picture: NDArray[np.uint8]) -> list[Detection]:
         """Return the faces of a picture uint8 (h, w, 3) BGR as squares, from left to right."""
-        ...
 
 
 class BlazeFace:
@@ -72,8 +57,8 @@ class BlazeFace:
     faces that are too small there; a face that fills the picture is found in the first one.
 
     Args:
+        video: For many frames a second: no fine passes.
         least_score: Faces with a lower score are left out.
-        finest_px: Longer side of the picture in the finest pass, at most.
     """
 
     FIRST_PX, SECOND_PX, STRIDE = 96, 192, 4
@@ -87,9 +72,9 @@ class BlazeFace:
     #: The points are a little closer together than in the mean FER-2013 face.
     POINTS_TO_SIDE = 1.06
 
-    def __init__(self, least_score: float = 0.5, finest_px: int = 1536) -> None:
+    def __init__(self, video: bool = False, least_score: float = 0.5) -> None:
         self.least_score = least_score
-        self.finest_px = finest_px
+        self.finest_px = 384 if video else 1536  # longer side of the picture in the finest pass, at most
         self._session = open_model("blazeface_full_range.onnx")
 
     def find(self, picture: NDArray[np.uint8]) -> list[Detection]:
@@ -140,28 +125,17 @@ class HaarDetector:
     found have 0.97 of the image's side (median) and its centre within 0.01. So they are used as they are, no margin.
 
     Args:
-        side_px: Pictures are reduced to this longer side before the search.
-        smallest_px: Side of the smallest face that is searched, in the reduced picture.
-        step: Ratio of one size that is searched to the next.
-        neighbours: How many overlapping finds make a face; more finds fewer faces, and fewer that are none.
+        video: For many frames a second: a coarser search.
         least_score: Faces with a lower weight of the last stage are left out.
     """
 
-    def __init__(
-        self,
-        side_px: int = 800,
-        smallest_px: int = 28,
-        step: float = 1.1,
-        neighbours: int = 4,
-        least_score: float = 0.0,
-    ) -> None:
+    def __init__(self, video: bool = False, least_score: float = 0.0) -> None:
         import cv2
         from cv2.data import haarcascades
 
-        self.side_px = side_px
-        self.smallest_px = smallest_px
-        self.step = step
-        self.neighbours = neighbours
+        # Pictures are reduced to a longer side and searched for faces from a smallest side there, in sizes of a ratio;
+        # so many overlapping finds make a face: more find fewer faces, and fewer that are none.
+        self.side_px, self.smallest_px, self.step, self.neighbours = (480, 24, 1.2, 3) if video else (800, 28, 1.1, 4)
         self.least_score = least_score
         self._cascade = cv2.CascadeClassifier(os.path.join(haarcascades, CASCADE))
 
@@ -195,17 +169,17 @@ class YuNetDetector:
 
     Args:
         model: The file ``face_detection_yunet_2023mar.onnx`` of OpenCV's model zoo.
-        side_px: Pictures are reduced to this longer side before the search.
+        video: For many frames a second: pictures are reduced more.
         least_score: Faces with a lower score are left out.
 
     Raises:
         UsageError: the file is missing or is not such a model.
     """
 
-    def __init__(self, model: Path, side_px: int = 640, least_score: float = 0.7) -> None:
+    def __init__(self, model: Path, video: bool = False, least_score: float = 0.7) -> None:
         import cv2
 
-        self.side_px = side_px
+        self.side_px = 480 if video else 640
         if not os.path.isfile(model):
             raise UsageError(
                 f"--detector takes {BLAZEFACE}, {HAAR} or YuNet's model file (.onnx), {model} is not a file."
@@ -244,11 +218,8 @@ def open_detector(name: str | Path | None = None, *, video: bool = False, least_
     """
     least: dict[str, Any] = {} if least_score is None else {"least_score": least_score}
     if name is None or str(name) in ("", BLAZEFACE):
-        return BlazeFace(finest_px=384 if video else 1536, **least)
-    if str(name) == HAAR:
-        sizes: dict[str, Any] = {"side_px": 480, "smallest_px": 24, "step": 1.2, "neighbours": 3} if video else {}
-        return HaarDetector(**sizes, **least)
-    return YuNetDetector(Path(name), side_px=480 if video else 640, **least)
+        return BlazeFace(video, **least)
+    return HaarDetector(video, **least) if str(name) == HAAR else YuNetDetector(Path(name), video, **least)
 
 
 def open_model(name: str) -> Any:

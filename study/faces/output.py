@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from study.core.files import output_error, write_atomically
+from study.datasets.readers.place import printable
 from study.faces.prediction import Seen
 from study.trained.runtime import Runtime
 
@@ -49,15 +50,6 @@ def standard_output(utf8: bool = True) -> Iterator[TextIO]:
         raise output_error(error) from error
 
 
-def printable(text: str) -> str:
-    r"""Return text in which what could steer a terminal is written as its code.
-
-    >>> printable("a\x1b[31mb.jpg")
-    'a\\x1b[31mb.jpg'
-    """
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 def as_json(data: Any, indent: int | None = None) -> str:
     """Return JSON in UTF-8's letters; control characters, also those above ASCII, are escaped."""
     text = json.dumps(data, ensure_ascii=False, indent=indent)
@@ -79,8 +71,8 @@ def text_lines(seen: Seen, classes: Sequence[str], top: int) -> Iterator[str]:
         yield f"  {number}  {'unsure: ' if face.unsure else ''}{shares}{place}"
 
 
-def json_document(found: Iterable[Seen], runtime: Runtime) -> dict[str, Any]:
-    """Return everything as one JSON object.
+def write_json(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
+    """Write everything as one JSON object.
 
     ``format`` (1), ``run`` (key), ``network`` (in words), ``runtime`` (``onnx``, ``litert``, ``keras``), ``classes``,
     ``notice`` (empty, or what must be said with every answer), ``unsure_below`` (a probability) and ``images``: each
@@ -90,7 +82,7 @@ def json_document(found: Iterable[Seen], runtime: Runtime) -> dict[str, Any]:
     ``probabilities`` by class and, where they were asked for and found, ``landmarks`` (468 points ``[x, y]`` in
     pixels).
     """
-    return {
+    document = {
         "format": FORMAT,
         "run": runtime.key,
         "network": runtime.origin,
@@ -110,11 +102,7 @@ def json_document(found: Iterable[Seen], runtime: Runtime) -> dict[str, Any]:
             for seen in found
         ],
     }
-
-
-def write_json(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
-    """Write ``json_document``."""
-    file.write(as_json(json_document(found, runtime), indent=1) + "\n")
+    file.write(as_json(document, indent=1) + "\n")
 
 
 def write_csv(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import io
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +22,6 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
 HEIC_HEADS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 #: What today's telephones take, with room to spare; Pillow itself refuses more than 89 million.
 MAX_PIXELS = 1 << 26
-MAX_BYTES = 1 << 26
 #: A nearly square picture up to this side is a face that someone has cut out already (FER-2013: 48, RAF-DB: 100).
 CROP_SIDE_PX = 128
 CROP_ASPECT = 1.25
@@ -90,30 +86,16 @@ def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
     Raises:
         ValueError: not to be read as a picture, with a short reason.
     """
-    if not isinstance(source, Path):
-        data = source.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES >> 20} MiB")
-        source = io.BytesIO(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # Pillow's about broken metadata
-        with open_image(source, MAX_PIXELS, formats_of(source)) as image:
-            return np.ascontiguousarray(np.asarray(upright(image, "RGB"))[:, :, ::-1])
+    with open_image(source if isinstance(source, Path) else source.read, MAX_PIXELS, formats_of) as image:
+        return np.ascontiguousarray(np.asarray(upright(image, "RGB"))[:, :, ::-1])
 
 
-def formats_of(source: Path | BinaryIO) -> tuple[str, ...]:
-    """Return the formats that a file may have; HEIC is one of them where it looks so and ``pillow-heif`` is installed.
+def formats_of(head: bytes) -> tuple[str, ...]:
+    """Return the formats that a file with these first bytes may have: HEIC too, where ``pillow-heif`` is installed.
 
     Raises:
-        ValueError: it looks so, and the package is not installed.
+        ValueError: it is HEIC, and the package is not installed.
     """
-    head = b""
-    if not isinstance(source, Path):
-        head = source.read(12)
-        source.seek(0)
-    elif os.path.isfile(source):
-        with contextlib.suppress(OSError), source.open("rb") as file:  # opening it once more will say why
-            head = file.read(12)
     if head[4:] not in HEIC_HEADS:
         return FORMATS
     if importlib.util.find_spec("pillow_heif") is None:
@@ -152,22 +134,17 @@ def cut_faces(picture: NDArray[np.uint8], boxes: Sequence[Box], image_shape: tup
     """
     import cv2
 
+    rows, columns = picture.shape[:2]
     height, width, channels = image_shape
     cut = np.empty((len(boxes), height, width, channels), np.uint8)
     for image, box in zip(cut, boxes, strict=True):
-        face = _with_edges(picture, box)
+        right, bottom = box.left + box.width, box.top + box.height
+        face = picture[max(0, box.top) : bottom, max(0, box.left) : right]
+        missing = max(0, -box.top), max(0, bottom - rows), max(0, -box.left), max(0, right - columns)
+        if any(missing):
+            face = np.asarray(cv2.copyMakeBorder(face, *missing, cv2.BORDER_REPLICATE), np.uint8)
         shrinks = face.shape[0] > height and face.shape[1] > width
         face = cv2.resize(face, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         colours = cv2.COLOR_BGR2GRAY if channels == 1 else cv2.COLOR_BGR2RGB
         image[:] = cv2.cvtColor(face, colours).reshape(image_shape)
     return cut
-
-
-def _with_edges(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    import cv2
-
-    height, width = picture.shape[:2]
-    right, bottom = box.left + box.width, box.top + box.height
-    inner = picture[max(0, box.top) : min(height, bottom), max(0, box.left) : min(width, right)]
-    missing = (max(0, -box.top), max(0, bottom - height), max(0, -box.left), max(0, right - width))
-    return np.asarray(cv2.copyMakeBorder(inner, *missing, cv2.BORDER_REPLICATE), np.uint8) if any(missing) else inner

@@ -25,7 +25,6 @@ class Answer:
     """What is said about one face.
 
     Attributes:
-        box: Where it is.
         score: How sure the detector is that it is a face.
         probabilities: float32 (classes,).
         label: Index of the class that it is said to show: the most probable one, or in a video the one that has been
@@ -48,7 +47,7 @@ class Answer:
         return f"unsure ({classes[self.label]}?)" if self.unsure else classes[self.label]
 
     def to_json(self, classes: Sequence[str]) -> dict[str, Any]:
-        """Return plain JSON data; the keys are explained in ``study.faces.output.json_document``."""
+        """Return plain JSON data; the keys are explained in ``study.faces.output.write_json``."""
         shares = zip(classes, self.probabilities, strict=True)
         return {
             **({} if self.track is None else {"id": self.track}),
@@ -72,12 +71,9 @@ class Seen:
     """What was seen in a picture.
 
     Attributes:
-        source: The picture.
-        width_px: Its width; 0 where it cannot be read.
-        height_px: Its height.
+        width_px: Its width; 0, as its height, where it cannot be read.
         whole: Whether the whole picture was taken as one face.
         problem: Why there are no answers: not readable, or no face found; else empty.
-        readable: Whether it is a picture.
         answers: The faces from left to right, once the network was asked.
         picture: uint8 (h, w, 3) BGR where it was to be kept.
     """
@@ -102,7 +98,7 @@ def all_refused(sources: Sequence[Source]) -> list[Seen]:
             if source.path is None or not source.named:
                 return []
             try:
-                with open_image(source.path, MAX_PIXELS, formats_of(source.path)):
+                with open_image(source.path, MAX_PIXELS, formats_of):
                     return []
             except ValueError as error:
                 refused.append(Seen(source, problem=str(error), readable=False))

@@ -30,16 +30,9 @@ MARGIN = 0.08
 
 @dataclass
 class Track:
-    """One face.
+    """One face: a square around (x, y), in pixels and pixels a second, as it was when it was found last.
 
     Attributes:
-        x: Column of its middle in pixels, when it was found last; so ``y``.
-        y: Row of its middle.
-        side: Side of its square in pixels.
-        score: The detector's, when it was found last.
-        time_s: When it was found last.
-        velocity_x: Pixels a second; so ``velocity_y``.
-        velocity_y: Pixels a second.
         number: Its number, from 1; 0 until it is confirmed.
         hits: How often it was found.
         misses: How often it was searched and not found since.
@@ -132,14 +125,7 @@ def _closeness(foreseen: Box, found: Box) -> float:
 
 @dataclass
 class Smoothed:
-    """What is said about one face.
-
-    Attributes:
-        probabilities: float32 (classes,), averaged; they sum to one.
-        label: Index of the class that is named.
-        time_s: When the network answered last.
-        answers: How often it has answered.
-    """
+    """What is said about one face: averaged probabilities float32 (classes,), the class named, and the last answer."""
 
     probabilities: NDArray[np.float32]
     label: int

@@ -21,13 +21,7 @@ RATE_OVER_S = 1.0
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a video.
-
-    Attributes:
-        index: Its number, from 0.
-        time_s: Its time in seconds, from 0 on and never going back.
-        image: uint8 (h, w, 3) BGR.
-    """
+    """One frame of a video: uint8 (h, w, 3) BGR, counted from 0, its time in seconds never going back."""
 
     index: int
     time_s: float
@@ -36,13 +30,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Watched:
-    """One frame with what is said about it.
-
-    Attributes:
-        frame: The frame.
-        answers: The faces, by their numbers.
-        rate_hz: Frames a second over the last second of real time; 0 at the start.
-    """
+    """One frame with its faces by their numbers, and frames a second over the last second (0 at the start)."""
 
     frame: Frame
     answers: list[Answer]
@@ -71,7 +59,7 @@ def watch(
         clock: Real time in seconds.
     """
     tracker = Tracker()
-    rate = _Rate(clock)
+    times: deque[float] = deque()  # of the frames of the last second
     for frame in frames:
         if frame.index % every == 0 or any(not track.number for track in tracker.tracks):
             found = tracker.update(detector.find(frame.image), frame.time_s)
@@ -86,21 +74,8 @@ def watch(
                 unsure = bool(said.probabilities[said.label] < runtime.unsure_below)
                 place, shares = track.at(frame.time_s), said.probabilities.copy()
                 answers.append(Answer(place, track.score, shares, said.label, unsure, track.number))
-        yield Watched(frame, answers, rate.tick())
-
-
-class _Rate:
-    """Frames a second of real time."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._times: deque[float] = deque()
-
-    def tick(self) -> float:
-        """Count a frame and return the rate over the last second; 0 for the first."""
-        now = self._clock()
-        self._times.append(now)
-        while len(self._times) > 2 and now - self._times[0] > RATE_OVER_S:
-            self._times.popleft()
-        passed = now - self._times[0]
-        return (len(self._times) - 1) / passed if passed > 0 else 0.0
+        times.append(clock())
+        while len(times) > 2 and times[-1] - times[0] > RATE_OVER_S:
+            times.popleft()
+        passed_s = times[-1] - times[0]
+        yield Watched(frame, answers, (len(times) - 1) / passed_s if passed_s > 0 else 0.0)

@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ QUIT_KEYS = (ord("q"), ord("Q"), 27)
 TITLE = "study live"
 
 
-class VideoSource:
+class VideoSource(contextlib.AbstractContextManager["VideoSource"]):
     """An open camera or video file; a context manager that closes it.
 
     Args:
@@ -49,7 +50,6 @@ class VideoSource:
     Attributes:
         rate_hz: Frames a second as the source says, or 30 where it says nothing sensible.
         problem: Empty, or one line on why the frames ended too early.
-        camera: Whether it is a camera.
     """
 
     def __init__(self, capture: Any, name: str, camera: bool) -> None:
@@ -63,35 +63,29 @@ class VideoSource:
         self._expected = 0 if camera else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.problem = ""
 
-    def __enter__(self) -> VideoSource:
-        return self
-
     def __exit__(self, *error: object) -> None:
         self._capture.release()
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames until there are no more; then ``problem`` says whether that was too early."""
+        import cv2
+
         index, start, last_s = 0, time.perf_counter(), 0.0
         while True:
             fine, image = self._capture.read()
             if not fine or image is None:
                 break
-            last_s = time.perf_counter() - start if self.camera else self._file_time(index, last_s)
+            if self.camera:
+                last_s = time.perf_counter() - start
+            elif index:  # the file's own time where it moves on, else counted
+                own_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+                last_s = own_s if math.isfinite(own_s) and own_s > last_s else last_s + 1 / self.rate_hz
             yield Frame(index, last_s, image)
             index += 1
         if self.camera:
             self.problem = f"{self._name} gives no more pictures after {index} frames: is it still connected?"
         elif index < self._expected * (1 - MISSING_SHARE):
             self.problem = f"{self._name} ends after {index} of {self._expected} frames: it is damaged or cut short."
-
-    def _file_time(self, index: int, last_s: float) -> float:
-        """Return the time of the frame that was read: the file's own where it moves on, else counted."""
-        import cv2
-
-        own_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
-        if index == 0:
-            return 0.0
-        return own_s if math.isfinite(own_s) and own_s > last_s else last_s + 1 / self.rate_hz
 
 
 def open_camera(number: int) -> VideoSource:
@@ -145,24 +139,19 @@ def _quiet() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-class Sink(Protocol):
+class Sink(ABC):
     """Takes frames with their answers."""
 
+    @abstractmethod
     def write(self, watched: Watched, marked: NDArray[np.uint8]) -> None:
         """Take a frame, and its picture with the faces marked."""
-        ...
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a terminal has nothing to finish
         """Finish; what was taken so far is whole."""
-        ...
 
 
-class InBackground:
-    """Hands frames to a sink in a thread of its own; where the sink is slower, the frames wait for it.
-
-    Args:
-        sink: What takes the frames; it must not be used directly any more.
-    """
+class InBackground(Sink):
+    """Hands frames to a sink, which nobody else may use, in a thread of its own; they wait where it is slower."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -193,7 +182,7 @@ class InBackground:
             self._sink.close()
 
 
-class VideoFile:
+class VideoFile(Sink):
     """A video file with marked frames, at the pace of the source: repeated where a camera was slow, dropped where fast.
 
     It gets its name when it is whole.
@@ -215,7 +204,7 @@ class VideoFile:
         self.frames = 0
         self._rate = Fraction(rate_hz).limit_denominator(1001)
         self._place = contextlib.ExitStack()
-        self._container: Any = None
+        self._container: Any = None  # PyAV's, open from the first frame on
         self._stream: Any = None
 
     def write(self, watched: Watched, marked: NDArray[np.uint8]) -> None:
@@ -280,11 +269,11 @@ class VideoFile:
                 raise reason from None
 
 
-class JsonLines:
+class JsonLines(Sink):
     """One line of JSON a frame, written at once.
 
     ``frame`` (from 0), ``time_s``, ``notice`` (empty, or what must be said with every answer) and ``faces``: each with
-    ``id`` (from 1, the same while the face is seen) and the keys that ``study.faces.output.json_document`` has.
+    ``id`` (from 1, the same while the face is seen) and the keys that ``study.faces.output.write_json`` has.
 
     Args:
         path: The file; ``-`` for standard output.
@@ -333,13 +322,8 @@ class JsonLines:
                 self._file.close()
 
 
-class Terminal:
-    """A line whenever a face comes, shows something else or goes: what to watch where there is no window.
-
-    Args:
-        classes: Class names.
-        say: Takes a line.
-    """
+class Terminal(Sink):
+    """A line whenever a face comes, shows something else or goes: what to watch where there is no window."""
 
     def __init__(self, classes: Sequence[str], say: Callable[[str], None]) -> None:
         self._classes = classes
@@ -358,11 +342,8 @@ class Terminal:
             self._say(f"{moment} {number}  gone")
         self._labels = {number: answer.label for number, answer in now.items()}
 
-    def close(self) -> None:
-        """Nothing is left to do."""
 
-
-class Window:
+class Window(Sink):
     """A window with the marked frames, at the source's pace.
 
     Args:

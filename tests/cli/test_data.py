@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import random
 import shutil
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from study.__main__ import main
 from study.cli.data import app
 from study.core.errors import DataError, UsageError
 from tests.datasets.sources import csv_rows, write_classes, write_csv
@@ -99,3 +104,22 @@ def test_settings_of_the_drawn_faces_are_bounded_before_anything_is_drawn(settin
     with pytest.raises((DataError, UsageError)) as error:
         CliRunner().invoke(app, ["show", f"synthetic:{setting}"], catch_exceptions=False)
     assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_a_tar_header_with_a_number_of_thousands_of_digits_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pack: Callable[[bytes], bytes]
+) -> None:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 6000
+    number = b"9" * 5990 + b" a=b\n"  # the length of a pax record, of more digits than Python takes for a number
+    body = number.ljust(6144, b"\0")
+    (tmp_path / "digits.tar").write_bytes(pack(header.tobuf(tarfile.USTAR_FORMAT) + body + bytes(1024)))
+    monkeypatch.setattr("sys.argv", ["study", "data", "prepare", "digits.tar"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith("study: digits.tar: expected a whole archive, found one that is damaged or cut off (")
+    assert said.endswith("Get a fresh copy.\n") and said.count("\n") == 1 and len(said) < 250
+    assert not any((tmp_path / "cache" / "sets").iterdir())

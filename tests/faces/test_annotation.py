@@ -30,16 +30,16 @@ class Spy:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.texts: list[str] = []
         self.bars: list[Box] = []
-        draw = annotation._bars
+        draw = annotation._Marked.draw_bars
 
-        def note(picture: np.ndarray, place: Box, *more: object) -> None:
+        def note(marked: annotation._Marked, place: Box, *more: object) -> None:
             self.bars.append(place)
-            draw(picture, place, *more)
+            draw(marked, place, *more)
 
         def write(picture: np.ndarray, text: str, *more: object) -> None:
             self.texts.append(text)
 
-        monkeypatch.setattr(annotation, "_bars", note)
+        monkeypatch.setattr(annotation._Marked, "draw_bars", note)
         monkeypatch.setattr(annotation, "write", write)
 
 
@@ -92,7 +92,7 @@ def test_bars_cover_no_face_and_no_other_bars(monkeypatch: pytest.MonkeyPatch) -
     assert len(spy.bars) == 4
     places = [*boxes, *spy.bars]
     pairs = [(one, other) for index, one in enumerate(places) for other in places[:index]]
-    assert not any(annotation._touch(one, other) for one, other in pairs)
+    assert not any(annotation.touch(one, other) for one, other in pairs)
 
 
 def test_bars_are_drawn_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:

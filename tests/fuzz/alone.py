@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz.child import LIMIT_BYTES, LIMIT_S
+from tests.fuzz.child import LIMIT_BYTES, LIMIT_S, WAIT_S
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -126,7 +126,7 @@ def read_alone(reader: str, path: Path) -> str:
     """Read a path in a process of its own; return ``read`` or the error's one line.
 
     Raises:
-        AssertionError: a traceback, more than 5 s or more than 1 GB.
+        AssertionError: a traceback, more than 5 s of processor or more than 1 GB.
     """
     call = [sys.executable, "-m", "tests.fuzz.alone", reader, str(path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
@@ -145,7 +145,7 @@ def main(reader: str, path: str) -> None:
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + LIMIT_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + LIMIT_S),) * 2)  # others may use the cores
-    faulthandler.dump_traceback_later(4 * LIMIT_S, exit=True)
+    faulthandler.dump_traceback_later(WAIT_S, exit=True)
     try:
         READERS[reader](Path(path))
         print("read")

@@ -43,7 +43,7 @@ class Batch:
 
     @property
     def longest_s(self) -> float:
-        """Longest time for one input."""
+        """Most processor time that one input took."""
         return max((row["seconds"] for row in self.ended), default=0.0)
 
     @property

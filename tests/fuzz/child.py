@@ -1,6 +1,7 @@
 """The process that reads mutated files: `python -m tests.fuzz.child TARGET FIRST LAST RESULTS`; it ends what hangs.
 
-One line of JSON goes to RESULTS before each input and one after it, so that what kills this process is known too.
+One line of JSON goes to RESULTS before each input and one after it, so that what kills this process is known too. Time
+is the processor's: on a machine with many more processes than cores, a second of work takes many of the clock.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import faulthandler
 import json
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -16,8 +18,10 @@ import traceback
 import warnings
 from pathlib import Path
 
-#: Longest time for one input, and memory beyond what the process takes once it has read its valid files.
+#: Processor time for one input, what it may take by the clock (something that waits for ever takes no processor), and
+#: memory beyond what the process takes once it has read its valid files.
 LIMIT_S = 5.0
+WAIT_S = 120.0
 LIMIT_BYTES = 1 << 30
 
 
@@ -28,6 +32,7 @@ def main(name: str, first: int, last: int, results: str) -> None:
     from tests.fuzz.targets import TARGETS
 
     target = TARGETS[name]
+    faulthandler.register(signal.SIGPROF, all_threads=True, chain=True)  # the traceback, then the end
     warnings.simplefilter("ignore")  # a warning is no answer; strict_pillow makes errors of those that matter
     folder = Path(tempfile.mkdtemp(prefix="study-fuzz-"))
     try:
@@ -48,8 +53,9 @@ def main(name: str, first: int, last: int, results: str) -> None:
                 data = target.input(number, seeds)
                 about = {"number": number, "passed": bool(target.passes(data))}
                 _write(file, about)
-                faulthandler.dump_traceback_later(LIMIT_S, exit=True)
-                started = time.perf_counter()
+                faulthandler.dump_traceback_later(WAIT_S, exit=True)
+                signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
+                started = time.process_time()
                 try:
                     target.read(data, folder)
                     about["outcome"] = "read"
@@ -60,8 +66,9 @@ def main(name: str, first: int, last: int, results: str) -> None:
                     about["outcome"] = "traceback"
                     about["message"] = f"{type(error).__name__}: {error}"[:300]
                     about["traceback"] = traceback.format_exc()[-3000:]
+                about["seconds"] = round(time.process_time() - started, 4)
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 faulthandler.cancel_dump_traceback_later()
-                about["seconds"] = round(time.perf_counter() - started, 4)
                 about["peak_mib"] = int(peak_memory_mb())
                 _write(file, about)
     finally:

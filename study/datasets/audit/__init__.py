@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.core.spec import SPLITS
-from study.datasets.audit.drift import ClassDrift, PixelDrift, class_drifts, equalised, pixel_drifts
+from study.datasets.audit.drift import (
+    ClassDrift,
+    PixelDrift,
+    PixelMeasures,
+    class_drifts,
+    equalised,
+    measure_pixels,
+    pixel_drifts,
+)
 from study.datasets.audit.near_duplicates import NearPairs, exact_groups, find_near, members, near_groups
 from study.datasets.audit.overlap import ClassOverlap, conflicting, conflicts, overlaps, total
-from study.datasets.audit.pixel_statistics import PixelMeasures, measure_pixels
 from study.datasets.image_set import ImageSet
 from study.datasets.readers import fer2013
 
@@ -33,13 +40,9 @@ class Audit:
     """What was found in an image set.
 
     Attributes:
-        data: The image set.
         identical: Rows of each group of identical images.
         near: Pairs of different images of one photograph.
         alike: Group number (int64, n) of each image; identical images and near pairs share one.
-        pixels: Brightness, contrast, sharpness and unevenness of every image.
-        class_drifts: Class shares of validation and test against train's.
-        pixel_drifts: Pixel measures of validation and test against train's.
         equalised: Splits whose images have been histogram-equalised.
     """
 
@@ -101,16 +104,21 @@ class Audit:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for each problem; none for clean data."""
-        return tuple(
-            [*self._pixel_warnings(), *self._copy_warnings(), *self._empty_warnings(), *self._class_warnings()]
-        )
+        return (*self._pixel_warnings(), *self._copy_warnings(), *self._class_warnings())
 
     def _pixel_warnings(self) -> Iterator[str]:
-        told = f" {_CIRCULATING}" if _like_fer2013(self.data) else ""
-        for measure in _WORDS:
+        own_form = (fer2013.CLASSES, (fer2013.SIDE_PX, fer2013.SIDE_PX, 1))
+        told = f" {_CIRCULATING}" if (self.data.classes, self.data.image_shape) == own_form else ""
+        for measure, (more, less) in _WORDS.items():
             for one in self.pixel_drifts:
                 if one.measure == measure and one.large:
-                    yield _drift_sentence(one) + told
+                    is_more = one.delta > 0
+                    yield (
+                        f"The training images are {more if is_more else less} compared with those of {one.split}: "
+                        f"median {measure} {one.train_median:.3g} against {one.median:.3g}, "
+                        f"{'greater' if is_more else 'smaller'} in {50 * (1 + abs(one.delta)):.0f} % of all pairs. "
+                        f"A score on {one.split} measures this difference too.{told}"
+                    )
         if self.equalised:
             splits = " and ".join(self.equalised) if len(self.equalised) < len(SPLITS) else "all splits"
             yield (
@@ -139,13 +147,11 @@ class Audit:
                 "labels: no network can be right about all of them."
             )
 
-    def _empty_warnings(self) -> Iterator[str]:
+    def _class_warnings(self) -> Iterator[str]:
         flat, nearly = int(self.pixels.constant.sum()), int(self.pixels.nearly_constant.sum())
         if flat or nearly:
             parts = [f"{flat:,} constant"] * bool(flat) + [f"{nearly:,} nearly constant"] * bool(nearly)
             yield f"{' and '.join(parts)} {'image shows' if flat + nearly == 1 else 'images show'} nothing at all."
-
-    def _class_warnings(self) -> Iterator[str]:
         counts = self.data.counts()
         for split, row in counts.items():
             empty = [name for name, count in zip(self.data.classes, row, strict=True) if not count]
@@ -183,22 +189,6 @@ _CIRCULATING = (
     "Changed copies of FER-2013 are in circulation, one with a blurred training split, on which networks stall near "
     "35 %, another histogram-equalised: get an untouched copy before comparing with published scores."
 )
-
-
-def _like_fer2013(data: ImageSet) -> bool:
-    return data.classes == fer2013.CLASSES and data.image_shape == (fer2013.SIDE_PX, fer2013.SIDE_PX, 1)
-
-
-def _drift_sentence(one: PixelDrift) -> str:
-    more, less = _WORDS[one.measure]
-    is_more = one.delta > 0
-    pairs = 50 * (1 + abs(one.delta))
-    return (
-        f"The training images are {more if is_more else less} compared with those of {one.split}: median {one.measure} "
-        f"{one.train_median:.3g} against {one.median:.3g}, "
-        f"{'greater' if is_more else 'smaller'} in {pairs:.0f} % of all pairs. "
-        f"A score on {one.split} measures this difference too."
-    )
 
 
 def _count(part: int, whole: int) -> str:

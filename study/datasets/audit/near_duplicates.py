@@ -63,21 +63,13 @@ class NearPairs:
 
 
 def exact_groups(hashes: NDArray[np.bytes_]) -> list[NDArray[np.int64]]:
-    """Return the rows (ascending) of each group of two or more identical images, ordered by the first row.
-
-    Args:
-        hashes: bytes (n,), content hashes.
-    """
+    """Return the rows (ascending) of each group of images with equal content hashes (n,), ordered by the first row."""
     _, codes = np.unique(hashes, return_inverse=True)
     return members(codes)
 
 
 def members(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return the rows (ascending) of each code that occurs twice or more, ordered by the first row.
-
-    Args:
-        codes: int64 (n,), one code for each image.
-    """
+    """Return the rows (ascending) of each code (n,) that occurs twice or more, ordered by the first row."""
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=codes.min(initial=0) - 1))
     groups = [rows.astype(np.int64) for rows in np.split(order, starts) if len(rows) > 1]
@@ -117,7 +109,10 @@ def near_pairs(
     norms = np.linalg.norm(coefficients, axis=1)
     shaped = norms > _FLATTEST * np.sqrt(height * width)
     distinct, shapes = distinct[shaped], coefficients[shaped] / norms[shaped, None]
-    codes = _bits(shapes)
+    # The DCT hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010,
+    # https://www.phash.org/docs/pubs/thesis_zauner.pdf) with the threshold zero instead of the median: signs do not
+    # depend on brightness and contrast, and mirroring flips known bits.
+    codes = np.packbits(shapes > 0, axis=1).view(np.uint64)[:, 0]
     is_odd = _frequencies()[:, 1] % 2 == 1  # across: mirroring an image changes the sign of these
     odd, signs = np.packbits(is_odd).view(np.uint64)[0], np.where(is_odd, -1, 1).astype(np.float32)
     found = []
@@ -140,10 +135,6 @@ def near_groups(hashes: NDArray[np.bytes_], pairs: NearPairs) -> NDArray[np.int6
 
     Groups are numbered by their first row; an image that is like no other has a group of its own. ``members`` gives
     the groups of two or more.
-
-    Args:
-        hashes: bytes (n,), content hashes.
-        pairs: What ``near_pairs`` found for the same images.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -191,7 +182,8 @@ def similarity(
     for start in range(0, len(first), _PAIRS):
         chunk = slice(start, start + _PAIRS)
         rows, where = np.unique(np.concatenate([first[chunk], second[chunk]]), return_inverse=True)
-        details = _fine_details(images[rows])
+        grey = grey_levels(images[rows])
+        details = _averages(grey, _FINE) - _averages(grey, _COARSE)
         left, right = np.split(where, 2)
         others = details[right]
         flip = mirrored[chunk]
@@ -213,9 +205,8 @@ def _close(
             yield i[later] + top, j[later] + left
 
 
-def _coefficients(images: NDArray[np.uint8], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-    """Return the 64 lowest coefficients beside the mean, float32 (rows, 64), of all images or of some rows."""
-    rows = np.arange(len(images)) if rows is None else rows
+def _coefficients(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the 64 lowest cosine coefficients beside the mean, float32 (rows, 64), of some rows of images."""
     _, height, width, _ = images.shape
     vertical, horizontal = _frequencies().T
     basis = np.einsum("fy,fx->yxf", _cosines(height)[vertical], _cosines(width)[horizontal])
@@ -225,16 +216,6 @@ def _coefficients(images: NDArray[np.uint8], rows: NDArray[np.int64] | None = No
         chunk = rows[start : start + _IMAGES]
         found[start : start + _IMAGES] = grey_levels(images[chunk]).reshape(len(chunk), -1) @ basis
     return found
-
-
-def _bits(coefficients: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Return a 64-bit hash for each row of coefficients (n, 64): their signs; close images differ in few bits.
-
-    This is the DCT hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010,
-    https://www.phash.org/docs/pubs/thesis_zauner.pdf) with the threshold zero instead of the median: signs do not
-    depend on brightness and contrast, and mirroring flips known bits.
-    """
-    return np.packbits(coefficients > 0, axis=1).view(np.uint64)[:, 0]
 
 
 @cache
@@ -248,12 +229,6 @@ def _cosines(length: int) -> NDArray[np.float64]:
     """Return the first ten orthonormal DCT-II waves (10, length)."""
     waves = np.cos(np.pi * np.arange(10)[:, None] * (2 * np.arange(length)[None] + 1) / (2 * length))
     return waves * np.sqrt(np.where(np.arange(10) == 0, 1, 2) / length)[:, None]
-
-
-def _fine_details(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return float32 (n, SIDE, SIDE): fine minus coarse local averages."""
-    grey = grey_levels(images)
-    return _averages(grey, _FINE) - _averages(grey, _COARSE)
 
 
 def _averages(grey: NDArray[np.float32], width: float) -> NDArray[np.float32]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,8 +19,6 @@ class ClassOverlap:
     """The images of one class in one split that have a copy in another split, or elsewhere in the same one.
 
     Attributes:
-        label: Index of the class.
-        split: Split of the images.
         other: Split of the copies.
         images: Images of the class in the split.
         copied: Of these, the images with a copy in the other split.
@@ -35,12 +34,7 @@ class ClassOverlap:
 
 
 def overlaps(data: ImageSet, groups: NDArray[np.int64]) -> list[ClassOverlap]:
-    """Count copies for every ordered pair of splits (a split with itself too) and every class.
-
-    Args:
-        data: The image set.
-        groups: int64 (n,), equal for copies.
-    """
+    """Count copies, images of equal groups (n,), for every ordered pair of splits (one with itself too) and class."""
     _, codes = np.unique(groups, return_inverse=True)
     width = len(data.classes)
     each = np.zeros((len(SPLITS), codes.max(initial=0) + 1, width), np.int64)
@@ -84,12 +78,5 @@ def conflicting(data: ImageSet, groups: Sequence[NDArray[np.int64]]) -> list[NDA
 
 def conflicts(data: ImageSet, groups: Sequence[NDArray[np.int64]]) -> list[tuple[int, int, int]]:
     """Return (label, label, groups in which both occur) for every pair of classes in conflict, most frequent first."""
-    pairs: dict[tuple[int, int], int] = {}
-    for pair in _label_pairs(data, groups):
-        pairs[pair] = pairs.get(pair, 0) + 1
+    pairs = Counter(pair for rows in groups for pair in combinations(np.unique(data.labels[rows]).tolist(), 2))
     return sorted(((*pair, count) for pair, count in pairs.items()), key=lambda one: (-one[2], one))
-
-
-def _label_pairs(data: ImageSet, groups: Sequence[NDArray[np.int64]]) -> Iterator[tuple[int, int]]:
-    for rows in groups:
-        yield from combinations(np.unique(data.labels[rows]).tolist(), 2)

@@ -10,13 +10,13 @@ import stat
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import BinaryIO, NoReturn, Protocol
+from typing import BinaryIO, NoReturn
 
 from study.core.errors import DataError, UsageError
 from study.core.files import open_regular, too_large
@@ -28,7 +28,7 @@ DEFAULT_GIB = 4.0
 
 _GIB = 1 << 30
 _MOST_GIB = 1_000_000
-_FREE_BYTES = 16 << 20
+_FREE_BYTES = 16 << 20  # what small archives may unpack to whatever the ratio
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 16
 _XZ_MEMORY = 256 << 20  # xz -9 needs 65 MiB; a file may ask for gigabytes
@@ -57,14 +57,7 @@ def archive_stem(name: str) -> str:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold; all grow with the first.
-
-    Attributes:
-        total_bytes: Unpacked size of the whole archive, what is skipped included.
-        member_bytes: Unpacked size of one file.
-        members: Files and folders.
-        ratio: Unpacked over packed size; small archives may unpack to 16 MiB whatever the ratio.
-    """
+    """What an archive may hold: unpacked bytes in all (also of what is skipped) and in a file, entries, the ratio."""
 
     total_bytes: int
     member_bytes: int
@@ -83,7 +76,7 @@ class Limits:
         return cls(int(gib * _GIB), int(gib * _GIB / 4), int(gib * 20_000), gib * 50)
 
 
-class Archive:
+class Archive(AbstractContextManager["Archive"]):
     """An open archive whose files can be read in any order, from any thread.
 
     A zip is read in place. A tar is gone through once, and the bytes of the wanted files are kept in one nameless
@@ -111,29 +104,24 @@ class Archive:
         self._contents: dict[Parts, Callable[[], bytes]] = {}
         self._file = open_regular(path)
         try:
-            with self._counter.damage():
-                if path.name.lower().endswith(".zip"):
-                    self._list_zip()
-                else:
-                    self._read_tar(wanted)
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Archive:
-        return self
+            if path.name.lower().endswith(".zip"):
+                self._list_zip()
+            else:
+                self._read_tar(wanted)
+        except BaseException as error:
+            self._file.close()
+            of_disk = isinstance(error, OSError) and error.errno is not None
+            if of_disk or isinstance(error, DataError | MemoryError) or not isinstance(error, Exception):
+                raise
+            self._counter.refuse_damaged(error)  # libraries raise many kinds
 
     def __exit__(self, *error: object) -> None:
-        self.close()
+        self._file.close()
 
     @property
     def root(self) -> Place:
         """The archive as a folder."""
         return Place(PurePosixPath(), self)
-
-    def close(self) -> None:
-        """Close the archive and drop what was kept of it."""
-        self._file.close()
 
     def read(self, parts: Parts, most: int | None = None) -> bytes:
         """Return the bytes of a file.
@@ -155,20 +143,20 @@ class Archive:
     def _list_zip(self) -> None:
         archive = zipfile.ZipFile(self._file)
         entries = archive.infolist()
-        self._counter.expect_members(len(entries))
+        self._counter.add_members(len(entries))
         for entry in entries:
             name = entry.orig_filename
             if not entry.flag_bits & _UTF8:  # macOS writes UTF-8 without saying so, zipfile then takes it for cp437
                 with suppress(UnicodeError):
                     name = name.encode("cp437").decode("utf-8")
-            parts = self._counter.add_member(name, entry.file_size)
+            parts = self._counter.parts(name, entry.file_size)
             self._counter.add_bytes(entry.file_size)  # reading never gives more than is stated here
             if entry.compress_size > self._counter.packed:  # zipfile would ask for so much memory at once
                 self._counter.refuse_damaged("a file is larger than the archive")
             kind = stat.S_IFMT(entry.external_attr >> 16)
             folder = name.endswith("/")
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR) > folder:
-                self._counter.refuse("files and folders", f"a link or a device: {ascii(name[:80])}")
+                self._counter.refuse("files and folders", f"a link or a device: {_shown(name)}")
             if entry.flag_bits & _ENCRYPTED:
                 self._counter.refuse("files that anyone can read", "encrypted ones")
             if entry.compress_type not in _METHODS:
@@ -180,9 +168,9 @@ class Archive:
                 self._contents[parts] = partial(archive.read, entry)
 
     def _read_tar(self, wanted: Callable[[str], bool]) -> None:
-        packed, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        with packed, _unpacked(packed) as source:
-            stream = _Forward(source, self._counter)
+        packed, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115 - closed on exit
+        with packed:
+            stream = _Forward(_unpacked(packed), self._counter)
             with tarfile.TarFile(fileobj=stream, encoding="utf-8", errors="surrogateescape") as tar:  # type: ignore[arg-type]
                 while (member := tar.next()) is not None:
                     self._add_tar_member(member, stream, wanted)
@@ -191,10 +179,11 @@ class Archive:
             stream.finish()
 
     def _add_tar_member(self, member: tarfile.TarInfo, stream: _Forward, wanted: Callable[[str], bool]) -> None:
-        parts = self._counter.add_member(member.name, 0 if member.isdir() else member.size)
+        self._counter.add_members(1)
         if member.isdir():
-            self._add_folder(parts)
+            self._add_folder(self._counter.parts(member.name, 0))
             return
+        parts = self._counter.parts(member.name, member.size)
         if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE) or member.sparse is not None:
             self._counter.refuse(
                 "files and folders", f"a link, a device or another kind of entry: {_shown(member.name)}"
@@ -211,7 +200,7 @@ class Archive:
 
     def _add_file(self, parts: Parts, size: int) -> None:
         if not parts or parts in self.files or parts in self.folders:
-            self._counter.refuse("different names", f"{ascii('/'.join(parts)[:80])} twice")
+            self._counter.refuse("different names", f"{_shown('/'.join(parts))} twice")
         self._add_folder(parts[:-1])
         self.files[parts] = size
         self.folders[parts[:-1]][0].append(parts[-1])
@@ -221,7 +210,7 @@ class Archive:
             if parts[:depth] in self.folders:
                 continue
             if parts[:depth] in self.files:
-                self._counter.refuse("different names", f"{ascii('/'.join(parts[:depth])[:80])} twice")
+                self._counter.refuse("different names", f"{_shown('/'.join(parts[:depth]))} twice")
             self.folders[parts[:depth]] = ([], [])
             self.folders[parts[: depth - 1]][1].append(parts[depth - 1])
 
@@ -244,16 +233,14 @@ class _Counter:
         if self.unpacked > max(_FREE_BYTES, self.limits.ratio * self.packed):
             self._refuse_size(f"at most {self.limits.ratio:g} times its packed size", "more (as in a bomb)")
 
-    def expect_members(self, count: int) -> None:
-        """Refuse an archive that says it has too many members before any is looked at."""
-        if count > self.limits.members:
-            self._refuse_size(f"at most {self.limits.members:,} files", f"more ({count:,})")
-
-    def add_member(self, name: str, size: int) -> Parts:
-        """Count a file or folder and return the parts of its name; refuse names that no archive of a dataset has."""
-        self.members += 1
+    def add_members(self, count: int) -> None:
+        """Count files and folders; refuse too many."""
+        self.members += count
         if self.members > self.limits.members:
-            self._refuse_size(f"at most {self.limits.members:,} files", "more")
+            self._refuse_size(f"at most {self.limits.members:,} files", f"more ({self.members:,})")
+
+    def parts(self, name: str, size: int) -> Parts:
+        """Return the parts of a file's or folder's name; refuse names that no archive of a dataset has, and sizes."""
         if not 0 <= size <= self.limits.member_bytes:
             most = _size(self.limits.member_bytes)
             self._refuse_size(f"files of at most {most}", f"{_shown(name)} of {min(size, 1 << 63):,} bytes")
@@ -272,18 +259,6 @@ class _Counter:
         if wrong:
             self.refuse("files with plain relative names", f"{wrong}: {_shown(name)}")
         return parts
-
-    @contextmanager
-    def damage(self) -> Iterator[None]:
-        """Turn any error of a library into one line; errors of the disk pass."""
-        try:
-            yield
-        except (DataError, MemoryError):
-            raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            self.refuse_damaged(error)
 
     def refuse(self, expected: str, found: str) -> NoReturn:
         """Refuse what an archive holds."""
@@ -306,11 +281,6 @@ class _Counter:
         )
 
 
-class _Source(Protocol):
-    def read(self, size: int, /) -> bytes:
-        """Return up to ``size`` bytes, none at the end."""
-
-
 class _Forward:
     """What ``tarfile`` reads from: forward only, every byte counted, headers bounded.
 
@@ -318,8 +288,8 @@ class _Forward:
     last block is kept for ``finish`` to check, and ``header_left`` says how much may be read until the next member.
     """
 
-    def __init__(self, source: _Source, counter: _Counter) -> None:
-        self._source = source
+    def __init__(self, read_up_to: Callable[[int], bytes], counter: _Counter) -> None:
+        self._read_up_to = read_up_to
         self._counter = counter
         self._place = 0
         self._last = b""
@@ -362,7 +332,7 @@ class _Forward:
 
     def _take(self, size: int) -> bytes:
         parts, missing = [], size
-        while missing and (part := self._source.read(missing)):
+        while missing and (part := self._read_up_to(missing)):
             self._counter.add_bytes(len(part))
             parts.append(part)
             missing -= len(part)
@@ -370,21 +340,15 @@ class _Forward:
         return b"".join(parts)
 
 
-@contextmanager
-def _unpacked(file: BinaryIO) -> Iterator[_Source]:
-    """Give what a file holds, unpacked as its first bytes say."""
+def _unpacked(file: BinaryIO) -> Callable[[int], bytes]:
+    """Return what reads up to so many bytes of a file, unpacked as its first bytes say; none at the end."""
     start = file.read(6)
     file.seek(0)
     if start.startswith(b"\x1f\x8b"):
-        with gzip.GzipFile(fileobj=file) as source:
-            yield source
-    elif start.startswith(b"BZh"):
-        with bz2.BZ2File(file) as source:
-            yield source
-    elif start == b"\xfd7zXZ\0":
-        yield _Xz(file)
-    else:
-        yield file
+        return gzip.GzipFile(fileobj=file).read
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(file).read
+    return _Xz(file).read if start == b"\xfd7zXZ\0" else file.read
 
 
 class _Xz:

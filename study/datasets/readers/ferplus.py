@@ -60,7 +60,10 @@ def read_ferplus(
             f"{path}: expected {len(splits)} rows in the study's sequence of Usage, found {len(usages)} in another. "
             "FER+ fits a set in the row order of the original fer2013.csv only, which folder copies have lost."
         )
-    found = _labels(votes, classes)
+    place = {name: code for code, name in enumerate(classes)}
+    codes = np.array([place.get(_AS_FER2013.get(name, ""), -1) for name in VOTES], dtype=np.int64)
+    clear = (votes == votes.max(axis=1, initial=0, keepdims=True)).sum(axis=1) == 1
+    found = np.where(clear, codes[votes.argmax(axis=1)], -1)
     labelled = found >= 0
     agreement = float(np.mean(found[labelled] == labels[labelled])) if labelled.any() else 0.0
     if agreement < LEAST_AGREEMENT:
@@ -95,12 +98,3 @@ def _read(path: Path) -> tuple[list[str], NDArray[np.int64]]:
     except OSError as error:
         raise DataError(f"{path}: not readable ({error.strerror or error}). Give FER+'s fer2013new.csv.") from error
     return usages, np.array(votes, dtype=np.int64).reshape(len(usages), len(VOTES))
-
-
-def _labels(votes: NDArray[np.int64], classes: Sequence[str]) -> NDArray[np.int64]:
-    """Return the class with strictly the most votes of each row, -1 without one among ``classes``."""
-    place = {name: code for code, name in enumerate(classes)}
-    codes = np.array([place.get(_AS_FER2013.get(name, ""), -1) for name in VOTES], dtype=np.int64)
-    most = votes.max(axis=1, initial=0, keepdims=True)
-    clear = (votes == most).sum(axis=1) == 1
-    return np.where(clear, codes[votes.argmax(axis=1)], -1)

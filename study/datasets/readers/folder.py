@@ -55,12 +55,9 @@ class _ClassFolder:
         files, folders = place.lists()
         images = images_in(place, files)
         if not images:
-            found = (
-                f"{len(folders)} folders" if folders else f"{len(files)} other files" if files else "an empty folder"
-            )
             raise DataError(
-                f"{place}: expected images of class {place.name} ({', '.join(SUFFIXES)}), found {found}. Fill the "
-                "folder or remove it."
+                f"{place}: expected images of class {place.name} ({', '.join(SUFFIXES)}), found {place.describe()}. "
+                "Fill the folder or remove it."
             )
         self.path = path
         self.label = place.name

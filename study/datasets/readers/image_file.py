@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,24 +58,32 @@ def strict_pillow() -> Iterator[None]:
 
 @contextmanager
 def open_image(
-    source: Path | BinaryIO | bytes, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = FORMATS
+    source: Path | bytes | Callable[[int], bytes],
+    max_pixels: int = MAX_PIXELS,
+    formats: Callable[[bytes], tuple[str, ...]] = lambda head: FORMATS,
 ) -> Iterator[Image]:
     """Open an image and check its header; pixels are decoded inside the block, where the same errors rise.
 
     Args:
-        source: The file, or its bytes.
+        source: The file, its bytes, or what reads up to so many of them.
         max_pixels: Larger images are refused.
-        formats: What it may be, by Pillow's names.
+        formats: Says by a file's first bytes what it may be, by Pillow's names.
 
     Raises:
         ValueError: not to be read, with a short reason, whatever Pillow raised.
     """
     from PIL import Image, UnidentifiedImageError
 
+    allowed: tuple[str, ...] = FORMATS
     try:
-        data = _bytes(source)
+        if isinstance(source, Path):
+            source = partial(read_regular, source)
+        data = source if isinstance(source, bytes) else source(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise _RefusedError(f"more than {MAX_BYTES >> 20} MiB")
         _refuse_costly(data)
-        with Image.open(BytesIO(data), formats=formats) as image:
+        allowed = formats(data[:12])
+        with Image.open(BytesIO(data), formats=allowed) as image:
             if image.width * image.height > max_pixels:
                 raise _RefusedError(f"{image.width}x{image.height} is more than {max_pixels} pixels")
             if image.mode[0] in "IF":
@@ -85,7 +94,7 @@ def open_image(
     except _RefusedError:
         raise
     except UnidentifiedImageError:
-        raise ValueError(f"not a {', '.join(formats)} image") from None
+        raise ValueError(f"not a {', '.join(allowed)} image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError("far too many pixels") from None
     except Exception as error:  # Pillow lets what its parsers raise pass, of any kind
@@ -99,8 +108,12 @@ def upright(image: Image, mode: str) -> Image:
     """
     from PIL import Image
 
-    exif = image.info.get("exif")
-    turn = _orientation(exif) if isinstance(exif, bytes) else 1
+    exif, turn = image.info.get("exif"), 1
+    if isinstance(exif, bytes):
+        tiff = exif.removeprefix(b"Exif\0\0")
+        entries = _tiff_entries(tiff)
+        for value in entries["value"][(entries["tag"] == _ORIENTATION) & (entries["type"] == 3)][:1].tolist():
+            turn = value >> 16 if tiff[:2] == b"MM" else value & 0xFFFF
     image.info.pop("transparency", None)  # it changes no pixel of these modes and may be of any form
     if image.mode != mode:
         image = image.convert(mode)
@@ -116,17 +129,6 @@ def decode(image: Image, side: int, channels: int) -> NDArray[np.uint8]:
     if image.size != (side, side):
         image = image.resize((side, side), Image.Resampling.BILINEAR if image.width < side else Image.Resampling.BOX)
     return np.frombuffer(image.tobytes(), np.uint8).reshape(side, side, channels)
-
-
-def _bytes(source: Path | BinaryIO | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, Path):
-        return read_regular(source, MAX_BYTES)
-    data = source.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise _RefusedError(f"more than {MAX_BYTES >> 20} MiB")
-    return data
 
 
 def _refuse_costly(data: bytes) -> None:
@@ -201,17 +203,6 @@ def _tiff_entries(tiff: bytes, start: int | None = None) -> NDArray[np.void]:
         return np.frombuffer(tiff, entry, min(count, (len(tiff) - start - 2) // entry.itemsize), start + 2)
     except (struct.error, ValueError):
         return np.empty(0, entry)
-
-
-def _orientation(exif: bytes) -> int:
-    """Return EXIF's orientation, 1 (upright) to 8; 1 where it says none."""
-    tiff = exif.removeprefix(b"Exif\0\0")
-    entries = _tiff_entries(tiff)
-    found = entries[(entries["tag"] == _ORIENTATION) & (entries["type"] == 3)]
-    if not len(found):
-        return 1
-    value = int(found["value"][0])
-    return value >> 16 if tiff[:2] == b"MM" else value & 0xFFFF
 
 
 def _reason(error: Exception) -> str:

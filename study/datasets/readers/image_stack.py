@@ -14,7 +14,7 @@ from study.core.errors import DataError
 from study.core.spec import SPLITS
 from study.datasets.readers import fer2013
 from study.datasets.readers.entry import NO_SPLIT, Allocate, RawSet, Source
-from study.datasets.readers.image_file import MAX_BYTES, decode, is_image, open_image, strict_pillow
+from study.datasets.readers.image_file import decode, is_image, open_image, strict_pillow
 from study.datasets.readers.names import note_on_numbers, order_classes
 from study.datasets.readers.place import Place
 
@@ -49,10 +49,7 @@ def images_in(folder: Place, files: Sequence[str]) -> list[str]:
 def read_images(
     source: Source, labels: Sequence[str], splits: Sequence[str | None], given_by: str, allocate: Allocate
 ) -> RawSet:
-    """Read the image files of a source.
-
-    All images become squares of one side: the most common shorter edge, at most ``MAX_SIDE``. They are grey where every
-    image is (also where colour files hold equal channels), otherwise RGB. Ids are the paths below the source's place.
+    """Read the image files of a source as ``read_stack`` does; ids are the paths below the source's place.
 
     Args:
         source: Where the files are.
@@ -136,17 +133,10 @@ def read_stack(places: Sequence[Place], allocate: Allocate) -> tuple[NDArray[np.
 def _header(place: Place) -> Header | str:
     """Return the header of an image, or the reason why it cannot be read."""
     try:
-        with open_image(_bytes(place)) as image:
+        with open_image(place.read_bytes) as image:
             return Header(image.size, image.mode in _COLOUR_MODES)
     except ValueError as error:
         return str(error)
-
-
-def _bytes(place: Place) -> bytes:
-    try:
-        return place.read_bytes(MAX_BYTES)
-    except OSError as error:
-        raise ValueError((error.strerror or str(error))[:80]) from None
 
 
 def _form(found: Sequence[Header | str]) -> tuple[int, int, int] | None:
@@ -167,7 +157,7 @@ def _read_pixels(places: Sequence[Place], images: NDArray[np.uint8]) -> list[Hea
         found: list[Header | str] = []
         for row in rows:
             try:
-                with open_image(_bytes(places[row])) as image:
+                with open_image(places[row].read_bytes) as image:
                     found.append(Header(image.size, image.mode in _COLOUR_MODES))
                     pixels = decode(image, side, channels)
                 images[row] = pixels

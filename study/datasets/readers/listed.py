@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -27,7 +27,6 @@ PATHS = (
 _SPLITS = ("split", "usage", "set", "subset", "partition")
 _NO_EMOTION = ("8", "9", "10")  # AffectNet: none, uncertain, no face
 _RAF_DB_NAME = re.compile(r"(train|test)_\d+(_aligned)?\.\w+")
-_LONGEST_LABEL = 64
 _DEEPEST = 5
 _TRIED = 200  # rows, of which one must name an image that is there
 
@@ -69,7 +68,7 @@ class Listed(Reader):
     def read(self, source: Source, allocate: Allocate) -> RawSet:
         """Match the rows to files and read these."""
         place, lists = source.place, source.plan
-        images = _Images(place, source.files[len(lists) :])
+        images = _Images(source.files[len(lists) :])
         found: dict[str, _Row] = {}
         missing, twice = [], set()
         for path in lists:
@@ -101,9 +100,9 @@ class Listed(Reader):
 
 def _source(root: Place, lists: list[str]) -> Source | None:
     """Return the images below a folder with those of its lists that say something new about them."""
-    images = _Images(root, _walk(root)) if lists else None
-    kept = [path for path in lists if images is not None and _says_more(root, path, images)]
-    if images is None or not kept:
+    images = _Images(_walk(root))
+    kept = [path for path in lists if _says_more(root, path, images)]
+    if not kept:
         return None
     if len(kept) > 1 and not all(next(_rows(root / path)).split for path in kept):
         raise DataError(
@@ -121,11 +120,10 @@ def _says_more(root: Place, path: str, images: _Images) -> bool:
     matched = False
     for row in _sound_rows(root / path):
         image = images.find(row, root / path)
-        if image is not None:
-            if f"/{image}".split("/")[-2].lower() != row.written.lower():
-                return True
-            matched = True
-        elif not matched and row.number > _TRIED:
+        if image is not None and f"/{image}".split("/")[-2].lower() != row.written.lower():
+            return True
+        matched = matched or image is not None
+        if not matched and row.number > _TRIED:
             return False
     return False
 
@@ -133,8 +131,7 @@ def _says_more(root: Place, path: str, images: _Images) -> bool:
 class _Images:
     """The image files below a folder, found by what a row says of them."""
 
-    def __init__(self, root: Place, paths: tuple[str, ...]) -> None:
-        self.root = root
+    def __init__(self, paths: Sequence[str]) -> None:
         self.paths = paths
         self._named: dict[str, list[str]] = defaultdict(list)
         for path in paths:
@@ -169,27 +166,21 @@ class _Images:
         return found[0] if found else None
 
 
-def _walk(root: Place) -> tuple[str, ...]:
+def _walk(folder: Place, depth: int = _DEEPEST) -> list[str]:
     """Return the paths of the image files below a folder, sorted."""
-    found = []
-    folders = [("", 0)]
-    for folder, depth in folders:
-        files, below = (root / folder if folder else root).lists()
-        start = f"{folder}/" if folder else ""
-        found += [f"{start}{name}" for name in images_in(root / folder if folder else root, files)]
-        if depth < _DEEPEST:
-            folders += [(f"{start}{name}", depth + 1) for name in below]
-    return tuple(sorted(found))
+    files, folders = folder.lists()
+    found = images_in(folder, files)
+    for name in folders if depth else ():
+        found += [f"{name}/{path}" for path in _walk(folder / name, depth - 1)]
+    return sorted(found)
 
 
 def _is_list(place: Place) -> bool:
-    try:
-        with tables.Table(place) as table:
-            names = set(table.columns)
-            named = names & {*PATHS, AFFECTNET_PATHS} and names & set(tables.LABELS)
-            return _has_no_names(table) or bool(named) and "pixels" not in names
-    except OSError:
-        return False
+    with suppress(OSError), tables.Table(place) as table:
+        names = set(table.columns)
+        named = names & {*PATHS, AFFECTNET_PATHS} and names & set(tables.LABELS)
+        return _has_no_names(table) or bool(named) and "pixels" not in names
+    return False
 
 
 def _has_no_names(table: tables.Table) -> bool:
@@ -216,8 +207,7 @@ def _rows(place: Place) -> Iterator[_Row]:
 
         def row(fields: list[str]) -> _Row:
             written = fields[label]
-            if not written or len(written) > _LONGEST_LABEL or not written.isprintable():
-                table.refuse("a number or a name as class", tables.shown(written) if written else "none")
+            table.check_class(written)
             split = of_list if column is None else split_of(fields[column])
             if column is not None and split is None:
                 table.refuse("train, val or test as split", tables.shown(fields[column]))

@@ -7,16 +7,9 @@ from collections.abc import Iterable
 from study.datasets.readers import fer2013
 
 SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "selection": "validation",
-    "publictest": "validation",
-    "test": "test",
-    "testing": "test",
-    "privatetest": "test",
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "selection", "publictest"),
+    "test": ("test", "testing", "privatetest"),
 }
 #: RAF-DB's numbers (Li et al. 2017), with FER-2013's names for the same emotions.
 RAF_DB = dict(zip("1234567", ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), strict=True))
@@ -40,7 +33,7 @@ def split_of(word: str) -> str | None:
     >>> split_of("PublicTest"), split_of("holdout")
     ('validation', None)
     """
-    return SPLIT_WORDS.get(word.lower())
+    return next((split for split, words in SPLIT_WORDS.items() if word.lower() in words), None)
 
 
 def order_classes(names: Iterable[str]) -> dict[str, str]:

@@ -20,7 +20,6 @@ OWN_NAMES = ("fer2013.csv", "icml_face_data.csv")
 """Files of these names hold FER-2013's classes, all of them and no others."""
 
 _PAIR = ("train.csv", "test.csv")
-_LONGEST_LABEL = 64
 _MOST_CLASSES = 1000
 
 
@@ -149,40 +148,33 @@ class _Rows:
             self.emotions = table.columns[label] == "emotion"
             self.has_usage = usage is not None
             for fields in table.rows():
-                self._add_label(table, fields[label])
-                self._add_split(table, None if usage is None else fields[usage])
-                self._add_pixels(table, fields[column])
+                if self.strict and fields[label] not in tuple("0123456"):
+                    rule = "an emotion from 0 to 6 in a file of this name (rename it if it holds others)"
+                    table.refuse(rule, shown(fields[label]))
+                table.check_class(fields[label])
+                split = None if usage is None else split_of(fields[usage])
+                if usage is not None and split is None:
+                    rule = "Usage Training, PublicTest or PrivateTest (or train, val, test)"
+                    table.refuse(rule, shown(fields[usage]))
+                self.labels.append(fields[label])
+                self.splits.append(NO_SPLIT if split is None else SPLITS.index(split))
+                self.usages.append(place.name.rsplit(".", 1)[0] if usage is None else fields[usage])
+                self.images.append(self._pixels(table, fields[column]))
         if not self.labels:
             raise DataError(f"{place}: expected one image per row, found no rows. Get a complete copy of the file.")
 
-    def _add_label(self, table: Table, label: str) -> None:
-        if self.strict and label not in tuple("0123456"):
-            table.refuse("an emotion from 0 to 6 in a file of this name (rename it if it holds others)", shown(label))
-        if not label or len(label) > _LONGEST_LABEL or not label.isprintable():
-            table.refuse("a number or a name as class", shown(label) if label else "none")
-        self.labels.append(label)
-
-    def _add_split(self, table: Table, usage: str | None) -> None:
-        """Note a row's split code and how its id starts: its Usage, or the name of a file without this column."""
-        split = None if usage is None else split_of(usage)
-        if usage is not None and split is None:
-            table.refuse("Usage Training, PublicTest or PrivateTest (or train, val, test)", shown(usage))
-        self.splits.append(NO_SPLIT if split is None else SPLITS.index(split))
-        self.usages.append(self.place.name.rsplit(".", 1)[0] if usage is None else usage)
-
-    def _add_pixels(self, table: Table, text: str) -> None:
+    def _pixels(self, table: Table, text: str) -> NDArray[np.uint8]:
         try:
             values = np.fromstring(text, np.int64, sep=" ") if text else np.empty(0, np.int64)
         except (ValueError, DeprecationWarning):
             wrong = next((one for one in text.split() if not (one.isascii() and one.isdecimal())), text)
             table.refuse("pixels from 0 to 255", shown(wrong))
-        if not self.pixels:
-            if len(values) < 64 or isqrt(len(values)) ** 2 != len(values):
-                table.refuse("a square number of pixels (48x48 = 2304)", str(len(values)))
-            self.pixels = len(values)
+        if not self.pixels and (len(values) < 64 or isqrt(len(values)) ** 2 != len(values)):
+            table.refuse("a square number of pixels (48x48 = 2304)", str(len(values)))
+        self.pixels = self.pixels or len(values)
         if len(values) != self.pixels:
             table.refuse(f"{self.pixels} pixels as in the first row", str(len(values)))
         if values.min() < 0 or values.max() > 255:
             wrong = str(values[(values < 0) | (values > 255)][0])
             table.refuse("pixels from 0 to 255", shown(wrong))
-        self.images.append(values.astype(np.uint8))
+        return values.astype(np.uint8)

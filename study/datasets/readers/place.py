@@ -125,9 +125,9 @@ class Place:
 
 
 def printable(text: str) -> str:
-    """Return a text as it may stand in a message of one line.
+    r"""Return text in which what could break a line or steer a terminal is written as its code.
 
-    >>> printable("zufrieden")
-    'zufrieden'
+    >>> printable("a\x1b[31mb.jpg")
+    'a\\x1b[31mb.jpg'
     """
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from typing import NoReturn
 
 from study.core.errors import DataError
@@ -18,6 +19,7 @@ LABELS = ("emotion", "label", "labels", "class", "expression", "category", "targ
 _LONGEST_ROW = 1 << 21
 _LONGEST_HEADER = 1 << 16
 _MOST_COLUMNS = 10_000
+_LONGEST_CLASS = 64
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -26,7 +28,7 @@ _BOMS = (
 )
 
 
-class Table:
+class Table(AbstractContextManager["Table"]):
     """A table, open at its first row after the line with the names of the columns.
 
     Args:
@@ -54,9 +56,6 @@ class Table:
         self.first = _fields(line, self.separator) if is_text else []
         self.columns = [name.lower() for name in self.first]
 
-    def __enter__(self) -> Table:
-        return self
-
     def __exit__(self, *error: object) -> None:
         self._text.close()
 
@@ -79,7 +78,9 @@ class Table:
         """
         limit = csv.field_size_limit(_LONGEST_ROW)
         try:
-            for fields in self._split():
+            lines = self._lines()
+            separated = csv.reader(lines, delimiter=self.separator, skipinitialspace=True)
+            for fields in map(str.split, lines) if self.separator == " " else separated:
                 fields = [field.strip() for field in fields]
                 if not any(fields):
                     continue
@@ -102,11 +103,10 @@ class Table:
             "the file."
         )
 
-    def _split(self) -> Iterator[list[str]]:
-        if self.separator == " ":
-            yield from (line.split() for line in self._lines())
-        else:
-            yield from csv.reader(self._lines(), delimiter=self.separator, skipinitialspace=True)
+    def check_class(self, text: str) -> None:
+        """Refuse the row that was read last where its class is no name."""
+        if not text or len(text) > _LONGEST_CLASS or not text.isprintable():
+            self.refuse("a number or a name as class", shown(text) if text else "none")
 
     def _lines(self) -> Iterator[str]:
         try:
@@ -127,11 +127,9 @@ def has_column(place: Place, *names: str) -> bool:
     """Tell whether a file is a table, by its suffix, with one of some columns; what cannot be read is none."""
     if place.suffix not in SUFFIXES:
         return False
-    try:
-        with Table(place) as table:
-            return not set(names).isdisjoint(table.columns)
-    except OSError:
-        return False
+    with suppress(OSError), Table(place) as table:
+        return not set(names).isdisjoint(table.columns)
+    return False
 
 
 def shown(text: str) -> str:

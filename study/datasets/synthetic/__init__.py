@@ -9,7 +9,7 @@ from study.core.errors import DataError
 from study.core.spec import SPLITS, derive_seed
 from study.datasets.image_set import ImageSet, make_image_set
 from study.datasets.synthetic.drawing import draw_faces
-from study.datasets.synthetic.expressions import CLASSES
+from study.datasets.synthetic.person import CLASSES
 
 # Images per class in FER-2013 (all three splits), in the order of CLASSES.
 FER2013_COUNTS = (4953, 547, 5121, 8989, 6077, 4002, 6198)

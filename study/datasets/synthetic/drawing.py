@@ -1,22 +1,15 @@
-"""Drawing of faces: classes in, grey pictures out."""
+"""Drawing of faces and of what is around them: classes in, grey pictures out."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.synthetic.expressions import express
-from study.datasets.synthetic.geometry import SIDES, Face
 from study.datasets.synthetic.light import photograph
-from study.datasets.synthetic.person import sample_person, sample_pose
-from study.datasets.synthetic.surroundings import (
-    draw_behind_face,
-    draw_hair,
-    draw_in_the_way,
-    draw_surroundings,
-    sample_hair,
-)
-from study.datasets.synthetic.tools import SIDE_PX, Array, Dice, Sketch
+from study.datasets.synthetic.person import SIDES, Face, express, sample_person, sample_pose, there_and_back
+from study.datasets.synthetic.tools import SIDE_PX, Array, Dice, Sketch, plainness
 
 
 def draw_faces(drawn: NDArray[np.int64], faces: NDArray[np.int64], difficulty: float, seed: int) -> NDArray[np.uint8]:
@@ -36,14 +29,155 @@ def draw_faces(drawn: NDArray[np.int64], faces: NDArray[np.int64], difficulty: f
     vary = 0.25 + 1.5 * difficulty
     skin = np.clip(168.0 + dice.uniform(-58.0, 48.0) * vary, 70.0, 225.0)
     background = np.clip(128.0 + dice.uniform(-105.0, 105.0) * vary, 5.0, 250.0)
-    hair = sample_hair(skin, difficulty, dice)
-    draw_surroundings(sketch, background, dice)
-    draw_behind_face(sketch, face, skin, hair, dice)
+    hair = _sample_hair(skin, difficulty, dice)
+    _draw_surroundings(sketch, background, dice)
+    _draw_behind_face(sketch, face, skin, hair, dice)
     sketch.fill(face.head(), skin)
     _features(sketch, face, skin, hair.grey, difficulty, dice)
-    draw_hair(sketch, face, hair, dice)
-    draw_in_the_way(sketch, face, skin, difficulty, dice)
+    _draw_hair(sketch, face, hair, dice)
+    _draw_in_the_way(sketch, face, skin, difficulty, dice)
     return photograph(sketch.paint(background), face, difficulty, dice)
+
+
+@dataclass(frozen=True)
+class _Hair:
+    """Grey level, styles, place of the parting and volume in face units, each (n,)."""
+
+    grey: Array
+    bald: NDArray[np.bool_]
+    long: NDArray[np.bool_]
+    fringe: NDArray[np.bool_]
+    parting: Array
+    volume: Array
+
+
+def _sample_hair(skin: Array, difficulty: float, dice: Dice) -> _Hair:
+    """Return hair, fair only on fair people; the easier the set, the more people wear it short and dark."""
+    varied = 1.0 - plainness(difficulty)
+    light = dice.chance(0.35) & (skin > 140.0)
+    grey = np.where(light, dice.uniform(80.0, 165.0), dice.uniform(14.0, 70.0))
+    bald = dice.chance(0.08 * varied)
+    return _Hair(
+        grey=50.0 + (grey - 50.0) * varied,
+        bald=bald,
+        long=dice.chance(0.42 * varied) & ~bald,
+        fringe=dice.chance(0.25 * varied) & ~bald,
+        parting=dice.uniform(-0.6, 0.6),
+        volume=0.12 + (dice.uniform(0.04, 0.2) - 0.12) * varied,
+    )
+
+
+def _draw_behind_face(sketch: Sketch, face: Face, skin: Array, hair: _Hair, dice: Dice) -> None:
+    """Add long hair, neck, shoulders and ears."""
+    height = face.person.head_height[:, None]
+    angle = np.linspace(-0.8 * np.pi, 0.8 * np.pi, 22)[None, :]
+    grown = 0.04 + hair.volume[:, None]
+    # Round over the head, straight down from the ears.
+    fallen = np.maximum(np.abs(angle) - 0.5 * np.pi, 0.0)
+    x = np.where(fallen > 0.0, np.sign(angle), np.sin(angle)) * (1.0 + grown + 0.08 * fallen)
+    y = np.where(fallen > 0.0, 1.7 * fallen, -np.cos(angle) * (height + grown))
+    sketch.fill(face.flat(x, y), hair.grey * 0.8, hair.long)
+    u = np.linspace(0.0, 1.0, 4)[None, :]
+    for side in SIDES:
+        for place in (0.25, 0.55, 0.85):
+            lock = face.flat(side * (0.98 + (place + 0.3 * u) * grown), -0.5 + 1.7 * u + 0.0 * height)
+            sketch.line(lock, hair.grey * dice.uniform(0.7, 1.2), 0.05 * face.pose.scale, hair.long)
+    ones = np.ones_like(height)
+    drop = 0.4 * face.jaw_drop[:, None]
+    neck = face.flat(ones * [[-0.55, 0.55, 0.62, -0.62]], np.array([[0.7, 0.7, 2.2, 2.2]]) + drop)
+    sketch.fill(neck, 0.68 * skin)
+    shirt_x = ones * [[-2.6, -1.6, -0.62, 0.0, 0.62, 1.6, 2.6]]
+    shirt_y = np.array([[2.6, 1.66, 1.42, 1.8, 1.42, 1.66, 2.6]]) + drop
+    sketch.fill(face.flat(shirt_x, shirt_y), dice.uniform(15.0, 235.0))
+    circle = np.linspace(0.0, 2.0 * np.pi, 12)[None, :]
+    for side in SIDES:
+        ear = face.flat(side * 0.97 + 0.1 * np.cos(circle) * ones, 0.08 + 0.25 * np.sin(circle) * ones)
+        sketch.fill(ear, 0.8 * skin, ~hair.long)
+
+
+def _draw_hair(sketch: Sketch, face: Face, hair: _Hair, dice: Dice) -> None:
+    """Add the hair on top of the head, its strands, a fringe and locks over the temples."""
+    height = face.person.head_height[:, None]
+    volume = hair.volume[:, None]
+    parting = hair.parting[:, None]
+    angle = np.linspace(-0.54 * np.pi, 0.54 * np.pi, 20)[None, :]
+    outer_x = np.sin(angle) * (0.98 + 0.7 * volume)
+    outer_y = -np.cos(angle) * (height + volume)
+    t = np.linspace(-1.0, 1.0, 14)[None, :]
+    line = -0.88 + dice.normal(0.07)[:, None] + np.where(hair.fringe, 0.3, 0.0)[:, None]
+    temple = dice.uniform(-0.3, 0.1)[:, None]
+    bend = np.abs(t) ** 3.5
+    lifted = 0.14 * np.exp(-(((t - parting) / 0.4) ** 2))
+    ragged = 0.035 * dice.normals(14)
+    inner_y = line * (1.0 - bend) + temple * bend - lifted + ragged * (1.0 - bend)
+    inner_x = 0.97 * t + 0.0 * inner_y
+    cap = face.flat(there_and_back(outer_x, inner_x), there_and_back(outer_y, inner_y))
+    sketch.fill(cap, hair.grey, ~hair.bald)
+    # Strands run from the parting over the top of the head down to the hairline.
+    u = np.linspace(0.0, 1.0, 4)[None, :]
+    for end in (-0.85, -0.62, -0.38, -0.15, 0.1, 0.35, 0.6, 0.85):
+        end_y = line * (1.0 - abs(end) ** 3.5) + temple * abs(end) ** 3.5 - 0.12
+        strand_x = 0.7 * parting * (1.0 - u) + end * u + 0.15 * np.sign(end) * np.sin(np.pi * u)
+        strand_y = (0.04 - height - 0.6 * volume) * (1.0 - u) ** 1.5 + end_y * u**1.3
+        grey = hair.grey * dice.uniform(0.8, 1.25) + dice.uniform(-4.0, 8.0)
+        sketch.line(face.flat(strand_x, strand_y), grey, 0.05 * face.pose.scale, ~hair.bald)
+    locks = hair.long & dice.chance(0.6)
+    for side in SIDES:
+        lock_x = side * (0.97 - 0.1 * np.sin(np.pi * u) + 0.08 * u + 0.0 * height)
+        lock = face.flat(lock_x, -0.6 + 1.9 * u + 0.0 * height)
+        sketch.line(lock, hair.grey, (0.1 + 0.5 * hair.volume) * face.pose.scale, locks)
+
+
+def _draw_surroundings(sketch: Sketch, background: Array, dice: Dice) -> None:
+    """Add things behind the person."""
+    for _ in range(2):
+        centre = np.stack([dice.uniform(0.0, 48.0), dice.uniform(-5.0, 40.0)], -1)[:, None, :]
+        width, height = dice.uniform(4.0, 26.0)[:, None], dice.uniform(6.0, 40.0)[:, None]
+        corners = np.stack([width * [[-1, 1, 1, -1]], height * [[-1, -1, 1, 1]]], -1) * 0.5
+        sketch.fill(centre + corners, background + dice.normal(35.0), dice.chance(0.5))
+
+
+def _draw_in_the_way(sketch: Sketch, face: Face, skin: Array, difficulty: float, dice: Dice) -> None:
+    """Add glasses, hands and things held before the face."""
+    scale = face.pose.scale
+    glasses = dice.chance(0.04 + 0.2 * difficulty)
+    frame = np.where(dice.chance(0.75), dice.uniform(10.0, 50.0), dice.uniform(120.0, 200.0))
+    thick = dice.uniform(0.025, 0.065) * scale
+    roundness = dice.uniform(0.55, 1.0)[:, None]
+    angle = np.linspace(0.0, 2.0 * np.pi, 15)[None, :]
+    p = face.person
+    for side in SIDES:
+        cosine, sine = np.cos(angle), np.sin(angle)
+        x = (side * p.eye_x)[:, None] + 0.31 * np.sign(cosine) * np.abs(cosine) ** roundness
+        y = (p.eye_y + 0.03)[:, None] + 0.23 * np.sign(sine) * np.abs(sine) ** roundness
+        sketch.line(face.on(x, y, 0.1), frame, thick, glasses)
+        sketch.line(face.wrinkle((side * 0.72, side * 1.0), (-0.15, -0.1)), frame, thick, glasses)
+    sketch.line(face.wrinkle((-0.12, 0.12), (-0.15, -0.15), 0.04, 0.18), frame, thick, glasses)
+
+    hand = dice.chance(0.22 * difficulty)
+    hand_side = np.where(dice.chance(0.5), 1.0, -1.0)
+    palm_x, palm_y = hand_side * dice.uniform(0.65, 1.15), dice.uniform(0.75, 1.5)
+    reach = dice.uniform(0.45, 0.95)
+    lean = hand_side * -dice.uniform(-0.1, 0.7)
+    u = np.linspace(0.0, 1.0, 4)[None, :]
+    for pass_grey, grow in ((0.62, 0.05), (0.93, 0.0)):
+        for finger in range(4):
+            base_x = palm_x + (finger - 1.5) * 0.17
+            tip = reach * (1.0 - 0.1 * abs(finger - 1.3))
+            x = base_x[:, None] + (lean * tip)[:, None] * u + 0.03 * (finger - 1.5) * u
+            y = palm_y[:, None] - tip[:, None] * u
+            sketch.line(face.flat(x, y), pass_grey * skin, (0.155 + grow) * scale, hand)
+    ring = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)[None, :]
+    palm = face.flat(palm_x[:, None] + 0.42 * np.cos(ring), palm_y[:, None] + 0.25 + 0.4 * np.sin(ring))
+    sketch.fill(palm, 0.9 * skin, hand)
+
+    bar = dice.chance(0.1 * difficulty)
+    slope, level = dice.normal(0.25)[:, None], dice.uniform(2.0, 46.0)[:, None]
+    across = np.array([[-4.0, 52.0]])
+    upright = dice.chance(0.4)[:, None]
+    along, over = across + 0.0 * level, level + slope * (across - 24.0)
+    ends = np.where(upright[..., None], np.stack([over, along], -1), np.stack([along, over], -1))
+    sketch.line(ends, dice.uniform(10.0, 240.0), dice.uniform(2.0, 6.0), bar)
 
 
 def _features(sketch: Sketch, face: Face, skin: Array, hair: Array, difficulty: float, dice: Dice) -> None:
@@ -55,7 +189,10 @@ def _features(sketch: Sketch, face: Face, skin: Array, hair: Array, difficulty: 
     _beard(sketch, face, skin, whiskers, beard)
     _wrinkles(sketch, face, skin, age)
     _nose(sketch, face, skin)
-    _eyes(sketch, face, skin, hair, age, dice)
+    iris, lashes = dice.uniform(20.0, 95.0), dice.uniform(0.022, 0.05)
+    for side in SIDES:
+        _eye(sketch, face, side, skin, age, iris, lashes)
+        sketch.fill(_brow(face, side), np.minimum(0.75 * hair + 0.15 * skin, 0.72 * skin))
     _mouth(sketch, face, skin, dice)
     _moustache(sketch, face, whiskers, beard | dice.chance(0.12 * difficulty))
 
@@ -75,18 +212,23 @@ def _beard(sketch: Sketch, face: Face, skin: Array, grey: Array, shown: NDArray[
     for layer in (1.0, 2.0, 3.0):
         inner_x = (0.6 + 0.11 * layer) * np.sin(jaw) + 0.0 * outer_x
         inner_y = 0.28 + 0.06 * layer + 0.24 * chin - 0.15 * (1.0 - chin) + 0.0 * outer_x
-        whiskers = face.flat(
-            np.concatenate([outer_x, inner_x[:, ::-1]], 1), np.concatenate([outer_y, inner_y[:, ::-1]], 1)
-        )
+        whiskers = face.flat(there_and_back(outer_x, inner_x), there_and_back(outer_y, inner_y))
         share = layer / 3.0
         sketch.fill(whiskers, (1.0 - share) * skin + share * grey, shown)
 
 
 def _wrinkles(sketch: Sketch, face: Face, skin: Array, age: Array) -> None:
-    unit, px = face.unit, face.pose.scale
+    p, unit, px = face.person, face.unit, face.pose.scale
+    u = np.linspace(0.0, 1.0, 6)[None, :]
+    end_x = p.mouth_width * (1.0 + 0.25 * unit(12) + 0.2 * unit(20)) + 0.07
+    top = p.nose_y - 0.06 - 0.07 * unit(9)
+    end = p.mouth_y - 0.1 - 0.08 * unit(12) + 0.1 * unit(15)
     for side in SIDES:
         depth = 0.25 * age + 0.55 * unit(12) + 0.7 * unit(9) + 0.6 * unit(10) + 0.15 * unit(20)
-        sketch.line(face.fold(side), _crease(skin, 0.75 * depth), 0.03 * px, depth > 0.15)
+        # From the wing of the nose past the corner of the mouth.
+        fold_x = side * (_wide(p.nose_width + 0.05) * (1.0 - u) + _wide(end_x) * u + 0.05 * np.sin(np.pi * u))
+        fold = face.on(fold_x, _wide(top) * (1.0 - u) + _wide(end) * u, 0.05)
+        sketch.line(fold, _crease(skin, 0.75 * depth), 0.03 * px, depth > 0.15)
         feet = 0.8 * unit(6) * (0.6 + age)
         for tilt in (-0.08, 0.06):
             line = face.wrinkle((side * 0.72, side * 0.86), (-0.13 + 0.4 * tilt, -0.13 + 1.6 * tilt))
@@ -107,51 +249,129 @@ def _wrinkles(sketch: Sketch, face: Face, skin: Array, age: Array) -> None:
 
 
 def _nose(sketch: Sketch, face: Face, skin: Array) -> None:
-    left, right, base = face.nose()
-    sketch.line(base, 0.76 * skin, 0.035 * face.pose.scale)
-    sketch.fill(left, 0.35 * skin)
-    sketch.fill(right, 0.35 * skin)
-
-
-def _eyes(sketch: Sketch, face: Face, skin: Array, hair: Array, age: Array, dice: Dice) -> None:
-    unit, px = face.unit, face.pose.scale
-    iris = dice.uniform(20.0, 95.0)
-    lashes = dice.uniform(0.022, 0.05)
+    """Add the base line with the wings of the nose, and the nostrils."""
+    p, unit = face.person, face.unit
+    angle = np.linspace(0.0, 2.0 * np.pi, 10, endpoint=False)[None, :]
+    width = p.nose_width * (1.0 + 0.15 * unit(9) + 0.1 * unit(10) + 0.1 * unit(12))
+    y = p.nose_y - 0.07 * unit(9) - 0.02 * unit(10)
+    t = np.linspace(-1.0, 1.0, 9)[None, :]
+    base_y = _wide(y + 0.01) - 0.12 * np.abs(t) ** 3 + 0.02 * np.cos(np.pi * t)
+    sketch.line(face.on(_wide(width) * t, base_y, 0.2), 0.76 * skin, 0.035 * face.pose.scale)
     for side in SIDES:
-        eye = face.eye(side)
-        sketch.line(eye.bag, _crease(skin, 0.2 + 0.5 * age + 0.3 * unit(6) + 0.2 * unit(7)), 0.025 * px)
-        sketch.line(eye.crease, _crease(skin, 0.4), 0.025 * px)
-        sketch.fill(eye.white, np.minimum(225.0, 1.18 * skin + 18.0))
-        sketch.fill(eye.iris, iris)
-        sketch.fill(eye.pupil, 0.3 * iris)
-        sketch.fill(eye.glint, 190.0)
-        sketch.line(eye.lower, 0.7 * skin, 0.02 * px)
-        sketch.line(eye.upper, np.minimum(0.35 * skin, 55.0), lashes * px)
-        sketch.fill(face.brow(side), np.minimum(0.75 * hair + 0.15 * skin, 0.72 * skin))
+        x = _wide(side * 0.52 * width) + 0.048 * np.cos(angle)
+        sketch.fill(face.on(x, _wide(y) + 0.02 * np.sin(angle), 0.22), 0.35 * skin)
+
+
+def _eye(sketch: Sketch, face: Face, side: float, skin: Array, age: Array, iris: Array, lashes: Array) -> None:
+    """Add one eye; ``side`` is -1 (left in the picture) or +1."""
+    p, unit, px = face.person, face.unit, face.pose.scale
+    t = np.linspace(-1.0, 1.0, 9)[None, :]
+    closing = 1.0 - 0.8 * unit(43)
+    up = p.eye_height * (1.0 + 0.95 * unit(5) - 0.35 * unit(7) - 0.15 * unit(6) - 0.25 * unit(9))
+    up = np.maximum(0.012, up * closing)[:, None]
+    low = 0.75 * p.eye_height * (1.0 + 0.3 * unit(5) - 0.55 * unit(6) - 0.45 * unit(7))
+    low = np.maximum(0.006, low * closing)[:, None]
+    width = (p.eye_width * (1.0 + 0.08 * unit(5)))[:, None]
+    middle_x, middle_y = (side * p.eye_x)[:, None], p.eye_y[:, None]
+    x = middle_x + width * t
+    # The slant lifts the outer corner; sadness lets it droop.
+    corner = middle_y - side * (p.eye_slant - 0.03 * unit(15) * unit(1))[:, None] * t
+    bow = 1.0 - np.abs(t) ** 2.2
+    upper_y, lower_y = corner - up * bow, corner + low * bow
+    angle = np.linspace(0.0, 2.0 * np.pi, 14, endpoint=False)[None, :]
+
+    def disc(radius: float, left: float = 0.0, above: float = 0.012) -> Array:
+        disc_x = (side * p.eye_x + p.gaze_x - left)[:, None] + radius * np.cos(angle)
+        disc_y = (p.eye_y + p.gaze_y - above)[:, None] + radius * np.sin(angle)
+        place = np.clip((disc_x - middle_x) / width, -1.0, 1.0)
+        lid = 1.0 - np.abs(place) ** 2.2
+        level = middle_y - side * p.eye_slant[:, None] * place
+        return face.on(disc_x, np.clip(disc_y, level - up * lid, level + low * lid))
+
+    crease_y = corner - (up[:, 0] + 0.05 - 0.02 * unit(5))[:, None] * (1.0 - 0.6 * np.abs(t) ** 2)
+    bag_y = corner + (low + 0.075) * (1.0 - 0.5 * t**2)
+    bag = face.on(x[:, 1:-1], bag_y[:, 1:-1])
+    sketch.line(bag, _crease(skin, 0.2 + 0.5 * age + 0.3 * unit(6) + 0.2 * unit(7)), 0.025 * px)
+    sketch.line(face.on(x * 1.02, crease_y), _crease(skin, 0.4), 0.025 * px)
+    sketch.fill(face.band(x, upper_y, lower_y), np.minimum(225.0, 1.18 * skin + 18.0))
+    sketch.fill(disc(0.1), iris)
+    sketch.fill(disc(0.05), 0.3 * iris)
+    sketch.fill(disc(0.028, 0.035, 0.045), 190.0)
+    sketch.line(face.on(x[:, 1:-1], lower_y[:, 1:-1]), 0.7 * skin, 0.02 * px)
+    sketch.line(face.on(x, upper_y), np.minimum(0.35 * skin, 55.0), lashes * px)
+
+
+def _brow(face: Face, side: float) -> Array:
+    """Return the outline (n, 14, 2) of one eyebrow."""
+    p = face.person
+    inner_raised, outer_raised, lowered = (face.unit(number)[:, None] for number in (1, 2, 4))
+    u = np.linspace(0.0, 1.0, 7)[None, :]
+    x = side * (0.17 - 0.075 * lowered + 0.01 * inner_raised + u * 0.56)
+    y = p.brow_y[:, None] - p.brow_arch[:, None] * np.sin(np.pi * u**1.3) + (u - 0.5) * p.brow_tilt[:, None]
+    y = y - 0.19 * inner_raised * (1.0 - u) ** 1.3 - 0.22 * outer_raised * np.sin(0.5 * np.pi * u)
+    y = y + lowered * (0.19 - 0.16 * u) + 0.05 * face.unit(9)[:, None] + 0.02 * face.unit(6)[:, None] * u
+    half = 0.5 * p.brow_thickness[:, None] * np.clip(1.25 - 0.95 * u**1.5, 0.2, 1.0)
+    return face.band(x, y - half, y + half, 0.03)
 
 
 def _mouth(sketch: Sketch, face: Face, skin: Array, dice: Dice) -> None:
-    px = face.pose.scale
-    mouth = face.mouth()
-    lip = skin * dice.uniform(0.58, 0.86)
-    open_mouth = mouth.gap > 0.035
-    sketch.fill(mouth.lips, lip)
-    sketch.fill(mouth.opening, dice.uniform(14.0, 42.0), open_mouth)
-    sketch.fill(mouth.tongue, 0.45 * skin, mouth.gap > 0.3)
-    sketch.fill(mouth.teeth, dice.uniform(175.0, 240.0), open_mouth & (mouth.bite > 0.02))
-    sketch.fill(mouth.lower_teeth, dice.uniform(150.0, 215.0), open_mouth & (mouth.low_bite > 0.02))
-    sketch.line(mouth.line, 0.38 * skin, 0.035 * px, ~open_mouth)
-    sketch.line(mouth.below, _crease(skin, 0.25 + 0.4 * face.unit(17)), 0.04 * px)
+    p, px, au = face.person, face.pose.scale, face.unit
+    t = np.linspace(-1.0, 1.0, 13)[None, :]
+    width = 1.0 + 0.36 * au(12) + 0.28 * au(20) + 0.05 * au(10)
+    width = p.mouth_width * (width - 0.14 * au(23) - 0.1 * au(17) - 0.1 * au(26) - 0.2 * au(27))
+    parted = np.minimum(1.2 * au(25), 1.0)
+    # How far the lips leave their closed line, upwards and downwards.
+    rise = parted * (0.03 + 0.08 * au(10) + 0.03 * au(12) + 0.09 * au(27) + 0.03 * au(26) + 0.02 * au(20))
+    fall = parted * (0.04 + 0.11 * au(12) + 0.07 * au(20) + 0.07 * au(10) + 0.22 * au(26) + 0.5 * au(27))
+    corner = -0.18 * au(12) + 0.17 * au(15) + 0.02 * au(20) - 0.03 * au(10) + p.mouth_rest
+    corner = corner + parted * 0.05 * (au(26) + 1.5 * au(27))
+    middle = p.mouth_y - 0.05 * au(17) - 0.045 * au(10) * (1.0 - parted) - 0.03 * au(9) + 0.035 * au(12) + 0.03 * au(27)
+    x = _wide(width) * t
+    bend = np.abs(t) ** 1.7
+    closed = _wide(middle) + _wide(corner) * bend + _wide(p.mouth_skew) * t
+    # Lips that are drawn up bare the teeth in a square, a smile is flat above and round below.
+    square = np.clip(au(10) + 0.6 * au(20), 0.0, 1.0)
+    bow = (1.0 - t**2) ** _wide(0.9 - 0.4 * square)
+    inner_top, inner_bottom = closed - _wide(rise) * bow, closed + _wide(fall) * bow
+    thin = np.clip(1.0 - 0.65 * au(23) - 0.2 * au(12) - 0.25 * au(20) - 0.2 * au(17), 0.25, 1.0)
+    cupid = 1.0 - 0.25 * np.exp(-((t / 0.16) ** 2))
+    top = inner_top - _wide(p.lip_upper * thin) * cupid * (1.0 - np.abs(t) ** 1.8)
+    bottom = inner_bottom + _wide(p.lip_lower * thin * (1.0 + 0.15 * au(17))) * (1.0 - t**2) ** 0.7
+    gap = rise + fall
+    show = np.clip(0.3 + 0.7 * au(12) + 0.6 * au(20) + 0.7 * au(10) - 0.5 * au(27), 0.0, 1.0)
+    # Upper teeth follow a smile, but end in a level line where the corners hang.
+    bite = np.minimum(0.75 * gap, 0.16) * show
+    hanging = _wide(np.minimum(corner, 0.0)) * bend
+    edge = _wide(middle - rise) + _wide(bite) * (1.0 - 0.4 * t**2) + hanging + _wide(p.mouth_skew) * t
+    low_bite = np.minimum(0.3 * gap, 0.06) * np.clip(au(10) + 0.8 * au(20) - 0.5 * au(12), 0.0, 1.0)
+    near = 0.6 * t
+    floor = _wide(middle) + _wide(corner) * np.abs(near) ** 1.7 + _wide(fall) * (1.0 - near**2)
+
+    def fill(x: Array, above: Array, below: Array, grey: Array, shown: NDArray[np.bool_] | bool = True) -> None:
+        sketch.fill(face.band(x, above, below, 0.05), grey, shown)
+
+    is_open = gap > 0.035
+    fill(x, top, bottom, skin * dice.uniform(0.58, 0.86))
+    fill(x * 0.97, inner_top, inner_bottom, dice.uniform(14.0, 42.0), is_open)
+    fill(0.6 * x, floor - _wide(0.3 * gap) * (1.0 - t**2), floor - 0.01, 0.45 * skin, gap > 0.3)
+    teeth = np.clip(edge, inner_top, inner_bottom)
+    fill(x * 0.97, inner_top, teeth, dice.uniform(175.0, 240.0), is_open & (bite > 0.02))
+    lower_teeth = inner_bottom - _wide(low_bite) * bow**1.5
+    fill(x * 0.97, lower_teeth, inner_bottom, dice.uniform(150.0, 215.0), is_open & (low_bite > 0.02))
+    sketch.line(face.on(x * 1.03, closed, 0.05), 0.38 * skin, 0.035 * px, ~is_open)
+    below = face.on(0.45 * x, bottom[:, 6:7] + 0.05 - 0.03 * t**2, 0.05)
+    sketch.line(below, _crease(skin, 0.25 + 0.4 * au(17)), 0.04 * px)
 
 
 def _moustache(sketch: Sketch, face: Face, grey: Array, shown: NDArray[np.bool_]) -> None:
     p, unit = face.person, face.unit
     t = np.linspace(-1.0, 1.0, 9)[None, :]
     lip_top = p.mouth_y - 0.05 - 0.06 * unit(10) - 0.03 * unit(9)
-    wide = (p.mouth_width + 0.02 + 0.08 * unit(12))[:, None]
-    upper_y = (lip_top - 0.13)[:, None] + 0.1 * t**2
-    lower_y = (lip_top - 0.035)[:, None] + 0.12 * t**2 - 0.1 * unit(12)[:, None] * t**2
-    hairs = face.pose.on_face(
-        np.concatenate([wide * t, wide * t[:, ::-1]], 1), np.concatenate([upper_y, lower_y[:, ::-1]], 1), 0.08
-    )
-    sketch.fill(hairs, grey, shown)
+    wide = _wide(p.mouth_width + 0.02 + 0.08 * unit(12))
+    upper_y = _wide(lip_top - 0.13) + 0.1 * t**2
+    lower_y = _wide(lip_top - 0.035) + 0.12 * t**2 - 0.1 * _wide(unit(12)) * t**2
+    sketch.fill(face.band(wide * t, upper_y, lower_y, 0.08), grey, shown)
+
+
+def _wide(column: Array) -> Array:
+    return column[:, None]

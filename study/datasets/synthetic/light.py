@@ -5,61 +5,51 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.datasets.synthetic.geometry import SIDES, Face
+from study.datasets.synthetic.person import SIDES, Face
 from study.datasets.synthetic.tools import Array, Dice
 
 
-class Relief:
-    """Soft light and dark spots on faces, each the product of a bell over columns and a bell over rows."""
+def _relief(face: Face, side: int, toward: Array) -> Array:
+    """Return the light (n, side, side) that sockets, nose, cheeks and chin add: soft spots, light and dark.
 
-    def __init__(self, face: Face, side: int) -> None:
-        self._face = face
-        self._pixels = np.arange(side) + 0.5
-        self._across: list[Array] = []
-        self._down: list[Array] = []
-
-    def spot(
-        self,
-        x: Array | float,
-        y: Array | float,
-        width: float,
-        height: float,
-        strength: Array | float,
-        lift: float = 0.0,
-    ) -> None:
-        """Add a spot at a point of the face, in face units; its strength adds to the light (even light is 1)."""
-        point = self._face.point(x, y, lift)
-        scale = self._face.pose.scale[:, None]
-        strength = np.broadcast_to(strength, len(point))[:, None]
-        self._across.append(strength * np.exp(-(((self._pixels - point[:, :1]) / (width * scale)) ** 2)))
-        self._down.append(np.exp(-(((self._pixels - point[:, 1:]) / (height * scale)) ** 2)))
-
-    def sum(self) -> Array:
-        """Return the light (n, side, side) that all spots add."""
-        total: Array = np.matmul(np.stack(self._down, axis=2), np.stack(self._across, axis=1))
-        return total
-
-
-def _shade_features(relief: Relief, face: Face, toward: Array) -> None:
-    """Add shadows and highlights of sockets, nose, cheeks and chin; ``toward`` (n,) is the side of the light, -1..1."""
+    Args:
+        face: The faces.
+        side: Of the picture, in pixels.
+        toward: The side (n,) of the light, -1..1.
+    """
     unit, p = face.unit, face.person
-    for side in SIDES:
-        facing = side * toward
-        relief.spot(side * p.eye_x * 0.92, p.eye_y - 0.1, 0.3, 0.17, -0.2 + 0.06 * unit(5))
-        relief.spot(side * 0.16, -0.12, 0.12, 0.18, -0.16 + 0.1 * facing)
-        relief.spot(side * 0.17, 0.1, 0.1, 0.2, -0.07 + 0.09 * facing, 0.1)
-        relief.spot(side * 0.52, 0.26 - 0.08 * unit(6), 0.3, 0.22, 0.1 + 0.1 * unit(6) + 0.08 * unit(12))
-        relief.spot(side * 0.66, 0.72, 0.24, 0.4, -0.1 + 0.06 * facing)
-        relief.spot(side * (p.nose_width + 0.1), p.nose_y - 0.04, 0.11, 0.17, -0.12 + 0.12 * facing, 0.05)
-        relief.spot(side * (p.mouth_width + 0.12), p.mouth_y, 0.1, 0.16, -0.1 - 0.1 * unit(12) - 0.1 * unit(15))
-    relief.spot(0.0, p.nose_y - 0.32, 0.09, 0.3, 0.13, 0.2)
-    relief.spot(0.0, p.nose_y - 0.07, 0.12, 0.1, 0.12, 0.25)
-    relief.spot(0.0, p.nose_y + 0.11, 0.22, 0.09, -0.2)
-    relief.spot(0.0, p.brow_y - 0.25, 0.6, 0.25, 0.07)
-    relief.spot(0.0, p.brow_y + 0.08, 0.14, 0.14, -0.22 * unit(4))
-    relief.spot(0.0, p.mouth_y + 0.24 + face.jaw_drop * 0.7, 0.22, 0.08, -0.16)
-    relief.spot(0.0, p.mouth_y + 0.42 + face.jaw_drop, 0.2, 0.13, 0.1)
-    relief.spot(0.0, p.mouth_y + 0.36 + face.jaw_drop, 0.2, 0.1, -0.12 * unit(17))
+    # Middle (x, y), width and height in face units, strength (even light is 1), height above the head.
+    spots: list[tuple[Array | float, Array | float, float, float, Array | float, float]] = []
+    for one in SIDES:
+        facing = one * toward
+        spots += [
+            (one * p.eye_x * 0.92, p.eye_y - 0.1, 0.3, 0.17, -0.2 + 0.06 * unit(5), 0.0),
+            (one * 0.16, -0.12, 0.12, 0.18, -0.16 + 0.1 * facing, 0.0),
+            (one * 0.17, 0.1, 0.1, 0.2, -0.07 + 0.09 * facing, 0.1),
+            (one * 0.52, 0.26 - 0.08 * unit(6), 0.3, 0.22, 0.1 + 0.1 * unit(6) + 0.08 * unit(12), 0.0),
+            (one * 0.66, 0.72, 0.24, 0.4, -0.1 + 0.06 * facing, 0.0),
+            (one * (p.nose_width + 0.1), p.nose_y - 0.04, 0.11, 0.17, -0.12 + 0.12 * facing, 0.05),
+            (one * (p.mouth_width + 0.12), p.mouth_y, 0.1, 0.16, -0.1 - 0.1 * unit(12) - 0.1 * unit(15), 0.0),
+        ]
+    spots += [
+        (0.0, p.nose_y - 0.32, 0.09, 0.3, 0.13, 0.2),
+        (0.0, p.nose_y - 0.07, 0.12, 0.1, 0.12, 0.25),
+        (0.0, p.nose_y + 0.11, 0.22, 0.09, -0.2, 0.0),
+        (0.0, p.brow_y - 0.25, 0.6, 0.25, 0.07, 0.0),
+        (0.0, p.brow_y + 0.08, 0.14, 0.14, -0.22 * unit(4), 0.0),
+        (0.0, p.mouth_y + 0.24 + face.jaw_drop * 0.7, 0.22, 0.08, -0.16, 0.0),
+        (0.0, p.mouth_y + 0.42 + face.jaw_drop, 0.2, 0.13, 0.1, 0.0),
+        (0.0, p.mouth_y + 0.36 + face.jaw_drop, 0.2, 0.1, -0.12 * unit(17), 0.0),
+    ]
+    pixels, scale, ones = np.arange(side) + 0.5, face.pose.scale[:, None], np.ones((len(toward), 1))
+    across, down = [], []  # each spot is the product of a bell over columns and a bell over rows
+    for x, y, width, height, strength, lift in spots:
+        point = face.on(ones * np.reshape(x, (-1, 1)), ones * np.reshape(y, (-1, 1)), lift)[:, 0]
+        strength = np.broadcast_to(strength, len(point))[:, None]
+        across.append(strength * np.exp(-(((pixels - point[:, :1]) / (width * scale)) ** 2)))
+        down.append(np.exp(-(((pixels - point[:, 1:]) / (height * scale)) ** 2)))
+    light: Array = np.matmul(np.stack(down, axis=2), np.stack(across, axis=1))
+    return light
 
 
 def photograph(painted: NDArray[np.uint8], face: Face, difficulty: float, dice: Dice) -> NDArray[np.uint8]:
@@ -73,9 +63,6 @@ def photograph(painted: NDArray[np.uint8], face: Face, difficulty: float, dice: 
     pose = face.pose
     harsh = 0.08 + 0.7 * difficulty * dice.uniform(0.0, 1.3)
     light_x, light_y = dice.uniform(-1.0, 1.0), dice.uniform(-1.0, 0.45)
-    relief = Relief(face, side)
-    _shade_features(relief, face, light_x)
-
     pixels = np.arange(side) + 0.5
     column = ((pixels[None, :] - pose.centre_x[:, None]) / pose.scale[:, None])[:, None, :]
     row = ((pixels[None, :] - pose.centre_y[:, None]) / (1.3 * pose.scale[:, None]))[:, :, None]
@@ -84,7 +71,7 @@ def photograph(painted: NDArray[np.uint8], face: Face, difficulty: float, dice: 
     on_head = 1.0 / (1.0 + np.exp(10.0 * (outside - 1.15)))
     lean = column * light_x[:, None, None] + row * light_y[:, None, None]
     round_light = 0.72 + 0.3 * height + harsh[:, None, None] * lean
-    light = 1.0 + on_head * (round_light - 1.0 + relief.sum())
+    light = 1.0 + on_head * (round_light - 1.0 + _relief(face, side, light_x))
     light *= 1.0 + (0.4 * difficulty * dice.normal())[:, None, None] * (1.0 - on_head) * column
     pictures = painted * np.maximum(light, 0.12)
 

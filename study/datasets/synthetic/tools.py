@@ -62,6 +62,14 @@ class Dice:
         return np.clip(self._normals[:, start : start + count], -limit, limit)
 
 
+def plainness(difficulty: float) -> float:
+    """Return 1 at difficulty 0, falling to 0 at 0.5: how far a set is from real people towards posed pictograms.
+
+    Very easy sets are for first looks, where a network gets a hundred updates and must still learn something.
+    """
+    return max(0.0, 1.0 - 2.0 * difficulty)
+
+
 SIDE_PX = 48
 OVERSAMPLING = 4
 # Fractional bits of the coordinates handed to OpenCV: whole numbers draw the same everywhere.
@@ -116,12 +124,10 @@ class Sketch:
             for stroke in self.strokes:
                 if not stroke.shown[row]:
                     continue
-                points = [stroke.points[row]]
+                points, grey = [stroke.points[row]], stroke.grey[row]
                 if stroke.thickness is None:
-                    cv2.fillPoly(canvas, points, stroke.grey[row], cv2.LINE_8, FRACTION_BITS)
+                    cv2.fillPoly(canvas, points, grey, cv2.LINE_8, FRACTION_BITS)
                 else:
-                    cv2.polylines(
-                        canvas, points, False, stroke.grey[row], stroke.thickness[row], cv2.LINE_8, FRACTION_BITS
-                    )
+                    cv2.polylines(canvas, points, False, grey, stroke.thickness[row], cv2.LINE_8, FRACTION_BITS)
             cv2.resize(canvas, (SIDE_PX, SIDE_PX), dst=pictures[row], interpolation=cv2.INTER_AREA)
         return pictures
