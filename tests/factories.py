@@ -22,7 +22,7 @@ from study.core.record import (
     SplitFacts,
     Timing,
 )
-from study.core.spec import (
+from study.core.spec import RANDOM_FEATURES, (
     SPLITS,
     DatasetName,
     ModelName,
@@ -141,7 +141,7 @@ def make_spec(
     card = card or make_card()
     family = "transfer" if model in TRANSFER else "custom"
     weights = weights if family == "transfer" else "none"
-    sha256 = "" if weights == "none" else content_hash([model, weights])
+    sha256 = "" if weights in ("none", RANDOM_FEATURES) else content_hash([model, weights])
     return Spec(
         dataset=DatasetName(name=card.name, fingerprint=card.fingerprint),
         model=ModelName(name=model, version="1", family=family),

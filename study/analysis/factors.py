@@ -121,6 +121,8 @@ def _cells(specs: Mapping[Recipe, Spec]) -> dict[Recipe, dict[str, Any]]:
             continue
         rest = spec.without_seed()
         rest["protocol"] = {name: value for name, value in rest["protocol"].items() if name not in _NOT_TREATMENT}
+        for phase in rest["protocol"]["phases"]:
+            phase.pop("feature_copies", None)  # part of how a head sees the augmentation
         cell = {"rest": content_hash(rest), OVERSAMPLING: sampling == "oversample", AUGMENTATION: bool(augmentation)}
         if tuple(cell.values()) not in seen:  # two names of one treatment
             seen.add(tuple(cell.values()))

@@ -226,8 +226,8 @@ class Start(Stored, frozen=True):
     """Where the first weights come from.
 
     Attributes:
-        source: ``none`` (random), ``random-features`` (random, the same in every run, and a body that is never trained),
-            ``imagenet`` or ``file``.
+        source: ``none`` (random), ``random-features`` (a body of random numbers that are the same in every run and are
+            never trained), ``imagenet`` or ``file``.
         sha256: Of the file; empty where there is none.
     """
 

@@ -4,6 +4,7 @@ import pytest
 
 from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, factor_contrasts
 from study.analysis.recipes import Recipe
+from study.core.spec import RANDOM_FEATURES
 from tests.factories import PROTOCOLS, make_spec
 
 
@@ -60,6 +61,17 @@ def test_families_are_compared_under_the_same_protocol_and_random_bodies_apart()
     }
     assert random_body[Recipe("resnet50", "baseline")] == 1.0
     assert Recipe("vgg16", "baseline") not in random_body
+
+
+def test_random_features_are_no_transfer_and_have_the_factors_effects():
+    """Under an augmentation their head learns from copies: another phase, and no other treatment."""
+    models = {"cnn3": "none", "vgg16": RANDOM_FEATURES}
+    specs = {Recipe(*cell): make_spec(*cell, weights=models[cell[0]]) for cell in grid("cnn3", "vgg16")}
+    assert specs[Recipe("vgg16", "augment")].protocol.phases != specs[Recipe("vgg16", "baseline")].protocol.phases
+    found = {(one.factor, one.model): one.weights for one in factor_contrasts(specs, {})}
+    assert ("transfer vs custom", None) not in found and ("random body vs custom", None) not in found
+    assert sum(one for one in found["random features vs custom", None].values() if one > 0) == pytest.approx(1.0)
+    assert found[AUGMENTATION, "vgg16"][Recipe("vgg16", "augment")] == 0.5
 
 
 def test_the_interaction_with_transfer_sets_effect_against_effect():

@@ -97,3 +97,9 @@ def test_a_file_that_is_none_of_weights_is_refused_when_the_plan_is_made(tmp_pat
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(WeightsError, match="existing file"):
         resolve_weights(VGG, str(tmp_path / "none.h5"))
+
+
+def test_random_features_need_no_file_and_are_of_transfer_networks_alone():
+    choice = resolve_weights(VGG, "random-features")
+    assert (choice.source, choice.sha256, choice.path) == ("random-features", "", None)
+    assert resolve_weights(MODELS.get("cnn2"), "random-features").source == "none"

@@ -1,8 +1,13 @@
 """Budgets cut phases in updates; random bodies have no frozen phase."""
 
+import pytest
 from msgspec.structs import replace
 
-from study.protocols import PROTOCOLS, resolve
+from study.core.errors import UsageError
+from study.core.spec import RANDOM_FEATURES
+from study.protocols import PROTOCOLS, Protocol, resolve
+from study.protocols.piece import part
+from study.protocols.resolve import FEATURE_COPIES
 
 
 def phases(family="custom", weights="none", n=28709, **changes):
@@ -54,3 +59,25 @@ def test_the_shared_four_differ_in_sampling_and_augmentation_only():
     stripped = [replace(p, name="", sampling="none", augmentation=()) for p in four]
     assert all(p == stripped[0] for p in stripped)
     assert len({(p.sampling, bool(p.augmentation)) for p in four}) == 4
+
+
+def test_on_random_features_the_head_alone_is_trained_for_the_epochs_of_all_phases():
+    (phase,) = phases("transfer", RANDOM_FEATURES)
+    assert (phase.trainable, phase.epochs, phase.patience, phase.plateau) == ("head", 8 + 20 + 20, None, None)
+    assert phase.feature_copies == 0, "without an augmentation the images themselves are what it learns from"
+    assert phases("custom", RANDOM_FEATURES) == phases()
+
+
+def test_an_augmented_head_on_random_features_has_copies_unless_labels_change_too():
+    def copies(augmentation):
+        protocol = Protocol("own", augmentation=augmentation)
+        found = resolve(protocol, family="transfer", weights_source=RANDOM_FEATURES, train_images=100)
+        return [phase.feature_copies for phase in found.phases]
+
+    assert copies((part("affine", flip=True),)) == [FEATURE_COPIES]
+    assert copies((part("affine", flip=True), part("mixup"))) == [0]
+
+
+def test_a_protocol_without_a_head_phase_has_nothing_to_train_on_random_features():
+    with pytest.raises(UsageError, match="no phase that trains the head alone"):
+        resolve(PROTOCOLS.get("transfer/full"), family="transfer", weights_source=RANDOM_FEATURES, train_images=100)

@@ -4,12 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from study.core.spec import Phase, RunProtocol
+from study.core.errors import UsageError
+from study.core.spec import RANDOM_FEATURES, Copies, Phase, RunProtocol
 from study.models.entry import ModelEntry
 from study.protocols.piece import part
 from study.training import features as room
 from study.training.build import build_network
 from study.training.checkpoint import Checkpoint
+from study.training.copies import with_copies
 from study.training.features import FeatureCache, extractor, head
 from study.training.feed import Feed
 from study.training.loop import Training
@@ -41,7 +43,7 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (TRAIN + VALIDATION, 12, 12, 1), dtype=np.uint8)
 
 
-def train(network, images, cache, augmentation=(), sampling="oversample"):
+def train(network, images, cache, augmentation=(), sampling="oversample", copies=0):
     labels = np.arange(len(images)) % 5 % CLASSES
     phase = Phase(
         name="head",
@@ -51,6 +53,7 @@ def train(network, images, cache, augmentation=(), sampling="oversample"):
         rate=0.01,
         updates=15,
         updates_per_epoch=5,
+        feature_copies=copies,
     )
     unfrozen = replace(phase, name="stage", kind="stage", trainable="all", updates=5)
     protocol = RunProtocol(
@@ -142,3 +145,55 @@ def test_augmented_training_runs_the_body(images, tmp_path):
 def test_a_body_that_draws_at_random_is_run(images, tmp_path):
     train(make_network(build_random_body), images, FeatureCache(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+FLIP = (part("affine", flip=True, rotation_degrees=20.0),)
+
+
+def test_a_head_learns_from_the_features_of_changed_copies_an_epoch_from_each(images, tmp_path, monkeypatch):
+    seen = []
+    over = Feed.over
+    monkeypatch.setattr(Feed, "over", lambda self, rows, copies: seen.append(rows) or over(self, rows, copies))
+    network = make_network()
+    training = train(network, images, FeatureCache(tmp_path), augmentation=FLIP, copies=2)
+    assert len(list(tmp_path.iterdir())) == 2, "features of the copies and of the validation split"
+    (rows,) = seen
+    changed = with_copies(images[:TRAIN], Copies(number=2, augmentation=FLIP), 0)[TRAIN:]
+    assert not np.array_equal(changed[:TRAIN], changed[TRAIN:])
+    fresh = make_network()  # the body was trained in the last phase
+    assert np.allclose(rows, Predictor(extractor(fresh))(changed), atol=1e-6)
+    feed = training.feed.over(rows, 2)
+    batches = [[x.numpy() for x, *_ in feed.epoch(number, 0, 2)] for number in range(3)]
+    assert np.array_equal(batches[0], batches[2]), "the third epoch takes the first copies again"
+    rows_of_second = {row.tobytes() for row in rows[TRAIN:]}
+    assert all(row.tobytes() in rows_of_second for row in np.concatenate(batches[1]))
+
+
+def test_labels_stay_with_their_copies(images):
+    labels = np.arange(len(images)) % CLASSES
+    protocol = RunProtocol(name="p", phases=(), batch=BATCH, augmentation=FLIP)
+    feed = Feed(images, labels, np.arange(TRAIN), CLASSES, protocol, 0)
+    feed = feed.over(np.arange(2 * TRAIN, dtype=np.float32)[:, None], 2)
+    for number in range(2):
+        for rows, one_hot, _ in feed.epoch(number, 0, 5):
+            places = rows.numpy()[:, 0].astype(int)
+            assert (places // TRAIN == number).all()
+            assert (one_hot.numpy().argmax(axis=1) == labels[places % TRAIN]).all()
+
+
+def test_copies_whose_labels_would_change_are_refused(images):
+    with pytest.raises(UsageError, match="mixup"):
+        with_copies(images, Copies(number=1, augmentation=(part("mixup", alpha=1.0),)), 0)
+
+
+def test_random_features_are_the_same_in_every_run_and_not_those_of_random_weights():
+    def kernels(seed, source):
+        keras.utils.set_random_seed(seed)
+        entry = ModelEntry("tiny", "1", "transfer", build_body, "", "", "", stages=("block2",))
+        network = build_network(entry, image_shape=(12, 12, 1), classes=3, side_px=16, weights_source=source)
+        return network.body.get_layer("block2_conv").kernel.numpy(), network.model.get_layer("probabilities").kernel
+
+    (one, head_1), (two, head_2) = kernels(1, RANDOM_FEATURES), kernels(2, RANDOM_FEATURES)
+    assert np.array_equal(one, two) and not np.array_equal(head_1, head_2)
+    assert one.std() == pytest.approx((2 / 27) ** 0.5, rel=0.2)
+    assert not np.array_equal(kernels(1, "none")[0], one)

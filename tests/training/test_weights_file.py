@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import pytest
 
 from study.core.errors import WeightsError, WriteError
@@ -28,6 +29,18 @@ def test_saved_weights_are_loaded_as_any_others_and_their_hash_is_the_files(mode
     model.set_weights([0 * weight for weight in before])  # type: ignore[attr-defined]
     model.load_weights(path)  # type: ignore[attr-defined]
     assert all((new == old).all() for new, old in zip(model.get_weights(), before, strict=True))  # type: ignore[attr-defined]
+
+
+def test_a_file_of_a_compiled_model_holds_no_optimizer(model: object, tmp_path: Path) -> None:
+    import keras
+
+    save_weights(model, tmp_path / "plain.weights.h5")
+    compiled = keras.Model(model.inputs, model.outputs)  # type: ignore[attr-defined]
+    compiled.compile(keras.optimizers.Adam(), "mse")
+    compiled.optimizer.build(compiled.trainable_variables)
+    save_weights(compiled, tmp_path / "compiled.weights.h5")
+    with h5py.File(tmp_path / "plain.weights.h5") as one, h5py.File(tmp_path / "compiled.weights.h5") as two:
+        assert set(one) == set(two) and not any("optimizer" in name for name in two)
 
 
 def test_on_a_full_disk_the_old_file_stays_and_the_process_too(
