@@ -22,7 +22,8 @@ from study.core.record import (
     SplitFacts,
     Timing,
 )
-from study.core.spec import RANDOM_FEATURES, (
+from study.core.spec import (
+    RANDOM_FEATURES,
     SPLITS,
     DatasetName,
     ModelName,
