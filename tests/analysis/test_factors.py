@@ -1,10 +1,13 @@
 """Factor contrasts weigh recipes that differ in that factor alone, over complete strata."""
 
 import pytest
+from msgspec.structs import replace
 
 from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, factor_contrasts
 from study.analysis.recipes import Recipe
 from study.core.spec import RANDOM_FEATURES
+from study.protocols import PROTOCOLS as REGISTERED
+from study.protocols import resolve
 from tests.factories import PROTOCOLS, make_spec
 
 
@@ -65,8 +68,11 @@ def test_families_are_compared_under_the_same_protocol_and_random_bodies_apart()
 
 def test_random_features_are_no_transfer_and_have_the_factors_effects():
     """Under an augmentation their head learns from copies: another phase, and no other treatment."""
-    models = {"cnn3": "none", "vgg16": RANDOM_FEATURES}
-    specs = {Recipe(*cell): make_spec(*cell, weights=models[cell[0]]) for cell in grid("cnn3", "vgg16")}
+    specs = {}
+    for model, name in grid("cnn3", "vgg16"):
+        spec = make_spec(model, name, weights=RANDOM_FEATURES)
+        how = {"family": spec.model.family, "weights_source": RANDOM_FEATURES, "train_images": 640}
+        specs[Recipe(model, name)] = replace(spec, protocol=resolve(REGISTERED.get(name), **how))
     assert specs[Recipe("vgg16", "augment")].protocol.phases != specs[Recipe("vgg16", "baseline")].protocol.phases
     found = {(one.factor, one.model): one.weights for one in factor_contrasts(specs, {})}
     assert ("transfer vs custom", None) not in found and ("random body vs custom", None) not in found
