@@ -8,8 +8,8 @@ from pathlib import Path
 from study.analysis.equivalence import MARGIN
 from study.core.store import Store
 from study.report.build import build_report
-from study.report.figures.picture import stored_data_hash
 from study.report.forms import check_forms
+from study.report.picture import stored_data_hash
 from study.report.write import generated_files, recorded_margin, report_folder
 
 

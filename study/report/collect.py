@@ -16,6 +16,7 @@ from study.analysis.leaks import Leak, measure_leaks
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
+from study.analysis.scores import Statement
 from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
 from study.core.record import DatasetCard, Record
@@ -108,6 +109,13 @@ class StudyData:
         """Share of the most frequent training class in the test split: what a network scores that looks at nothing."""
         counts = self.card.counts
         return counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"])
+
+    def rescored(self, subset: str) -> dict[Recipe, Statement]:
+        """Return every recipe's accuracy on a subset of the test images by its name; empty where it is not known."""
+        if self.rescoring is None:
+            return {}
+        places = [place for place, one in enumerate(self.rescoring.subsets) if one.name == subset]
+        return {recipe: scores[place] for place in places for recipe, scores in self.rescoring.scores.items()}
 
     def recipe(self, record: Record) -> Recipe:
         """Return a record's recipe."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from study.core.spec import content_hash
-from study.report.figures.picture import DENSITY
+from study.report.picture import DENSITY
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -9,9 +9,8 @@ from study.analysis.leaderboard import Spread
 from study.analysis.scores import NETWORK, Statement
 from study.analysis.statistics import CLASS_MEASURES
 from study.report.collect import StudyData
-from study.report.tables.results import UNCONVERGED
-from study.report.tables.table import Table
-from study.report.wording import FIXED_BLANK, NOTHING, percent, whole_percent
+from study.report.table import Table
+from study.report.wording import FIXED_BLANK, NOTHING, UNCONVERGED, percent, whole_percent
 
 _HEADINGS = {
     "rank": r"\#",

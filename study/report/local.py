@@ -17,7 +17,7 @@ from study.core.files import write_atomically
 from study.core.spec import derive_seed
 from study.core.store import Store
 from study.report.collect import StudyData, collect
-from study.report.figures.picture import file_name, new_figure
+from study.report.picture import file_name, new_figure
 from study.report.write import report_folder
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from study.report.wording import code, escape, listed, percent, plural
 
 if TYPE_CHECKING:
-    from study.report.figures.picture import Picture
+    from study.report.picture import Picture
 
 
 def render(template: Path, **names: Any) -> str:

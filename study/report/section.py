@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from study.core.errors import UsageError
 from study.core.registry import Registry
 from study.report.collect import StudyData
-from study.report.figures.picture import Picture
 from study.report.markdown import fill
-from study.report.tables.table import Table
+from study.report.picture import Picture
+from study.report.table import Table
 
 __all__ = ["SECTIONS", "Section", "SectionEntry", "fill", "section", "written"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from study.analysis.pareto import pareto_front
 from study.analysis.scores import Statement
 from study.core.record import Record, rounded
-from study.report.figures.picture import protocol_colours
+from study.report.picture import protocol_colours
 from study.report.wording import percent, points
 
 Spec = dict[str, Any]

@@ -14,8 +14,8 @@ from study.core.errors import UsageError
 from study.core.record import Imported
 from study.core.store import Store
 from study.report.collect import collect
-from study.report.published_results import DATASET
 from study.report.section import SECTIONS, section
+from study.report.sections.claims import DATASET
 from tests.analysis.test_evaluations import ROBUST
 from tests.analysis.test_metric_contract import check as check_metric
 from tests.changed import replace

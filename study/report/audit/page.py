@@ -12,7 +12,7 @@ import numpy as np
 from study.core.files import write_atomically
 from study.report.audit.label_errors import LabelErrors
 from study.report.audit.tables import MOST_SHOWN, audit_tables
-from study.report.tables.table import Table
+from study.report.table import Table
 from study.report.wording import code, escape, percent, plural
 
 if TYPE_CHECKING:

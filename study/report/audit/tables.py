@@ -8,7 +8,7 @@ import numpy as np
 
 from study.core.spec import SPLITS
 from study.report.audit.label_errors import LabelErrors
-from study.report.tables.table import Column, Table
+from study.report.table import Column, Table
 from study.report.wording import NOTHING, code, escape, p_value, percent, points
 
 if TYPE_CHECKING:

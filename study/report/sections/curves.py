@@ -1,10 +1,16 @@
-"""How runs learned, epoch by epoch."""
+"""How runs learned, epoch by epoch: an overview of all models, and loss and accuracy of each."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from study.report.collect import StudyData
-from study.report.figures.curves import model_pictures, overview_picture
+from study.report.picture import Picture, file_name, new_figure, protocol_colours
 from study.report.section import Section, fill, section
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 Validation accuracy by epoch; a dot marks the epoch whose weights were kept.
@@ -18,12 +24,154 @@ the validation curves.
 {{ folded(model | md ~ ": loss and accuracy", picture(curves[model])) }}
 {% endfor %}
 """
+_KEPT = ("phase", "loss", "accuracy", "validation_loss", "validation_accuracy")
+Curves = list[dict[str, Any]]
 
 
 @section("curves", title="Learning curves", place=130)
 def write(data: StudyData) -> Section | None:
     """Return the curves of all models together, then of each."""
-    if not any(run.record.history for run in data.finished):  # imported predictions have none
+    every = {model: _curves(data, model) for model in data.naming.models}
+    curves = {model: found for model, found in every.items() if found}
+    if not curves:  # imported predictions have none
         return None
-    overview, curves = overview_picture(data), model_pictures(data)
-    return Section(fill(TEMPLATE, data=data, overview=overview, curves=curves), (), [overview, *curves.values()])
+    colours = protocol_colours(data.naming.protocols)
+    overview = Picture(
+        "learning-curves",
+        "Validation accuracy by epoch, one panel a model",
+        {model: _only(found, ("validation_accuracy",)) for model, found in curves.items()},
+        lambda: _draw_overview(curves, colours),
+    )
+    pictures = {model: _picture(model, found, colours) for model, found in curves.items()}
+    return Section(fill(TEMPLATE, data=data, overview=overview, curves=pictures), (), [overview, *pictures.values()])
+
+
+def _curves(data: StudyData, model: str) -> Curves:
+    """Return the history of every finished run of a model that has one."""
+    return [
+        {
+            "protocol": data.recipe(run.record).protocol,
+            "seed": run.spec.seed,
+            "best": run.record.kept.best_epoch,
+            "rows": [{name: getattr(row, name) for name in _KEPT} for row in run.record.history],
+        }
+        for run in data.finished
+        if data.recipe(run.record).model == model and run.record.history
+    ]
+
+
+def _only(curves: Curves, names: tuple[str, ...]) -> Curves:
+    return [curve | {"rows": [[row[name] for name in names] for row in curve["rows"]]} for curve in curves]
+
+
+def _picture(model: str, curves: Curves, colours: dict[str, str]) -> Picture:
+    """Show loss and accuracy of a model on the training batches and on the validation split."""
+    return Picture(
+        f"curves-{file_name(model)}",
+        f"Loss and accuracy of {model} by epoch on training batches and on the validation split",
+        _only(curves, _KEPT),
+        lambda: _draw_model(curves, colours),
+    )
+
+
+def _draw_overview(curves: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
+    columns = min(3, len(curves))
+    rows = -(-len(curves) // columns)
+    top = max(0.75, 0.37 + _legend_rows([curve for found in curves.values() for curve in found], styles=False) * 0.2)
+    height = 2.3 * rows + 0.1 + top
+    figure = new_figure(height)
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    figure.subplots_adjust(left=0.07, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.08, hspace=0.45)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(curves):
+            axes.set_visible(False)
+            continue
+        model = list(curves)[place]
+        _lines(axes, curves[model], "validation_accuracy", "-", colours, scale=100)
+        axes.set_title(model)
+        axes.set_xlabel("epoch" if place >= len(curves) - columns else "")
+        axes.set_ylabel("validation accuracy, %" if place % columns == 0 else "")
+    _legend(figure, [curve for found in curves.values() for curve in found], colours, styles=False)
+    return figure
+
+
+def _draw_model(curves: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
+    top = max(0.6, 0.15 + _legend_rows(curves, styles=True) * 0.2)
+    height = 2.9 + top
+    figure = new_figure(height)
+    loss, accuracy = figure.subplots(1, 2)
+    figure.subplots_adjust(left=0.065, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.18)
+    for axes, name, scale, label in ((loss, "loss", 1, "loss"), (accuracy, "accuracy", 100, "accuracy, %")):
+        _lines(axes, curves, name, "--", colours, scale, width=1.0, best=False)
+        _lines(axes, curves, f"validation_{name}", "-", colours, scale)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+    _legend(figure, curves, colours, styles=True)
+    return figure
+
+
+def _lines(
+    axes: Axes,
+    curves: list[dict[str, Any]],
+    name: str,
+    style: str,
+    colours: dict[str, str],
+    scale: float,
+    width: float = 1.6,
+    best: bool = True,
+) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for curve in curves:
+        values = [float("nan") if row[name] is None else scale * row[name] for row in curve["rows"]]
+        epochs = range(1, len(values) + 1)
+        colour = colours[curve["protocol"]]
+        axes.plot(
+            epochs, values, style, color=colour, linewidth=width, alpha=0.9, marker="." if len(values) == 1 else None
+        )
+        starts = [
+            place
+            for place in range(1, len(values))
+            if curve["rows"][place]["phase"] != curve["rows"][place - 1]["phase"]
+        ]
+        axes.plot([place + 1 for place in starts], [values[place] for place in starts], "|", color=colour, markersize=9)
+        if best and curve["best"] is not None and 0 <= curve["best"] < len(values):
+            axes.plot(curve["best"] + 1, values[curve["best"]], "o", color=colour, markersize=5)
+    axes.grid(axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _legend_columns(entries: int, styles: bool) -> int:
+    return min(entries, (5 if entries <= 10 else 4) if styles else 4 if entries > 6 else 6)
+
+
+def _legend_rows(curves: list[dict[str, Any]], styles: bool) -> int:
+    """Return how many rows the legend takes at most."""
+    entries = len({curve["protocol"] for curve in curves}) + (4 if styles else 2)
+    return -(-entries // _legend_columns(entries, styles))
+
+
+def _legend(figure: Figure, curves: list[dict[str, Any]], colours: dict[str, str], styles: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    used = {curve["protocol"] for curve in curves}
+    handles = [
+        Line2D([], [], color=colour, label=name, linewidth=2) for name, colour in colours.items() if name in used
+    ]
+    if styles:
+        handles += [
+            Line2D([], [], color="#333333", label="validation"),
+            Line2D([], [], color="#333333", linestyle="--", label="training"),
+        ]
+    handles.append(Line2D([], [], color="#333333", linestyle="", marker="o", markersize=5, label="epoch kept"))
+    if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):
+        handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="new phase"))
+    figure.legend(
+        handles=handles,
+        loc="upper center",
+        ncols=_legend_columns(len(handles), styles),
+        fontsize=9,
+        columnspacing=1.4,
+        handlelength=1.6,
+        borderaxespad=0.2,
+    )

@@ -9,7 +9,7 @@ import streamlit as st
 from study.analysis.metric import ordered as metrics_in_order
 from study.core.store import Store
 from study.report.collect import StudyData
-from study.report.conclusions import conclusions
+from study.report.sections.conclusions import conclusions
 from study.report.wording import escape, percent
 from study.web.charts import COSTS, cost_chart, curves_chart, differences_chart, ranking_chart
 from study.web.overview import all_standings, glance, run_label

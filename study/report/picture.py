@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import io
 import re
 from collections.abc import Callable
@@ -60,7 +61,7 @@ class Picture:
         name: File name below ``figures/`` without ending.
         alt: What a reader who cannot see it should know.
         data: All numbers and names that it shows, as JSON data.
-        draw: Draws it, with matplotlib or Pillow.
+        draw: A function that draws it, with matplotlib or Pillow.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Picture:
 
     @property
     def _marks(self) -> dict[str, str]:
-        return {_DATA_HASH: self.data_hash, _DRAWING_HASH: _drawing_hash()}
+        return {_DATA_HASH: self.data_hash, _DRAWING_HASH: _drawing_hash(inspect.getfile(self.draw))}
 
     def drawn_as(self, path: Path) -> bool:
         """Tell whether a PNG shows this data, drawn by this code, so that drawing it again would change nothing."""
@@ -132,12 +133,9 @@ def _read_marks(path: Path) -> dict[str, str]:
 
 
 @functools.cache
-def _drawing_hash() -> str:
-    """Return the sha256 (hex) of the sources that draw."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _drawing_hash(file: str) -> str:
+    """Return the sha256 (hex) of the sources that draw: a section's file and this one."""
+    return hashlib.sha256(Path(file).read_bytes() + Path(__file__).read_bytes()).hexdigest()
 
 
 def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
