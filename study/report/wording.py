@@ -173,7 +173,7 @@ def plural(count: int, word: str) -> str:
     if count == 1:
         return f"1 {word}"
     ending = "s" if not word.endswith(("y", "ss")) else "ies" if word.endswith("y") else "es"
-    return f"{count} {word.removesuffix('y') if ending == 'ies' else word}{ending}"
+    return f"{count:,} {word.removesuffix('y') if ending == 'ies' else word}{ending}"
 
 
 def marks(unconverged: bool, hardly_trained: bool) -> str:
