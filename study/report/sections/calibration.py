@@ -10,7 +10,7 @@ from study.analysis.calibration import BINS, reliability
 from study.analysis.scores import CALIBRATED, PLAIN, Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import Picture, new_figure, protocol_colours
+from study.report.picture import LEGEND, Picture, panel_grid, protocol_colours
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, RUNS, Column, Table
 from study.report.wording import plain, plain_with_interval, with_interval
@@ -103,20 +103,10 @@ def _picture(data: StudyData, found: Statistics) -> Picture | None:
 def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
     from matplotlib.lines import Line2D
 
-    columns = min(4, len(panels))
-    rows = -(-len(panels) // columns)
-    height = 2.35 * rows + 0.75
-    figure = new_figure(height)
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    figure.subplots_adjust(left=0.065, right=0.99, top=1 - 0.6 / height, bottom=0.48 / height, wspace=0.08, hspace=0.24)
-    for place, axes in enumerate(grid.flat):
-        if place >= len(panels):
-            axes.set_visible(False)
-            continue
-        _panel(axes, panels[place], colours)
-        axes.set_xlabel("confidence, %" if place >= len(panels) - columns else "")
-        axes.tick_params(labelbottom=place >= len(panels) - columns)
-        axes.set_ylabel("right, %" if place % columns == 0 else "")
+    figure, grid = panel_grid(len(panels), 4, 2.35, 0.65, ("confidence, %", "right, %"), left=0.065, hspace=0.24)
+    for axes, panel in zip(grid, panels, strict=True):
+        _panel(axes, panel, colours)
+        axes.tick_params(labelbottom=bool(axes.get_xlabel()))
     used = {line["protocol"] for panel in panels for line in panel["lines"]}
     handles = [
         Line2D([], [], color=colour, marker="o", markersize=4, label=name)
@@ -124,7 +114,7 @@ def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
         if name in used
     ]
     handles.append(Line2D([], [], color="#999999", linestyle="--", label="as confident as right"))
-    figure.legend(handles=handles, loc="upper center", ncols=min(5, len(handles)), fontsize=9, borderaxespad=0.2)
+    figure.legend(handles=handles, ncols=min(5, len(handles)), **LEGEND)
     return figure
 
 

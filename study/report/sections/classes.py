@@ -13,7 +13,7 @@ from study.analysis.metrics import Scores
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, Picture, label_share, new_figure, shortened
+from study.report.picture import LABEL_SIZE, Picture, heatmap, label_share, new_figure, shortened
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, RUNS, Column, Table, hidden
 from study.report.wording import escape, percent, whole_percent, with_interval
@@ -103,32 +103,13 @@ def _picture(data: StudyData, metric: Metric) -> Picture:
 
 
 def _draw(rows: list[list[float | None]], names: list[str], classes: list[str], title: str) -> Figure:
-    import numpy as np
-    import seaborn
-
     height = 0.27 * len(rows) + 0.6
     figure = new_figure(height)
     left, bottom, top = label_share(names), 0.12 / height, 0.4 / height
     axes = figure.add_axes((left, bottom, 0.99 - left, 1 - bottom - top))
     values = 100 * np.array(rows, dtype=np.float64)
-    seaborn.heatmap(
-        values,
-        ax=axes,
-        cbar=False,
-        cmap="YlGnBu",
-        vmin=0,
-        vmax=100,
-        annot=len(classes) <= 20,
-        fmt=".0f",
-        annot_kws={"fontsize": 9},
-        linewidths=0.6,
-        linecolor="white",
-        xticklabels=classes,
-        yticklabels=names,
-    )
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0, rotation=0)
-    axes.tick_params(axis="y", labelsize=LABEL_SIZE)
+    looks: dict[str, Any] = {"cmap": "YlGnBu", "vmin": 0, "vmax": 100, "fmt": ".0f", "annot_kws": {"fontsize": 9}}
+    heatmap(axes, values, classes, names, annot=len(classes) <= 20, **looks)
     if len(classes) > 8:
         axes.set_xticks(axes.get_xticks(), classes, rotation=30, ha="left")
     figure.text(0.008, 1 - 0.2 / height, f"{title}, %", fontsize=LABEL_SIZE, fontweight="bold", va="center")

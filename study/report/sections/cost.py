@@ -13,7 +13,7 @@ from study.analysis.runs import ScoredRun
 from study.analysis.statistics import Statistics
 from study.core.record import Record
 from study.report.collect import StudyData
-from study.report.picture import MARKERS, Picture, new_figure, protocol_colours
+from study.report.picture import LEGEND, MARKERS, Picture, new_figure, protocol_colours
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, Column, Table, hidden, keys_of
 from study.report.wording import NOTHING, duration, escape, large, mean_of, milliseconds, with_interval_inline
@@ -134,7 +134,7 @@ def _draw(rows: list[dict[str, Any]], colours: dict[str, str], models: list[str]
         _panel(axes, rows, cost, scale, colours, markers)
         axes.set_xlabel(label)
     panels[0].set_ylabel("test accuracy, %")
-    figure.legend(handles=handles, loc="upper center", ncols=5, fontsize=9, columnspacing=1.4, borderaxespad=0.2)
+    figure.legend(handles=handles, ncols=5, **LEGEND)
     return figure
 
 

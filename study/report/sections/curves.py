@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from study.report.collect import StudyData
-from study.report.picture import Picture, file_name, new_figure, protocol_colours
+from study.report.picture import LEGEND, Picture, file_name, new_figure, panel_grid, protocol_colours
 from study.report.section import Section, fill, section
 
 if TYPE_CHECKING:
@@ -75,22 +75,12 @@ def _picture(model: str, curves: Curves, colours: dict[str, str]) -> Picture:
 
 
 def _draw_overview(curves: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
-    columns = min(3, len(curves))
-    rows = -(-len(curves) // columns)
     top = max(0.75, 0.37 + _legend_rows([curve for found in curves.values() for curve in found], styles=False) * 0.2)
-    height = 2.3 * rows + 0.1 + top
-    figure = new_figure(height)
-    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    figure.subplots_adjust(left=0.07, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.08, hspace=0.45)
-    for place, axes in enumerate(grid.flat):
-        if place >= len(curves):
-            axes.set_visible(False)
-            continue
-        model = list(curves)[place]
-        _lines(axes, curves[model], "validation_accuracy", "-", colours, scale=100)
+    labels = ("epoch", "validation accuracy, %")
+    figure, grid = panel_grid(len(curves), 3, 2.3, top, labels, left=0.07, hspace=0.45)
+    for axes, (model, found) in zip(grid, curves.items(), strict=True):
+        _lines(axes, found, "validation_accuracy", "-", colours, scale=100)
         axes.set_title(model)
-        axes.set_xlabel("epoch" if place >= len(curves) - columns else "")
-        axes.set_ylabel("validation accuracy, %" if place % columns == 0 else "")
     _legend(figure, [curve for found in curves.values() for curve in found], colours, styles=False)
     return figure
 
@@ -166,12 +156,4 @@ def _legend(figure: Figure, curves: list[dict[str, Any]], colours: dict[str, str
     handles.append(Line2D([], [], color="#333333", linestyle="", marker="o", markersize=5, label="epoch kept"))
     if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):
         handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="new phase"))
-    figure.legend(
-        handles=handles,
-        loc="upper center",
-        ncols=_legend_columns(len(handles), styles),
-        fontsize=9,
-        columnspacing=1.4,
-        handlelength=1.6,
-        borderaxespad=0.2,
-    )
+    figure.legend(handles=handles, ncols=_legend_columns(len(handles), styles), **LEGEND)

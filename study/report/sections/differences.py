@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from study.analysis.comparisons import Comparison, Comparisons
 from study.analysis.equivalence import Equivalence
@@ -11,7 +13,7 @@ from study.analysis.scores import RECIPE, Statement
 from study.analysis.statistics import Statistics
 from study.analysis.superiority import Superiority
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, Picture, label_share, new_figure, shortened
+from study.report.picture import Picture, heatmap, label_share, new_figure, shortened
 from study.report.section import Section, fill, section
 from study.report.table import Column, Table, recipe_columns
 from study.report.wording import FIXED_BLANK, p_value, points, probability, with_interval_inline
@@ -207,9 +209,6 @@ def _picture(comparisons: Comparisons) -> Picture:
 
 
 def _draw(names: list[str], values: list[list[float | None]], apart: list[list[bool]]) -> Figure:
-    import numpy as np
-    import seaborn
-
     numbers = 100 * np.array(values, dtype=np.float64)
     left = label_share([f"{place}  {name}" for place, name in enumerate(names, start=1)])
     cell = min(0.62, 9.0 * (0.99 - left) / len(names))
@@ -221,27 +220,11 @@ def _draw(names: list[str], values: list[list[float | None]], apart: list[list[b
         [["" if value != value else f"{value:+.1f}".replace("-", "−") for value in row] for row in numbers]
     )
     size = 9 if len(names) <= 12 else 7.5 if len(names) <= 18 else 6.5
-    seaborn.heatmap(
-        numbers,
-        ax=axes,
-        cbar=False,
-        cmap="RdBu",
-        vmin=-reach,
-        vmax=reach,
-        annot=words,
-        fmt="",
-        annot_kws={"fontsize": size},
-        linewidths=0.6,
-        linecolor="white",
-        xticklabels=[str(place) for place in range(1, len(names) + 1)],
-        yticklabels=[f"{name}  {place}" for place, name in enumerate(names, start=1)],
-    )
-    told = [
-        flag for row, shown in zip(apart, words, strict=True) for flag, word in zip(row, shown, strict=True) if word
-    ]
+    places = [str(place) for place in range(1, len(names) + 1)]
+    rows = [f"{name}  {place}" for name, place in zip(names, places, strict=True)]
+    looks: dict[str, Any] = {"cmap": "RdBu", "vmin": -reach, "vmax": reach, "fmt": "", "annot_kws": {"fontsize": size}}
+    heatmap(axes, numbers, places, rows, annot=words, **looks)
+    told = np.array(apart)[words != ""]
     for text, flag in zip((text for text in axes.texts if text.get_text()), told, strict=True):
         text.set_fontweight("bold" if flag else "normal")
-    axes.xaxis.tick_top()
-    axes.tick_params(length=0, rotation=0)
-    axes.tick_params(axis="y", labelsize=LABEL_SIZE)
     return figure

@@ -8,7 +8,7 @@ from study.analysis.factors import AUGMENTATION, OVERSAMPLING, TRANSFER
 from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, Picture, label_share, new_figure, protocol_colours, shortened
+from study.report.picture import LABEL_SIZE, LEGEND, Picture, label_share, new_figure, protocol_colours, shortened
 from study.report.section import Section, fill, section
 from study.report.sections.conclusions import effect_in_short
 from study.report.wording import escape, listed, percent, plural, probability, with_interval_inline
@@ -176,15 +176,7 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
     if any(len(row["test"]) > 1 for row in rows):
         handles.append(Line2D([], [], color="#333333", linestyle="", marker=".", markersize=6, label="each run"))
     handles += [Line2D([], [], color="#333333", linestyle=style, linewidth=1.1, label=name) for name, _, style in lines]
-    figure.legend(
-        handles=handles,
-        loc="upper center",
-        ncols=len(handles),
-        fontsize=9,
-        columnspacing=1.2,
-        handlelength=1.6,
-        borderaxespad=0.3,
-    )
+    figure.legend(handles=handles, ncols=len(handles), **LEGEND)
     return figure
 
 

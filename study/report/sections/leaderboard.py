@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from study.analysis.contrasts import Family
-from study.analysis.leaderboard import FEWEST_UPDATES, Standing
+from study.analysis.leaderboard import FEWEST_UPDATES, Spread, Standing
 from study.analysis.metric import Metric, ordered
-from study.analysis.recipes import is_leaky
+from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import NO_COPIES
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
@@ -96,6 +97,7 @@ def write(data: StudyData) -> Section:
 def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     """Scores of every recipe with their intervals, ranked by validation accuracy."""
     letters, alone = found.main.letters, data.rescored(NO_COPIES)
+    uneven = len({len(one.runs) for one in data.ranked}) > 1
 
     def score(metric: str) -> Any:
         # The first was chosen by the seeds that score it: its interval allows for that.
@@ -105,7 +107,13 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     def marked(one: Standing) -> str:
         return one.recipe.protocol + marks(one.unconverged > 0, one.hardly_trained)
 
-    def column(one: Metric) -> Column:
+    def bold(value: Spread) -> str:
+        return f"**{percent(value.mean)}**"
+
+    def column(key: str, title: str, show: Any, values: Mapping[Recipe, Any], right: bool = True) -> Column:
+        return Column(key, title if any(values.values()) else "", show, right, lambda one: values.get(one.recipe))
+
+    def scored(one: Metric) -> Column:
         show = with_interval if one.share else plain_with_interval
         return Column(f"test_{one.name}", one.heading, show, value=score(one.name))
 
@@ -114,35 +122,15 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column("model", "model", right=False, value="recipe.model"),
         Column("", "protocol", right=False, value=marked),
         Column("protocol", value="recipe.protocol"),
-        Column(
-            "seeds", "n" if len({len(one.runs) for one in data.ranked}) > 1 else "", value=lambda one: len(one.runs)
-        ),
+        Column("seeds", "n" if uneven else "", value=lambda one: len(one.runs)),
         Column("statement_about", value=lambda one: found.scores.score(one.recipe).question),
-        Column(
-            "validation_accuracy",
-            "validation acc.",
-            lambda value: f"**{percent(value.mean)}**",
-            value=lambda one: one.measures["validation_accuracy"],
-        ),
+        Column("validation_accuracy", "validation acc.", bold, value=lambda one: one.measures["validation_accuracy"]),
         Column("test_accuracy", "test acc.", with_interval, value=score("accuracy")),
         Column("test_accuracy_sd", value=lambda one: one.measures["test_accuracy"].deviation),
-        Column(
-            "group",
-            "group" if any(letters.values()) else "",
-            lambda group: group or NOTHING,
-            right=False,
-            value=lambda one: letters.get(one.recipe, ""),
-        ),
-        Column(
-            "probability_best", "best" if found.best else "", probability, value=lambda one: found.best.get(one.recipe)
-        ),
-        Column(
-            "test_accuracy_without_copies",
-            "without copies" if alone else "",
-            lambda one: percent(one.value),
-            value=lambda one: alone.get(one.recipe),
-        ),
-        *map(column, ordered(lambda one: one.on_leaderboard and one.name != "accuracy")),
+        column("group", "group", lambda group: group or NOTHING, letters, right=False),
+        column("probability_best", "best", probability, found.best),
+        column("test_accuracy_without_copies", "without copies", lambda one: percent(one.value), alone),
+        *map(scored, ordered(lambda one: one.on_leaderboard and one.name != "accuracy")),
         Column("worst_class", value=lambda one: data.classes[one.worst_class]),
         Column("worst_class_recall", value="worst_recall"),
         Column("runs_not_converged", value="unconverged"),

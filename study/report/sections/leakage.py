@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from study.analysis.leaks import PLAIN, REWEIGHTED, Leak
 from study.analysis.scores import Statement
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, Picture, label_share, new_figure
+from study.report.picture import LABEL_SIZE, LEGEND, Picture, label_share, new_figure, panel_grid
 from study.report.section import Section, fill, section
 from study.report.table import Column, Table, hidden
 from study.report.wording import marks, percent, points, with_interval
@@ -62,8 +62,6 @@ been kept up to it. All numbers, with training accuracies, are in \
 """
 _CLAIMED, _LEAKY, _CLEAN = "#D55E00", "#E69F00", "#0072B2"
 _MARKS = (("clean", _CLEAN, "o"), ("leaky", _LEAKY, "o"), ("claimed", _CLAIMED, "D"))
-#: Panels beside each other.
-_COLUMNS = 3
 
 
 @section("leakage", title="Leakage", place=20)
@@ -209,39 +207,23 @@ def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
         Line2D([], [], color=_CLEAN, marker="o", label="clean twin", **plain),
         Line2D([], [], color="#bbbbbb", linewidth=6, label="worth, points"),
     ]
-    figure.legend(handles=handles, loc="upper center", ncols=4, fontsize=9, columnspacing=1.4, borderaxespad=0.3)
+    figure.legend(handles=handles, ncols=4, **LEGEND)
     return figure
 
 
 def _draw_curves(panels: list[dict[str, Any]]) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
-    columns = min(_COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
-    height = 2.4 * rows + 0.55
-    figure = new_figure(height)
-    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    figure.subplots_adjust(left=0.075, right=0.99, top=1 - 0.5 / height, bottom=0.5 / height, wspace=0.08, hspace=0.6)
-    for place, axes in enumerate(grid.flat):
-        if place >= len(panels):
-            axes.set_visible(False)
-            continue
-        panel = panels[place]
-        missing = float("nan")
+    figure, grid = panel_grid(len(panels), 3, 2.4, 0.45, ("epoch", "worth, points"), left=0.075, hspace=0.6)
+    missing = float("nan")
+    for axes, panel in zip(grid, panels, strict=True):
         value, low, high = (
             [missing if one[part] is None else 100 * one[part] for one in panel["worth"]] for part in range(3)
         )
         axes.fill_between(panel["epochs"], low, high, color=_CLAIMED, alpha=0.2, linewidth=0)
         axes.plot(panel["epochs"], value, color=_CLAIMED, marker="." if len(value) == 1 else None)
         axes.axhline(0, color="#333333", linewidth=0.9)
-        axes.set_title(_broken(panel["name"]), fontsize=9.5)
+        axes.set_title(panel["name"].replace(": ", "\n", 1), fontsize=9.5)  # fits a narrow panel
         axes.grid(axis="y")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.set_xlabel("epoch" if place >= len(panels) - columns else "")
-        axes.set_ylabel("worth, points" if place % columns == 0 else "")
     return figure
-
-
-def _broken(name: str) -> str:
-    """Break a title after the model, so that it fits a narrow panel."""
-    return name.replace(": ", "\n", 1)
