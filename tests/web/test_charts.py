@@ -19,7 +19,7 @@ from study.web.charts import (
     probabilities_chart,
     ranking_chart,
 )
-from study.web.rows import leaderboard_rows
+from study.web.overview import leaderboard_rows
 from tests.changed import replace
 
 

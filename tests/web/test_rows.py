@@ -3,7 +3,7 @@
 import pytest
 
 from study.report.sections.glance import ranking_picture
-from study.web.rows import ELSEWHERE, LEAKY, NOT_CONVERGED, ORDERS, RANKED, filtered, leaderboard_rows, ordered
+from study.web.overview import ELSEWHERE, LEAKY, NOT_CONVERGED, ORDERS, RANKED, filtered, leaderboard_rows, ordered
 
 
 @pytest.fixture(scope="module")
