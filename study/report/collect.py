@@ -137,7 +137,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
     runs = [run for run in scored if run.record.on_own_test]
     standings = leaderboard(runs, naming)
     dataset = store.find_dataset()
-    copies, validation_copies = copies_of_test(dataset, runs), copies_of(dataset, "validation")
+    copies, validation_copies = _copies_of_test(dataset, runs), _copies_of(dataset, "validation")
     return StudyData(
         study=store.title,
         name=store.study,
@@ -163,7 +163,7 @@ def _rescoring(
     return rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies)
 
 
-def copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:
+def _copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:
     """Return the content hash of every test image, in the order of the predictions; None where none were kept.
 
     Raises:
@@ -178,9 +178,9 @@ def copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[Scored
                 f"the test labels of {run.record.key} are not those of the study's dataset file. "
                 "Run the study once with its dataset at hand to write it anew."
             )
-    return copies_of(dataset, "test")
+    return _copies_of(dataset, "test")
 
 
-def copies_of(dataset: Mapping[str, NDArray[Any]] | None, split: str) -> NDArray[Any] | None:
+def _copies_of(dataset: Mapping[str, NDArray[Any]] | None, split: str) -> NDArray[Any] | None:
     """Return the content hash of every image of a split; None where none were kept."""
     return None if dataset is None else dataset["hashes"][dataset["splits"] == SPLITS.index(split)]

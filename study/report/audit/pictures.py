@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from study.core.files import write_atomically
 from study.core.spec import SPLITS
 from study.report.audit.label_errors import LabelErrors
+from study.report.local import MOST_IN_ROW, Cell, image_sheet
 
 if TYPE_CHECKING:
     from study.datasets.audit import Audit
 
 _MOST_GROUPS = 80
-_MOST_IN_ROW = 12
-_TILE_PX = 96
-_LINE_PX = 13
-_LINES = 2
-_GAP_PX = 6
-_APART_PX = 20
-
-Cell = tuple[int, str]
-"""Row of the image in the set, and its words."""
 
 
 def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | None = None) -> list[Path]:
@@ -41,8 +32,7 @@ def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | No
         "least-alike.png": [_pair(audit, int(place)) for place in np.argsort(audit.near.similarity, kind="stable")],
         "largest-groups.png": [_group(audit, rows) for rows in sorted(audit.groups, key=len, reverse=True)],
         "empty.png": [
-            [(int(row), _place(audit, int(row)))]
-            for row in np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
+            _group(audit, [row]) for row in np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
         ],
         "suspicious-labels.png": [[cell] for cell in _suspected(audit, suspected)] if suspected else [],
     }
@@ -50,7 +40,7 @@ def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | No
     for name, groups in sheets.items():
         path = folder / name
         if groups:
-            write_atomically(path, _sheet(audit, groups[:_MOST_GROUPS]))
+            write_atomically(path, image_sheet(groups[:_MOST_GROUPS]))
             written.append(path)
         else:
             path.unlink(missing_ok=True)
@@ -77,8 +67,8 @@ def _place(audit: Audit, row: int) -> str:
     return f"{data.classes[data.labels[row]]}\n{SPLITS[data.splits[row]]}"
 
 
-def _group(audit: Audit, rows: Sequence[int] | np.ndarray) -> list[Cell]:
-    return [(int(row), _place(audit, row)) for row in rows[:_MOST_IN_ROW]]
+def _group(audit: Audit, rows: Sequence[Any] | np.ndarray) -> list[Cell]:
+    return [(audit.data.images[row], _place(audit, row)) for row in rows[:MOST_IN_ROW]]
 
 
 def _pair(audit: Audit, place: int) -> list[Cell]:
@@ -86,38 +76,13 @@ def _pair(audit: Audit, place: int) -> list[Cell]:
     first, second = int(pairs.first[place]), int(pairs.second[place])
     mirrored = " m" if pairs.mirrored[place] else ""
     words = f"{_place(audit, second)} {pairs.similarity[place]:.2f}{mirrored}"
-    return [(first, _place(audit, first)), (second, words)]
+    return [(audit.data.images[first], _place(audit, first)), (audit.data.images[second], words)]
 
 
 def _suspected(audit: Audit, suspected: LabelErrors) -> list[Cell]:
     data, found = audit.data, suspected.found
     rows = suspected.held_out.rows[found.rows]
     return [
-        (int(row), f"{data.classes[data.labels[row]]}\n{data.classes[suggested]}?")
+        (data.images[row], f"{data.classes[data.labels[row]]}\n{data.classes[suggested]}?")
         for row, suggested in zip(rows, found.suggested, strict=True)
     ]
-
-
-def _sheet(audit: Audit, groups: list[list[Cell]]) -> bytes:
-    """Draw groups of images beside and below each other, each image with its words."""
-    from PIL import Image, ImageDraw
-
-    high, wide = _TILE_PX + _LINES * _LINE_PX + _GAP_PX, _TILE_PX + _GAP_PX
-    width = _MOST_IN_ROW * (wide + _APART_PX)
-    cells: list[tuple[int, int, Cell]] = []
-    left = top = 0
-    for group in groups:
-        if left and left + len(group) * wide > width:
-            left, top = 0, top + high
-        cells += [(left + place * wide, top, cell) for place, cell in enumerate(group)]
-        left += len(group) * wide + _APART_PX
-    sheet = Image.new("RGB", (width, top + high), "white")
-    pen = ImageDraw.Draw(sheet)
-    for left, top, (row, words) in cells:
-        image = np.asarray(audit.data.images[row])
-        tile = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).resize((_TILE_PX, _TILE_PX))
-        sheet.paste(tile, (left, top))
-        pen.multiline_text((left, top + _TILE_PX), words, fill="black", spacing=0)
-    buffer = io.BytesIO()
-    sheet.save(buffer, format="PNG")
-    return buffer.getvalue()

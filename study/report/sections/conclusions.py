@@ -184,9 +184,8 @@ def _unreliable(data: StudyData) -> list[str]:
         failed = [record.spec.seed for record in data.unfinished if data.recipe(record) == one.recipe]
         parts = []
         if failed:
-            parts.append(
-                f"{_seeds(failed)} of {len(failed) + len(one.runs)} did not finish and {_are(failed)} left out"
-            )
+            are = "is" if len(failed) == 1 else "are"
+            parts.append(f"{_seeds(failed)} of {len(failed) + len(one.runs)} did not finish and {are} left out")
         if one.learned_nothing:
             parts.append(f"{_seeds(one.learned_nothing)} learned nothing (no better than the most frequent class)")
         behind = [seed for seed in one.far_behind if seed not in one.learned_nothing]
@@ -208,10 +207,6 @@ def _unreliable(data: StudyData) -> list[str]:
 
 def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'' if len(seeds) == 1 else 's'} {listed([str(seed) for seed in sorted(seeds)])}"
-
-
-def _are(things: Sequence[object]) -> str:
-    return "is" if len(things) == 1 else "are"
 
 
 def _without(networks: Comparisons, recipes: Comparisons) -> Comparisons:
@@ -264,11 +259,8 @@ def _equivalent(same: Sequence[Comparison], unknown: Sequence[Comparison], margi
     if not same:
         margins = [one.equivalence.smallest_margin for one in unknown if one.equivalence]
         supported = f"; the data support no margin below {percent(min(margins))} points" if margins else ""
-        return (
-            f", nor is any of them shown to be equivalent within {within}{supported}."
-            if len(unknown) > 1
-            else (f", nor are they shown to be equivalent within {within}{supported}.")
-        )
+        which = "is any of them" if len(unknown) > 1 else "are they"
+        return f", nor {which} shown to be equivalent within {within}{supported}."
     if len(same) == len(unknown):
         return f"; within {within} they are equivalent."
     return f"; equivalent within {within}: {escape(listed([str(one.first) for one in same]))}."
@@ -390,13 +382,10 @@ def _effect_words(found: Statistics, one: Effect) -> str:
     if len({other.difference.value > 0 for other in single}) > 1:
         each = [f"{escape(other.contrast.model)}: {_change(other)}" for other in single]
         return f"{_OPPOSITE} ({listed(each)})"
-    seeds = {}
-    if families.question != RECIPE:
-        seeds = _other_seeds(found, one.contrast.weights)
-        seeds = {
-            seed: value for seed, value in seeds.items() if seed != families.seed and value * one.difference.value < 0
-        }
-    change = _change(one) + (f"; the other way with {_leads(seeds)}" if seeds else "")
+    seeds = {} if families.question == RECIPE else _other_seeds(found, one.contrast.weights)
+    against = {seed: value for seed, value in seeds.items() if seed != families.seed}
+    against = {seed: value for seed, value in against.items() if value * one.difference.value < 0}
+    change = _change(one) + (f"; the other way with {_leads(against)}" if against else "")
     if crossed:
         names = listed(list(dict.fromkeys(other.contrast.factor for other in crossed)))
         return f"{_DEPENDS} ({names}; {change} on average)"
@@ -448,13 +437,8 @@ def _calibrated(found: Statistics, first: Standing) -> list[str]:
     if not np.isfinite(before.value) or not np.isfinite(temperature):
         return []
     surplus = scores.overconfidence(first.recipe)
-    leaning = (
-        "overconfident"
-        if surplus.low > 0
-        else "underconfident"
-        if surplus.high < 0
-        else "neither over- nor underconfident beyond chance"
-    )
+    leaning = "overconfident" if surplus.low > 0 else "underconfident" if surplus.high < 0 else ""
+    leaning = leaning or "neither over- nor underconfident beyond chance"
     return [
         f"The best recipe's probabilities are {leaning} (mean confidence less accuracy: "
         f"{with_interval_inline(surplus, points)} points). A temperature of {temperature:.2f}, fitted on the "

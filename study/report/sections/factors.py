@@ -63,8 +63,8 @@ def write(data: StudyData) -> Section | None:
     if not found.effects:
         return Section(fill(TEMPLATE, found=found))
     starts = {data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)}
-    effects, by_class = _picture(data, found), _class_picture(data, found)
-    table = _table(found, data.naming.models)
+    groups = _groups(found, data.naming.models)
+    effects, by_class, table = _picture(found, groups), _class_picture(data, found), _table(found, groups)
     classes = [
         (METRICS.get(name).title, _class_table(data.classes, group)) for name, group in found.effects.by_class.items()
     ]
@@ -80,21 +80,29 @@ def write(data: StudyData) -> Section | None:
     return Section(text, [table, _every_class_table(data, found)], [effects, by_class])
 
 
-def _table(found: Statistics, models: Sequence[str]) -> Table:
+def _groups(found: Statistics, models: Sequence[str]) -> list[tuple[Effect, ...]]:
+    """Return the effects on every score of each factor over all models, followed by those model by model."""
+    families = (found.effects.overall, found.effects.by_model)
+    groups = [group for family in families for group in zip(*family.values(), strict=True)]
+    factors = list(dict.fromkeys(group[0].contrast.factor for group in groups))
+    order = [None, *models]
+
+    def place(group: tuple[Effect, ...]) -> tuple[int, int]:
+        return factors.index(group[0].contrast.factor), order.index(group[0].contrast.model)
+
+    return sorted(groups, key=place)
+
+
+def _table(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Table:
     """Each factor's effect over all models and for each, on accuracy, balanced accuracy and macro-F1."""
-    effects = found.effects
-    rows: list[list[Any]] = []
-    for family in (effects.overall, effects.by_model):
-        for group in zip(*family.values(), strict=True):
-            contrast = group[0].contrast
-            flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
-            rows.append([contrast.factor, contrast.model or "all", *group, *flat, group[0].difference.runs])
-    factors = list(dict.fromkeys(row[0] for row in rows))
-    order = ["all", *models]
-    rows.sort(key=lambda row: (factors.index(row[0]), order.index(row[1])))
+    rows = []
+    for group in groups:
+        contrast = group[0].contrast
+        flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
+        rows.append([contrast.factor, contrast.model or "all", *group, *flat, group[0].difference.runs])
     columns = [Column("factor", "factor", right=False), Column("model", "model", right=False)]
-    columns += [Column("", METRICS.get(name).title, _words) for name in effects.overall]
-    keys = [f"{name}{end}" for name in effects.overall for end in ("", "_p", "_p_holm")]
+    columns += [Column("", METRICS.get(name).title, _words) for name in found.effects.overall]
+    keys = [f"{name}{end}" for name in found.effects.overall for end in ("", "_p", "_p_holm")]
     return Table("factor-effects", [*columns, *hidden(*keys, "runs")], rows)
 
 
@@ -126,18 +134,14 @@ def _words(one: Effect) -> str:
     return text if one.adjusted != one.adjusted else f"{text}<br><sub>{p_sentence(one.adjusted)}</sub>"
 
 
-def _picture(data: StudyData, found: Statistics) -> Picture:
+def _picture(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Picture:
     """Show every effect with its interval, one panel a score, one row a factor and model."""
-    by_place: dict[tuple[str, str], dict[str, Any]] = {}
     titles = {name: METRICS.get(name).title for name in found.effects.overall}
-    for measure in titles:
-        for one in (*found.effects.overall[measure], *found.effects.by_model[measure]):
-            place = (one.contrast.factor, one.contrast.model or _ALL)
-            by_place.setdefault(place, {})[measure] = _mark(one)
-    factors = list(dict.fromkeys(factor for factor, _ in by_place))
-    order = [_ALL, *data.naming.models]
-    places = sorted(by_place, key=lambda place: (factors.index(place[0]), order.index(place[1])))
-    rows = [{"factor": factor, "model": model, **by_place[factor, model]} for factor, model in places]
+    rows = [
+        {"factor": group[0].contrast.factor, "model": group[0].contrast.model or _ALL}
+        | {one.measure.metric: _mark(one) for one in group}
+        for group in groups
+    ]
     about = "new seeds and images" if found.effects.question == RECIPE else f"the networks of seed {found.effects.seed}"
     alt = f"Effect of each factor on test {listed(list(titles.values()))} with 95 % intervals, for {about}"
     return Picture("factor-effects", alt, rows, lambda: _draw(rows, titles))
