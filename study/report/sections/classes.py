@@ -94,12 +94,9 @@ def _picture(data: StudyData, metric: Metric) -> Picture:
         for one in data.standings
     ]
     names = [shortened(str(one.recipe), 52) for one in data.standings]
-    return Picture(
-        f"per-class-{metric.name}",
-        f"Heatmap of {metric.title} by recipe and class",
-        {"recipes": names, "classes": data.classes, "values": rows},
-        lambda: _draw(rows, names, data.classes, metric.title),
-    )
+    content = {"recipes": names, "classes": data.classes, "values": rows}
+    alt = f"Heatmap of {metric.title} by recipe and class"
+    return Picture(f"per-class-{metric.name}", alt, content, lambda: _draw(rows, names, data.classes, metric.title))
 
 
 def _draw(rows: list[list[float | None]], names: list[str], classes: list[str], title: str) -> Figure:

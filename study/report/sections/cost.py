@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.analysis.leaderboard import MEASURES, Spread
 from study.analysis.pareto import pareto_front
@@ -66,7 +67,7 @@ def _table(data: StudyData, found: Statistics) -> Table:
         for run in one.runs:
             of_device.setdefault(_device(run.record), []).append(run)
         for device, runs in of_device.items():  # times of two machines have no mean
-            spent = {name: Spread.of(MEASURES[name](run) for run in runs) for name in (*names, "peak_memory_mb")}
+            spent = {name: Spread.of(map(MEASURES[name], runs)) for name in (*names, "peak_memory_mb")}
             named = [one.rank, one.recipe.model, one.recipe.protocol, device, found.scores.score(one.recipe)]
             batch = runs[0].record.cost.latency_batch_size
             costs = [*(spent[name] for name in names), batch, spent["peak_memory_mb"]]
@@ -100,10 +101,8 @@ def _picture(data: StudyData, found: Statistics) -> Picture:
     for one in data.ranked:
         score = found.scores.score(one.recipe)
         timed = [run for run in one.runs if _device(run.record) in ("", device)]  # elsewhere, times mean other things
-        costs = {
-            name: Spread.of(MEASURES[name](run) for run in (one.runs if name == "macs" else timed)).mean
-            for name in _COSTS
-        }
+        runs = {name: one.runs if name == "macs" else timed for name in _COSTS}
+        costs = {name: Spread.of(map(MEASURES[name], chosen)).mean for name, chosen in runs.items()}
         if all(cost is None for cost in costs.values()):  # imported predictions
             continue
         interval = [score.value, score.low, score.high]
@@ -131,7 +130,8 @@ def _draw(rows: list[dict[str, Any]], colours: dict[str, str], models: list[str]
     top = 1 - (0.15 + 0.22 * legend_rows) / height
     figure.subplots_adjust(left=0.065, right=0.985, top=top, bottom=0.5 / height, wspace=0.08)
     for axes, (cost, (label, scale)) in zip(panels, _COSTS.items(), strict=True):
-        _panel(axes, rows, cost, scale, colours, markers)
+        known = [row for row in rows if row[cost]]
+        _panel(axes, known, np.array([scale * row[cost] for row in known]), colours, markers)
         axes.set_xlabel(label)
     panels[0].set_ylabel("test accuracy, %")
     figure.legend(handles=handles, ncols=5, **LEGEND)
@@ -139,21 +139,14 @@ def _draw(rows: list[dict[str, Any]], colours: dict[str, str], models: list[str]
 
 
 def _panel(
-    axes: Axes,
-    rows: list[dict[str, Any]],
-    cost: str,
-    scale: float,
-    colours: dict[str, str],
-    markers: dict[str, str],
+    axes: Axes, known: list[dict[str, Any]], spent: NDArray[Any], colours: dict[str, str], markers: dict[str, str]
 ) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    known = [row for row in rows if row[cost]]
     axes.grid()
     if not known:
         axes.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axes.transAxes)
         return
-    spent = np.array([scale * row[cost] for row in known])
     scores = np.array([100 * row["accuracy"][0] for row in known])
     for row, x, y in zip(known, spent, scores, strict=True):
         colour = colours[row["protocol"]]

@@ -36,12 +36,9 @@ def write(data: StudyData) -> Section | None:
     if not curves:  # imported predictions have none
         return None
     colours = protocol_colours(data.naming.protocols)
-    overview = Picture(
-        "learning-curves",
-        "Validation accuracy by epoch, one panel a model",
-        {model: _only(found, ("validation_accuracy",)) for model, found in curves.items()},
-        lambda: _draw_overview(curves, colours),
-    )
+    shown = {model: _only(found, ("validation_accuracy",)) for model, found in curves.items()}
+    alt = "Validation accuracy by epoch, one panel a model"
+    overview = Picture("learning-curves", alt, shown, lambda: _draw_overview(curves, colours))
     pictures = {model: _picture(model, found, colours) for model, found in curves.items()}
     return Section(fill(TEMPLATE, data=data, overview=overview, curves=pictures), (), [overview, *pictures.values()])
 
@@ -66,94 +63,66 @@ def _only(curves: Curves, names: tuple[str, ...]) -> Curves:
 
 def _picture(model: str, curves: Curves, colours: dict[str, str]) -> Picture:
     """Show loss and accuracy of a model on the training batches and on the validation split."""
-    return Picture(
-        f"curves-{file_name(model)}",
-        f"Loss and accuracy of {model} by epoch on training batches and on the validation split",
-        _only(curves, _KEPT),
-        lambda: _draw_model(curves, colours),
-    )
+    alt = f"Loss and accuracy of {model} by epoch on training batches and on the validation split"
+    return Picture(f"curves-{file_name(model)}", alt, _only(curves, _KEPT), lambda: _draw_model(curves, colours))
 
 
-def _draw_overview(curves: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Figure:
-    top = max(0.75, 0.37 + _legend_rows([curve for found in curves.values() for curve in found], styles=False) * 0.2)
-    labels = ("epoch", "validation accuracy, %")
+def _draw_overview(curves: dict[str, Curves], colours: dict[str, str]) -> Figure:
+    every = [curve for found in curves.values() for curve in found]
+    legend, rows = _legend(every, colours, {})
+    labels, top = ("epoch", "validation accuracy, %"), max(0.75, 0.37 + 0.2 * rows)
     figure, grid = panel_grid(len(curves), 3, 2.3, top, labels, left=0.07, hspace=0.45)
     for axes, (model, found) in zip(grid, curves.items(), strict=True):
-        _lines(axes, found, "validation_accuracy", "-", colours, scale=100)
+        _lines(axes, found, "validation_accuracy", colours, scale=100)
         axes.set_title(model)
-    _legend(figure, [curve for found in curves.values() for curve in found], colours, styles=False)
+    figure.legend(**legend)
     return figure
 
 
-def _draw_model(curves: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
-    top = max(0.6, 0.15 + _legend_rows(curves, styles=True) * 0.2)
+def _draw_model(curves: Curves, colours: dict[str, str]) -> Figure:
+    legend, rows = _legend(curves, colours, {"validation": "-", "training": "--"})
+    top = max(0.6, 0.15 + 0.2 * rows)
     height = 2.9 + top
     figure = new_figure(height)
     loss, accuracy = figure.subplots(1, 2)
     figure.subplots_adjust(left=0.065, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.18)
     for axes, name, scale, label in ((loss, "loss", 1, "loss"), (accuracy, "accuracy", 100, "accuracy, %")):
-        _lines(axes, curves, name, "--", colours, scale, width=1.0, best=False)
-        _lines(axes, curves, f"validation_{name}", "-", colours, scale)
+        _lines(axes, curves, name, colours, scale, training=True)
+        _lines(axes, curves, f"validation_{name}", colours, scale)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-    _legend(figure, curves, colours, styles=True)
+    figure.legend(**legend)
     return figure
 
 
 def _lines(
-    axes: Axes,
-    curves: list[dict[str, Any]],
-    name: str,
-    style: str,
-    colours: dict[str, str],
-    scale: float,
-    width: float = 1.6,
-    best: bool = True,
+    axes: Axes, curves: Curves, name: str, colours: dict[str, str], scale: float, training: bool = False
 ) -> None:
+    """Draw a figure of the history of every run, dashed and without the epoch that is kept for training batches."""
     from matplotlib.ticker import MaxNLocator
 
+    style, width = ("--", 1.0) if training else ("-", 1.6)
     for curve in curves:
-        values = [float("nan") if row[name] is None else scale * row[name] for row in curve["rows"]]
-        epochs = range(1, len(values) + 1)
-        colour = colours[curve["protocol"]]
-        axes.plot(
-            epochs, values, style, color=colour, linewidth=width, alpha=0.9, marker="." if len(values) == 1 else None
-        )
-        starts = [
-            place
-            for place in range(1, len(values))
-            if curve["rows"][place]["phase"] != curve["rows"][place - 1]["phase"]
-        ]
+        values, phases = [scale * row[name] for row in curve["rows"]], [row["phase"] for row in curve["rows"]]
+        colour, marker = colours[curve["protocol"]], "." if len(values) == 1 else None
+        axes.plot(range(1, len(values) + 1), values, style, color=colour, linewidth=width, alpha=0.9, marker=marker)
+        starts = [place for place in range(1, len(values)) if phases[place] != phases[place - 1]]
         axes.plot([place + 1 for place in starts], [values[place] for place in starts], "|", color=colour, markersize=9)
-        if best and curve["best"] is not None and 0 <= curve["best"] < len(values):
+        if not training and curve["best"] is not None and 0 <= curve["best"] < len(values):
             axes.plot(curve["best"] + 1, values[curve["best"]], "o", color=colour, markersize=5)
     axes.grid(axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _legend_columns(entries: int, styles: bool) -> int:
-    return min(entries, (5 if entries <= 10 else 4) if styles else 4 if entries > 6 else 6)
-
-
-def _legend_rows(curves: list[dict[str, Any]], styles: bool) -> int:
-    """Return how many rows the legend takes at most."""
-    entries = len({curve["protocol"] for curve in curves}) + (4 if styles else 2)
-    return -(-entries // _legend_columns(entries, styles))
-
-
-def _legend(figure: Figure, curves: list[dict[str, Any]], colours: dict[str, str], styles: bool) -> None:
+def _legend(curves: Curves, colours: dict[str, str], lines: dict[str, str]) -> tuple[dict[str, Any], int]:
+    """Return what a legend is made with, and how many rows it takes; ``lines`` are styles by what they stand for."""
     from matplotlib.lines import Line2D
 
-    used = {curve["protocol"] for curve in curves}
-    handles = [
-        Line2D([], [], color=colour, label=name, linewidth=2) for name, colour in colours.items() if name in used
-    ]
-    if styles:
-        handles += [
-            Line2D([], [], color="#333333", label="validation"),
-            Line2D([], [], color="#333333", linestyle="--", label="training"),
-        ]
-    handles.append(Line2D([], [], color="#333333", linestyle="", marker="o", markersize=5, label="epoch kept"))
+    grey, used = "#333333", {curve["protocol"] for curve in curves}
+    handles = [Line2D([], [], color=one, label=name, linewidth=2) for name, one in colours.items() if name in used]
+    handles += [Line2D([], [], color=grey, label=name, linestyle=style) for name, style in lines.items()]
+    handles.append(Line2D([], [], color=grey, linestyle="", marker="o", markersize=5, label="epoch kept"))
     if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):
-        handles.append(Line2D([], [], color="#333333", linestyle="", marker="|", markersize=9, label="new phase"))
-    figure.legend(handles=handles, ncols=_legend_columns(len(handles), styles), **LEGEND)
+        handles.append(Line2D([], [], color=grey, linestyle="", marker="|", markersize=9, label="new phase"))
+    columns = len(handles) if len(handles) <= 6 else 4
+    return {"handles": handles, "ncols": columns, **LEGEND}, -(-len(handles) // columns)

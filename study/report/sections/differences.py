@@ -200,12 +200,9 @@ def _picture(comparisons: Comparisons) -> Picture:
             values[row][column], values[column][row] = pair.difference.value, -pair.difference.value
             apart[row][column] = apart[column][row] = pair.told_apart
     about = "recipes" if comparisons.question == RECIPE else f"the networks of seed {comparisons.seed}"
-    return Picture(
-        "contrasts",
-        f"Matrix of differences in test accuracy between {about}: row less column, in points",
-        {"names": names, "values": values, "apart": apart},
-        lambda: _draw(names, values, apart),
-    )
+    content = {"names": names, "values": values, "apart": apart}
+    alt = f"Matrix of differences in test accuracy between {about}: row less column, in points"
+    return Picture("contrasts", alt, content, lambda: _draw(names, values, apart))
 
 
 def _draw(names: list[str], values: list[list[float | None]], apart: list[list[bool]]) -> Figure:

@@ -68,15 +68,8 @@ def write(data: StudyData) -> Section | None:
     classes = [
         (METRICS.get(name).title, _class_table(data.classes, group)) for name, group in found.effects.by_class.items()
     ]
-    text = fill(
-        TEMPLATE,
-        found=found,
-        several_starts=len(starts) > 1,
-        effects=effects,
-        by_class=by_class,
-        table=table,
-        classes=classes,
-    )
+    shown = {"effects": effects, "by_class": by_class, "table": table, "classes": classes}
+    text = fill(TEMPLATE, found=found, several_starts=len(starts) > 1, **shown)
     return Section(text, [table, _every_class_table(data, found)], [effects, by_class])
 
 
@@ -203,9 +196,8 @@ def _draw_classes(classes: Sequence[str], panels: dict[str, list[list[Any]]]) ->
     height = 0.27 * len(classes) + 0.95
     figure = new_figure(height)
     grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-    figure.subplots_adjust(
-        left=max(0.09, label_share(list(classes))), right=0.985, top=1 - 0.35 / height, bottom=0.5 / height, wspace=0.06
-    )
+    left, top = max(0.09, label_share(list(classes))), 1 - 0.35 / height
+    figure.subplots_adjust(left=left, right=0.985, top=top, bottom=0.5 / height, wspace=0.06)
     for axes, (factor, marks) in zip(grid, panels.items(), strict=True):
         for spot, mark in enumerate(marks):
             _whisker(axes, spot, mark, large=False)
@@ -222,15 +214,9 @@ def _whisker(axes: Axes, spot: float, mark: Sequence[Any], large: bool) -> None:
     colour = "#0072B2" if told_apart else "#777777"
     if low == low:
         axes.plot([100 * low, 100 * high], [spot, spot], color=colour, linewidth=2.4 if large else 1.5, zorder=2)
+    marker, size, fill = "D" if large else "o", 7 if large else 5.5, colour if told_apart else "white"
     axes.plot(
-        100 * value,
-        spot,
-        "D" if large else "o",
-        markersize=7 if large else 5.5,
-        markerfacecolor=colour if told_apart else "white",
-        markeredgecolor=colour,
-        markeredgewidth=1.4,
-        zorder=3,
+        100 * value, spot, marker, color=colour, markersize=size, markerfacecolor=fill, markeredgewidth=1.4, zorder=3
     )
 
 

@@ -114,17 +114,13 @@ def ranking_picture(data: StudyData, found: Statistics) -> Picture:
         }
         for one, score in zip(data.standings, scores, strict=False)
     ]
-    content = {"rows": rows, "majority": data.majority_share, "bound": data.card.bound}
+    content: dict[str, Any] = {"rows": rows, "majority": data.majority_share, "bound": data.card.bound}
     colours = protocol_colours(data.naming.protocols)
-    return Picture(
-        "leaderboard",
-        "Validation and test accuracy of every recipe in the order of the leaderboard",
-        content,
-        lambda: _draw(rows, data.majority_share, data.card.bound, colours),
-    )
+    alt = "Validation and test accuracy of every recipe in the order of the leaderboard"
+    return Picture("leaderboard", alt, content, lambda: _draw(colours, **content))
 
 
-def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[str, str]) -> Figure:
+def _draw(colours: dict[str, str], rows: list[dict], majority: float, bound: float | None) -> Figure:
     from matplotlib.lines import Line2D
 
     height = 0.32 * len(rows) + 0.95
@@ -139,18 +135,10 @@ def _draw(rows: list[dict], majority: float, bound: float | None, colours: dict[
         whole = row["question"] == RECIPE  # a network's interval is drawn thinner: it holds for less
         axes.plot(ends, [place, place], color=colour, linewidth=2.6 if whole else 1.2, alpha=0.75, zorder=2)
         if len(row["test"]) > 1:
-            axes.plot(
-                [100 * value for value in row["test"]],
-                [place + _APART] * len(row["test"]),
-                ".",
-                color=colour,
-                markersize=6,
-                zorder=5,
-            )
+            every = [100 * value for value in row["test"]]
+            axes.plot(every, [place + _APART] * len(every), ".", color=colour, markersize=6, zorder=5)
         axes.plot(test, place, "o", color=colour, markersize=7, zorder=3)
-        axes.plot(
-            validation, place - _APART, "D", markerfacecolor="white", markeredgecolor=colour, markersize=5, zorder=4
-        )
+        axes.plot(validation, place - _APART, "D", color=colour, markerfacecolor="white", markersize=5, zorder=4)
     axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("accuracy, %")

@@ -137,33 +137,20 @@ def _picture(leaks: Sequence[Leak]) -> Picture:
         }
         for leak in leaks
     ]
-    return Picture(
-        "leakage",
-        "What leaky pipelines claim, and what they and their clean twins score on the same images",
-        rows,
-        lambda: _draw_ladder(rows),
-    )
+    alt = "What leaky pipelines claim, and what they and their clean twins score on the same images"
+    return Picture("leakage", alt, rows, lambda: _draw_ladder(rows))
 
 
 def _curve_picture(leaks: Sequence[Leak]) -> Picture | None:
     """Show what each leak is worth epoch by epoch, one panel a leak; None without any curve."""
     panels = [
-        {
-            "name": _name(leak),
-            "epochs": [step.epoch for step in leak.curve],
-            "worth": [_ends(step.worth) for step in leak.curve],
-        }
+        {"name": _name(leak), "epochs": [step.epoch for step in leak.curve]}
+        | {"worth": [_ends(step.worth) for step in leak.curve]}
         for leak in leaks
         if leak.curve
     ]
-    if not panels:
-        return None
-    return Picture(
-        "leakage-by-epoch",
-        "What each leak is worth by epoch, in points, with 95 % intervals",
-        panels,
-        lambda: _draw_curves(panels),
-    )
+    alt = "What each leak is worth by epoch, in points, with 95 % intervals"
+    return Picture("leakage-by-epoch", alt, panels, lambda: _draw_curves(panels)) if panels else None
 
 
 def _name(leak: Leak) -> str:
