@@ -6,6 +6,7 @@ import functools
 import hashlib
 import inspect
 import io
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -193,9 +194,8 @@ def heatmap(axes: Axes, values: NDArray[np.float64], columns: Sequence[str], row
 
 def protocol_colours(protocols: tuple[str, ...]) -> dict[str, str]:
     """Return a colour for every protocol, the same in every figure of a study."""
-    others = [name for name in protocols if name not in _SHARED_COLOURS]
-    colours = {name: _OTHER_COLOURS[place % len(_OTHER_COLOURS)] for place, name in enumerate(others)}
-    return {name: _SHARED_COLOURS.get(name) or colours[name] for name in protocols}
+    others = itertools.cycle(_OTHER_COLOURS)
+    return {name: _SHARED_COLOURS.get(name) or next(others) for name in protocols}
 
 
 def file_name(text: str) -> str:

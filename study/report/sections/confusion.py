@@ -146,30 +146,21 @@ def _panel(
     for place, name in enumerate(classes):
         middle = place * cell + cell // 2
         draw.text((left - 6, top + middle), _shortened(name, words, _LEFT - 30), _INK, words, anchor="rm")
-        _slanted(image, _shortened(name, words, _LEFT - 10), words, left + middle + 4, top + size + 4)
-    _upright(image, "true", left - _LEFT + 12, top + size // 2)
+        stamp = _turned(_shortened(name, words, _LEFT - 10), words, 45)  # rises to the end of its column
+        right = left + middle + 4 + round(words.size / 2)
+        image.paste(_INK, (right - stamp.width, top + size + 4 - round(words.size / 3)), stamp)
+    stamp = _turned("true", _font(14), 90)
+    image.paste(_INK, (left - _LEFT + 12 - stamp.width // 2, top + size // 2 - stamp.height // 2), stamp)
     draw.text((left + size // 2, top + size + _BOTTOM - 20), "predicted", _INK, _font(14), anchor="mm")
 
 
-def _slanted(image: Image, text: str, font: FreeTypeFont, right: int, top: int) -> None:
-    """Write a column's name below its cells, rising to the right, so that it ends at (right, top)."""
-    from PIL import Image as Images
-
-    stamp = _stamp(text, font).rotate(45, expand=True, resample=Images.Resampling.BICUBIC)
-    image.paste(_INK, (right - stamp.width + round(font.size / 2), top - round(font.size / 3)), stamp)
-
-
-def _upright(image: Image, text: str, middle_x: int, middle_y: int) -> None:
-    stamp = _stamp(text, _font(14)).rotate(90, expand=True)
-    image.paste(_INK, (middle_x - stamp.width // 2, middle_y - stamp.height // 2), stamp)
-
-
-def _stamp(text: str, font: FreeTypeFont) -> Image:
+def _turned(text: str, font: FreeTypeFont, degrees: int) -> Image:
+    """Return a mask of a text that is turned to the left."""
     from PIL import Image, ImageDraw
 
-    stamp = Image.new("L", (round(font.getlength(text)) + 2, round(font.size * 1.3)), 0)
-    ImageDraw.Draw(stamp).text((1, stamp.height // 2), text, 255, font, anchor="lm")
-    return stamp
+    mask = Image.new("L", (round(font.getlength(text)) + 2, round(font.size * 1.3)), 0)
+    ImageDraw.Draw(mask).text((1, mask.height // 2), text, 255, font, anchor="lm")
+    return mask.rotate(degrees, expand=True, resample=Image.Resampling.BICUBIC)
 
 
 def _shortened(text: str, font: FreeTypeFont, width: int) -> str:

@@ -102,6 +102,17 @@ def write(data: StudyData) -> Section | None:
     return Section(text, kept, [contrasts] if contrasts else [])
 
 
+def _difference(value: Statement) -> str:
+    return with_interval_inline(value, points)
+
+
+_DIFFERENCE = (
+    *recipe_columns("first"),
+    Column("less", value=lambda one: str(one.second)),
+    Column("difference", "difference, points", _difference),
+)
+
+
 def _recipes_table(found: Statistics) -> Table:
     """Each recipe less the best on validation: difference, p over all pairs, chance to win again, equivalence."""
 
@@ -109,9 +120,7 @@ def _recipes_table(found: Statistics) -> Table:
         return points(value).removeprefix("+")
 
     columns = [
-        *recipe_columns("first"),
-        Column("less", value=lambda one: str(one.second)),
-        Column("difference", "difference, points", _difference),
+        *_DIFFERENCE,
         Column("p", value="difference.p_value"),
         Column("p_all_pairs", value="adjusted"),
         Column("probability_better", value="superiority.probability"),
@@ -133,9 +142,7 @@ def _recipes_table(found: Statistics) -> Table:
 def _networks_table(comparisons: Comparisons) -> Table:
     """Each network less the best of its seed on validation: difference on the same images, McNemar's counts and p."""
     columns = [
-        *recipe_columns("first"),
-        Column("less", value=lambda one: str(one.second)),
-        Column("difference", "difference, points", _difference),
+        *_DIFFERENCE,
         Column("only_this_right", "only this one right", value="mcnemar.only_first"),
         Column("only_best_right", "only the best right", value="mcnemar.only_second"),
         Column("p_bootstrap", value="difference.p_value"),
@@ -159,10 +166,6 @@ def _pairs_table(comparisons: Comparisons) -> Table:
         Column("runs", value="difference.runs"),
     ]
     return Table.of(f"pairs-{comparisons.question}s", columns, comparisons.pairs)
-
-
-def _difference(value: Statement) -> str:
-    return with_interval_inline(value, points)
 
 
 def _marked(one: Comparison) -> str:
