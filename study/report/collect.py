@@ -149,18 +149,14 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         standings=tuple(standings),
         found=compute_statistics(standings, copies, margin, validation_copies) if runs else None,
         leaks=tuple(measure_leaks(scored, naming, dataset)),
-        rescoring=_rescoring(store, dataset, copies, standings),
+        rescoring=(
+            rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies)
+            if dataset is not None and copies is not None and standings
+            else None
+        ),
         damaged=tuple(damage.run for damage in damaged),
         evaluations=tuple(all_evaluations(store, records)),
     )
-
-
-def _rescoring(
-    store: Store, dataset: Mapping[str, NDArray[Any]] | None, copies: NDArray[Any] | None, standings: list[Standing]
-) -> Rescoring | None:
-    if dataset is None or copies is None or not standings:
-        return None
-    return rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies)
 
 
 def _copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:

@@ -89,11 +89,11 @@ def _weighed(data: StudyData) -> list[tuple[int, str]]:
     """Return every sentence with its weight, 0 for the most important."""
     found, ranked = data.found, data.ranked
     if not ranked or found is None:
-        nothing = "No run that may be ranked has finished, so that nothing can be concluded yet."
-        groups = [(0, [*_caveats(data), *_leaks(data), nothing, *_unreliable(data)]), (1, _gaps(data))]
+        headline = "No run that may be ranked has finished, so that nothing can be concluded yet."
+        groups = [(1, _gaps(data))]
     else:
+        headline = _best(data, found, ranked[0])
         groups = [
-            (0, [*_caveats(data), *_leaks(data), _best(data, found, ranked[0]), *_unreliable(data)]),
             (1, _compared(found, found.recipes)),
             (4, _compared(found, _without(found.networks, found.recipes))),
             (2, _factors(data, found)),
@@ -104,6 +104,7 @@ def _weighed(data: StudyData) -> list[tuple[int, str]]:
             (4, _gaps(data)),
             (7, _calibrated(found, ranked[0])),
         ]
+    groups = [(0, [*_caveats(data), *_leaks(data), headline, *_unreliable(data)]), *groups]
     return [(weight, sentence) for weight, sentences in groups for sentence in sentences]
 
 
@@ -153,13 +154,10 @@ def _leaks(data: StudyData) -> list[str]:
 
 def _best(data: StudyData, found: Statistics, first: Standing) -> str:
     score = found.winner()
-    about = (
-        f"over new seeds and new images, from {len(first.runs)} seeds"
-        if score.question == RECIPE
-        else f"over new images, for {_networks(first)}"
-    )
-    if score.question == RECIPE and len(found.recipes.compared) > 1:
-        about += ", allowing for its choice by the same seeds"
+    about = f"over new images, for {_networks(first)}"
+    if score.question == RECIPE:
+        about = f"over new seeds and new images, from {len(first.runs)} seeds"
+        about += ", allowing for its choice by the same seeds" if len(found.recipes.compared) > 1 else ""
     sure = f"95 % interval {percent(score.low)} to {percent(score.high)}, {about}" if score.low == score.low else about
     text = (
         f"**{escape(first.recipe)}** is best on the validation split "
@@ -335,8 +333,8 @@ def _factors(data: StudyData, found: Statistics) -> list[str]:
 
 def _interactions(found: Statistics) -> list[str]:
     """Name the significant interactions on any of the scores; only where there are none, say so of all of them."""
-    crossed = [one for family in found.effects.overall.values() for one in family if "×" in one.contrast.factor]
-    crossed += [one for family in found.effects.by_model.values() for one in family if "×" in one.contrast.factor]
+    families = (*found.effects.overall.values(), *found.effects.by_model.values())
+    crossed = [one for family in families for one in family if "×" in one.contrast.factor]
     if not crossed:
         return []
     if clear := [one for one in crossed if one.told_apart]:
@@ -480,9 +478,8 @@ def _ensemble(found: Statistics) -> list[str]:
     best = max(found.ensembles, key=lambda one: float(np.mean(one.answers("validation").argmax(axis=1) == labels)))
     accuracy, gain = ensemble_accuracy(found, best)
     names = escape(listed([str(recipe) for recipe in best.recipes]))
-    voters = (
-        f"the {len(best.runs)} seeds of {names}" if best.over == OVER_SEEDS else f"{len(best.runs)} networks ({names})"
-    )
+    votes = len(best.runs)
+    voters = f"the {votes} seeds of {names}" if best.over == OVER_SEEDS else f"{votes} networks ({names})"
     text = (
         f"A soft vote of {voters}, the ensemble with the best validation accuracy, scores "
         f"{_percent_interval(accuracy)} on the test split, {with_interval_inline(gain, points)} points against the "
@@ -513,7 +510,7 @@ def _scope(data: StudyData, found: Statistics) -> str:
             f"Recipes were trained with {seeds}: statements on recipes need {MINIMUM_SEEDS}. Intervals and tests hold "
             "for these trained networks, and no claim about recipes is made."
         )
-    few = [escape(one.recipe) for one in data.ranked if not found.scores.has_seeds(one.recipe)]
+    few = [escape(one.recipe) for one in data.few_seeds]
     text = f"Recipes were trained with {seeds} and tested on {images}; their intervals cover new seeds and new images."
     least = min(len(one.runs) for one in data.ranked if found.scores.has_seeds(one.recipe))
     text += (

@@ -1,24 +1,34 @@
-"""The page of an audit: ``README.md`` and tables in a folder; its words are in ``templates/audit.md.j2``."""
+"""An audit of a dataset on disk: its page and tables, pictures of what was found, and labels under suspicion.
+
+The page's words are in ``templates/audit.md.j2``. Pictures show the dataset's own images, for whoever has them; they are
+never published.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.analysis.held_out import HeldOut, held_out
+from study.analysis.label_errors import RankedLabels, rank_labels
+from study.core.errors import DataError, StoreError
 from study.core.files import write_atomically
 from study.core.spec import SPLITS
-from study.report.audit.label_errors import LabelErrors
+from study.report.local import MOST_IN_ROW, Cell, image_sheet
 from study.report.markdown import folded, render
 from study.report.table import Column, Table, hidden
 from study.report.wording import NOTHING, code, escape, p_value, percent, points
 
 if TYPE_CHECKING:
+    from study.core.store import Store
     from study.datasets.audit import Audit
+    from study.datasets.image_set import ImageSet
 
-TEMPLATE = Path(__file__).parents[1] / "templates" / "audit.md.j2"
+TEMPLATE = Path(__file__).parent / "templates" / "audit.md.j2"
 TITLE = "# Audit of "
 """How every audit page begins, which tells it from the report of a study."""
 
@@ -27,6 +37,46 @@ MOST_SHOWN = 40
 
 _FEWEST_RELABELLED = 30
 _HASH_DIGITS = 12
+_MOST_GROUPS = 80
+
+
+@dataclass(frozen=True)
+class LabelErrors:
+    """Labels under suspicion.
+
+    Attributes:
+        study: The study whose networks were asked.
+        held_out: Their predictions.
+        found: Confident learning on these; its rows count the images of ``held_out``.
+    """
+
+    study: str
+    held_out: HeldOut
+    found: RankedLabels
+
+
+def find_label_errors(data: ImageSet, store: Store) -> LabelErrors:
+    """Rank the labels of an image set by the predictions of a study's finished runs.
+
+    Raises:
+        DataError: the study was made from other images.
+        StoreError: no finished run has predictions that can be used.
+    """
+    records = [record for record in store.records() if record.status == "done"]
+    if not records:
+        raise StoreError(
+            f"study {store.study!r} has no finished runs in {store.results}: run it, or leave out --study."
+        )
+    known = records[0].dataset
+    if known.fingerprint != data.fingerprint:
+        raise DataError(
+            f"the study must be made from the audited images, whose fingerprint is {data.fingerprint[:12]}, found "
+            f"{known.name} ({known.fingerprint[:12]}) in study {store.study!r}. Give another --study."
+        )
+    predictions = held_out([store.load_arrays(record) for record in records], data.splits)
+    if predictions is None:
+        raise StoreError(f"study {store.study!r} has no honest run with finite predictions. Give another --study.")
+    return LabelErrors(store.study, predictions, rank_labels(data.labels[predictions.rows], predictions.probabilities))
 
 
 def write_audit(audit: Audit, folder: Path, suspected: LabelErrors | None = None) -> Path:
@@ -294,3 +344,60 @@ def _joint(audit: Audit, suspected: LabelErrors) -> Table:
     columns = [_words("label", "label"), *(Column(name, escape(name), percent) for name in names)]
     rows = [[name, *map(float, shares)] for name, shares in zip(names, suspected.found.joint, strict=True)]
     return Table("label-joint", columns, rows)
+
+
+def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | None = None) -> list[Path]:
+    """Draw sheets of what was found into a folder; return the paths written. Nothing found, no sheet.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    data, identical = audit.data, {int(rows[0]) for rows in audit.conflicting}
+    across = [rows for rows in audit.groups if all(len(np.unique(of[rows])) > 1 for of in (data.splits, data.hashes))]
+    only_near = [rows for rows in audit.conflicting_alike if int(rows[0]) not in identical]
+    sheets = {
+        "copies-across-splits.png": [_group(audit, rows) for rows in across],
+        "conflicting-labels.png": [_group(audit, rows) for rows in audit.conflicting + only_near],
+        "mirrored.png": [_pair(audit, int(place)) for place in np.flatnonzero(audit.near.mirrored)],
+        "least-alike.png": [_pair(audit, int(place)) for place in np.argsort(audit.near.similarity, kind="stable")],
+        "largest-groups.png": [_group(audit, rows) for rows in sorted(audit.groups, key=len, reverse=True)],
+        "empty.png": [
+            _group(audit, [row]) for row in np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
+        ],
+        "suspicious-labels.png": [[cell] for cell in _suspected(audit, suspected)] if suspected else [],
+    }
+    written = []
+    for name, groups in sheets.items():
+        path = folder / name
+        if groups:
+            write_atomically(path, image_sheet(groups[:_MOST_GROUPS]))
+            written.append(path)
+        else:
+            path.unlink(missing_ok=True)
+    return written
+
+
+def _place(audit: Audit, row: int) -> str:
+    data = audit.data
+    return f"{data.classes[data.labels[row]]}\n{SPLITS[data.splits[row]]}"
+
+
+def _group(audit: Audit, rows: Sequence[Any] | np.ndarray) -> list[Cell]:
+    return [(audit.data.images[row], _place(audit, row)) for row in rows[:MOST_IN_ROW]]
+
+
+def _pair(audit: Audit, place: int) -> list[Cell]:
+    pairs = audit.near
+    first, second = int(pairs.first[place]), int(pairs.second[place])
+    mirrored = " m" if pairs.mirrored[place] else ""
+    words = f"{_place(audit, second)} {pairs.similarity[place]:.2f}{mirrored}"
+    return [(audit.data.images[first], _place(audit, first)), (audit.data.images[second], words)]
+
+
+def _suspected(audit: Audit, suspected: LabelErrors) -> list[Cell]:
+    data, found = audit.data, suspected.found
+    rows = suspected.held_out.rows[found.rows]
+    return [
+        (data.images[row], f"{data.classes[data.labels[row]]}\n{data.classes[suggested]}?")
+        for row, suggested in zip(rows, found.suggested, strict=True)
+    ]
