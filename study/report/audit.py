@@ -1,7 +1,7 @@
 """An audit of a dataset on disk: its page and tables, pictures of what was found, and labels under suspicion.
 
-The page's words are in ``templates/audit.md.j2``. Pictures show the dataset's own images, for whoever has them; they are
-never published.
+The page's words are in ``templates/audit.md.j2``. Pictures show the dataset's own images, for whoever has them; they
+are never published.
 """
 
 from __future__ import annotations
