@@ -16,8 +16,7 @@ import numpy as np
 from PIL import Image
 
 from study.core.store import Store
-from study.report.forms import HTML, HTML_FILE
-from study.report.write import write_report
+from study.report.write import HTML, HTML_FILE, write_report
 from tests.faces.people import put_face
 from tests.web.browser import ROOT, Page, browser, served
 

@@ -15,8 +15,8 @@ from study.analysis.statistics import Statistics
 from study.core.errors import UsageError, unknown_name
 from study.core.spec import SPLITS
 from study.report.collect import StudyData, collect
-from study.report.tables.results import leaderboard_table
-from study.report.tables.runs import run_keys_table
+from study.report.sections.leaderboard import leaderboard_table
+from study.report.sections.reproduce import run_keys_table
 from study.trained.winner import fitting, open_study
 
 if TYPE_CHECKING:

@@ -101,9 +101,7 @@ def audit(
     """
     from study.core.store import find_study
     from study.datasets.audit import audit as examine
-    from study.report.audit.label_errors import find_label_errors
-    from study.report.audit.page import write_audit
-    from study.report.audit.pictures import write_audit_pictures
+    from study.report.audit import find_label_errors, write_audit, write_audit_pictures
 
     store = find_study(results, study) if study else None
     data = _load(path, plugin, seed=seed, archive_gib=archive_gib)

@@ -63,9 +63,7 @@ def report(
     from study.core.errors import UsageError
     from study.core.registry import load_plugin
     from study.core.store import find_study
-    from study.report.check import check_report
-    from study.report.forms import HTML, HTML_FILE, LATEX, LATEX_FOLDER
-    from study.report.write import report_folder, write_report
+    from study.report.write import HTML, HTML_FILE, LATEX, LATEX_FOLDER, check_report, report_folder, write_report
 
     for file in plugin or ():
         load_plugin(file)

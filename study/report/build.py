@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from study.analysis.equivalence import MARGIN
 from study.core.store import Store
 from study.report.collect import StudyData, collect
-from study.report.figures.picture import Picture
 from study.report.latex import latex_tables
 from study.report.markdown import fill, tidy
+from study.report.picture import Picture
 from study.report.section import written
-from study.report.tables import runs
+from study.report.sections.runs import missing_cells, statuses
 from study.report.wording import listed, ranges
 
 HEAD = """\
@@ -83,7 +83,7 @@ def _head(data: StudyData) -> str:
         models=len({data.recipe(record).model for record in data.trained}),
         protocols=len({data.recipe(record).protocol for record in data.trained}),
         seeds=ranges(data.seeds),
-        statuses=runs.statuses(data),
-        missing=len(runs.missing_cells(data)),
+        statuses=statuses(data),
+        missing=len(missing_cells(data)),
         watched=any(record.spec.protocol.monitor_test for record in data.records),
     )

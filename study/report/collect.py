@@ -16,6 +16,7 @@ from study.analysis.leaks import Leak, measure_leaks
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
+from study.analysis.scores import Statement
 from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
 from study.core.record import DatasetCard, Record
@@ -109,6 +110,13 @@ class StudyData:
         counts = self.card.counts
         return counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"])
 
+    def rescored(self, subset: str) -> dict[Recipe, Statement]:
+        """Return every recipe's accuracy on a subset of the test images by its name; empty where it is not known."""
+        if self.rescoring is None:
+            return {}
+        places = [place for place, one in enumerate(self.rescoring.subsets) if one.name == subset]
+        return {recipe: scores[place] for place in places for recipe, scores in self.rescoring.scores.items()}
+
     def recipe(self, record: Record) -> Recipe:
         """Return a record's recipe."""
         return self.naming.of(record)
@@ -129,7 +137,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
     runs = [run for run in scored if run.record.on_own_test]
     standings = leaderboard(runs, naming)
     dataset = store.find_dataset()
-    copies, validation_copies = copies_of_test(dataset, runs), copies_of(dataset, "validation")
+    copies, validation_copies = _copies_of_test(dataset, runs), _copies_of(dataset, "validation")
     return StudyData(
         study=store.title,
         name=store.study,
@@ -141,21 +149,17 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         standings=tuple(standings),
         found=compute_statistics(standings, copies, margin, validation_copies) if runs else None,
         leaks=tuple(measure_leaks(scored, naming, dataset)),
-        rescoring=_rescoring(store, dataset, copies, standings),
+        rescoring=(
+            rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies)
+            if dataset is not None and copies is not None and standings
+            else None
+        ),
         damaged=tuple(damage.run for damage in damaged),
         evaluations=tuple(all_evaluations(store, records)),
     )
 
 
-def _rescoring(
-    store: Store, dataset: Mapping[str, NDArray[Any]] | None, copies: NDArray[Any] | None, standings: list[Standing]
-) -> Rescoring | None:
-    if dataset is None or copies is None or not standings:
-        return None
-    return rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies)
-
-
-def copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:
+def _copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:
     """Return the content hash of every test image, in the order of the predictions; None where none were kept.
 
     Raises:
@@ -170,9 +174,9 @@ def copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[Scored
                 f"the test labels of {run.record.key} are not those of the study's dataset file. "
                 "Run the study once with its dataset at hand to write it anew."
             )
-    return copies_of(dataset, "test")
+    return _copies_of(dataset, "test")
 
 
-def copies_of(dataset: Mapping[str, NDArray[Any]] | None, split: str) -> NDArray[Any] | None:
+def _copies_of(dataset: Mapping[str, NDArray[Any]] | None, split: str) -> NDArray[Any] | None:
     """Return the content hash of every image of a split; None where none were kept."""
     return None if dataset is None else dataset["hashes"][dataset["splits"] == SPLITS.index(split)]

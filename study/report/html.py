@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from study.core.spec import content_hash
-from study.report.figures.picture import DENSITY
+from study.report.picture import DENSITY
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -101,19 +101,10 @@ def _parser(tables: Mapping[str, str], figure: Callable[[str], bytes]) -> Markdo
             del token.attrs["href"]  # a folder beside the Markdown page, which this page has with it
         return str(renderer.renderToken(tokens, place, options, env))
 
-    def table_open(renderer: Any, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
-        return '<div class="wide">' + str(renderer.renderToken(tokens, place, options, env))
-
-    def table_close(renderer: Any, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
-        return str(renderer.renderToken(tokens, place, options, env)) + "</div>"
-
-    for name, rule in (
-        ("image", image),
-        ("link_open", link),
-        ("table_open", table_open),
-        ("table_close", table_close),
-    ):
-        parser.add_render_rule(name, rule)
+    parser.add_render_rule("image", image)
+    parser.add_render_rule("link_open", link)
+    parser.add_render_rule("table_open", lambda renderer, *token: '<div class="wide">' + renderer.renderToken(*token))
+    parser.add_render_rule("table_close", lambda renderer, *token: renderer.renderToken(*token) + "</div>")
     return parser
 
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from string import Template
 from typing import Any
 
 from study.analysis.leaderboard import Spread
+from study.analysis.metric import Metric, ordered
 from study.analysis.scores import NETWORK, Statement
-from study.analysis.statistics import CLASS_MEASURES
 from study.report.collect import StudyData
-from study.report.tables.results import UNCONVERGED
-from study.report.tables.table import Table
-from study.report.wording import FIXED_BLANK, NOTHING, percent, whole_percent
+from study.report.table import Table
+from study.report.wording import FIXED_BLANK, NOTHING, UNCONVERGED, percent, plain, whole_percent
 
-_HEADINGS = {
-    "rank": r"\#",
-    "model": "Model",
-    "protocol": "Protocol",
-    "seeds": "Seeds",
-    "validation_accuracy": "Validation acc.",
-    "test_accuracy": "Test acc.",
-    "test_macro_f1": "Macro-F1",
-    "test_balanced_accuracy": "Balanced acc.",
-}
-_MEASURES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+TABLE = Template(r"""% Needs \usepackage{booktabs}. Written by study report --latex; not edited by hand.
+\begin{table}
+  \centering
+  \caption{$caption}
+  \label{tab:$label}
+  \begin{tabular}{@{}$columns@{}}
+    \toprule
+    $heads \\
+    \midrule
+    $rows \\
+    \bottomrule
+  \end{tabular}
+\end{table}
+""")
+_HEADS = {"rank": r"\#", "model": "Model", "protocol": "Protocol", "seeds": "Seeds"}
 _MARKS = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", UNCONVERGED: r"\textdagger{}",
     NOTHING: "--", FIXED_BLANK: "~", **{mark: f"\\{mark}" for mark in "&%$#_{}"},
@@ -36,13 +40,13 @@ def latex_tables(data: StudyData, tables: Mapping[str, Table]) -> dict[str, str]
 
     Args:
         data: The study.
-        tables: Those of the report, by name.
+        tables: Those of the report, by name; each metric with a heading has a column, each of classes a table.
     """
     if not data.found:
         return {}
     return {"leaderboard.tex": _leaderboard(data, tables["leaderboard"])} | {
-        f"per-class-{measure}.tex": _per_class(data, tables[f"per-class-{measure}"], _MEASURES[measure])
-        for measure in CLASS_MEASURES
+        f"per-class-{one.name}.tex": _per_class(data, tables[f"per-class-{one.name}"], one)
+        for one in ordered(lambda metric: metric.each_class)
     }
 
 
@@ -52,96 +56,76 @@ def escaped(text: Any) -> str:
 
 
 def _leaderboard(data: StudyData, table: Table) -> str:
-    keys = [column.key for column in table.columns]
-    shown = [key for key in _HEADINGS if key in keys]
-    scores = range(shown.index("validation_accuracy"), len(shown))
+    metrics = ordered(lambda one: one.on_leaderboard and bool(one.heading))
+    shows = {f"test_{one.name}": percent if one.share else plain for one in metrics}
+    titles = {
+        one.key: one.title for one in table.columns if one.key in ("validation_accuracy", "test_accuracy", *shows)
+    }
     rows = []
     for row in table.rows:
-        cells = dict(zip(keys, row, strict=True))
+        cells = dict(zip((column.key for column in table.columns), row, strict=True))
         cells["protocol"] += FIXED_BLANK + UNCONVERGED if cells["runs_not_converged"] else ""
-        rows.append([_cell(cells[key]) for key in shown])
-        rows[-1][shown.index("protocol")] += _mark(cells["statement_about"])
+        named = [escaped(NOTHING if cells[key] is None else cells[key]) for key in _HEADS]
+        named[2] += _mark(cells["statement_about"])
+        scores = [_score(cells[key], shows.get(key, percent)) for key in titles]
+        rows.append(" & ".join([*named, *scores]))
     caption = (
-        f"Study {escaped(data.study)}: recipes ranked by accuracy on the validation split. Scores in percent on the "
-        f"test split ({sum(data.card.counts['test']):,} images) with 95\\,\\% intervals. "
-    ) + _notes(table, unconverged=any(standing.unconverged for standing in data.standings))
-    columns = "rll" + "r" * (len(shown) - 3)
-    return _table(columns, [_HEADINGS[key] for key in shown], rows, caption, "tab:leaderboard", scores)
+        "recipes ranked by accuracy on the validation split. Scores in percent on the test split "
+        f"({sum(data.card.counts['test']):,} images) with 95\\,\\% intervals."
+    )
+    heads = [rf"\multicolumn{{1}}{{c}}{{{title[:1].upper()}{title[1:]}}}" for title in map(escaped, titles.values())]
+    if any(standing.unconverged for standing in data.standings):
+        caption += r" \textdagger{}~best epoch is the last one in at least one run."
+    return _filled(data, table, "leaderboard", caption, [*_HEADS.values(), *heads], "rllr", rows)
 
 
-def _per_class(data: StudyData, table: Table, measure: str) -> str:
+def _per_class(data: StudyData, table: Table, metric: Metric) -> str:
     rows = []
     for model, protocol, question, *scores, _ in table.rows:
-        rows.append([escaped(model), escaped(protocol) + _mark(question), *(percent(one.value) for one in scores)])
-        rows.append(["", "", *(rf"{{\scriptsize [{_ends(one, whole_percent)}]}}" for one in scores)])
+        values = [escaped(model), escaped(protocol) + _mark(question), *(percent(one.value) for one in scores)]
+        intervals = ["", "", *(_interval(one, whole_percent) for one in scores)]
+        rows.append(f"{' & '.join(values)} \\\\\n    {' & '.join(intervals)}")
     caption = (
-        f"Study {escaped(data.study)}: {measure} of each class in percent on the test split, below it the 95\\,\\% "
-        "interval; recipes in the order of the leaderboard. "
-    ) + _notes(table, unconverged=False)
+        f"{escaped(metric.title)} of each class in percent on the test split, below it the 95\\,\\% interval; recipes "
+        "in the order of the leaderboard."
+    )
     heads = ["Model", "Protocol", *map(escaped, data.classes)]
-    return _table("ll" + "r" * len(data.classes), heads, rows, caption, f"tab:per-class-{measure.lower()}", (), 2)
+    return _filled(data, table, f"per-class-{metric.name}", caption, heads, "ll", rows, gap="[2pt]")
 
 
-def _table(
-    columns: str,
-    heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    caption: str,
-    label: str,
-    centred: Sequence[int],
-    lines_each: int = 1,
+def _filled(
+    data: StudyData, table: Table, label: str, caption: str, heads: list[str], left: str, rows: list[str], gap: str = ""
 ) -> str:
-    titles = [rf"\multicolumn{{1}}{{c}}{{{head}}}" if place in centred else head for place, head in enumerate(heads)]
-    body = []
-    for place, row in enumerate(rows):
-        last_of_several = lines_each > 1 and place % lines_each == lines_each - 1 and place + 1 < len(rows)
-        body.append("    " + " & ".join(row) + r" \\" + ("[2pt]" if last_of_several else ""))
-    lines = [
-        r"% Needs \usepackage{booktabs}. Written by study report --latex from the records; not edited by hand.",
-        r"\begin{table}",
-        r"  \centering",
-        rf"  \caption{{{caption.strip()}}}",
-        rf"  \label{{{label}}}",
-        rf"  \begin{{tabular}}{{@{{}}{columns}@{{}}}}",
-        r"    \toprule",
-        "    " + " & ".join(titles) + r" \\",
-        r"    \midrule",
-        *body,
-        r"    \bottomrule",
-        r"  \end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines).replace("−", "$-$") + "\n"
-
-
-def _notes(table: Table, unconverged: bool) -> str:
-    return " ".join(_sentences(table, unconverged))
-
-
-def _sentences(table: Table, unconverged: bool) -> Iterator[str]:
+    """Return a LaTeX table whose caption says what its intervals mean; the columns after ``left`` are aligned right."""
     place = [column.key for column in table.columns].index("statement_about")
-    kinds = {row[place] for row in table.rows}
-    if kinds != {NETWORK}:
-        yield "Intervals cover new seeds and new images."
-    if kinds == {NETWORK}:
-        yield "Intervals hold for the trained networks alone, over new images."
-    elif NETWORK in kinds:
-        yield f"{_ALONE}~fewer than three seeds: for the trained networks alone, over new images."
-    if unconverged:
-        yield r"\textdagger{}~best epoch is the last one in at least one run."
+    questions = {row[place] for row in table.rows}
+    notes = [f"Study {escaped(data.study)}: {caption}"]
+    if questions != {NETWORK}:
+        notes.append("Intervals cover new seeds and new images.")
+    if questions == {NETWORK}:
+        notes.append("Intervals hold for the trained networks alone, over new images.")
+    elif NETWORK in questions:
+        notes.append(f"{_ALONE}~fewer than three seeds: for the trained networks alone, over new images.")
+    text = TABLE.substitute(
+        caption=" ".join(notes),
+        label=label,
+        columns=left + "r" * (len(heads) - len(left)),
+        heads=" & ".join(heads),
+        rows=f" \\\\{gap}\n    ".join(rows),
+    )
+    return text.replace("−", "$-$")
 
 
 def _mark(question: str) -> str:
     return _ALONE if question == NETWORK else ""
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, Statement):
-        return rf"{percent(value.value)} {{\scriptsize [{_ends(value, percent)}]}}"
+def _score(value: Statement | Spread, show: Callable[[Any], str]) -> str:
     if isinstance(value, Spread):
-        return percent(value.mean)
-    return escaped(NOTHING if value is None else value)
+        return show(value.mean)
+    return f"{show(value.value)} {_interval(value, show)}"
 
 
-def _ends(value: Statement, show: Any) -> str:
-    return "--" if value.low != value.low else f"{show(value.low)}, {show(value.high)}"
+def _interval(value: Statement, show: Callable[[Any], str]) -> str:
+    ends = "--" if value.low != value.low else f"{show(value.low)}, {show(value.high)}"
+    return rf"{{\scriptsize [{ends}]}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from study.core.files import write_atomically
 from study.core.spec import derive_seed
 from study.core.store import Store
 from study.report.collect import StudyData, collect
-from study.report.figures.picture import file_name, new_figure
+from study.report.picture import file_name
 from study.report.write import report_folder
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _SAMPLES_A_CLASS = 10
 _MISTAKES = 40
+#: Images of one group in a sheet.
+MOST_IN_ROW = 12
+_TILE_PX, _LINE_PX, _LINES, _GAP_PX, _APART_PX = 96, 13, 2, 6, 20
+Cell = tuple[NDArray[np.uint8], str]
+"""An image and its words."""
 
 
 def write_local_pictures(store: Store, image_set: ImageSet, reports: str | Path) -> list[Path]:
@@ -58,14 +63,9 @@ def write_local_pictures(store: Store, image_set: ImageSet, reports: str | Path)
 def _best_runs(data: StudyData) -> dict[str, ScoredRun]:
     """Return each model's run with the best validation accuracy; leaky runs are left out."""
     best: dict[str, ScoredRun] = {}
-    for run in data.runs:
-        model = data.recipe(run.record).model
-        if (
-            run.on_validation
-            and not is_leaky(run.record)
-            and (model not in best or run.validation.accuracy > best[model].validation.accuracy)
-        ):
-            best[model] = run
+    for run in sorted(data.runs, key=lambda one: -one.validation.accuracy):
+        if run.on_validation and not is_leaky(run.record):
+            best.setdefault(data.recipe(run.record).model, run)
     return best
 
 
@@ -75,40 +75,43 @@ def _samples(image_set: ImageSet) -> bytes:
     train = image_set.indices("train")
     rows = []
     for label, name in enumerate(image_set.classes):
-        found = train[image_set.labels[train] == label]
-        chosen = rng.permutation(found)[:_SAMPLES_A_CLASS]
-        rows.append([(image_set.images[place], name if column == 0 else "") for column, place in enumerate(chosen)])
-    return _grid(rows, _SAMPLES_A_CLASS)
+        chosen = rng.permutation(train[image_set.labels[train] == label])[:_SAMPLES_A_CLASS]
+        rows.append([(image_set.images[place], "" if column else name) for column, place in enumerate(chosen)])
+    return image_sheet(rows)
 
 
 def _mistakes(image_set: ImageSet, probabilities: NDArray[np.floating]) -> bytes:
     """Draw the wrong answers with the highest probability, most confident first."""
     places = image_set.indices("test")
-    labels = image_set.labels[places]
-    answers = predicted(probabilities)
-    confidence = probabilities.max(axis=1)
+    labels, answers, confidence = image_set.labels[places], predicted(probabilities), probabilities.max(axis=1)
     wrong = np.flatnonzero(answers != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]
     cells = []
     for row in worst:
         words = f"{image_set.classes[labels[row]]} as\n{image_set.classes[answers[row]]} {100 * confidence[row]:.0f} %"
-        cells.append((image_set.images[places[row]], words))
-    return _grid([cells[start : start + 8] for start in range(0, len(cells), 8)], 8)
+        cells.append([(image_set.images[places[row]], words)])
+    return image_sheet(cells)
 
 
-def _grid(rows: list[list[tuple[NDArray[np.uint8], str]]], columns: int) -> bytes:
-    """Draw images in rows, each with its words above."""
-    figure = new_figure(1.3 * max(1, len(rows)))
-    grid: Any = figure.subplots(max(1, len(rows)), columns, squeeze=False)
-    figure.subplots_adjust(left=0.01, right=0.99, top=0.94, bottom=0.01, wspace=0.08, hspace=0.42)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for row, cells in enumerate(rows):
-        for column, (image, words) in enumerate(cells):
-            grid[row, column].imshow(
-                image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255
-            )
-            grid[row, column].set_title(words, fontsize=8, pad=2)
+def image_sheet(groups: list[list[Cell]]) -> bytes:
+    """Draw groups of images beside and below each other as a PNG, each image with its words below it."""
+    from PIL import Image, ImageDraw
+
+    high, wide = _TILE_PX + _LINES * _LINE_PX + _GAP_PX, _TILE_PX + _GAP_PX
+    width = MOST_IN_ROW * (wide + _APART_PX)
+    placed: list[tuple[int, int, Cell]] = []
+    left = top = 0
+    for group in groups:
+        if left and left + len(group) * wide > width:
+            left, top = 0, top + high
+        placed += [(left + place * wide, top, cell) for place, cell in enumerate(group)]
+        left += len(group) * wide + _APART_PX
+    sheet = Image.new("RGB", (width, top + high), "white")
+    pen = ImageDraw.Draw(sheet)
+    for left, top, (image, words) in placed:
+        tile = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).resize((_TILE_PX, _TILE_PX))
+        sheet.paste(tile, (left, top))
+        pen.multiline_text((left, top + _TILE_PX), words, fill="black", spacing=0)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    sheet.save(buffer, format="PNG")
     return buffer.getvalue()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from study.report.wording import code, escape, listed, percent, plural
 
 if TYPE_CHECKING:
-    from study.report.figures.picture import Picture
+    from study.report.picture import Picture
 
 
 def render(template: Path, **names: Any) -> str:
@@ -34,6 +34,7 @@ def fill(template: str, **names: Any) -> str:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
     environment.filters |= {"md": escape, "code": code, "percent": percent, "plural": plural, "listed": listed}
+    environment.filters["thousands"] = "{:,}".format
     environment.globals |= {"folded": folded, "picture": shown}
     return environment.from_string(template).render(**names)
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from study.core.errors import UsageError
 from study.core.registry import Registry
 from study.report.collect import StudyData
-from study.report.figures.picture import Picture
 from study.report.markdown import fill
-from study.report.tables.table import Table
+from study.report.picture import Picture
+from study.report.table import Table
 
 __all__ = ["SECTIONS", "Section", "SectionEntry", "fill", "section", "written"]
 
@@ -35,6 +35,9 @@ class Section:
     pictures: Sequence[Picture] = ()
 
 
+Write = Callable[[StudyData], Section | None]
+
+
 @dataclass(frozen=True)
 class SectionEntry:
     """A registered section.
@@ -49,15 +52,13 @@ class SectionEntry:
     name: str
     title: str
     place: int
-    write: Callable[[StudyData], Section | None]
+    write: Write
 
 
 SECTIONS: Registry[SectionEntry] = Registry("report section", package="study.report.sections")
 
 
-def section(
-    name: str, *, title: str, place: int
-) -> Callable[[Callable[[StudyData], Section | None]], Callable[[StudyData], Section | None]]:
+def section(name: str, *, title: str, place: int) -> Callable[[Write], Write]:
     """Register the decorated function as a section of every report.
 
     Args:
@@ -71,7 +72,7 @@ def section(
     if not title.strip():
         raise UsageError(f"a report section needs a title, got {title!r} for {name!r}.")
 
-    def add(write: Callable[[StudyData], Section | None]) -> Callable[[StudyData], Section | None]:
+    def add(write: Write) -> Write:
         SECTIONS.add(name, SectionEntry(name, title, place, write), inspect.getsourcefile(write) or "?")
         return write
 

@@ -1,16 +1,21 @@
-"""How numbers and names are written in the report's Markdown."""
+"""How numbers, names and the pieces of protocols are written in the report's Markdown."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from study.analysis.leaderboard import Spread
 from study.analysis.scores import Statement
+from study.core.record import Pretraining
+from study.core.spec import Part, Phase, Start
 
 NOTHING = "–"
 #: A blank at which no line of a narrow cell is broken.
 FIXED_BLANK = "\N{NO-BREAK SPACE}"
+#: Marks behind a protocol's name.
+UNCONVERGED, HARDLY_TRAINED = "†", "‡"
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.+/-])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:'\",;()]+)+[/\\](?=[^\s/\\:'\",;()]+)")
 
 
@@ -48,17 +53,6 @@ def points(difference: float | None, digits: int = 1) -> str:
     return "0." + "0" * digits if float(text) == 0 else text.replace("-", "−")
 
 
-def spread(value: Spread, show: Any = percent) -> str:
-    """Write mean and spread over seeds; the mean alone where there is one seed."""
-    if value.mean is None:
-        return NOTHING
-    return (
-        show(value.mean)
-        if value.deviation is None
-        else f"{show(value.mean)}{FIXED_BLANK}±{FIXED_BLANK}{show(value.deviation)}"
-    )
-
-
 def with_interval(value: Statement, show: Any = percent, show_ends: Any = None) -> str:
     """Write a score with its interval below it in small type, for tables with many columns.
 
@@ -67,6 +61,11 @@ def with_interval(value: Statement, show: Any = percent, show_ends: Any = None) 
     if value.low != value.low:
         return str(show(value.value))
     return f"{show(value.value)}<br><sub>{_ends(value, show_ends or show)}</sub>"
+
+
+def plain_with_interval(value: Statement) -> str:
+    """Write a score that is no share with two digits, its interval below it in small type."""
+    return with_interval(value, lambda number: plain(number, 2))
 
 
 def whole_percent(share: float) -> str:
@@ -173,13 +172,66 @@ def plural(count: int, word: str) -> str:
     """
     if count == 1:
         return f"1 {word}"
-    return (
-        f"{count} {word[:-1]}ies"
-        if word.endswith("y")
-        else f"{count} {word}es"
-        if word.endswith("ss")
-        else f"{count} {word}s"
-    )
+    ending = "s" if not word.endswith(("y", "ss")) else "ies" if word.endswith("y") else "es"
+    return f"{count:,} {word.removesuffix('y') if ending == 'ies' else word}{ending}"
+
+
+def marks(unconverged: bool, hardly_trained: bool) -> str:
+    """Return what follows a protocol's name in a table."""
+    found = UNCONVERGED * unconverged + HARDLY_TRAINED * hardly_trained
+    return FIXED_BLANK + found if found else ""
+
+
+def weights_words(weights: Start, pretraining: Pretraining | None) -> str:
+    """Return what a network starts from; ``pretraining`` is what its file says of its making."""
+    if weights.source == "file":
+        file = f"file {weights.sha256[:10]}"
+        return f"{file}, {pretraining.words()}" if pretraining else file
+    known = {"none": "random weights", "imagenet": "ImageNet", "imported": "not known"}
+    return known.get(weights.source, weights.source)
+
+
+def augmentation_words(parts: Iterable[Part]) -> str:
+    """Return what a protocol's augmentation does, or ``none``.
+
+    >>> augmentation_words([Part(name="affine", settings={"flip": True, "zoom": 0.1}), Part(name="mixup")])
+    'affine (flip, zoom 0.1); mixup'
+    """
+    return "; ".join(map(part_words, parts)) or "none"
+
+
+def part_words(part: Part) -> str:
+    """Return a registered piece with its settings."""
+    settings = []
+    for name, value in part.settings.items():
+        shown = ", ".join(f"{one:g}" for one in value) if isinstance(value, (tuple, list)) else value
+        shown = f"{shown:g}" if isinstance(shown, float) else shown
+        if value not in (False, None):
+            settings.append(name.replace("_", " ") + ("" if value is True else f" {shown}"))
+    return f"{part.name} ({', '.join(settings)})" if settings else part.name
+
+
+def schedule_words(phase: Phase) -> str:
+    """Return how a phase changes its rate and which epoch it keeps."""
+    words = [] if phase.schedule.name == "constant" else [part_words(phase.schedule)]
+    if phase.plateau:
+        words.append(f"×{phase.plateau.factor:g} after {phase.plateau.patience} epochs without a better one")
+    if phase.average:
+        words.append(f"keeps the average of the weights, {part_words(phase.average)}")
+    if phase.monitor != "loss":
+        words.append(f"keeps the {monitor_words(phase)}")
+    if phase.block_decay != 1:
+        words.append(f"each block of the body ×{phase.block_decay:g} of the rate above it")
+    return "; ".join(words) or "constant"
+
+
+def monitor_words(phase: Phase) -> str:
+    """Return which epoch a phase keeps; early stopping and the plateau follow the same figure."""
+    return {
+        "loss": "best validation loss",
+        "brier": "best validation Brier score",
+        "last": "last epoch, whatever it scores",
+    }[phase.monitor]
 
 
 def _three(value: float) -> str:

@@ -15,11 +15,11 @@ from study.core.files import write_atomically
 from study.core.record import Record
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
-from study.report.figures.confusion import confusion_picture
-from study.report.figures.picture import Picture, file_name
 from study.report.markdown import render
-from study.report.tables.robustness import robustness_tables
-from study.report.tables.table import Column, Table
+from study.report.picture import Picture, file_name
+from study.report.sections.confusion import confusion_picture
+from study.report.sections.robustness import robustness_tables
+from study.report.table import Column, Table
 from study.report.wording import escape, percent, plain, with_interval
 from study.trained.corruptions import CORRUPTIONS
 from study.trained.foreign import ALL, Foreign

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from study.analysis.metrics import predicted
 from study.core.files import write_atomically
 from study.core.spec import derive_seed
-from study.report.figures.picture import file_name, new_figure
+from study.report.picture import file_name, new_figure
 from study.trained.foreign import Foreign
 from study.trained.gradcam import GradCam
 

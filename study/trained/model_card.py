@@ -12,9 +12,21 @@ from study.core.spec import SPLITS, Phase
 from study.core.store import Store
 from study.models.entry import MODELS
 from study.report.markdown import render
-from study.report.tables.setup import augmentation_words, monitor_words, part_words, schedule_words, weights_words
-from study.report.tables.table import Column, Table
-from study.report.wording import code, large, listed, percent, plain, points, with_interval_inline
+from study.report.table import Column, Table
+from study.report.wording import (
+    augmentation_words,
+    code,
+    large,
+    listed,
+    monitor_words,
+    part_words,
+    percent,
+    plain,
+    points,
+    schedule_words,
+    weights_words,
+    with_interval_inline,
+)
 from study.trained.formats import FORMATS
 from study.trained.retraining import retrain_command
 from study.trained.runtime import notice_of

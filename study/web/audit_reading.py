@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.core.store import PUBLISHED
-from study.report.audit.page import TITLE
+from study.report.audit import TITLE
 
 _FOLD, _SUMMARY, _SUMMARY_ENDS, _FOLD_ENDS = "<details", "<summary>", "</summary>", "</details>"
 _FILE_LINK = re.compile(r"\[([^\]]+)\]\((?!https?://|#)[^)]+\)")

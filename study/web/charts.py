@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from study.analysis.pareto import pareto_front
 from study.analysis.scores import Statement
 from study.core.record import Record, rounded
-from study.report.figures.picture import protocol_colours
+from study.report.picture import protocol_colours
 from study.report.wording import percent, points
 
 Spec = dict[str, Any]
@@ -21,7 +21,7 @@ GREY = "#8a94a0"
 #: Words that are legible on light and on dark pages.
 INK = "#737d88"
 _TOO_DARK = {"#000000": INK, "#555555": "#808080"}
-#: What recipes can be set against: title -> key of ``study.web.rows``.
+#: What recipes can be set against: title -> key of a row of the leaderboard.
 COSTS = {"Multiply-accumulates, millions": "macs", "One image, ms": "latency_ms", "Training, min": "train_s"}
 
 
@@ -29,7 +29,7 @@ def ranking_chart(rows: Rows, protocols: tuple[str, ...]) -> Spec:
     """Show test accuracy with its interval and, open and below, validation accuracy of recipes, in the order given.
 
     Args:
-        rows: Those of ``study.web.rows``.
+        rows: Those of ``leaderboard_rows``.
         protocols: All of the study, which decide on the colours.
     """
     colours = _colours(protocols)
@@ -42,7 +42,7 @@ def ranking_chart(rows: Rows, protocols: tuple[str, ...]) -> Spec:
     tip = [_tip("recipe"), *(_tip(name, ".1f", name) for name in ("validation", "low", "high")), _tip("covers")]
     tip.insert(1, _tip("value", ".1f", "test"))
     spec = _forest(values, "accuracy, %", tip)
-    layer = _mark({"type": "point", "size": 55, "yOffset": 16, "filled": False}, "validation", tip, "stroke")
+    layer = _mark("validation", tip, "stroke", type="point", size=55, yOffset=16, filled=False)
     return spec | {"layer": [*spec["layer"], layer]}
 
 
@@ -69,7 +69,7 @@ def cost_chart(rows: Rows, cost: str, protocols: tuple[str, ...]) -> Spec:
     """Show test accuracy against a cost, with the front that nothing beats on both.
 
     Args:
-        rows: Those of ``study.web.rows`` that have this cost.
+        rows: Those of ``leaderboard_rows`` that have this cost.
         cost: A title of ``COSTS``.
         protocols: All of the study, which decide on the colours.
     """
@@ -80,40 +80,21 @@ def cost_chart(rows: Rows, cost: str, protocols: tuple[str, ...]) -> Spec:
     ]
     costs = [row["cost"] for row in values]
     front = pareto_front([row["test"] for row in values], costs)
+    best = [one for one, there in zip(values, front, strict=True) if there]
     log = max(costs) > 4 * min(costs) > 0
-    x = {"field": "cost", "type": "quantitative", "title": cost, "scale": {"type": "log"} if log else {"zero": True}}
-    y = {"field": "test", "type": "quantitative", "title": "test accuracy, %", "scale": {"zero": False}}
+    x = _number("cost", title=cost, scale={"type": "log"} if log else {"zero": True})
+    y = _number("test", title="test accuracy, %", scale={"zero": False})
     tip = [_tip("recipe"), _tip("test", ".1f"), _tip("low", ".1f"), _tip("high", ".1f"), _tip("cost", ",.3~f", cost)]
     shown = [one for one in protocols if any(row["protocol"] == one for row in rows)]
     scale = {"domain": shown, "range": [colours[one] for one in shown]}
-    colour = {
-        "field": "protocol",
-        "type": "nominal",
-        "scale": scale,
-        "title": None,
-        "legend": {"orient": "top", "columns": 2},
-    }
-    shape = {
-        "field": "model",
-        "type": "nominal",
-        "title": None,
-        "legend": {"orient": "bottom", "columns": 3, "symbolFillColor": INK, "symbolStrokeColor": INK},
-    }
-    best = [one for one, there in zip(values, front, strict=True) if there]
+    colour = _name("protocol", title=None, scale=scale, legend={"orient": "top", "columns": 2})
+    legend = {"orient": "bottom", "columns": 3, "symbolFillColor": INK, "symbolStrokeColor": INK}
+    shape = _name("model", title=None, legend=legend)
+    line = _layer({"x": x, "y": y}, type="line", interpolate="step-after", color=GREY, strokeWidth=1)
     layers = [
-        {
-            "data": {"values": rounded(sorted(best, key=lambda one: (one["cost"], one["test"])))},
-            "mark": {"type": "line", "interpolate": "step-after", "color": GREY, "strokeWidth": 1},
-            "encoding": {"x": x, "y": y},
-        },
-        {
-            "mark": {"type": "rule"},
-            "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colour},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": tip},
-        },
+        line | {"data": {"values": rounded(sorted(best, key=lambda one: (one["cost"], one["test"])))}},
+        _layer({"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colour}, type="rule"),
+        _point({"x": x, "y": y, "color": colour, "shape": shape, "tooltip": tip}),
     ]
     return _chart(values, {"layer": layers, "height": 340 + 10 * len(shown)})
 
@@ -137,47 +118,30 @@ def curves_chart(runs: Mapping[str, Record], measure: str, training: bool = True
     ]
     colours = list(_colours(tuple(runs)).values()) if len(runs) > 1 else [BLUE]
     named = len(runs) > 1 and measure == "accuracy"  # the loss is shown below, in the same colours
-    legend = {"orient": "top", "columns": 1, "labelLimit": 330}
+    legend = {"orient": "top", "columns": 1, "labelLimit": 330} if named else None
     encoding = {
-        "x": {"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1, "format": "d"}},
-        "y": {"field": measure, "type": "quantitative", "scale": {"zero": False}, "title": title},
-        "color": {
-            "field": "run",
-            "type": "nominal",
-            "scale": {"domain": list(runs), "range": colours},
-            "title": None,
-            "legend": legend if named else None,
-        },
+        "x": _number("epoch", axis={"tickMinStep": 1, "format": "d"}),
+        "y": _number(measure, scale={"zero": False}, title=title),
+        "color": _name("run", title=None, scale={"domain": list(runs), "range": colours}, legend=legend),
         "tooltip": [_tip("run"), _tip("epoch"), _tip("split"), _tip(measure, ".3f"), _tip("phase")],
     }
-    dash = {
-        "field": "split",
-        "type": "nominal",
-        "scale": {"domain": list(splits), "range": [[1, 0], [5, 4]][: len(splits)]},
-        "title": None,
-        "legend": {"orient": "top"} if training else None,
-    }
-    lines = {"mark": {"type": "line", "strokeWidth": 2}, "encoding": {"strokeDash": dash}}
-    dots = {
-        "transform": [{"filter": "datum.kept"}],
-        "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-    }
+    dashes = {"domain": list(splits), "range": [[1, 0], [5, 4]][: len(splits)]}
+    dash = _name("split", title=None, scale=dashes, legend={"orient": "top"} if training else None)
+    lines = _layer({"strokeDash": dash}, type="line", strokeWidth=2)
+    dots = _point({}) | {"transform": [{"filter": "datum.kept"}]}
     return _chart(values, {"encoding": encoding, "layer": [lines, dots], "height": 260 + 28 * len(runs) * named})
 
 
 def matrix_chart(classes: Sequence[str], matrix: NDArray[Any], difference: bool) -> Spec:
     """Show a confusion matrix of shares, or the difference of two, (classes, classes) in percent; rows are true."""
+
+    def words(share: float) -> str:
+        return points(share, 0).removesuffix(".") if difference else percent(share, 0)
+
     values = [
-        {
-            "true": one,
-            "predicted": other,
-            "percent": round(100 * float(matrix[row, column]), 1),
-            "words": points(matrix[row, column], 0).removesuffix(".")
-            if difference
-            else percent(matrix[row, column], 0),
-        }
-        for row, one in enumerate(classes)
-        for column, other in enumerate(classes)
+        {"true": one, "predicted": other, "percent": round(100 * float(share), 1), "words": words(share)}
+        for one, row in zip(classes, matrix, strict=True)
+        for other, share in zip(classes, row, strict=True)
     ]
     largest = max(1.0, float(np.abs(matrix).max()) * 100)
     # Middle greys of both ramps keep black and white numbers legible on light and on dark pages.
@@ -187,39 +151,28 @@ def matrix_chart(classes: Sequence[str], matrix: NDArray[Any], difference: bool)
         else {"domain": [0, 100], "range": ["#f3f6fa", "#08519c"]}
     )
     strong = f"abs(datum.percent) > {0.6 * (largest if difference else 100)}"
-    axes = {"x": "predicted", "y": "true"}
-    encoding: dict[str, Spec] = {
-        axis: {"field": field, "type": "nominal", "sort": list(classes), "title": field} for axis, field in axes.items()
+    encoding = {
+        "x": _name("predicted", sort=list(classes), title="predicted", axis={"labelAngle": -45, "labelOverlap": False}),
+        "y": _name("true", sort=list(classes), title="true"),
     }
-    encoding["x"]["axis"] = {"labelAngle": -45, "labelOverlap": False}
-    cells = {
-        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 1},
-        "encoding": {
-            "color": {"field": "percent", "type": "quantitative", "scale": scale, "legend": None},
-            "tooltip": [{"field": "true"}, {"field": "predicted"}, {"field": "percent"}],
-        },
-    }
-    numbers = {
-        "mark": {"type": "text", "fontSize": 11},
-        "encoding": {
-            "text": {"field": "words", "type": "nominal"},
-            "color": {"condition": {"test": strong, "value": "#ffffff"}, "value": "#1f2328"},
-        },
-    }
-    return _chart(values, {"encoding": encoding, "layer": [cells, numbers], "height": {"step": 38}})
+    colour = _number("percent", scale=scale, legend=None)
+    tip = [_tip("true"), _tip("predicted"), _tip("percent")]
+    ink = {"condition": {"test": strong, "value": "#ffffff"}, "value": "#1f2328"}
+    layers = [
+        _layer({"color": colour, "tooltip": tip}, type="rect", stroke="#ffffff", strokeWidth=1),
+        _layer({"text": _name("words"), "color": ink}, type="text", fontSize=11),
+    ]
+    return _chart(values, {"encoding": encoding, "layer": layers, "height": {"step": 38}})
 
 
 def probabilities_chart(classes: Sequence[str], probabilities: Sequence[float]) -> Spec:
     """Show what a network says about one face, in percent, the most probable class first."""
     values = [{"class": name, "percent": 100 * float(one)} for name, one in zip(classes, probabilities, strict=True)]
-    y = {"field": "class", "type": "nominal", "sort": "-x", "title": None}
-    x = {"field": "percent", "type": "quantitative", "scale": {"domain": [0, 100]}, "title": "probability, %"}
-    tip = [{"field": "class"}, {"field": "percent", "format": ".1f"}]
-    bars = {"mark": {"type": "bar", "color": BLUE}, "encoding": {"x": x, "y": y, "tooltip": tip}}
-    words = {
-        "mark": {"type": "text", "align": "left", "dx": 4, "color": INK},
-        "encoding": {"x": x, "y": y, "text": {"field": "percent", "type": "quantitative", "format": ".0f"}},
-    }
+    y = _name("class", sort="-x", title=None)
+    x = _number("percent", scale={"domain": [0, 100]}, title="probability, %")
+    bars = _layer({"x": x, "y": y, "tooltip": [_tip("class"), _tip("percent", ".1f")]}, type="bar", color=BLUE)
+    text = {"x": x, "y": y, "text": _number("percent", format=".0f")}
+    words = _layer(text, type="text", align="left", dx=4, color=INK)
     return _chart(values, {"layer": [bars, words], "height": {"step": 22}})
 
 
@@ -236,34 +189,44 @@ def _forest(values: Rows, title: str, tip: Sequence[Spec]) -> Spec:
         title: Of the axis.
         tip: What is said where the pointer rests.
     """
-    zero = {
-        "data": {"values": [{"x": 0}]},
-        "mark": {"type": "rule", "color": GREY},
-        "encoding": {"x": {"field": "x", "type": "quantitative"}},
-    }
-    rule = _mark({"type": "rule", "strokeWidth": 2.5, "yOffset": 8}, "low", tip, "stroke")
+    rule = _mark("low", tip, "stroke", type="rule", strokeWidth=2.5, yOffset=8)
+    rule["encoding"]["x"]["title"] = title
     rule["encoding"]["x2"] = {"field": "high"}
-    point = _mark({"type": "point", "size": 70, "yOffset": 8, "opacity": 1}, "value", tip, "stroke", "fill")
-    text = {"type": "text", "align": "left", "dx": 2, "yOffset": -12, "fontSize": 13, "fontWeight": 600, "color": INK}
-    words = {
-        "mark": text | {"limit": {"expr": "width"}},
-        "encoding": {"x": {"value": 0}, "text": {"field": "words"}},
-    }
+    point = _mark("value", tip, "stroke", "fill", type="point", size=70, yOffset=8, opacity=1)
+    text = {"x": {"value": 0}, "y": _ROW, "text": {"field": "words"}}
+    looks = {"align": "left", "dx": 2, "yOffset": -12, "fontSize": 13, "fontWeight": 600, "limit": {"expr": "width"}}
+    words = _layer(text, type="text", color=INK, **looks)
+    zero = _layer({"x": _number("x")}, type="rule", color=GREY) | {"data": {"values": [{"x": 0}]}}
     numbered = [{"place": place} | dict(row) for place, row in enumerate(values)]
-    rows = {"field": "place", "type": "ordinal", "axis": None}
-    for layer in (rule, point, words):
-        layer["encoding"]["y"] = rows
-    rule["encoding"]["x"] |= {"title": title}
     layers = [*([zero] if title.startswith("difference") else []), rule, point, words]
     return _chart(numbered, {"layer": layers, "height": {"step": 48}})
 
 
-def _mark(mark: Spec, field: str, tip: Sequence[Spec], *channels: str) -> Spec:
-    x = {"field": field, "type": "quantitative", "scale": {"zero": False}, "axis": {"tickCount": 8}}
+_ROW = {"field": "place", "type": "ordinal", "axis": None}
+
+
+def _mark(field: str, tip: Sequence[Spec], *channels: str, **looks: Any) -> Spec:
+    """Return marks at a number in their rows, whose ``channels`` (stroke, fill) have the row's colours."""
+    x = _number(field, scale={"zero": False}, axis={"tickCount": 8})
     sources = {"stroke": "colour", "fill": "fill"}
-    colours = {one: {"field": sources[one], "type": "nominal", "scale": None} for one in channels}
-    y = {"field": "place", "type": "ordinal", "axis": None}
-    return {"mark": mark, "encoding": {"x": x, "y": y, "tooltip": list(tip), **colours}}
+    colours = {one: _name(sources[one], scale=None) for one in channels}
+    return _layer({"x": x, "y": _ROW, "tooltip": list(tip), **colours}, **looks)
+
+
+def _layer(encoding: Spec, **mark: Any) -> Spec:
+    return {"mark": mark, "encoding": encoding}
+
+
+def _point(encoding: Spec) -> Spec:
+    return _layer(encoding, type="point", filled=True, size=80, opacity=1)
+
+
+def _number(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "quantitative", **more}
+
+
+def _name(field: str, **more: Any) -> Spec:
+    return {"field": field, "type": "nominal", **more}
 
 
 def _tip(field: str, form: str = "", title: str = "") -> Spec:

@@ -74,11 +74,8 @@ def shares(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
 def disagreements(first: ScoredRun, second: ScoredRun) -> NDArray[np.str_]:
     """Return for each test image how two runs disagree; empty where they give one answer."""
     answers = [predicted(run.record.arrays["test_probabilities"]) for run in (first, second)]
-    kinds = np.full(len(answers[0]), "", dtype=f"U{max(map(len, (FIRST_RIGHT, SECOND_RIGHT, BOTH_WRONG)))}")
-    kinds[answers[0] != answers[1]] = BOTH_WRONG
-    kinds[first.correct & ~second.correct] = FIRST_RIGHT
-    kinds[~first.correct & second.correct] = SECOND_RIGHT
-    return kinds
+    cases = [first.correct & ~second.correct, ~first.correct & second.correct, answers[0] != answers[1]]
+    return np.select(cases, [FIRST_RIGHT, SECOND_RIGHT, BOTH_WRONG], default="")
 
 
 def most_certain(runs: Sequence[ScoredRun], places: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
+
+import msgspec
 
 from study.core.errors import UsageError
 
@@ -34,8 +34,7 @@ SERVER: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the page shows.
 
     Attributes:
@@ -56,7 +55,7 @@ class Settings:
 
     def to_words(self) -> list[str]:
         """Return the settings as arguments of the script."""
-        return [json.dumps(asdict(self))]
+        return [msgspec.json.encode(self).decode()]
 
     @classmethod
     def from_words(cls, words: Sequence[str]) -> Settings:
@@ -65,12 +64,9 @@ class Settings:
         Raises:
             UsageError: other words.
         """
-        if not words:
-            return cls()
         try:
-            given = json.loads(words[0])
-            return cls(**{**given, "plugins": tuple(given.get("plugins", ()))})
-        except (ValueError, TypeError, AttributeError) as error:
+            return msgspec.json.decode(words[0], type=cls) if words else cls()
+        except (msgspec.DecodeError, ValueError) as error:
             raise UsageError(f"the page takes its settings from `study web`, got {words[0][:60]!r}.") from error
 
     def first_of(self, studies: Sequence[str]) -> str:

@@ -178,7 +178,7 @@ def test_every_record_is_read_once_every_run_scored_once_and_specs_resolved_once
     given: Flags, execute: FakeExecute, asked: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # the report is written, which reads and scores; nothing is drawn
-    monkeypatch.setattr("study.report.figures.picture.Picture.png", lambda self: b"")
+    monkeypatch.setattr("study.report.picture.Picture.png", lambda self: b"")
     monkeypatch.setattr("study.report.local.write_local_pictures", lambda store, image_set, reports: None)
     monkeypatch.setenv("STUDY_CACHE", str(given.results.parent / "cache"))
     monkeypatch.setattr("study.execution.run_one.execute", execute)

@@ -100,13 +100,13 @@ def _read_budgets(data: bytes, folder: Path) -> object:
 
 
 def _claims_seed() -> bytes:
-    from study.report.published_results import FILE
+    from study.report.sections.claims import FILE
 
     return FILE.read_bytes()
 
 
 def _read_published(data: bytes, folder: Path) -> object:
-    from study.report.published_results import read_published
+    from study.report.sections.claims import read_published
 
     path = folder / "locks.toml"
     path.write_bytes(data)

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from study.cli.report import app
-from study.report.check import check_report
-from study.report.figures.picture import Picture, new_figure
+from study.report.picture import Picture, new_figure
+from study.report.write import check_report
 from tests.factories import make_record
 
 

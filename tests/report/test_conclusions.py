@@ -10,7 +10,7 @@ from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, FactorContr
 from study.analysis.scores import RECIPE, Measure, Statement
 from study.report.build import build_report
 from study.report.collect import collect
-from study.report.conclusions import conclusions
+from study.report.sections.conclusions import conclusions
 from tests.changed import replace
 from tests.factories import CLASSES, keep, make_card, make_counts, make_dataset, make_record, make_store
 

@@ -8,10 +8,8 @@ import shutil
 import pytest
 
 from study.core.store import Store
-from study.report.check import check_report
-from study.report.forms import HTML, LATEX
 from study.report.latex import escaped
-from study.report.write import write_report
+from study.report.write import HTML, LATEX, check_report, write_report
 from tests.factories import make_card, make_record, make_store
 
 STRANGE = ("a|b", "<script>alert(1)</script>", "50 % & $x_y$", "d", "e", "f", "javascript:alert(1)")

@@ -7,10 +7,10 @@ import pytest
 
 from study.report.build import build_report
 from study.report.collect import collect
-from study.report.conclusions import FEWEST, conclusions, leading
-from study.report.figures.contrasts import MOST_ROWS
-from study.report.figures.picture import shortened
-from study.report.figures.ranking import ranking_picture
+from study.report.picture import shortened
+from study.report.sections.conclusions import FEWEST, conclusions, leading
+from study.report.sections.differences import MOST_ROWS
+from study.report.sections.glance import ranking_picture
 from tests.changed import replace
 from tests.factories import keep, make_record, make_store
 

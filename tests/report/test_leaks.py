@@ -8,7 +8,7 @@ import pytest
 from study.core.record import SplitFacts
 from study.core.store import Store
 from study.report.build import build_report
-from study.report.published_results import FILE, read_published
+from study.report.sections.claims import FILE, read_published
 from tests.changed import replace
 from tests.factories import make_card, make_counts, make_dataset, make_record
 

@@ -278,7 +278,7 @@ def test_the_report_is_written_where_tensorflow_is_not_installed(tmp_path):
 def test_importing_the_report_is_light():
     heavy = ("pandas", "sklearn", "matplotlib", "seaborn", "scipy", "cv2", "jinja2", "tabulate", "PIL")
     code = (
-        "import sys, study.report.check, study.report.local, study.cli.report\n"
+        "import sys, study.report.write, study.report.local, study.cli.report\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)

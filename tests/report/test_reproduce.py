@@ -5,7 +5,7 @@ import shlex
 from study.core.store import Store
 from study.planning.grid import parse_seeds
 from study.report.collect import collect
-from study.report.reproduce import blocks, commands
+from study.report.sections.reproduce import blocks, commands
 from tests.factories import make_card, make_record, make_store
 
 RUNS = [("cnn3", "baseline", seed) for seed in range(5)] + [("cnn3", "augment", seed) for seed in range(5)]

@@ -14,8 +14,8 @@ from study.core.errors import UsageError
 from study.core.record import Imported
 from study.core.store import Store
 from study.report.collect import collect
-from study.report.published_results import DATASET
 from study.report.section import SECTIONS, section
+from study.report.sections.claims import DATASET
 from tests.analysis.test_evaluations import ROBUST
 from tests.analysis.test_metric_contract import check as check_metric
 from tests.changed import replace
@@ -136,11 +136,12 @@ def test_the_metric_that_docs_show_reaches_the_report(tmp_path, forget, monkeypa
     (tmp_path / "kappa.py").write_text(PAGES[0], encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     words = ["s", "--plugin", "kappa.py"]
-    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    assert CliRunner().invoke(app, [*words, "--latex"], catch_exceptions=False).exit_code == 0
     report = tmp_path / "reports" / "s"
     (first, *_) = list(csv.DictReader((report / "tables" / "leaderboard.csv").open()))
     assert float(first["test_kappa_low"]) < float(first["test_kappa"]) < float(first["test_kappa_high"])
     assert re.search(r"^\|.* kappa \|", (report / "README.md").read_text(), re.M)
+    assert r"{Kappa} \\" in (report / "latex" / "leaderboard.tex").read_text()
     runs = list(csv.DictReader((report / "tables" / "runs.csv").open()))
     assert len(runs) == len(store.records()) and all(-1 < float(row["test_kappa"]) < 1 for row in runs)
     assert CliRunner().invoke(app, [*words, "--check"], catch_exceptions=False).exit_code == 0

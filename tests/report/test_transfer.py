@@ -13,8 +13,8 @@ from study.core.record import Pretraining, Record
 from study.core.spec import Start
 from study.core.store import Store
 from study.report.collect import collect
-from study.report.reproduce import commands
-from study.report.tables.runs import missing_cells
+from study.report.sections.reproduce import commands
+from study.report.sections.runs import missing_cells
 from study.report.write import write_report
 from tests.changed import replace
 from tests.factories import make_card, make_record

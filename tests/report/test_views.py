@@ -11,9 +11,9 @@ from study.core.store import Store
 from study.protocols.piece import VIEWS, part
 from study.report.build import build_report
 from study.report.collect import collect
-from study.report.conclusions import conclusions
 from study.report.html import html_page
-from study.report.tables.statistics import VIEWS as TITLES
+from study.report.sections.conclusions import conclusions
+from study.report.sections.views import VIEWS as TITLES
 from tests.changed import replace
 from tests.factories import make_record
 

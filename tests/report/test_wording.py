@@ -2,8 +2,7 @@
 
 import pytest
 
-from study.analysis.leaderboard import Spread
-from study.report.wording import duration, escape, large, percent, points, ranges, spread, without_paths
+from study.report.wording import duration, escape, large, percent, points, ranges, without_paths
 
 
 @pytest.mark.parametrize(
@@ -24,8 +23,7 @@ def test_durations_read_as_a_person_says_them(value, text):
     assert duration(value).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
-def test_a_spread_of_one_seed_is_the_mean_alone():
-    assert spread(Spread(0.5, None)) == "50.0"
+def test_no_value_is_a_dash():
     assert percent(None) == "–"
 
 

@@ -12,8 +12,7 @@ from PIL import Image
 from study.core.store import Store
 from study.datasets.load import load
 from study.report.collect import collect
-from study.report.forms import HTML
-from study.report.write import write_report
+from study.report.write import HTML, write_report
 from tests.faces.people import background, put_face
 from tests.factories import make_card, make_counts, make_store
 from tests.trained.runs import add_onnx, keep

@@ -9,7 +9,7 @@ import pytest
 
 from study.analysis.scores import NETWORK, Statement
 from study.core.record import Epoch
-from study.report.figures.picture import protocol_colours
+from study.report.picture import protocol_colours
 from study.web.charts import (
     COSTS,
     cost_chart,
@@ -19,7 +19,7 @@ from study.web.charts import (
     probabilities_chart,
     ranking_chart,
 )
-from study.web.rows import leaderboard_rows
+from study.web.overview import leaderboard_rows
 from tests.changed import replace
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from study.analysis.scores import RECIPE
 from study.report.collect import collect
-from study.web.overview import current_study, glance, run_label
+from study.web.overview import current_study, factor_changes, leaderboard_rows, run_label
 from tests.factories import make_record, make_store
 
 
@@ -17,26 +17,26 @@ def seeded(tmp_path_factory):
 
 def test_the_card_has_the_best_recipes_scores_and_what_factors_do(seeded):
     data = collect(seeded)
-    found, first, score = glance(data), data.ranked[0], data.found.winner()
-    assert (found.best, found.runs, found.unconverged) == (str(first.recipe), 3, first.unconverged)
-    assert found.test == f"{100 * score.value:.1f}" and score.question == RECIPE
-    assert found.interval == f"{100 * score.low:.1f} to {100 * score.high:.1f}"
-    assert found.covers == "new seeds and new images"
-    effects = data.found.effects.overall["accuracy"]
-    assert [name for name, _, _ in found.factors] == [one.contrast.factor for one in effects] != []
-    assert [significant for *_, significant in found.factors] == [one.told_apart for one in effects]
+    (found, *_), first, score = leaderboard_rows(data), data.ranked[0], data.found.winner()
+    assert (found["recipe"], found["seeds"], found["unconverged"]) == (str(first.recipe), 3, first.unconverged)
+    assert found["test"] == pytest.approx(100 * score.value) and score.question == RECIPE
+    assert found["interval"] == f"{100 * score.low:.1f} to {100 * score.high:.1f}"
+    assert found["covers"] == "new seeds and new images"
+    effects, factors = data.found.effects.overall["accuracy"], factor_changes(data)
+    assert [name for name, _, _ in factors] == [one.contrast.factor for one in effects] != []
+    assert [significant for *_, significant in factors] == [one.told_apart for one in effects]
 
 
 def test_one_seed_says_that_its_interval_covers_no_new_seeds(tmp_path):
     store = make_store(tmp_path, models=("cnn3",), protocols=("baseline",), flaws=False)
-    found = glance(collect(store))
-    assert found.covers == "new images, not new seeds" and found.factors == ()
+    data = collect(store)
+    assert leaderboard_rows(data)[0]["covers"] == "new images, not new seeds" and factor_changes(data) == []
 
 
 def test_there_is_no_card_where_nothing_may_be_ranked(tmp_path):
     store = make_store(tmp_path, models=(), protocols=(), flaws=False)
     store.keep(make_record("cnn3", "leaky/checkpoint-on-test"))
-    assert glance(collect(store)) is None
+    assert leaderboard_rows(collect(store))[0]["rank"] is None
 
 
 def test_a_runs_name_says_whether_it_has_converged(data):

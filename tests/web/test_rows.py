@@ -2,8 +2,8 @@
 
 import pytest
 
-from study.report.figures.ranking import ranking_picture
-from study.web.rows import ELSEWHERE, LEAKY, NOT_CONVERGED, ORDERS, RANKED, filtered, leaderboard_rows, ordered
+from study.report.sections.glance import ranking_picture
+from study.web.overview import ELSEWHERE, LEAKY, NOT_CONVERGED, ORDERS, RANKED, filtered, leaderboard_rows, ordered
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.analysis.calibration import BINS, reliability
+from study.analysis.scores import CALIBRATED, PLAIN, Measure
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.figures.reliability import reliability_picture
+from study.report.picture import LEGEND, Picture, panel_grid, protocol_colours
 from study.report.section import Section, fill, section
-from study.report.tables import statistics as inference
+from study.report.table import RECIPE, RUNS, Column, Table
+from study.report.wording import plain, plain_with_interval, with_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 {% if shown %}
@@ -21,6 +33,9 @@ log loss: mean negative log-likelihood. ECE: expected calibration error. Scaled:
 {% endset %}
 {{ folded("Negative log-likelihood, Brier score, expected calibration error, temperature", body) }}
 """
+#: Bins with fewer answers over all seeds are left out: their share says nothing.
+_FEWEST = 20
+_TITLES = {PLAIN: "as trained", CALIBRATED: "with temperature"}
 
 
 @section("calibration", title="Calibration", place=90)
@@ -29,6 +44,87 @@ def write(data: StudyData) -> Section | None:
     found = data.found
     if not found:
         return None
-    shown = reliability_picture(data, found)
-    table = inference.calibration_table(data, found)
+    shown, table = _picture(data, found), _table(data, found)
     return Section(fill(TEMPLATE, shown=shown, table=table), [table], [shown] if shown else [])
+
+
+def _table(data: StudyData, found: Statistics) -> Table:
+    """Negative log-likelihood, Brier score and ECE, and the first and last with each network's own temperature."""
+
+    def score(metric: str, answers: str = PLAIN) -> Any:
+        return lambda one: found.scores.score(one.recipe, Measure(metric, None, answers))
+
+    def temperature(one: Any) -> float:
+        return float(np.mean([found.scores.temperature(run) for run in one.runs]))
+
+    columns = [
+        *RECIPE,
+        Column("log_loss", "log loss", plain_with_interval, value=score("log_loss")),
+        Column("brier", "Brier", plain_with_interval, value=score("brier")),
+        Column("ece", "ECE, %", with_interval, value=score("ece")),
+        Column("temperature", "temperature", lambda value: plain(value, 2), value=temperature),
+        Column(
+            "log_loss_with_temperature", "log loss, scaled", plain_with_interval, value=score("log_loss", CALIBRATED)
+        ),
+        Column("ece_with_temperature", "ECE, scaled, %", with_interval, value=score("ece", CALIBRATED)),
+        RUNS,
+    ]
+    return Table.of("calibration", columns, data.standings)
+
+
+def _picture(data: StudyData, found: Statistics) -> Picture | None:
+    """Show accuracy by confidence on the test split, seeds of a recipe together, two panels a model.
+
+    None where no ranked recipe has probabilities.
+    """
+    panels: list[dict[str, Any]] = []
+    for model in data.naming.models:
+        standings = [
+            one
+            for one in data.ranked
+            if one.recipe.model == model and all(run.record.has_probabilities for run in one.runs)
+        ]
+        for answers in (PLAIN, CALIBRATED) if standings else ():
+            lines = []
+            for one in sorted(standings, key=lambda standing: data.naming.order(standing.recipe)):
+                every = [found.scores.probabilities(run, answers) for run in one.runs]
+                bins = reliability(np.concatenate(every), np.tile(found.scores.labels, len(every)))
+                enough = bins.counts >= _FEWEST
+                marks = {"confidence": bins.confidence[enough].tolist(), "accuracy": bins.accuracy[enough].tolist()}
+                lines.append({"protocol": one.recipe.protocol} | marks)
+            panels.append({"model": model, "answers": answers, "lines": lines})
+    if not panels:
+        return None
+    colours = protocol_colours(data.naming.protocols)
+    alt = f"Reliability diagrams with {BINS} bins of confidence: accuracy by confidence on the test split"
+    return Picture("reliability", alt, panels, lambda: _draw(panels, colours))
+
+
+def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
+    from matplotlib.lines import Line2D
+
+    figure, grid = panel_grid(len(panels), 4, 2.35, 0.65, ("confidence, %", "right, %"), left=0.065, hspace=0.24)
+    for axes, panel in zip(grid, panels, strict=True):
+        _panel(axes, panel, colours)
+        axes.tick_params(labelbottom=bool(axes.get_xlabel()))
+    used = {line["protocol"] for panel in panels for line in panel["lines"]}
+    handles = [
+        Line2D([], [], color=colour, marker="o", markersize=4, label=name)
+        for name, colour in colours.items()
+        if name in used
+    ]
+    handles.append(Line2D([], [], color="#999999", linestyle="--", label="as confident as right"))
+    figure.legend(handles=handles, ncols=min(5, len(handles)), **LEGEND)
+    return figure
+
+
+def _panel(axes: Axes, panel: dict[str, Any], colours: dict[str, str]) -> None:
+    axes.plot([0, 100], [0, 100], "--", color="#999999", linewidth=1)
+    for line in panel["lines"]:
+        confidence, accuracy = (100 * np.array(line[name]) for name in ("confidence", "accuracy"))
+        axes.plot(confidence, accuracy, "-o", color=colours[line["protocol"]], linewidth=1.3, markersize=3.2, alpha=0.9)
+    axes.set_title(f"{panel['model']}, {_TITLES[panel['answers']]}", fontsize=9.5)
+    axes.set_xticks((20, 40, 60, 80))  # none at the ends, where panels meet
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    axes.grid()

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from study.report.collect import StudyData
-from study.report.published_results import DATASET, read_published
-from study.report.section import Section, fill, section
-from study.report.tables import leaks
+from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from study.analysis.recipes import Recipe
+from study.core.errors import UsageError
+from study.core.spec import Stored
+from study.core.toml import read_toml
+from study.report.collect import StudyData
+from study.report.section import Section, fill, section
+from study.report.table import Column, Table, hidden, keys_of
+from study.report.wording import escape, percent
+
+FILE = Path(__file__).parents[1] / "published_results.toml"
+#: The image set that the claims are about.
+DATASET = "fer2013"
 TEMPLATE = """\
 What others claim on FER-2013, in percent, beside the nearest that this study has. Where that is a leaky recipe, \
 *clean* is its clean twin on the same images.
@@ -16,10 +28,107 @@ What others claim on FER-2013, in percent, beside the nearest that this study ha
 """
 
 
+class Claim(Stored, frozen=True):
+    """What somebody published; accuracies in percent.
+
+    Attributes:
+        source: Who.
+        caveat: What has to be known before comparing.
+        near: Recipes that come nearest, as ``model / protocol``, best first.
+        url: Where, or empty.
+        train: Accuracy on training images, or None.
+        validation: Accuracy on validation images, or None.
+        test: Accuracy on test images; the upper end of a range; None without.
+        test_from: The lower end of a range, or None.
+    """
+
+    source: str
+    caveat: str
+    near: tuple[str, ...]
+    url: str = ""
+    train: float | None = None
+    validation: float | None = None
+    test: float | None = None
+    test_from: float | None = None
+
+
+class Claims(Stored, frozen=True):
+    """The file of claims."""
+
+    claims: tuple[Claim, ...] = ()
+
+
 @section("claims", title="Published claims", place=140)
 def write(data: StudyData) -> Section | None:
     """Return the claims; None on other datasets."""
     if not data.finished or data.card.name != DATASET:
         return None
-    table = leaks.published_table(data, read_published())
+    table = _table(data, read_published())
     return Section(fill(TEMPLATE, data=data, table=table), [table])
+
+
+def read_published(path: Path = FILE) -> list[Claim]:
+    """Read the claims.
+
+    Raises:
+        UsageError: a file that breaks the rules.
+    """
+    try:
+        return list(msgspec.convert(read_toml(path), Claims).claims)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: {error}. Fix the file.") from error
+
+
+def _table(data: StudyData, claims: list[Claim]) -> Table:
+    """Published claims beside the nearest that the study measured."""
+    rows = []
+    for claim in claims:
+        source = f"[{escape(claim.source)}]({claim.url})" if claim.url else escape(claim.source)
+        numbers = (claim.train, claim.validation, claim.test_from, claim.test)
+        shares = [None if value is None else value / 100 for value in numbers]
+        named = [source, claim.source, claim.url, _words(*shares), *shares, claim.caveat]
+        rows.append([*named, *_nearest(claim, data)])
+    columns = [
+        Column("", "source", str, right=False),
+        *hidden("source", "url"),
+        Column("", "claim", str, right=False),
+        *hidden("train", "validation", "test_from", "test"),
+        Column("caveat", "what to know", right=False),
+        Column("nearest", "nearest here", right=False),
+        Column("nearest_claimed", "as it would claim", percent),
+        Column("nearest_clean", "clean", percent),
+        Column("runs"),
+    ]
+    return Table("claims", columns, rows)
+
+
+def _words(train: float | None, validation: float | None, low: float | None, high: float | None) -> str:
+    """Write a claim's numbers in percent."""
+    words = [f"{name} {percent(value)}" for name, value in (("train", train), ("validation", validation)) if value]
+    if low is not None:
+        words.append(f"{percent(low)} to {percent(high)}" if high is not None else f"above {percent(low, 0)}")
+    elif high is not None:
+        words.append(f"{percent(high, 2).rstrip('0').rstrip('.')}")
+    return ", ".join(words)
+
+
+def _nearest(claim: Claim, data: StudyData) -> tuple[Any, ...]:
+    """Return what the study has nearest to a claim: the recipe, two accuracies as shares, and the keys of its runs.
+
+    The first is what a leaky pipeline would have reported, None for an honest recipe; the second the test accuracy of
+    the recipe, or of a leaky one's clean twin, None where it was not run.
+    """
+    for wanted in claim.near:
+        for leak in data.leaks:
+            if _plain(leak.recipe) == wanted and not leak.hardly_trained:
+                clean = leak.clean.get(leak.measure)
+                return str(leak.recipe), leak.claimed.value, clean.value if clean else None, leak.runs
+        for one in data.ranked:
+            if _plain(one.recipe) == wanted:
+                return str(one.recipe), None, one.measures["test_accuracy"].mean, keys_of(one.runs)
+    return None, None, None, ()
+
+
+def _plain(recipe: Recipe) -> str:
+    """Return a recipe as claims name it: without what tells it apart from others of its names."""
+    return f"{recipe.model} / {recipe.protocol.split(' [')[0]}"

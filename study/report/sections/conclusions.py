@@ -1,10 +1,47 @@
-"""What follows from the tests, most important first."""
+"""What follows from the tests, most important first: sentences, each no stronger than they are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from study.analysis.comparisons import Comparison, Comparisons, Effect
+from study.analysis.contrasts import MINIMUM_SEEDS
+from study.analysis.ensembles import OVER_SEEDS
+from study.analysis.factors import (
+    AGAINST_RANDOM,
+    AUGMENTATION,
+    BOTH,
+    OVERSAMPLING,
+    RANDOM_BODY,
+    TRANSFER,
+    is_random_start,
+)
+from study.analysis.leaderboard import FEWEST_UPDATES, Standing
+from study.analysis.leaks import REWEIGHTED
+from study.analysis.metric import METRICS
+from study.analysis.recipes import Recipe, is_leaky
+from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
+from study.analysis.scores import CALIBRATED, RECIPE, VIEWED, Measure, Statement
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.conclusions import leading
 from study.report.section import Section, fill, section
+from study.report.sections.ensembles import ensemble_accuracy, ensemble_gain
+from study.report.sections.runs import missing_cells
+from study.report.sections.views import views_of
+from study.report.wording import (
+    FIXED_BLANK,
+    escape,
+    listed,
+    p_sentence,
+    percent,
+    plural,
+    points,
+    probability,
+    with_interval_inline,
+)
 
 TEMPLATE = """\
 {% for sentence in first %}
@@ -17,10 +54,516 @@ TEMPLATE = """\
 {% endset %}
 {% if rest %}{{ folded("More conclusions (" ~ rest | length ~ ")", body) }}{% endif %}
 """
+#: Sentences that lead, at least.
+FEWEST = 4
+_OPPOSITE, _DEPENDS = "does opposite things", "depends on what it is combined with"
+#: More names than this in one sentence are counted, not listed.
+_MOST_NAMES = 4
 
 
 @section("conclusions", title="Conclusions", place=10)
 def write(data: StudyData) -> Section:
-    """Return the sentences of ``study.report.conclusions``: those that matter most, and the rest folded."""
+    """Return the sentences that matter most, and the rest folded."""
     first, rest = leading(data)
     return Section(fill(TEMPLATE, first=first, rest=rest))
+
+
+def conclusions(data: StudyData) -> list[str]:
+    """Return the conclusions as Markdown sentences, most important first."""
+    return [sentence for _, sentence in _weighed(data)]
+
+
+def leading(data: StudyData) -> tuple[list[str], list[str]]:
+    """Return the sentences that a reader must see, at least ``FEWEST`` where there are so many, and the others.
+
+    What qualifies the headline (caveats, leaks, failed seeds) always leads.
+    """
+    weighed = _weighed(data)
+    last = max(FEWEST, sum(weight == 0 for weight, _ in weighed))
+    first = set(sorted(range(len(weighed)), key=lambda place: (weighed[place][0], place))[:last])
+    parts = [[text for place, (_, text) in enumerate(weighed) if (place in first) is leads] for leads in (True, False)]
+    return parts[0], parts[1]
+
+
+def _weighed(data: StudyData) -> list[tuple[int, str]]:
+    """Return every sentence with its weight, 0 for the most important."""
+    found, ranked = data.found, data.ranked
+    if not ranked or found is None:
+        headline = "No run that may be ranked has finished, so that nothing can be concluded yet."
+        groups = [(1, _gaps(data))]
+    else:
+        headline = _best(data, found, ranked[0])
+        groups = [
+            (1, _compared(found, found.recipes)),
+            (4, _compared(found, _without(found.networks, found.recipes))),
+            (2, _factors(data, found)),
+            (5, _who_pays(data, found)),
+            (3, _views(found, ranked)),
+            (6, _ensemble(found)),
+            (3, [_scope(data, found)]),
+            (4, _gaps(data)),
+            (7, _calibrated(found, ranked[0])),
+        ]
+    groups = [(0, [*_caveats(data), *_leaks(data), headline, *_unreliable(data)]), *groups]
+    return [(weight, sentence) for weight, sentences in groups for sentence in sentences]
+
+
+def _caveats(data: StudyData) -> list[str]:
+    words = []
+    if data.card.drawn:
+        words.append(
+            "**The faces are drawn, not photographed.** Nothing here says how well a network reads real faces; "
+            "the numbers show that the study runs and how the networks differ on this drawn set."
+        )
+    if data.imported:
+        names = escape(listed([one.model for one in data.imported]))
+        words.append(
+            f"Imported predictions: {names}. They are scored like the others, but how they were made, and whether test "
+            "or validation images were trained on or chose anything, is not known here."
+        )
+    return words
+
+
+def _leaks(data: StudyData) -> list[str]:
+    """Say what each leak claims, what its clean twin scores and what lies between."""
+    sentences = []
+    for leak in data.leaks:
+        if leak.hardly_trained:
+            sentences.append(
+                f"{escape(leak.recipe)} or its clean twin was hardly trained (fewer than {FEWEST_UPDATES} updates, or "
+                "no better than the most frequent class), so that nothing follows on the leak's worth."
+            )
+        if leak.hardly_trained or not leak.paired:
+            continue
+        worth, clean = leak.worth[leak.measure], leak.clean[leak.measure]
+        equal = ", all classes weighing the same," if leak.measure == REWEIGHTED else ""
+        about = "" if worth.question == RECIPE else f" (for the trained networks, {plural(len(leak.seeds), 'seed')})"
+        text = (
+            f"**{escape(leak.recipe)}** claims {percent(leak.claimed.value)} %. On the same images{equal} it scores "
+            f"{percent(leak.leaky[leak.measure].value)} % and its clean twin {percent(clean.value)} %: the leak is "
+            f"worth {with_interval_inline(worth, points)} points{about}"
+        )
+        if leak.worth_trained_on and leak.worth_unseen:
+            text += (
+                f", {with_interval_inline(leak.worth_trained_on, points)} on images that it trained on and "
+                f"{with_interval_inline(leak.worth_unseen, points)} on the others"
+            )
+        sentences.append(f"{text}.")
+    return sentences
+
+
+def _best(data: StudyData, found: Statistics, first: Standing) -> str:
+    score = found.winner()
+    about = f"over new images, for {_networks(first)}"
+    if score.question == RECIPE:
+        about = f"over new seeds and new images, from {len(first.runs)} seeds"
+        about += ", allowing for its choice by the same seeds" if len(found.recipes.compared) > 1 else ""
+    sure = f"95 % interval {percent(score.low)} to {percent(score.high)}, {about}" if score.low == score.low else about
+    text = (
+        f"**{escape(first.recipe)}** is best on the validation split "
+        f"({percent(first.measures['validation_accuracy'].mean)} %). On the test split it scores "
+        f"**{percent(score.value)} %** ({sure}). "
+        f"Always answering with the most frequent class would score {percent(data.majority_share)} %"
+    )
+    bound = data.card.bound
+    return text + (f"; label noise bounds every accuracy at about {percent(bound)} %." if bound else ".")
+
+
+def _networks(first: Standing) -> str:
+    if any(run.record.imported for run in first.runs):
+        return "these imported predictions"
+    return "this trained network" if len(first.runs) == 1 else "these two trained networks"
+
+
+def _unreliable(data: StudyData) -> list[str]:
+    """Name the seeds that a recipe's mean hides: those that failed, learned nothing or fell far behind."""
+    sentences = []
+    for one in data.ranked:
+        failed = [record.spec.seed for record in data.unfinished if data.recipe(record) == one.recipe]
+        parts = []
+        if failed:
+            are = "is" if len(failed) == 1 else "are"
+            parts.append(f"{_seeds(failed)} of {len(failed) + len(one.runs)} did not finish and {are} left out")
+        if one.learned_nothing:
+            parts.append(f"{_seeds(one.learned_nothing)} learned nothing (no better than the most frequent class)")
+        behind = [seed for seed in one.far_behind if seed not in one.learned_nothing]
+        if behind:
+            parts.append(f"{_seeds(behind)} fell far behind the others")
+        if parts:
+            sentences.append(
+                f"**{escape(one.recipe)}**: {'; '.join(parts)}. So few seeds cannot tell how often that happens, and "
+                "no interval here allows for it."
+            )
+    apart = [escape(one.recipe) for one in data.standings if one.hardly_trained]
+    if apart:
+        sentences.append(
+            f"{listed(apart)} {'was' if len(apart) == 1 else 'were'} hardly trained (fewer than {FEWEST_UPDATES} "
+            "updates, or no better on validation than the most frequent class): shown, not ranked, and in no test."
+        )
+    return sentences
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {listed([str(seed) for seed in sorted(seeds)])}"
+
+
+def _without(networks: Comparisons, recipes: Comparisons) -> Comparisons:
+    """Leave out the networks that need no statement of their own, because their recipes are compared as such."""
+    kept = tuple(one for one in networks.declared if {one.first, one.second} - set(recipes.compared))
+    return replace(networks, declared=kept)
+
+
+def _compared(found: Statistics, comparisons: Comparisons) -> list[str]:
+    """Say from what the best differs, by how much and how surely, and where no difference is significant."""
+    if not comparisons.declared:
+        return []
+    of_recipes = comparisons.question == RECIPE
+    best = escape(comparisons.compared[0])
+    subject = best if of_recipes else f"Among the networks of seed {comparisons.seed}, that of {best}"
+    behind = [one for one in comparisons.declared if one.told_apart and one.difference.value < 0]
+    ahead = [one for one in comparisons.declared if one.told_apart and one.difference.value > 0]
+    unknown = [one for one in comparisons.declared if not one.told_apart]
+    sentences = []
+    if behind:
+        text = f"{subject} scores higher on the test split than {_enumerated(found, comparisons, behind)}."
+        chance = behind[0].superiority
+        if chance and chance.low == chance.low:
+            text += (
+                f" Both trained once more with a new seed, it would beat {escape(behind[0].first)} on these images "
+                f"with probability {probability(1 - chance.probability)} ({probability(1 - chance.high)} to "
+                f"{probability(1 - chance.low)})."
+            )
+        sentences.append(text)
+    if ahead:
+        sentences.append(f"{subject} scores lower on the test split than {_enumerated(found, comparisons, ahead)}.")
+    if unknown:
+        text = f"{subject} does not differ significantly from {_enumerated(found, comparisons, unknown)}"
+        if of_recipes:
+            same = [one for one in unknown if one.equivalence and one.equivalence.equivalent]
+            text += _equivalent(same, unknown, found.margin)
+            if found.detectable is not None:
+                text += (
+                    f" With these seeds and images a true difference of {percent(found.detectable)} points between two "
+                    "recipes is found with 80 % probability, after correction for all pairs."
+                )
+        else:
+            text += "."
+        sentences.append(text)
+    return sentences
+
+
+def _equivalent(same: Sequence[Comparison], unknown: Sequence[Comparison], margin: float) -> str:
+    within = f"{100 * margin:g} points"
+    if not same:
+        margins = [one.equivalence.smallest_margin for one in unknown if one.equivalence]
+        supported = f"; the data support no margin below {percent(min(margins))} points" if margins else ""
+        which = "is any of them" if len(unknown) > 1 else "are they"
+        return f", nor {which} shown to be equivalent within {within}{supported}."
+    if len(same) == len(unknown):
+        return f"; within {within} they are equivalent."
+    return f"; equivalent within {within}: {escape(listed([str(one.first) for one in same]))}."
+
+
+def _enumerated(found: Statistics, comparisons: Comparisons, chosen: Sequence[Comparison]) -> str:
+    """Name the others with the best's lead over each, its interval and p; of networks what other seeds say too."""
+    shown = []
+    for one in chosen[:_MOST_NAMES]:
+        seeds = {} if comparisons.question == RECIPE else _other_seeds(found, {one.second: 1.0, one.first: -1.0})
+        seeds.pop(comparisons.seed or 0, None)
+        against = {seed: lead for seed, lead in seeds.items() if lead * -one.difference.value < 0}
+        words = f"; the other way with {_leads(against)}" if against else f"; {_leads(seeds)}" if seeds else ""
+        shown.append(f"{escape(one.first)} ({_lead(one)}{words})")
+    more = len(chosen) - len(shown)
+    return listed(shown + ([f"{plural(more, 'other')} (see the table)"] if more > 0 else []))
+
+
+def _lead(one: Comparison) -> str:
+    """Write best less other, the difference turned round, with its interval first and p second."""
+    value = one.difference
+    if value.low != value.low:
+        return f"by {points(-value.value)} points, no interval"
+    words = f"by {points(-value.value)} points, {points(-value.high)} to {points(-value.low)}"
+    return f"{words}; {p_sentence(one.adjusted)}"
+
+
+def _leads(values: Mapping[int, float]) -> str:
+    return listed([f"seed {seed} ({points(value)})" for seed, value in values.items()])
+
+
+def _other_seeds(found: Statistics, weights: Mapping[Recipe, float]) -> dict[int, float]:
+    """Return a contrast of test accuracies for every seed that all its recipes were trained with."""
+    runs = {recipe: {run.spec.seed: run.test.accuracy for run in found.scores.recipes[recipe]} for recipe in weights}
+    shared = set.intersection(*(set(seeds) for seeds in runs.values()))
+    return {seed: sum(weight * runs[recipe][seed] for recipe, weight in weights.items()) for seed in sorted(shared)}
+
+
+def _factors(data: StudyData, found: Statistics) -> list[str]:
+    effects = found.effects
+    about = "" if effects.question == RECIPE else f"Among the networks of seed {effects.seed}:"
+    balanced = {one.contrast.factor: one.difference for one in effects.overall["balanced_accuracy"]}
+    subjects = {
+        OVERSAMPLING: "oversampling",
+        AUGMENTATION: "augmentation",
+        f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size and cost too)",
+        f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
+    }
+    starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)})
+    start = f"the best of {starts} random starts by validation accuracy" if starts > 1 else "a random start"
+    for factor in (one.contrast.factor for one in effects.overall["accuracy"]):
+        if factor.endswith(AGAINST_RANDOM):
+            way = factor.removesuffix(AGAINST_RANDOM)
+            subjects[factor] = f"a pretrained body, {way} (against {start}, equal updates and images)"
+    mains = [one for one in effects.overall["accuracy"] if one.contrast.factor in subjects]
+    words = [
+        f"{subjects[one.contrast.factor]} {_effect_words(found, one)}, balanced accuracy by "
+        f"{with_interval_inline(balanced[one.contrast.factor], points)}"
+        for one in mains
+    ]
+    sentences = []
+    if words:
+        text = f"{about} {'; '.join(words)}.".strip()
+        text = f"Factor effects on test accuracy. {text[0].upper()}{text[1:]}"
+        behind = {key for one in mains for key in one.difference.runs}
+        late = sum(run.record.key in behind and not run.converged for run in data.runs)
+        if late:
+            text += f" {late} of the {len(behind)} runs behind them had not converged: they hold for this budget."
+        sentences.append(text)
+    return [*sentences, *_interactions(found)]
+
+
+def _interactions(found: Statistics) -> list[str]:
+    """Name the significant interactions on any of the scores; only where there are none, say so of all of them."""
+    families = (*found.effects.overall.values(), *found.effects.by_model.values())
+    crossed = [one for family in families for one in family if "×" in one.contrast.factor]
+    if not crossed:
+        return []
+    if clear := [one for one in crossed if one.told_apart]:
+        named = [
+            f"{one.contrast.factor}{f' in {escape(one.contrast.model)}' if one.contrast.model else ''} "
+            f"({METRICS.get(one.measure.metric).title}: {_change(one)})"
+            for one in clear[:_MOST_NAMES]
+        ]
+        more = len(clear) - len(named)
+        return [f"Significant interactions: {listed(named + ([f'{more} more'] if more else []))}."]
+    one = next((other for other in crossed if other.contrast.factor == BOTH), crossed[0])
+    scores = listed([METRICS.get(name).title for name in found.effects.overall])
+    return [
+        f"No interaction was significant on {scores} ({one.contrast.factor}, {METRICS.get(one.measure.metric).title}: "
+        f"{with_interval_inline(one.difference, points)} points). That does not show that effects add up: interactions "
+        "inside that interval are not excluded."
+    ]
+
+
+def effect_in_short(found: Statistics, one: Effect) -> str:
+    """Say what a factor does to accuracy in a few words, with the same reserve as the sentence on it."""
+    words = _effect_words(found, one)
+    if words.startswith(_OPPOSITE):
+        return "opposite effects in different models"
+    reserve = "" if one.told_apart else "not significant"
+    if words.startswith(_DEPENDS):
+        reserve = "depends on what it is combined with"
+    elif "the other way with" in words:
+        reserve = "another seed points the other way"
+    return f"{points(one.difference.value)} points" + (f" ({reserve})" if reserve else "")
+
+
+def _effect_words(found: Statistics, one: Effect) -> str:
+    """Say what a factor does; where that depends on what it is combined with, no average is claimed."""
+    factor, families = one.contrast.factor, found.effects
+    base = factor.removesuffix(" vs custom")
+    crossed = [
+        other
+        for other in (*families.overall["accuracy"], *families.by_model["accuracy"])
+        if other.told_apart and base in other.contrast.factor.split(" × ") and other.contrast.factor != factor
+    ]
+    single = [other for other in families.by_model["accuracy"] if other.contrast.factor == factor and other.told_apart]
+    if len({other.difference.value > 0 for other in single}) > 1:
+        each = [f"{escape(other.contrast.model)}: {_change(other)}" for other in single]
+        return f"{_OPPOSITE} ({listed(each)})"
+    seeds = {} if families.question == RECIPE else _other_seeds(found, one.contrast.weights)
+    against = {seed: value for seed, value in seeds.items() if seed != families.seed}
+    against = {seed: value for seed, value in against.items() if value * one.difference.value < 0}
+    change = _change(one) + (f"; the other way with {_leads(against)}" if against else "")
+    if crossed:
+        names = listed(list(dict.fromkeys(other.contrast.factor for other in crossed)))
+        return f"{_DEPENDS} ({names}; {change} on average)"
+    return f"changes it by {change}" if one.told_apart else f"has no significant effect: {change}"
+
+
+def _change(one: Effect) -> str:
+    return f"{with_interval_inline(one.difference, points)} points, {p_sentence(one.adjusted)}"
+
+
+def _who_pays(data: StudyData, found: Statistics) -> list[str]:
+    """Say which classes' recall oversampling raises and which lose, where the tests can tell."""
+    effects = [one for one in found.effects.by_class["recall"] if one.contrast.factor == OVERSAMPLING]
+    images, support = data.card.counts["train"], data.card.counts["test"]
+    named = {one.measure.class_index or 0: one for one in effects if one.difference.value == one.difference.value}
+    if not named:
+        return []
+    rarest = int(np.argmin(images))
+    rare = min(named, key=lambda place: images[place])
+
+    def say(chosen: list[tuple[int, Effect]]) -> str:
+        return listed(
+            [f"{escape(data.classes[place])} {with_interval_inline(one.difference, points)}" for place, one in chosen]
+        )
+
+    others = [(place, one) for place, one in named.items() if place != rare]
+    gains = [(place, one) for place, one in others if one.told_apart and one.difference.value > 0]
+    losses = [(place, one) for place, one in others if one.told_apart and one.difference.value < 0]
+    told = "" if named[rare].told_apart else ", which is not significant"
+    which = "the rarest class" if rare == rarest else "the rarest class that has test images"
+    text = (
+        f"Oversampling changes the recall of {which}, {escape(data.classes[rare])} "
+        f"({plural(support[rare], 'test image')}), by {with_interval_inline(named[rare].difference, points)} "
+        f"points{told}. "
+    )
+    text += f"Recall also rises for {say(gains)}. " if gains else ""
+    if not losses:
+        return [text + "No other class is shown to lose recall."]
+    gained = gains or (named[rare].told_apart and named[rare].difference.value > 0)
+    return [text + (f"The price is paid by {say(losses)}." if gained else f"Recall falls for {say(losses)}.")]
+
+
+def _calibrated(found: Statistics, first: Standing) -> list[str]:
+    scores = found.scores
+    before, after = (
+        scores.score(first.recipe, measure) for measure in (Measure("ece"), Measure("ece", None, CALIBRATED))
+    )
+    temperature = float(np.mean([scores.temperature(run) for run in first.runs]))
+    if not np.isfinite(before.value) or not np.isfinite(temperature):
+        return []
+    surplus = scores.overconfidence(first.recipe)
+    leaning = "overconfident" if surplus.low > 0 else "underconfident" if surplus.high < 0 else ""
+    leaning = leaning or "neither over- nor underconfident beyond chance"
+    return [
+        f"The best recipe's probabilities are {leaning} (mean confidence less accuracy: "
+        f"{with_interval_inline(surplus, points)} points). A temperature of {temperature:.2f}, fitted on the "
+        f"validation split, takes its expected calibration error on the test split from {_percent_interval(before)} to "
+        f"{_percent_interval(after)}."
+    ]
+
+
+def _views(found: Statistics, ranked: Sequence[Standing]) -> list[str]:
+    """Say what the views that a protocol declares are worth to the best recipe that has them."""
+    measure = Measure("accuracy", None, VIEWED)
+    first = next((one for one in ranked if not any(found.scores.lacks(run, measure) for run in one.runs)), None)
+    if first is None:
+        return []
+    title, each = views_of(first, VIEWED)
+    gain, score = found.scores.views_gain(first.recipe, VIEWED), found.scores.score(first.recipe, measure)
+    single = found.scores.score(first.recipe)
+    told = "" if gain.low > 0 or gain.high < 0 else ", which is not significant"
+    cost = f", at {each} predictions an image" if each else ""
+    mean = " (means over its seeds)" if len(first.runs) > 1 else ""
+    return [
+        f"Averaged over test-time views ({title}), {escape(first.recipe)} scores {_percent_interval(score)} on the "
+        f"test split against {percent(single.value)}{FIXED_BLANK}% with a single view{mean}: "
+        f"{with_interval_inline(gain, points)} points{told}{cost}. The ranking uses the single view alone."
+    ]
+
+
+def _percent_interval(value: Statement) -> str:
+    if value.low != value.low:
+        return f"{percent(value.value)}{FIXED_BLANK}%"
+    return f"{percent(value.value)}{FIXED_BLANK}% ({percent(value.low)} to {percent(value.high)})"
+
+
+def _ensemble(found: Statistics) -> list[str]:
+    """Say what voting adds, for the ensemble that is best on the validation split."""
+    if not found.ensembles:
+        return []
+    labels = next(iter(found.scores.recipes.values()))[0].record.arrays["validation_labels"]
+    best = max(found.ensembles, key=lambda one: float(np.mean(one.answers("validation").argmax(axis=1) == labels)))
+    accuracy, gain = ensemble_accuracy(found, best)
+    names = escape(listed([str(recipe) for recipe in best.recipes]))
+    votes = len(best.runs)
+    voters = f"the {votes} seeds of {names}" if best.over == OVER_SEEDS else f"{votes} networks ({names})"
+    text = (
+        f"A soft vote of {voters}, the ensemble with the best validation accuracy, scores "
+        f"{_percent_interval(accuracy)} on the test split, {with_interval_inline(gain, points)} points against the "
+        "mean of its members"
+    )
+    own = next((one for one in found.ensembles if one.over == OVER_SEEDS and one.recipes == found.ranked[:1]), None)
+    if own and own is not best:
+        more = ensemble_gain(found, best, own)
+        text += (
+            f" and {with_interval_inline(more, points)} against the vote of the {len(own.runs)} seeds of "
+            f"{escape(found.ranked[0])}"
+        )
+    return [f"{text}, at the cost of all of them."]
+
+
+def _scope(data: StudyData, found: Statistics) -> str:
+    counts = [len(standing.runs) for standing in data.ranked]
+    fewest, most = min(counts), max(counts)
+    images = f"{len(found.scores.labels):,} test images"
+    if most == 1:
+        return (
+            f"Every recipe was trained with one seed. Differences hold for these trained networks on images like the "
+            f"{images}; how much of them another seed would change is not known, and no claim about recipes is made."
+        )
+    seeds = plural(fewest, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    if most < MINIMUM_SEEDS:
+        return (
+            f"Recipes were trained with {seeds}: statements on recipes need {MINIMUM_SEEDS}. Intervals and tests hold "
+            "for these trained networks, and no claim about recipes is made."
+        )
+    few = [escape(one.recipe) for one in data.few_seeds]
+    text = f"Recipes were trained with {seeds} and tested on {images}; their intervals cover new seeds and new images."
+    least = min(len(one.runs) for one in data.ranked if found.scores.has_seeds(one.recipe))
+    text += (
+        f" They take scores to be normal over seeds: {least} seeds that all trained well do not exclude that "
+        f"{100 * (1 - 0.05 ** (1 / least)):.0f} % of trainings fail."
+    )
+    if few:
+        names = listed(few[:_MOST_NAMES] + ([f"{len(few) - _MOST_NAMES} others"] if len(few) > _MOST_NAMES else []))
+        text += (
+            f" {names} {'has' if len(few) == 1 else 'have'} fewer than {MINIMUM_SEEDS} seeds: about "
+            f"{'it' if len(few) == 1 else 'them'} no claim is made but on the trained networks."
+        )
+    return text
+
+
+def _gaps(data: StudyData) -> list[str]:
+    """Say what is not there or not as it should be; no gap is silent."""
+    words = []
+    if data.unfinished:
+        names = [escape(f"{data.recipe(one)}, seed {one.spec.seed}") for one in data.unfinished[:3]]
+        more = f" and {len(data.unfinished) - 3} more" if len(data.unfinished) > 3 else ""
+        words.append(f"{plural(len(data.unfinished), 'run')} did not finish ({'; '.join(names)}{more})")
+    missing = missing_cells(data)
+    if missing:
+        cells = plural(len(missing), "cell")
+        words.append(f"{cells} of models × protocols × seeds {'has' if len(missing) == 1 else 'have'} no record")
+    late = [run for run in data.runs if not run.converged]
+    if late:
+        words.append(f"{plural(len(late), 'run')} had not converged when the budget ended (†)")
+    sentences = [f"{'; '.join(words)}."] if words else []
+    leaky = list(dict.fromkeys(str(data.recipe(run.record)) for run in data.finished if is_leaky(run.record)))
+    if leaky:
+        sentences.append(
+            f"{escape(listed(leaky))} saw or chose on test images on purpose: shown to measure leakage, never ranked."
+        )
+    copies = _copies(data)
+    return sentences + ([copies] if copies else [])
+
+
+def _copies(data: StudyData) -> str:
+    """Say what the copies of training images among the test images are worth to the best recipe."""
+    counts = {run.record.contamination.test_copies_in_train or 0 for run in data.runs if not run.record.leaky}
+    if not counts or max(counts) == 0:
+        return ""
+    text = f"{plural(max(counts), 'test image')} with an identical copy in the training split: accuracies include them"
+    if data.ranked:
+        best = data.ranked[0].recipe
+        words = {
+            NO_COPIES: "without them",
+            NO_NEAR_COPIES: "without these and at least the near copies that were found",
+        }
+        found = {said: data.rescored(name) for name, said in words.items()}
+        parts = [f"{percent(scores[best].value)} % {said}" for said, scores in found.items() if scores]
+        if parts:
+            text += f". {escape(best)} scores {listed(parts)} (all: {percent(data.rescored(ALL)[best].value)} %)"
+    return f"{text}."

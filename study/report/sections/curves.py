@@ -1,10 +1,16 @@
-"""How runs learned, epoch by epoch."""
+"""How runs learned, epoch by epoch: an overview of all models, and loss and accuracy of each."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from study.report.collect import StudyData
-from study.report.figures.curves import model_pictures, overview_picture
+from study.report.picture import LEGEND, Picture, file_name, new_figure, panel_grid, protocol_colours
 from study.report.section import Section, fill, section
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 Validation accuracy by epoch; a dot marks the epoch whose weights were kept.
@@ -18,12 +24,105 @@ the validation curves.
 {{ folded(model | md ~ ": loss and accuracy", picture(curves[model])) }}
 {% endfor %}
 """
+_KEPT = ("phase", "loss", "accuracy", "validation_loss", "validation_accuracy")
+Curves = list[dict[str, Any]]
 
 
 @section("curves", title="Learning curves", place=130)
 def write(data: StudyData) -> Section | None:
     """Return the curves of all models together, then of each."""
-    if not any(run.record.history for run in data.finished):  # imported predictions have none
+    every = {model: _curves(data, model) for model in data.naming.models}
+    curves = {model: found for model, found in every.items() if found}
+    if not curves:  # imported predictions have none
         return None
-    overview, curves = overview_picture(data), model_pictures(data)
-    return Section(fill(TEMPLATE, data=data, overview=overview, curves=curves), (), [overview, *curves.values()])
+    colours = protocol_colours(data.naming.protocols)
+    shown = {model: _only(found, ("validation_accuracy",)) for model, found in curves.items()}
+    alt = "Validation accuracy by epoch, one panel a model"
+    overview = Picture("learning-curves", alt, shown, lambda: _draw_overview(curves, colours))
+    pictures = {model: _picture(model, found, colours) for model, found in curves.items()}
+    return Section(fill(TEMPLATE, data=data, overview=overview, curves=pictures), (), [overview, *pictures.values()])
+
+
+def _curves(data: StudyData, model: str) -> Curves:
+    """Return the history of every finished run of a model that has one."""
+    return [
+        {
+            "protocol": data.recipe(run.record).protocol,
+            "seed": run.spec.seed,
+            "best": run.record.kept.best_epoch,
+            "rows": [{name: getattr(row, name) for name in _KEPT} for row in run.record.history],
+        }
+        for run in data.finished
+        if data.recipe(run.record).model == model and run.record.history
+    ]
+
+
+def _only(curves: Curves, names: tuple[str, ...]) -> Curves:
+    return [curve | {"rows": [[row[name] for name in names] for row in curve["rows"]]} for curve in curves]
+
+
+def _picture(model: str, curves: Curves, colours: dict[str, str]) -> Picture:
+    """Show loss and accuracy of a model on the training batches and on the validation split."""
+    alt = f"Loss and accuracy of {model} by epoch on training batches and on the validation split"
+    return Picture(f"curves-{file_name(model)}", alt, _only(curves, _KEPT), lambda: _draw_model(curves, colours))
+
+
+def _draw_overview(curves: dict[str, Curves], colours: dict[str, str]) -> Figure:
+    every = [curve for found in curves.values() for curve in found]
+    legend, rows = _legend(every, colours, {})
+    labels, top = ("epoch", "validation accuracy, %"), max(0.75, 0.37 + 0.2 * rows)
+    figure, grid = panel_grid(len(curves), 3, 2.3, top, labels, left=0.07, hspace=0.45)
+    for axes, (model, found) in zip(grid, curves.items(), strict=True):
+        _lines(axes, found, "validation_accuracy", colours, scale=100)
+        axes.set_title(model)
+    figure.legend(**legend)
+    return figure
+
+
+def _draw_model(curves: Curves, colours: dict[str, str]) -> Figure:
+    legend, rows = _legend(curves, colours, {"validation": "-", "training": "--"})
+    top = max(0.6, 0.15 + 0.2 * rows)
+    height = 2.9 + top
+    figure = new_figure(height)
+    loss, accuracy = figure.subplots(1, 2)
+    figure.subplots_adjust(left=0.065, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.18)
+    for axes, name, scale, label in ((loss, "loss", 1, "loss"), (accuracy, "accuracy", 100, "accuracy, %")):
+        _lines(axes, curves, name, colours, scale, training=True)
+        _lines(axes, curves, f"validation_{name}", colours, scale)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+    figure.legend(**legend)
+    return figure
+
+
+def _lines(
+    axes: Axes, curves: Curves, name: str, colours: dict[str, str], scale: float, training: bool = False
+) -> None:
+    """Draw a figure of the history of every run, dashed and without the epoch that is kept for training batches."""
+    from matplotlib.ticker import MaxNLocator
+
+    style, width = ("--", 1.0) if training else ("-", 1.6)
+    for curve in curves:
+        values, phases = [scale * row[name] for row in curve["rows"]], [row["phase"] for row in curve["rows"]]
+        colour, marker = colours[curve["protocol"]], "." if len(values) == 1 else None
+        axes.plot(range(1, len(values) + 1), values, style, color=colour, linewidth=width, alpha=0.9, marker=marker)
+        starts = [place for place in range(1, len(values)) if phases[place] != phases[place - 1]]
+        axes.plot([place + 1 for place in starts], [values[place] for place in starts], "|", color=colour, markersize=9)
+        if not training and curve["best"] is not None and 0 <= curve["best"] < len(values):
+            axes.plot(curve["best"] + 1, values[curve["best"]], "o", color=colour, markersize=5)
+    axes.grid(axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _legend(curves: Curves, colours: dict[str, str], lines: dict[str, str]) -> tuple[dict[str, Any], int]:
+    """Return what a legend is made with, and how many rows it takes; ``lines`` are styles by what they stand for."""
+    from matplotlib.lines import Line2D
+
+    grey, used = "#333333", {curve["protocol"] for curve in curves}
+    handles = [Line2D([], [], color=one, label=name, linewidth=2) for name, one in colours.items() if name in used]
+    handles += [Line2D([], [], color=grey, label=name, linestyle=style) for name, style in lines.items()]
+    handles.append(Line2D([], [], color=grey, linestyle="", marker="o", markersize=5, label="epoch kept"))
+    if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):
+        handles.append(Line2D([], [], color=grey, linestyle="", marker="|", markersize=9, label="new phase"))
+    columns = len(handles) if len(handles) <= 6 else 4
+    return {"handles": handles, "ncols": columns, **LEGEND}, -(-len(handles) // columns)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from study.core.spec import SPLITS
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.tables import setup
+from study.report.table import Column, Table
+from study.report.wording import percent
 
 TEMPLATE = """\
 {% if card.drawn %}
@@ -47,5 +49,19 @@ Settings: {% for name, value in card.settings | dictsort %}{{ name | md }} {{ va
 @section("data", title="Data", place=150)
 def write(data: StudyData) -> Section:
     """Return what the dataset's card says."""
-    table = setup.counts_table(data)
+    table = _table(data)
     return Section(fill(TEMPLATE, data=data, card=data.card, table=table), [table])
+
+
+def _table(data: StudyData) -> Table:
+    """Images per class and split, with each class's share of the training split."""
+    counts = data.card.counts
+    train = sum(counts["train"])
+    rows = [
+        [name, *(counts[split][place] for split in SPLITS), counts["train"][place] / train]
+        for place, name in enumerate(data.classes)
+    ]
+    rows.append(["all", *(sum(counts[split]) for split in SPLITS), 1.0])
+    images = [Column(split, split, lambda count: f"{count:,}") for split in SPLITS]
+    share = Column("train_share", "share of train, %", percent)
+    return Table("class-counts", [Column("class", "class", right=False), *images, share], rows)

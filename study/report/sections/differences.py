@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from study.report.collect import StudyData
-from study.report.figures.contrasts import MOST_ROWS, contrasts_picture
-from study.report.section import Section, fill, section
-from study.report.tables import statistics as inference
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from study.analysis.comparisons import Comparison, Comparisons
+from study.analysis.equivalence import Equivalence
+from study.analysis.power import Design, seeds_needed, seeds_sentence
+from study.analysis.scores import RECIPE, Statement
+from study.analysis.statistics import Statistics
+from study.analysis.superiority import Superiority
+from study.report.collect import StudyData
+from study.report.picture import Picture, heatmap, label_share, new_figure, shortened
+from study.report.section import Section, fill, section
+from study.report.table import Column, Table, recipe_columns
+from study.report.wording import FIXED_BLANK, p_value, points, probability, with_interval_inline
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Tables of more pairs are left to the CSV.
+MOST_PAIRS = 45
+#: More rows than this make cells that nobody can read; the letters of the leaderboard say the same.
+MOST_ROWS = 14
 TEMPLATE = """\
 {% if recipes %}
 **Recipes:** each less {{ found.recipes.compared[0] | md }}, the best on validation{{ " of those with three seeds" if \
@@ -63,25 +81,150 @@ def write(data: StudyData) -> Section | None:
     found = data.found
     if not found:
         return None
-    recipes = inference.declared_recipes_table(found) if found.recipes.declared else None
-    networks = inference.declared_networks_table(found.networks) if found.networks.declared else None
-    both = [one for one in (found.recipes, found.networks) if one.declared]
-    pairs = [inference.pairs_table(one) for one in both]
-    drawn = 2 < len(found.main.compared) <= MOST_ROWS
-    contrasts = contrasts_picture(found.main) if drawn else None
+    recipes = _recipes_table(found) if found.recipes.declared else None
+    networks = _networks_table(found.networks) if found.networks.declared else None
+    titles = {"recipes": found.recipes, "networks of one seed": found.networks}
+    pairs = [(_pairs_table(one), title) for title, one in titles.items() if one.declared]
+    contrasts = _picture(found.main) if 2 < len(found.main.compared) <= MOST_ROWS else None
     text = fill(
         TEMPLATE,
         found=found,
         few_seeds=data.few_seeds,
         recipes=recipes,
         networks=networks,
-        pairs=list(
-            zip(pairs, ["recipes" if one is found.recipes else "networks of one seed" for one in both], strict=True)
-        ),
-        many_pairs=inference.MOST_PAIRS,
-        seeds_sentence=inference.seeds_needed_words(found),
+        pairs=pairs,
+        many_pairs=MOST_PAIRS,
+        seeds_sentence=_seeds_needed(found),
         contrasts=contrasts,
         too_many=len(found.main.compared) > MOST_ROWS,
     )
-    kept = [table for table in (recipes, networks, *pairs) if table]
+    kept = [table for table in (recipes, networks, *(table for table, _ in pairs)) if table]
     return Section(text, kept, [contrasts] if contrasts else [])
+
+
+def _difference(value: Statement) -> str:
+    return with_interval_inline(value, points)
+
+
+_DIFFERENCE = (
+    *recipe_columns("first"),
+    Column("less", value=lambda one: str(one.second)),
+    Column("difference", "difference, points", _difference),
+)
+
+
+def _recipes_table(found: Statistics) -> Table:
+    """Each recipe less the best on validation: difference, p over all pairs, chance to win again, equivalence."""
+
+    def margin(value: float) -> str:
+        return points(value).removeprefix("+")
+
+    columns = [
+        *_DIFFERENCE,
+        Column("p", value="difference.p_value"),
+        Column("p_all_pairs", value="adjusted"),
+        Column("probability_better", value="superiority.probability"),
+        Column("probability_better_low", value="superiority.low"),
+        Column("probability_better_high", value="superiority.high"),
+        Column("equivalent", value="equivalence.equivalent"),
+        Column("p_equivalence", value="equivalence.p_value"),
+        Column("probability_equivalent", value="equivalence.probability"),
+        Column("smallest_margin", value="equivalence.smallest_margin"),
+        Column("", "p, all pairs", _marked, value=lambda one: one),
+        Column("", "beats the best with a new seed", _chance, value="superiority"),
+        Column("", f"equivalent within {100 * found.margin:g}{FIXED_BLANK}points", _same, value="equivalence"),
+        Column("", "smallest margin", margin, value="equivalence.smallest_margin"),
+        Column("runs", value="difference.runs"),
+    ]
+    return Table.of("contrasts-recipes", columns, found.recipes.declared)
+
+
+def _networks_table(comparisons: Comparisons) -> Table:
+    """Each network less the best of its seed on validation: difference on the same images, McNemar's counts and p."""
+    columns = [
+        *_DIFFERENCE,
+        Column("only_this_right", "only this one right", value="mcnemar.only_first"),
+        Column("only_best_right", "only the best right", value="mcnemar.only_second"),
+        Column("p_bootstrap", value="difference.p_value"),
+        Column("p_mcnemar", value="mcnemar.p_value"),
+        Column("p_holm", value="adjusted"),
+        Column("", "p (McNemar, Holm)", _marked, value=lambda one: one),
+        Column("runs", value="difference.runs"),
+    ]
+    return Table.of("contrasts-networks", columns, comparisons.declared)
+
+
+def _pairs_table(comparisons: Comparisons) -> Table:
+    """Every pair, corrected for all of them."""
+    columns = [
+        Column("first", "first", right=False, value=lambda one: str(one.first)),
+        Column("second", "second", right=False, value=lambda one: str(one.second)),
+        Column("difference", "first less second, points", _difference),
+        Column("p", value="difference.p_value"),
+        Column("p_all_pairs", value="adjusted"),
+        Column("", "p, all pairs", _marked, value=lambda one: one),
+        Column("runs", value="difference.runs"),
+    ]
+    return Table.of(f"pairs-{comparisons.question}s", columns, comparisons.pairs)
+
+
+def _marked(one: Comparison) -> str:
+    """Write the corrected p, bold where the difference is significant."""
+    return f"**{p_value(one.adjusted)}**" if one.told_apart else p_value(one.adjusted)
+
+
+def _chance(one: Superiority) -> str:
+    return f"{probability(one.probability)} ({probability(one.low)} to {probability(one.high)})"
+
+
+def _same(one: Equivalence) -> str:
+    words = f"{'yes' if one.equivalent else 'not shown'}, p{FIXED_BLANK}{p_value(one.p_value)}"
+    return f"{words}<br><sub>probability {probability(one.probability)}</sub>"
+
+
+def _seeds_needed(found: Statistics) -> str:
+    """Say how many seeds a next study like this one needs; empty without two recipes that have seeds enough."""
+    recipes = len(found.recipes.compared)
+    if recipes < 2:
+        return ""
+    design = Design.measured([found.scores.sample(found.scores.recipes[one]) for one in found.recipes.compared])
+    return seeds_sentence(seeds_needed(design, recipes), recipes, measured=True)
+
+
+def _picture(comparisons: Comparisons) -> Picture:
+    """Show row less column in points, best on validation first; pairs that are told apart are printed bold."""
+    compared = comparisons.compared
+    names = [shortened(str(recipe), 52) for recipe in compared]
+    values: list[list[float | None]] = [[None] * len(names) for _ in names]
+    apart = [[False] * len(names) for _ in names]
+    for pair in comparisons.pairs:
+        if pair.first in compared and pair.second in compared:
+            row, column = compared.index(pair.first), compared.index(pair.second)
+            values[row][column], values[column][row] = pair.difference.value, -pair.difference.value
+            apart[row][column] = apart[column][row] = pair.told_apart
+    about = "recipes" if comparisons.question == RECIPE else f"the networks of seed {comparisons.seed}"
+    content = {"names": names, "values": values, "apart": apart}
+    alt = f"Matrix of differences in test accuracy between {about}: row less column, in points"
+    return Picture("contrasts", alt, content, lambda: _draw(names, values, apart))
+
+
+def _draw(names: list[str], values: list[list[float | None]], apart: list[list[bool]]) -> Figure:
+    numbers = 100 * np.array(values, dtype=np.float64)
+    left = label_share([f"{place}  {name}" for place, name in enumerate(names, start=1)])
+    cell = min(0.62, 9.0 * (0.99 - left) / len(names))
+    height = max(0.27, min(0.34, cell)) * len(names) + 0.5
+    figure = new_figure(height)
+    axes = figure.add_axes((left, 0.1 / height, cell * len(names) / 9.0, 1 - 0.5 / height))
+    reach = max(1.0, float(np.nanmax(np.abs(numbers))))
+    words = np.array(
+        [["" if value != value else f"{value:+.1f}".replace("-", "−") for value in row] for row in numbers]
+    )
+    size = 9 if len(names) <= 12 else 7.5 if len(names) <= 18 else 6.5
+    places = [str(place) for place in range(1, len(names) + 1)]
+    rows = [f"{name}  {place}" for name, place in zip(names, places, strict=True)]
+    looks: dict[str, Any] = {"cmap": "RdBu", "vmin": -reach, "vmax": reach, "fmt": "", "annot_kws": {"fontsize": size}}
+    heatmap(axes, numbers, places, rows, annot=words, **looks)
+    told = np.array(apart)[words != ""]
+    for text, flag in zip((text for text in axes.texts if text.get_text()), told, strict=True):
+        text.set_fontweight("bold" if flag else "normal")
+    return figure

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from study.analysis.comparisons import Effect
 from study.analysis.factors import is_random_start
 from study.analysis.metric import METRICS
+from study.analysis.scores import RECIPE
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.figures.effects import class_effects_picture, effects_picture
+from study.report.picture import LABEL_SIZE, Picture, label_share, new_figure
 from study.report.section import Section, fill, section
-from study.report.tables import statistics as inference
+from study.report.table import Column, Table, hidden
+from study.report.wording import escape, listed, p_sentence, points, with_interval_inline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 {% if found.effects %}
@@ -38,6 +49,9 @@ Effects on the recall of each class, over all models.
 No finished runs differ in one factor alone.
 {% endif %}
 """
+_ALL = "all models"
+#: Panels of the picture by class beside each other.
+_MOST_FACTORS = 4
 
 
 @section("factors", title="What each factor does", place=60)
@@ -49,18 +63,166 @@ def write(data: StudyData) -> Section | None:
     if not found.effects:
         return Section(fill(TEMPLATE, found=found))
     starts = {data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)}
-    effects, by_class = effects_picture(data, found), class_effects_picture(data, found)
-    table = inference.effects_table(found, data.naming.models)
+    groups = _groups(found, data.naming.models)
+    effects, by_class, table = _picture(found, groups), _class_picture(data, found), _table(found, groups)
     classes = [
-        (METRICS.get(name).title, inference.class_effects_table(data, found, name)) for name in found.effects.by_class
+        (METRICS.get(name).title, _class_table(data.classes, group)) for name, group in found.effects.by_class.items()
     ]
-    text = fill(
-        TEMPLATE,
-        found=found,
-        several_starts=len(starts) > 1,
-        effects=effects,
-        by_class=by_class,
-        table=table,
-        classes=classes,
+    shown = {"effects": effects, "by_class": by_class, "table": table, "classes": classes}
+    text = fill(TEMPLATE, found=found, several_starts=len(starts) > 1, **shown)
+    return Section(text, [table, _every_class_table(data, found)], [effects, by_class])
+
+
+def _groups(found: Statistics, models: Sequence[str]) -> list[tuple[Effect, ...]]:
+    """Return the effects on every score of each factor over all models, followed by those model by model."""
+    families = (found.effects.overall, found.effects.by_model)
+    groups = [group for family in families for group in zip(*family.values(), strict=True)]
+    factors = list(dict.fromkeys(group[0].contrast.factor for group in groups))
+    order = [None, *models]
+
+    def place(group: tuple[Effect, ...]) -> tuple[int, int]:
+        return factors.index(group[0].contrast.factor), order.index(group[0].contrast.model)
+
+    return sorted(groups, key=place)
+
+
+def _table(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Table:
+    """Each factor's effect over all models and for each, on accuracy, balanced accuracy and macro-F1."""
+    rows = []
+    for group in groups:
+        contrast = group[0].contrast
+        flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
+        rows.append([contrast.factor, contrast.model or "all", *group, *flat, group[0].difference.runs])
+    columns = [Column("factor", "factor", right=False), Column("model", "model", right=False)]
+    columns += [Column("", METRICS.get(name).title, _words) for name in found.effects.overall]
+    keys = [f"{name}{end}" for name in found.effects.overall for end in ("", "_p", "_p_holm")]
+    return Table("factor-effects", [*columns, *hidden(*keys, "runs")], rows)
+
+
+def _class_table(classes: Sequence[str], effects: Sequence[Effect]) -> Table:
+    """Each factor's effect on every class, over all models."""
+    by_factor: dict[str, list[Effect]] = {}
+    for one in effects:
+        by_factor.setdefault(one.contrast.factor, []).append(one)
+    columns = [Column("", "class", right=False), *(Column("", escape(factor), _words) for factor in by_factor)]
+    return Table("", columns, list(zip(classes, *by_factor.values(), strict=False)))
+
+
+def _every_class_table(data: StudyData, found: Statistics) -> Table:
+    """The same for every measure in one CSV."""
+    rows = [
+        [one.contrast.factor, measure, data.classes[one.measure.class_index or 0], one.difference]
+        + [one.difference.p_value, one.adjusted, one.difference.runs]
+        for measure, effects in found.effects.by_class.items()
+        for one in effects
+    ]
+    return Table("factor-effects-by-class", hidden("factor", "measure", "class", "effect", "p", "p_holm", "runs"), rows)
+
+
+def _words(one: Effect) -> str:
+    """Write an effect with its interval and corrected p, bold where it is significant."""
+    value = points(one.difference.value)
+    text = with_interval_inline(one.difference, points)
+    text = f"**{value}**{text.removeprefix(value)}" if one.told_apart else text
+    return text if one.adjusted != one.adjusted else f"{text}<br><sub>{p_sentence(one.adjusted)}</sub>"
+
+
+def _picture(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Picture:
+    """Show every effect with its interval, one panel a score, one row a factor and model."""
+    titles = {name: METRICS.get(name).title for name in found.effects.overall}
+    rows = [
+        {"factor": group[0].contrast.factor, "model": group[0].contrast.model or _ALL}
+        | {one.measure.metric: _mark(one) for one in group}
+        for group in groups
+    ]
+    about = "new seeds and images" if found.effects.question == RECIPE else f"the networks of seed {found.effects.seed}"
+    alt = f"Effect of each factor on test {listed(list(titles.values()))} with 95 % intervals, for {about}"
+    return Picture("factor-effects", alt, rows, lambda: _draw(rows, titles))
+
+
+def _class_picture(data: StudyData, found: Statistics) -> Picture:
+    """Show every factor's effect on each class's recall: who gains and who pays."""
+    factors = list(dict.fromkeys(one.contrast.factor for one in found.effects.by_class["recall"]))[:_MOST_FACTORS]
+    panels = {
+        factor: [_mark(one) for one in found.effects.by_class["recall"] if one.contrast.factor == factor]
+        for factor in factors
+    }
+    alt = "Effect of each factor on the recall of every class with 95 % intervals"
+    content = {"classes": data.classes, "panels": panels}
+    return Picture("factor-effects-by-class", alt, content, lambda: _draw_classes(data.classes, panels))
+
+
+def _mark(one: Effect) -> list[float | bool]:
+    return [one.difference.value, one.difference.low, one.difference.high, one.told_apart]
+
+
+def _draw(rows: list[dict[str, Any]], titles: Mapping[str, str]) -> Figure:
+    places, heads, labels, place = [], [], [], 0.0
+    for number, row in enumerate(rows):
+        alone = sum(other["factor"] == row["factor"] for other in rows) == 1
+        if number and rows[number - 1]["factor"] != row["factor"]:
+            place += 0.35
+        if not alone and (number == 0 or rows[number - 1]["factor"] != row["factor"]):
+            heads.append((place, row["factor"]))
+            place += 1.0
+        places.append(place)
+        labels.append(row["factor"] if alone else row["model"])
+        if alone:
+            heads.append((place, row["factor"]))
+        place += 1.0
+    height = 0.25 * place + 0.65
+    figure = new_figure(height)
+    panels = figure.subplots(1, len(titles), sharex=True, sharey=True, squeeze=False)[0]
+    names = [label if len(label) < 24 else label.replace(" × ", " ×\n") for label in labels]
+    left = max(label_share([line for name in names for line in name.split("\n")]), 0.2)
+    figure.subplots_adjust(left=left, right=0.985, top=1 - 0.1 / height, bottom=0.5 / height, wspace=0.08)
+    for axes, (measure, title) in zip(panels, titles.items(), strict=True):
+        for spot, row in zip(places, rows, strict=True):
+            _whisker(axes, spot, row[measure], large=row["model"] == _ALL)
+        _finish(axes, f"test {title}, points")
+    shown = [("" if (spot, label) in heads else name) for spot, label, name in zip(places, labels, names, strict=True)]
+    panels[0].set_yticks(places, shown, fontsize=LABEL_SIZE)
+    panels[0].set_ylim(place - 0.3, -0.7)
+    low, high = panels[0].get_position().y0, panels[0].get_position().y1
+    for spot, factor in heads:
+        words = factor if len(factor) < 26 else factor.replace(" × ", " ×\n", 1)
+        share = (place - 0.3 - spot) / (place + 0.4)
+        spacing: dict[str, Any] = {"fontsize": LABEL_SIZE, "fontweight": "bold", "va": "center", "linespacing": 0.95}
+        figure.text(0.008, low + share * (high - low), words, **spacing)
+    return figure
+
+
+def _draw_classes(classes: Sequence[str], panels: dict[str, list[list[Any]]]) -> Figure:
+    height = 0.27 * len(classes) + 0.95
+    figure = new_figure(height)
+    grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    left, top = max(0.09, label_share(list(classes))), 1 - 0.35 / height
+    figure.subplots_adjust(left=left, right=0.985, top=top, bottom=0.5 / height, wspace=0.06)
+    for axes, (factor, marks) in zip(grid, panels.items(), strict=True):
+        for spot, mark in enumerate(marks):
+            _whisker(axes, spot, mark, large=False)
+        axes.set_title(factor)
+        _finish(axes, "recall, points")
+    grid[0].set_yticks(range(len(classes)), classes, fontsize=LABEL_SIZE)
+    grid[0].set_ylim(len(classes) - 0.4, -0.6)
+    return figure
+
+
+def _whisker(axes: Axes, spot: float, mark: Sequence[Any], large: bool) -> None:
+    """Draw one effect; filled where it stands after Holm's correction, hollow where not."""
+    value, low, high, told_apart = mark
+    colour = "#0072B2" if told_apart else "#777777"
+    if low == low:
+        axes.plot([100 * low, 100 * high], [spot, spot], color=colour, linewidth=2.4 if large else 1.5, zorder=2)
+    marker, size, fill = "D" if large else "o", 7 if large else 5.5, colour if told_apart else "white"
+    axes.plot(
+        100 * value, spot, marker, color=colour, markersize=size, markerfacecolor=fill, markeredgewidth=1.4, zorder=3
     )
-    return Section(text, [table, inference.all_class_effects_table(data, found)], [effects, by_class])
+
+
+def _finish(axes: Axes, label: str) -> None:
+    axes.axvline(0, color="#333333", linewidth=1, zorder=1)
+    axes.grid(axis="x")
+    axes.set_xlabel(label)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)

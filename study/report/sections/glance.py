@@ -1,15 +1,21 @@
-"""The report on one card: what is best, how good, how sure, whether it converged, and what the factors do."""
+"""The report on one card and the leaderboard as a picture: what is best, how good, how sure, what the factors do."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from study.analysis.factors import AUGMENTATION, OVERSAMPLING, TRANSFER
-from study.analysis.scores import RECIPE
+from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.conclusions import effect_in_short
-from study.report.figures.ranking import ranking_picture
+from study.report.picture import LABEL_SIZE, LEGEND, Picture, label_share, new_figure, protocol_colours, shortened
 from study.report.section import Section, fill, section
+from study.report.sections.conclusions import effect_in_short
 from study.report.wording import escape, listed, percent, plural, probability, with_interval_inline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 | | |
@@ -23,6 +29,10 @@ TEMPLATE = """\
 _FACTORS = {OVERSAMPLING: "oversampling", AUGMENTATION: "augmentation", f"{TRANSFER} vs custom": "transfer vs custom"}
 #: More names than this are counted.
 _MOST_NAMES = 3
+#: Validation lies this much of a row above the mean on test, single runs below it, so that no mark hides another.
+_APART = 0.27
+#: More rows than this make a picture that nobody reads; the table has them all.
+MOST_ROWS = 40
 
 
 @section("glance", title="At a glance", place=5)
@@ -87,3 +97,80 @@ def _factors(found: Statistics) -> str:
         return "no runs differ in one factor alone"
     parts = [f"{_FACTORS[one.contrast.factor]} {effect_in_short(found, one)}" for one in effects]
     return "; ".join(parts) + ("" if found.effects.question == RECIPE else f" (networks of seed {found.effects.seed})")
+
+
+def ranking_picture(data: StudyData, found: Statistics) -> Picture:
+    """Show the best recipes, best on top: test accuracy with its interval, one dot a run, and validation."""
+    scores = [found.winner() if one.rank == 1 else found.scores.score(one.recipe) for one in data.standings[:MOST_ROWS]]
+    rows = [
+        {
+            "recipe": str(one.recipe),
+            "protocol": one.recipe.protocol,
+            "validation": [run.validation.accuracy for run in one.runs],
+            "test": [run.test.accuracy for run in one.runs],
+            "interval": [score.low, score.high],
+            "question": score.question,
+            "ranked": one.rank is not None,
+        }
+        for one, score in zip(data.standings, scores, strict=False)
+    ]
+    content: dict[str, Any] = {"rows": rows, "majority": data.majority_share, "bound": data.card.bound}
+    colours = protocol_colours(data.naming.protocols)
+    alt = "Validation and test accuracy of every recipe in the order of the leaderboard"
+    return Picture("leaderboard", alt, content, lambda: _draw(colours, **content))
+
+
+def _draw(colours: dict[str, str], rows: list[dict], majority: float, bound: float | None) -> Figure:
+    from matplotlib.lines import Line2D
+
+    height = 0.32 * len(rows) + 0.95
+    figure = new_figure(height)
+    names = [shortened(row["recipe"], 42) + ("" if row["ranked"] else " – not ranked") for row in rows]
+    left = label_share(names)
+    axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 0.9 / height))
+    for place, row in enumerate(rows):
+        colour = colours[row["protocol"]]
+        validation, test = (100 * sum(row[split]) / len(row[split]) for split in ("validation", "test"))
+        ends = [100 * end for end in row["interval"]]
+        whole = row["question"] == RECIPE  # a network's interval is drawn thinner: it holds for less
+        axes.plot(ends, [place, place], color=colour, linewidth=2.6 if whole else 1.2, alpha=0.75, zorder=2)
+        if len(row["test"]) > 1:
+            every = [100 * value for value in row["test"]]
+            axes.plot(every, [place + _APART] * len(every), ".", color=colour, markersize=6, zorder=5)
+        axes.plot(test, place, "o", color=colour, markersize=7, zorder=3)
+        axes.plot(validation, place - _APART, "D", color=colour, markerfacecolor="white", markersize=5, zorder=4)
+    axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("accuracy, %")
+    axes.grid(axis="x")
+    axes.tick_params(axis="y", length=0)
+    _fit(axes, rows)
+    low, high = axes.get_xlim()
+    lines = [("majority", majority, ":")] + ([("label noise", bound, "--")] if bound else [])
+    lines = [line for line in lines if low <= 100 * line[1] <= high]
+    for _, value, style in lines:
+        axes.axvline(100 * value, color="#333333", linestyle=style, linewidth=1.1, zorder=1)
+    grey: dict[str, Any] = {"color": "#333333", "linestyle": "", "marker": "o", "markersize": 7}
+    handles = [
+        Line2D([], [], markerfacecolor="white", label="validation", **{**grey, "marker": "D", "markersize": 5}),
+        Line2D([], [], label="test", **grey),
+    ]
+    thick: dict[str, Any] = {"color": "#333333", "alpha": 0.75}
+    questions = {row["question"] for row in rows}
+    if RECIPE in questions:
+        handles.append(Line2D([], [], linewidth=2.6, label="95 %, recipe", **thick))
+    if NETWORK in questions:
+        handles.append(Line2D([], [], linewidth=1.2, label="95 %, these networks", **thick))
+    if any(len(row["test"]) > 1 for row in rows):
+        handles.append(Line2D([], [], color="#333333", linestyle="", marker=".", markersize=6, label="each run"))
+    handles += [Line2D([], [], color="#333333", linestyle=style, linewidth=1.1, label=name) for name, _, style in lines]
+    figure.legend(handles=handles, ncols=len(handles), **LEGEND)
+    return figure
+
+
+def _fit(axes: Axes, rows: list[dict]) -> None:
+    """Let the axis span what is measured, whatever the majority class or the label noise allow."""
+    shown = [*(value for row in rows for split in ("validation", "test", "interval") for value in row[split])]
+    known = [100 * value for value in shown if value == value]
+    margin = max(0.5, 0.04 * (max(known) - min(known)))
+    axes.set_xlim(max(0.0, min(known) - margin), min(100.0, max(known) + margin))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from study.analysis.rescoring import ALL, FERPLUS, NO_COPIES, NO_NEAR_COPIES, Rescoring, Subset
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.tables import leaks
+from study.report.table import RECIPE, RUNS, Column, Table
+from study.report.wording import with_interval
 
 TEMPLATE = """\
 The same stored answers scored again, in percent, over fewer images or by other labels; the number of images stands \
@@ -17,6 +19,12 @@ records them.{% endif %}
 
 {{ table.markdown() }}
 """
+_TITLES = {
+    ALL: "all",
+    NO_COPIES: "without copies",
+    NO_NEAR_COPIES: "without near copies that were found",
+    FERPLUS: "by FER+ labels",
+}
 
 
 @section("known_images", title="Test images that training knew", place=80)
@@ -24,5 +32,24 @@ def write(data: StudyData) -> Section | None:
     """Return every recipe's accuracy on parts of the test split; None without a dataset file."""
     if not data.rescoring:
         return None
-    table = leaks.rescoring_table(data, data.rescoring)
+    table = _table(data, data.rescoring)
     return Section(fill(TEMPLATE, table=table, subset_names=[one.name for one in data.rescoring.subsets]), [table])
+
+
+def _table(data: StudyData, rescoring: Rescoring) -> Table:
+    """Every recipe's accuracy on all test images and on those that training did not know, and by other labels."""
+
+    def column(place: int, subset: Subset) -> Column:
+        title = f"{_TITLES[subset.name]}, {len(subset):,}"
+        return Column(
+            f"accuracy_{subset.name}", title, with_interval, value=lambda one: rescoring.scores[one.recipe][place]
+        )
+
+    columns = [
+        Column("rank", "#"),
+        *RECIPE,
+        Column("statement_about", value=lambda one: rescoring.scores[one.recipe][0].question),
+        *(column(place, subset) for place, subset in enumerate(rescoring.subsets)),
+        RUNS,
+    ]
+    return Table.of("rescoring", columns, data.standings)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from study.analysis.leaderboard import FEWEST_UPDATES
-from study.analysis.recipes import is_leaky
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from study.analysis.contrasts import Family
+from study.analysis.leaderboard import FEWEST_UPDATES, Spread, Standing
+from study.analysis.metric import Metric, ordered
+from study.analysis.recipes import Recipe, is_leaky
+from study.analysis.rescoring import NO_COPIES
+from study.analysis.scores import Measure
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.tables import results
-from study.report.tables import statistics as inference
+from study.report.table import RECIPE, RUNS, Column, Table, keys_of
+from study.report.wording import NOTHING, marks, percent, plain_with_interval, probability, with_interval
 
 TEMPLATE = """\
 {% if elsewhere %}
@@ -79,7 +89,72 @@ def write(data: StudyData) -> Section:
     }
     if not found:
         return Section(fill(TEMPLATE, data=data, **names))
-    table = results.leaderboard_table(data, found)
-    components = inference.components_table(data, found)
+    table, components = leaderboard_table(data, found), _components_table(data, found)
     names |= {"found": found, "few_seeds": data.few_seeds, "table": table, "components": components}
     return Section(fill(TEMPLATE, data=data, **names), [table, components])
+
+
+def leaderboard_table(data: StudyData, found: Statistics) -> Table:
+    """Scores of every recipe with their intervals, ranked by validation accuracy."""
+    letters, alone = found.main.letters, data.rescored(NO_COPIES)
+    uneven = len({len(one.runs) for one in data.ranked}) > 1
+
+    def score(metric: str) -> Any:
+        # The first was chosen by the seeds that score it: its interval allows for that.
+        measure = Measure(metric)
+        return lambda one: found.winner(measure) if one.rank == 1 else found.scores.score(one.recipe, measure)
+
+    def marked(one: Standing) -> str:
+        return one.recipe.protocol + marks(one.unconverged > 0, one.hardly_trained)
+
+    def bold(value: Spread) -> str:
+        return f"**{percent(value.mean)}**"
+
+    def column(key: str, title: str, show: Any, values: Mapping[Recipe, Any], right: bool = True) -> Column:
+        return Column(key, title if any(values.values()) else "", show, right, lambda one: values.get(one.recipe))
+
+    def scored(one: Metric) -> Column:
+        show = with_interval if one.share else plain_with_interval
+        return Column(f"test_{one.name}", one.heading, show, value=score(one.name))
+
+    columns = [
+        Column("rank", "#"),
+        Column("model", "model", right=False, value="recipe.model"),
+        Column("", "protocol", right=False, value=marked),
+        Column("protocol", value="recipe.protocol"),
+        Column("seeds", "n" if uneven else "", value=lambda one: len(one.runs)),
+        Column("statement_about", value=lambda one: found.scores.score(one.recipe).question),
+        Column("validation_accuracy", "validation acc.", bold, value=lambda one: one.measures["validation_accuracy"]),
+        Column("test_accuracy", "test acc.", with_interval, value=score("accuracy")),
+        Column("test_accuracy_sd", value=lambda one: one.measures["test_accuracy"].deviation),
+        column("group", "group", lambda group: group or NOTHING, letters, right=False),
+        column("probability_best", "best", probability, found.best),
+        column("test_accuracy_without_copies", "without copies", lambda one: percent(one.value), alone),
+        *map(scored, ordered(lambda one: one.on_leaderboard and one.name != "accuracy")),
+        Column("worst_class", value=lambda one: data.classes[one.worst_class]),
+        Column("worst_class_recall", value="worst_recall"),
+        Column("runs_not_converged", value="unconverged"),
+        Column("hardly_trained"),
+        Column("runs", value=lambda one: score("accuracy")(one).runs),
+    ]
+    return Table.of("leaderboard", columns, data.standings)
+
+
+def _components_table(data: StudyData, found: Statistics) -> Table:
+    """Where the spread of test accuracy comes from, for recipes with seeds enough."""
+    rows = []
+    for one in data.standings:
+        if not found.scores.has_seeds(one.recipe):
+            continue
+        sample = found.scores.sample(one.runs)
+        seen = float(np.var(sample.values, ddof=1))
+        images = Family([sample]).contrast([1.0]).image_variance
+        roots = np.sqrt([seen, max(seen - sample.interaction, 0.0), images])
+        rows.append([one.recipe.model, one.recipe.protocol, len(one.runs), *map(float, roots), keys_of(one.runs)])
+    titles = {
+        "deviation_seen": "seen between seeds",
+        "deviation_of_seeds": "of that, the seeds' own",
+        "error_of_images": "chance in the images",
+    }
+    deviations = [Column(key, title, lambda value: percent(value, 2)) for key, title in titles.items()]
+    return Table("variance-components", [*RECIPE, Column("seeds", "seeds"), *deviations, RUNS], rows)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from study.analysis.leaks import PLAIN, REWEIGHTED, Leak
+from study.analysis.scores import Statement
 from study.report.collect import StudyData
-from study.report.figures.leaks import curve_picture, ladder_picture
+from study.report.picture import LABEL_SIZE, LEGEND, Picture, label_share, new_figure, panel_grid
 from study.report.section import Section, fill, section
-from study.report.tables import leaks
+from study.report.table import Column, Table, hidden
+from study.report.wording import marks, percent, points, with_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 What it is worth to let test images into training or into a choice. **Claimed** is what the leaky pipeline would have \
@@ -51,6 +60,8 @@ been kept up to it. All numbers, with training accuracies, are in \
 {{ picture(by_epoch) }}
 {% endif %}
 """
+_CLAIMED, _LEAKY, _CLEAN = "#D55E00", "#E69F00", "#0072B2"
+_MARKS = (("clean", _CLEAN, "o"), ("leaky", _LEAKY, "o"), ("claimed", _CLAIMED, "D"))
 
 
 @section("leakage", title="Leakage", place=20)
@@ -58,7 +69,148 @@ def write(data: StudyData) -> Section | None:
     """Return the ladder of leaks; None without leaky runs."""
     if not data.leaks:
         return None
-    ladder, by_epoch = ladder_picture(data.leaks), curve_picture(data.leaks)
-    table = leaks.ladder_table(data)
+    ladder, by_epoch = _picture(data.leaks), _curve_picture(data.leaks)
+    table = _table(data)
     text = fill(TEMPLATE, data=data, ladder=ladder, by_epoch=by_epoch, table=table)
-    return Section(text, [table, leaks.curve_table(data)], [ladder, *([by_epoch] if by_epoch else [])])
+    return Section(text, [table, _curve_table(data)], [ladder, *([by_epoch] if by_epoch else [])])
+
+
+def _table(data: StudyData) -> Table:
+    """Every leak: claimed, the same networks and their clean twins on the same images, and what the leak was worth."""
+
+    def name(leak: Leak) -> str:
+        return leak.recipe.protocol.removeprefix("leaky/") + marks(False, leak.hardly_trained)
+
+    def value(one: Statement) -> str:
+        return percent(one.value)
+
+    def worth(one: Statement) -> str:
+        return with_interval(one, points)
+
+    columns = [
+        Column("model", "model", right=False, value="recipe.model"),
+        Column("", "protocol", right=False, value=name),
+        Column("protocol", value="recipe.protocol"),
+        Column("leak", value="kind"),
+        Column("clean_twin", value="twin"),
+        Column("seeds", "n", value=lambda leak: len(leak.seeds)),
+        Column("statement_about", value=lambda leak: leak.leaky[PLAIN].question),
+        Column("claimed", "claimed", with_interval),
+        Column("leaky", "leaky", value, value=lambda leak: leak.leaky.get(PLAIN)),
+        Column("clean", "clean", with_interval, value=lambda leak: leak.clean.get(PLAIN)),
+        Column("worth", "worth", worth, value=lambda leak: leak.worth.get(PLAIN)),
+        Column("leaky_reweighted", "leaky, classes equal", value, value=lambda leak: leak.leaky.get(REWEIGHTED)),
+        Column(
+            "clean_reweighted", "clean, classes equal", with_interval, value=lambda leak: leak.clean.get(REWEIGHTED)
+        ),
+        Column("worth_reweighted", "worth, classes equal", worth, value=lambda leak: leak.worth.get(REWEIGHTED)),
+        Column("worth_on_images_trained_on", "trained on", worth, value="worth_trained_on"),
+        Column("worth_on_unseen_images", "unseen", worth, value="worth_unseen"),
+        Column("images"),
+        Column("images_trained_on", value="trained_on"),
+        *hidden("clean_without_copies", "hardly_trained", "runs"),
+    ]
+    return Table.of("leakage", columns, data.leaks)
+
+
+def _curve_table(data: StudyData) -> Table:
+    """Every leak epoch by epoch; for the CSV."""
+    rows = []
+    for leak in data.leaks:
+        score = "accuracy with classes equal" if leak.measure == REWEIGHTED else "accuracy"
+        for step in leak.curve:
+            found = [step.epoch, step.leaky, step.clean, step.worth, step.leaky_training, step.clean_training]
+            rows.append([leak.recipe.model, leak.recipe.protocol, score, *found, leak.runs])
+    scores = ("leaky", "clean", "worth", "leaky_training_accuracy", "clean_training_accuracy")
+    return Table("leakage-by-epoch", hidden("model", "protocol", "score", "epoch", *scores, "runs"), rows)
+
+
+def _picture(leaks: Sequence[Leak]) -> Picture:
+    """Show for every leak what was claimed, and what leaky and clean networks score on the same images."""
+    rows = [
+        {
+            "name": _name(leak),
+            "claimed": _ends(leak.claimed),
+            "leaky": _ends(leak.leaky[leak.measure]),
+            "clean": _ends(leak.clean[leak.measure]) if leak.paired else None,
+            "worth": _ends(leak.worth[leak.measure]) if leak.paired else None,
+        }
+        for leak in leaks
+    ]
+    alt = "What leaky pipelines claim, and what they and their clean twins score on the same images"
+    return Picture("leakage", alt, rows, lambda: _draw_ladder(rows))
+
+
+def _curve_picture(leaks: Sequence[Leak]) -> Picture | None:
+    """Show what each leak is worth epoch by epoch, one panel a leak; None without any curve."""
+    panels = [
+        {"name": _name(leak), "epochs": [step.epoch for step in leak.curve]}
+        | {"worth": [_ends(step.worth) for step in leak.curve]}
+        for leak in leaks
+        if leak.curve
+    ]
+    alt = "What each leak is worth by epoch, in points, with 95 % intervals"
+    return Picture("leakage-by-epoch", alt, panels, lambda: _draw_curves(panels)) if panels else None
+
+
+def _name(leak: Leak) -> str:
+    equal = ", classes equal" if leak.measure == REWEIGHTED else ""
+    return f"{leak.recipe.model}: {leak.recipe.protocol.removeprefix('leaky/')}{equal}"
+
+
+def _ends(value: Statement) -> list[float | None]:
+    """Return a statement as value and ends, None where it has no interval."""
+    return [one if one == one else None for one in (value.value, value.low, value.high)]
+
+
+def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
+    from matplotlib.lines import Line2D
+
+    height = 0.5 * len(rows) + 1.0
+    figure = new_figure(height)
+    names = [row["name"] for row in rows]
+    left = label_share(names)
+    axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 0.95 / height))
+    for place, row in enumerate(rows):
+        if row["clean"]:
+            ends = [100 * row["clean"][0], 100 * row["leaky"][0]]
+            axes.plot(ends, [place, place], color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1)
+            axes.annotate(points(row["worth"][0]), (sum(ends) / 2, place - 0.14), ha="center", va="bottom", fontsize=9)
+        # Intervals lie beside each other, so that none hides another; the marks stand on the line.
+        for shift, (what, colour, marker) in zip((0.2, 0.28, 0.36), _MARKS, strict=True):
+            if row[what]:
+                value, low, high = (float("nan") if one is None else 100 * one for one in row[what])
+                axes.plot([low, high], [place + shift] * 2, color=colour, linewidth=1.4, zorder=2)
+                axes.plot(value, place, marker, color=colour, markersize=7, zorder=3)
+    axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
+    axes.set_ylim(len(rows) - 0.45, -0.65)
+    axes.set_xlabel("accuracy, %")
+    axes.grid(axis="x")
+    axes.tick_params(axis="y", length=0)
+    plain: dict[str, Any] = {"linestyle": "", "markersize": 7}
+    handles = [
+        Line2D([], [], color=_CLAIMED, marker="D", label="claimed", **plain),
+        Line2D([], [], color=_LEAKY, marker="o", label="leaky, same images as clean", **plain),
+        Line2D([], [], color=_CLEAN, marker="o", label="clean twin", **plain),
+        Line2D([], [], color="#bbbbbb", linewidth=6, label="worth, points"),
+    ]
+    figure.legend(handles=handles, ncols=4, **LEGEND)
+    return figure
+
+
+def _draw_curves(panels: list[dict[str, Any]]) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
+    figure, grid = panel_grid(len(panels), 3, 2.4, 0.45, ("epoch", "worth, points"), left=0.075, hspace=0.6)
+    missing = float("nan")
+    for axes, panel in zip(grid, panels, strict=True):
+        value, low, high = (
+            [missing if one[part] is None else 100 * one[part] for one in panel["worth"]] for part in range(3)
+        )
+        axes.fill_between(panel["epochs"], low, high, color=_CLAIMED, alpha=0.2, linewidth=0)
+        axes.plot(panel["epochs"], value, color=_CLAIMED, marker="." if len(value) == 1 else None)
+        axes.axhline(0, color="#333333", linewidth=0.9)
+        axes.set_title(panel["name"].replace(": ", "\n", 1), fontsize=9.5)  # fits a narrow panel
+        axes.grid(axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    return figure

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from study.analysis.recipes import random_weights
+from study.core.record import Cost, Record
+from study.core.spec import NewSplit, RunProtocol, canonical_json, plain
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.tables import setup
+from study.report.table import Column, Table
+from study.report.wording import (
+    augmentation_words,
+    large,
+    listed,
+    part_words,
+    percent,
+    schedule_words,
+    weights_words,
+)
 
 TEMPLATE = """\
 {{ models.markdown() }}
@@ -32,16 +45,120 @@ An epoch has as many updates under every sampling, so that oversampling buys no 
 @section("models", title="Models and protocols", place=160)
 def write(data: StudyData) -> Section:
     """Return models, protocols and schedules."""
-    shares = sorted({one.spec.protocol.train_share for one in data.trained if one.spec.protocol.train_share < 1})
-    models, protocols = setup.models_table(data), setup.protocols_table(data)
-    schedules = setup.schedule_table(data)
+    shares = [one.spec.protocol.train_share for one in data.trained]
+    models, protocols, schedules = _models(data), _protocols(data), _schedules(data)
     text = fill(
         TEMPLATE,
         models=models,
         protocols=protocols,
         schedules=schedules,
-        shares=shares,
-        all_shares=all(one.spec.protocol.train_share < 1 for one in data.trained),
+        shares=sorted({share for share in shares if share < 1}),
+        all_shares=all(share < 1 for share in shares),
         random_weights=any(random_weights(one.spec) and not one.spec.protocol.start for one in data.trained),
     )
     return Section(text, [models, protocols, schedules])
+
+
+def _models(data: StudyData) -> Table:
+    """One row a model: family, weights, size, side."""
+    rows = []
+    for name in data.naming.models:
+        records = [record for record in data.records if data.recipe(record).model == name]
+        spec = records[0].spec
+        version = spec.model.version if not records[0].imported else None
+        cost = next((record.cost for record in records if record.cost.parameters), Cost())
+        pretraining = next((record.pretraining for record in records if record.pretraining), None)
+        sides = listed([str(side) for side in sorted({record.spec.side_px for record in records}) if side])
+        start = [weights_words(spec.weights, pretraining), spec.weights.sha256]
+        rows.append([name, version, spec.model.family, *start, cost.parameters, cost.macs, sides])
+    columns = [
+        Column("model", "model", right=False),
+        Column("version", "version"),
+        Column("family", "family", right=False),
+        Column("weights", "starts from", right=False),
+        Column("weights_sha256"),
+        Column("parameters", "parameters", large),
+        Column("macs", "MACs", large),
+        Column("side_px", "side, px"),
+    ]
+    return Table("models", columns, rows)
+
+
+def _protocols(data: StudyData) -> Table:
+    """One row a protocol: what it does to the images and the loss."""
+    rows = []
+    for name in data.naming.protocols:
+        first = next(record for record in data.records if data.recipe(record).protocol == name)
+        if first.imported:
+            continue
+        protocol = first.spec.protocol
+        changes = [protocol.sampling, _changes(protocol), part_words(protocol.loss), protocol.batch]
+        rows.append([name, *changes, _new_split(protocol.new_split), protocol.leak])
+
+    def unless_always_none(key: str, place: int) -> Column:
+        return Column(key, "" if all(row[place] in ("none", "") for row in rows) else key, right=False)
+
+    columns = [
+        *(Column(name, name, right=False) for name in ("protocol", "sampling", "augmentation", "loss")),
+        Column("batch", "batch"),
+        unless_always_none("split", 5),
+        unless_always_none("leak", 6),
+    ]
+    return Table("protocols", columns, rows)
+
+
+def _schedules(data: StudyData) -> Table:
+    """One row a phase of every distinct schedule, with who follows it."""
+    followers: dict[str, list[Record]] = defaultdict(list)
+    for record in data.trained:
+        followers[canonical_json(plain(record.spec.protocol.phases))].append(record)
+    rows = [
+        [_who(data, records), phase.name, phase.trainable, part_words(phase.optimizer), phase.rate, phase.updates]
+        + [phase.updates / phase.updates_per_epoch, schedule_words(phase), phase.patience]
+        for records in followers.values()
+        for phase in records[0].spec.protocol.phases
+    ]
+    columns = [
+        Column("followed_by", "followed by", right=False),
+        *(Column(name, name, right=False) for name in ("phase", "trains", "optimizer")),
+        Column("rate", "rate", lambda rate: f"{rate:g}"),
+        Column("updates", "updates, at most", lambda count: f"{count:,}"),
+        Column("epochs", "epochs", lambda epochs: f"{epochs:.3g}"),
+        Column("schedule", "schedule", right=False),
+        Column("patience", "patience"),
+    ]
+    return Table("schedules", columns, rows)
+
+
+def _new_split(split: NewSplit | None) -> str:
+    """Describe a split that is not the image set's own; empty for that."""
+    if split is None:
+        return ""
+    return f"anew: {percent(split.test, 0)} % test, {percent(split.validation, 0)} % validation"
+
+
+def _changes(protocol: RunProtocol) -> str:
+    """Describe what changes images: in every batch anew, and once, in copies that join the training images."""
+    words = augmentation_words(protocol.augmentation)
+    if protocol.copies is None:
+        return words
+    number = protocol.copies.number
+    changes = augmentation_words(protocol.copies.augmentation)
+    static = f"{number} static {'copy' if number == 1 else 'copies'} of each image ({changes})"
+    return static if words == "none" else f"{words}; {static}"
+
+
+def _who(data: StudyData, records: list[Record]) -> str:
+    """Name the followers of a schedule by family where all of a family's models follow it."""
+    models = {data.recipe(record).model for record in records}
+    protocols = {data.recipe(record).protocol for record in records}
+    words = []
+    for family in ("custom", "transfer"):
+        members = {data.recipe(one).model for one in data.records if one.spec.model.family == family}
+        if len(members) > 1 and members <= models:
+            words.append(f"{family} networks")
+            models -= members
+    words += [name for name in data.naming.models if name in models]
+    if protocols == {data.recipe(record).protocol for record in data.trained}:
+        return ", ".join(words)
+    return f"{', '.join(words)}: {', '.join(name for name in data.naming.protocols if name in protocols)}"

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analysis.leaderboard import Standing
+from study.analysis.metrics import predicted
+from study.analysis.rescoring import NO_COPIES
+from study.analysis.scores import FLIPPED, PLAIN, VIEWED, Measure
+from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.tables import statistics as inference
+from study.report.table import RECIPE, Column, Table, keys_of
+from study.report.wording import p_value, percent, points, with_interval_inline
 
+#: Views at test time by their registered name (``study.protocols.pieces.views``): title and predictions an image.
+VIEWS = {"single": ("single view", 1), "flip": ("flip", 2), "five": ("five crops", 5), "ten": ("ten crops", 10)}
 TEMPLATE = """\
 Accuracy of the mean prediction over several views of each image: the image and its mirror image, or centre and \
 corner crops. Means over the seeds, with 95 % intervals; the gain on the test split is that of the same networks, \
@@ -21,8 +35,55 @@ def write(data: StudyData) -> Section | None:
     """Return the table; None where no run was predicted with more than a single view."""
     if not data.found:
         return None
-    table = inference.views_table(data, data.found)
+    table = _table(data, data.found)
     if len(table.rows) <= len(data.standings):
         return None
     declared = any("test_views" in run.record.arrays for run in data.runs)
     return Section(fill(TEMPLATE, table=table, declared=declared), [table])
+
+
+def _table(data: StudyData, found: Statistics) -> Table:
+    """Accuracy of one view and of the mean over several, on both splits, and what several add on the test split."""
+    rows = []
+    for one in data.standings:
+        for answers in (PLAIN, FLIPPED, VIEWED):
+            measure = Measure("accuracy", None, answers)
+            if any(found.scores.lacks(run, measure) for run in one.runs):
+                continue
+            gain = None if answers == PLAIN else found.scores.views_gain(one.recipe, answers)
+            scores = [of.score(one.recipe, measure) for of in (found.validation, found.scores)]
+            alone = accuracy_without_copies(data, [found.scores.probabilities(run, answers) for run in one.runs])
+            named = [one.recipe.model, one.recipe.protocol, *views_of(one, answers), *scores]
+            rows.append([*named, alone, gain, gain and gain.p_value, keys_of(one.runs)])
+    columns = [
+        *RECIPE,
+        Column("views", "views", right=False),
+        Column("predictions_per_image", "predictions an image"),
+        Column("validation_accuracy", "validation acc.", with_interval_inline),
+        Column("test_accuracy", "test acc.", with_interval_inline),
+        Column("test_accuracy_without_copies", "without copies" if any(row[6] for row in rows) else "", percent),
+        Column("gain", "gain, points", lambda value: with_interval_inline(value, points)),
+        Column("p", "p", p_value),
+        Column("runs"),
+    ]
+    return Table("test-time-views", columns, rows)
+
+
+def views_of(one: Standing, answers: str) -> tuple[str, int | None]:
+    """Return what a recipe's views are called, and how many predictions each image takes (None: a plugin's views)."""
+    declared = one.runs[0].spec.protocol.views
+    name = {PLAIN: "single", FLIPPED: "flip"}.get(answers) or (declared.name if declared else "views")
+    return VIEWS.get(name, (name, None))
+
+
+def accuracy_without_copies(data: StudyData, answers: Sequence[NDArray[Any]]) -> float | None:
+    """Return the mean accuracy on the test images without an identical copy in training; None where they are unknown.
+
+    Args:
+        data: The study.
+        answers: Probabilities of each network, (test images, classes).
+    """
+    for subset in data.rescoring.subsets if data.rescoring else ():
+        if subset.name == NO_COPIES:
+            return float(np.mean([(predicted(one) == subset.labels)[subset.mask].mean() for one in answers]))
+    return None

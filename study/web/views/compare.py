@@ -25,7 +25,7 @@ TITLES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 def show(settings: Settings, store: Store, data: StudyData) -> None:
     """Draw the page."""
     st.title("Compare two runs")
-    runs = _best_first(data)
+    runs = [run for one in data.standings for run in one.runs]  # the best first
     if len(runs) < 2 or data.found is None:
         st.info("Two finished runs on the same test images are needed.")
         return
@@ -33,7 +33,9 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     with left:
         first = choose_run("First", runs, data, 0, "first")
     with right:
-        second = choose_run("Second", runs, data, _of_another_recipe(data, runs), "second")
+        recipes = [data.recipe(run.record) for run in runs]
+        other = next((place for place, recipe in enumerate(recipes) if recipe != recipes[0]), 1)
+        second = choose_run("Second", runs, data, other, "second")
     if first is second:
         st.info("Choose two different runs.")
         return
@@ -48,16 +50,6 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     chart = matrix_chart(data.classes, found.confusion, difference=True)
     st.vega_lite_chart(spec=chart, alt="Difference of the two confusion matrices")
     _images(settings, data, found, first, second)
-
-
-def _best_first(data: StudyData) -> list[ScoredRun]:
-    return [run for one in data.standings for run in one.runs]
-
-
-def _of_another_recipe(data: StudyData, runs: list[ScoredRun]) -> int:
-    """Return the place of the best run of a recipe other than the first run's."""
-    recipes = [data.naming.of(run.record) for run in runs]
-    return next((place for place, recipe in enumerate(recipes) if recipe != recipes[0]), 1)
 
 
 def _compared(scores: Scores, study: str, first: ScoredRun, second: ScoredRun) -> Comparison:
@@ -86,8 +78,8 @@ def _accuracy(found: Comparison, first: ScoredRun, second: ScoredRun) -> None:
 
 def _classes(found: Comparison, data: StudyData, first: ScoredRun, second: ScoredRun) -> None:
     st.subheader("Class by class")
-    order = [*TITLES]
-    measure = st.segmented_control("Measure", order, default="recall", format_func=TITLES.__getitem__, key="measure")
+    title = TITLES.__getitem__
+    measure = st.segmented_control("Measure", [*TITLES], default="recall", format_func=title, key="measure")
     measure = measure or CLASS_MEASURES[0]
     st.caption(
         "First less second with 95 % intervals. Filled: the interval leaves zero out. Blue: the first is ahead; "
@@ -129,7 +121,11 @@ def _images(settings: Settings, data: StudyData, found: Comparison, first: Score
         st.info("There are none.")
         return
     st.caption(f"{int(fits.sum())} images" + (f", the {len(places)} surest answers first" if len(places) > 1 else ""))
-    images = _dataset(settings, first, data.card.fingerprint) if st.toggle("Show the images", key="images") else None
+    images = (
+        _read_dataset(settings.data, data.card.fingerprint, first)
+        if st.toggle("Show the images", key="images")
+        else None
+    )
     said = [(answer_words(first, place, data.classes), answer_words(second, place, data.classes)) for place in places]
     true = [data.classes[labels[place]] for place in places]
     if images is None:
@@ -149,7 +145,3 @@ def _images(settings: Settings, data: StudyData, found: Comparison, first: Score
 @st.cache_resource(max_entries=2, show_spinner="Looking for the dataset")
 def _read_dataset(data: str, fingerprint: str, _run: ScoredRun) -> ImageSet | None:
     return study_images(_run.record, data or None, lambda line: None)
-
-
-def _dataset(settings: Settings, run: ScoredRun, fingerprint: str) -> ImageSet | None:
-    return _read_dataset(settings.data, fingerprint, run)

@@ -9,11 +9,19 @@ import streamlit as st
 from study.analysis.metric import ordered as metrics_in_order
 from study.core.store import Store
 from study.report.collect import StudyData
-from study.report.conclusions import conclusions
+from study.report.sections.conclusions import conclusions
 from study.report.wording import escape, percent
 from study.web.charts import COSTS, cost_chart, curves_chart, differences_chart, ranking_chart
-from study.web.overview import all_standings, glance, run_label
-from study.web.rows import ORDERS, Row, filtered, leaderboard_rows, ordered
+from study.web.overview import (
+    ORDERS,
+    Row,
+    all_standings,
+    factor_changes,
+    filtered,
+    leaderboard_rows,
+    ordered,
+    run_label,
+)
 from study.web.settings import Settings
 
 #: As many as one screen shows; the section below has all of them.
@@ -32,7 +40,7 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     if not rows:
         st.info("No run has finished yet.")
         return
-    _card(data)
+    _card(data, rows[0])
     top = rows[:MOST_ON_TOP]
     st.vega_lite_chart(spec=ranking_chart(top, data.naming.protocols), alt="Test and validation accuracy of the best")
     st.caption(
@@ -52,27 +60,26 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     _curves(data)
 
 
-def _card(data: StudyData) -> None:
-    found = glance(data)
-    if found is None:
+def _card(data: StudyData, best: Row) -> None:
+    """Show the first row of the leaderboard and what the factors do."""
+    if not best["rank"]:
         st.info("No run that may be ranked has finished, so that nothing can be concluded yet.")
         return
-    late = f"{found.unconverged} of {found.runs} runs not converged"
+    late = f"{best['unconverged']} of {best['seeds']} runs not converged"
     with st.container(border=True):
-        state = f":orange-badge[{late}]" if found.unconverged else ":green-badge[converged]"
+        state = f":orange-badge[{late}]" if best["unconverged"] else ":green-badge[converged]"
         drawn = " :gray-badge[drawn faces]" if data.card.drawn else ""
         st.markdown(f"Best on the validation split {state}{drawn}")
-        st.subheader(escape(found.best), anchor=False)
+        st.subheader(escape(best["recipe"]), anchor=False)
         with st.container(horizontal=True, gap="large"):
-            sure = f"95 %: {found.interval}"
             quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off", "width": "content"}
-            st.metric("Test accuracy", f"{found.test} %", sure, **quiet)
-            st.metric("Validation accuracy", f"{found.validation} %", "ranks", **quiet)
-        runs = "1 run" if found.runs == 1 else f"{found.runs} runs with different seeds"
-        st.caption(f"From {runs}; the interval covers {found.covers}.")
+            st.metric("Test accuracy", f"{best['test']:.1f} %", f"95 %: {best['interval']}", **quiet)
+            st.metric("Validation accuracy", f"{best['validation']:.1f} %", "ranks", **quiet)
+        runs = "1 run" if best["seeds"] == 1 else f"{best['seeds']} runs with different seeds"
+        st.caption(f"From {runs}; the interval covers {best['covers']}.")
         lines = [
             f"{escape(name)} **{change}**" if significant else f"{escape(name)} {change}, not significant"
-            for name, change, significant in found.factors
+            for name, change, significant in factor_changes(data)
         ]
         st.markdown(
             "What the factors do to test accuracy: " + ("; ".join(lines) if lines else "no factor was varied") + "."
@@ -105,16 +112,12 @@ def _filtered(rows: list[Row]) -> list[Row]:
         models, protocols, kinds = st.columns(3)
         return filtered(
             rows,
-            models.multiselect("Models", _values(rows, "model"), key="models"),
-            protocols.multiselect("Protocols", _values(rows, "protocol"), key="protocols"),
+            models.multiselect("Models", dict.fromkeys(row["model"] for row in rows), key="models"),
+            protocols.multiselect("Protocols", dict.fromkeys(row["protocol"] for row in rows), key="protocols"),
             kinds.multiselect("Kinds", sorted({kind for row in rows for kind in row["kinds"]}), key="kinds"),
             int(models.number_input("Seeds, at least", 1, max(row["seeds"] for row in rows), key="seeds")),
             protocols.checkbox("Converged only", key="converged"),
         )
-
-
-def _values(rows: list[Row], key: str) -> list[Any]:
-    return list(dict.fromkeys(row[key] for row in rows))
 
 
 def _table(rows: list[Row]) -> None:

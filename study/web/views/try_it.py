@@ -32,42 +32,34 @@ ENGINES = {"onnx": "ONNX Runtime", "litert": "LiteRT", "keras": "Keras"}
 def show(settings: Settings, store: Store, data: StudyData) -> None:
     """Draw the page."""
     st.title("Try it")
-    usable = usable_runs(store, data)
+    usable = {record.key: (record, kind) for record, kind in usable_runs(store, data)}
     if not usable:
         st.info("No network of this study is here: weights and exports stay out of git. Train one again and export it:")
         st.code(f"study retrain --study {store.study} --data PATH\nstudy export --study {store.study}", language="sh")
         return
-    kinds = {record.key: kind for record, kind in usable}
-    records = {record.key: record for record, _ in usable}
 
     def named(key: str) -> str:
-        return f"{run_label(data, records[key])} ({ENGINES[kinds[key]]})"
+        record, kind = usable[key]
+        return f"{run_label(data, record)} ({ENGINES[kind]})"
 
-    key = st.selectbox(
-        "Network, best on the validation split first", list(kinds), format_func=named, key=f"network-{store.study}"
-    )
+    title = "Network, best on the validation split first"
+    record, kind = usable[st.selectbox(title, list(usable), format_func=named, key=f"network-{store.study}")]
     source = st.segmented_control("From", [PICTURE, PHOTO, CAMERA], default=PICTURE, key="source") or PICTURE
     if source == CAMERA:
         with st.spinner("Starting the network"):
-            runtime, detector = (
-                _runtime(settings, store.study, key, records[key].predictions_sha256),
-                _detector(settings.detector),
-            )
+            runtime = _runtime(settings, store.study, record.key, record.predictions_sha256)
+            detector = _detector(settings.detector)
         _live(runtime, detector)
         return
-    given = (
-        st.file_uploader(
-            f"A picture: JPEG, PNG, BMP, WebP, GIF, TIFF or HEIC, up to {MOST_MB} MB",
-            max_upload_size=MOST_MB,
-            key="picture",
-        )
-        if source == PICTURE
-        else st.camera_input("What the camera sees; the picture stays on this machine", key="camera")
-    )
+    if source == PICTURE:
+        kinds = f"A picture: JPEG, PNG, BMP, WebP, GIF, TIFF or HEIC, up to {MOST_MB} MB"
+        given = st.file_uploader(kinds, max_upload_size=MOST_MB, key="picture")
+    else:
+        given = st.camera_input("What the camera sees; the picture stays on this machine", key="camera")
     if given is None:
         return
-    with st.spinner("Starting Keras, which takes some seconds" if kinds[key] == "keras" else "Looking"):
-        runtime = _runtime(settings, store.study, key, records[key].predictions_sha256)
+    with st.spinner("Starting Keras, which takes some seconds" if kind == "keras" else "Looking"):
+        runtime = _runtime(settings, store.study, record.key, record.predictions_sha256)
         try:
             asked = ask(given.getvalue(), runtime, _detector(settings.detector))
         except ValueError as error:
@@ -106,10 +98,8 @@ def _answers(asked: Asked, runtime: Runtime) -> None:
         for number, one in enumerate(asked.answers, 1):
             label = escape(one.named(runtime.classes))
             st.subheader(label if asked.whole else f"Face {number}: {label}", anchor=False)
-            st.vega_lite_chart(
-                spec=probabilities_chart(runtime.classes, one.probabilities.tolist()),
-                alt=f"Probabilities of face {number}",
-            )
+            chart = probabilities_chart(runtime.classes, one.probabilities.tolist())
+            st.vega_lite_chart(spec=chart, alt=f"Probabilities of face {number}")
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import io
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.core.record import rounded
 from study.core.spec import content_hash
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
@@ -25,6 +29,8 @@ DPI, DENSITY = 170, 1.45
 WIDTH_IN = 9.0
 #: Font size of labels that name recipes.
 LABEL_SIZE = 9.5
+#: How a legend is set: above the panels.
+LEGEND = {"loc": "upper center", "fontsize": 9, "columnspacing": 1.2, "handlelength": 1.6, "borderaxespad": 0.2}
 _DATA_HASH = "study-data"
 _DRAWING_HASH = "study-drawing"
 _STYLE = {
@@ -60,7 +66,7 @@ class Picture:
         name: File name below ``figures/`` without ending.
         alt: What a reader who cannot see it should know.
         data: All numbers and names that it shows, as JSON data.
-        draw: Draws it, with matplotlib or Pillow.
+        draw: A function that draws it, with matplotlib or Pillow.
     """
 
     name: str
@@ -95,7 +101,7 @@ class Picture:
 
     @property
     def _marks(self) -> dict[str, str]:
-        return {_DATA_HASH: self.data_hash, _DRAWING_HASH: _drawing_hash()}
+        return {_DATA_HASH: self.data_hash, _DRAWING_HASH: _drawing_hash(inspect.getfile(self.draw))}
 
     def drawn_as(self, path: Path) -> bool:
         """Tell whether a PNG shows this data, drawn by this code, so that drawing it again would change nothing."""
@@ -132,12 +138,9 @@ def _read_marks(path: Path) -> dict[str, str]:
 
 
 @functools.cache
-def _drawing_hash() -> str:
-    """Return the sha256 (hex) of the sources that draw."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _drawing_hash(file: str) -> str:
+    """Return the sha256 (hex) of the sources that draw: a section's file and this one."""
+    return hashlib.sha256(Path(file).read_bytes() + Path(__file__).read_bytes()).hexdigest()
 
 
 def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
@@ -150,11 +153,49 @@ def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
     return figure
 
 
+def panel_grid(
+    count: int, most: int, row_in: float, top_in: float, labels: tuple[str, str], left: float, hspace: float
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of panels with one scale, at most ``most`` beside each other, below a legend.
+
+    Args:
+        count: Number of panels.
+        most: In a row.
+        row_in: Height of a row in inches.
+        top_in: Height above the panels in inches.
+        labels: Of the axes x and y, which stand below the last panels and left of the first ones.
+        left: Share of the width left of the panels.
+        hspace: Between rows, as a share of a panel's height.
+    """
+    columns = min(most, count)
+    rows = -(-count // columns)
+    height = row_in * rows + top_in + 0.1
+    figure = new_figure(height)
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    top, bottom = 1 - top_in / height, 0.5 / height
+    figure.subplots_adjust(left=left, right=0.99, top=top, bottom=bottom, wspace=0.08, hspace=hspace)
+    for place, axes in enumerate(grid.flat):
+        axes.set_visible(place < count)
+        axes.set_xlabel(labels[0] if place >= count - columns else "")
+        axes.set_ylabel(labels[1] if place % columns == 0 else "")
+    return figure, list(grid.flat[:count])
+
+
+def heatmap(axes: Axes, values: NDArray[np.float64], columns: Sequence[str], rows: Sequence[str], **more: Any) -> None:
+    """Draw numbers as coloured cells, with the names of the columns on top; ``more`` goes to seaborn."""
+    import seaborn
+
+    looks = {"cbar": False, "linewidths": 0.6, "linecolor": "white", "xticklabels": columns, "yticklabels": rows}
+    seaborn.heatmap(values, ax=axes, **looks, **more)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, rotation=0)
+    axes.tick_params(axis="y", labelsize=LABEL_SIZE)
+
+
 def protocol_colours(protocols: tuple[str, ...]) -> dict[str, str]:
     """Return a colour for every protocol, the same in every figure of a study."""
-    others = [name for name in protocols if name not in _SHARED_COLOURS]
-    colours = {name: _OTHER_COLOURS[place % len(_OTHER_COLOURS)] for place, name in enumerate(others)}
-    return {name: _SHARED_COLOURS.get(name) or colours[name] for name in protocols}
+    others = itertools.cycle(_OTHER_COLOURS)
+    return {name: _SHARED_COLOURS.get(name) or next(others) for name in protocols}
 
 
 def file_name(text: str) -> str:

@@ -12,9 +12,7 @@ from study.core.store import Store
 from study.datasets import synthetic
 from study.datasets.audit import Audit, audit
 from study.datasets.image_set import ImageSet, make_image_set
-from study.report.audit.label_errors import find_label_errors
-from study.report.audit.page import TITLE, write_audit
-from study.report.audit.pictures import write_audit_pictures
+from study.report.audit import TITLE, find_label_errors, write_audit, write_audit_pictures
 from tests.factories import make_record
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from study.analysis.leaderboard import Spread
+from study.analysis.runs import ScoredRun
 from study.analysis.scores import Statement
 from study.core.record import rounded
-from study.report.wording import escape
+from study.report.wording import NOTHING, escape
 
 if TYPE_CHECKING:
     import pandas
@@ -22,23 +23,45 @@ class Column:
     Attributes:
         key: Name in the CSV; empty leaves the column out of it.
         title: Heading in Markdown; empty leaves the column out of it.
-        show: Writes a value in Markdown.
+        show: Writes a value in Markdown; None is a dash.
         right: Aligned right (numbers) or left (words).
+        value: What a row of ``Table.of`` shows of its item: a function of it, or its attribute of this name, or of the
+            name ``key``. A dotted name is an attribute's attribute, None where there is no such part.
     """
 
     key: str
-    title: str
+    title: str = ""
     show: Callable[[Any], str] = escape
     right: bool = True
+    value: Callable[[Any], Any] | str = ""
 
-
-#: The first two columns of most tables.
-RECIPE = (Column("model", "model", right=False), Column("protocol", "protocol", right=False))
+    def of(self, item: Any) -> Any:
+        """Return the cell of an item."""
+        if callable(self.value):
+            return self.value(item)
+        for name in (self.value or self.key).split("."):
+            item = None if item is None else getattr(item, name)
+        return item
 
 
 def hidden(*keys: str) -> list[Column]:
     """Return columns that the CSV alone has."""
-    return [Column(key, "") for key in keys]
+    return [Column(key) for key in keys]
+
+
+def recipe_columns(recipe: str = "recipe") -> list[Column]:
+    """Return the first two columns of most tables; ``recipe`` names the attribute that holds the recipe."""
+    return [Column(name, name, right=False, value=f"{recipe}.{name}") for name in ("model", "protocol")]
+
+
+def keys_of(runs: Iterable[ScoredRun]) -> tuple[str, ...]:
+    """Return the keys of runs, for the column ``runs``."""
+    return tuple(run.record.key for run in runs)
+
+
+RECIPE = recipe_columns()
+#: The last column of most tables, where rows are about standings.
+RUNS = Column("runs", value=lambda one: keys_of(one.runs))
 
 
 @dataclass(frozen=True)
@@ -49,13 +72,21 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, name: str, columns: Sequence[Column], items: Iterable[Any]) -> Table:
+        """Return a table with a row for each item, whose cells the columns take from it."""
+        return cls(name, columns, [[column.of(item) for column in columns] for item in items])
+
     def markdown(self) -> str:
         """Return a GitHub table."""
         from tabulate import tabulate
 
         shown = [(place, column) for place, column in enumerate(self.columns) if column.title]
         return tabulate(
-            [[column.show(row[place]) for place, column in shown] for row in self.rows],
+            [
+                [NOTHING if row[place] is None else column.show(row[place]) for place, column in shown]
+                for row in self.rows
+            ],
             headers=[column.title for _, column in shown],
             tablefmt="pipe",
             colalign=["right" if column.right else "left" for _, column in shown] if self.rows else None,
@@ -101,11 +132,7 @@ def _cells(column: Column, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, Spread):
         return [(key, value.mean), (f"{key}_sd", value.deviation)]
     if isinstance(value, Statement):
-        return [
-            (key, value.value),
-            (f"{key}_low", value.low),
-            (f"{key}_high", value.high),
-        ]
+        return [(key, value.value), (f"{key}_low", value.low), (f"{key}_high", value.high)]
     if key == "runs" and isinstance(value, tuple):
         return [(key, " ".join(value))]
     return [(key, value)]

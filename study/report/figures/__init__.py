@@ -1,1 +1,0 @@
-"""Figures of the report: each knows its data, by which it is checked, and draws itself when asked."""

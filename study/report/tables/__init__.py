@@ -1,1 +1,0 @@
-"""Tables of the report, each shown as Markdown and kept as CSV."""
