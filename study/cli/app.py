@@ -24,6 +24,11 @@ def examples(*calls: str) -> str:
     return "\n\n".join(("Examples:", "\n".join(calls)))
 
 
+def say(line: str) -> None:
+    """Print a line at once, also into a file or a pipe."""
+    print(line, flush=True)
+
+
 def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -> None:
     """Run a Typer application, or a command made from one, with the words of the command line; it ends the process."""
     command = typer.main.get_command(app) if isinstance(app, typer.Typer) else app

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, say
 from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag, PluginFlag, PrecisionFlag
 
 app = typer.Typer(add_completion=False)
@@ -80,8 +80,3 @@ def show(event: dict[str, Any]) -> None:
             f"{100 * row['accuracy']:.1f} %, validation {100 * row['validation_accuracy']:.1f} %, "
             f"{row['train_s'] + row['validation_s']:.0f} s"
         )
-
-
-def say(line: str) -> None:
-    """Print a line at once, also into a file or a pipe."""
-    print(line, flush=True)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from study.cli import run_options as flags
-from study.cli.app import examples, run_app
-from study.cli.run_options import Flags
+from study.cli.app import examples, run_app, say
+from study.cli.run_options import AUTO_JOBS, MOST_MINUTES, Flags, split_names
 from study.core.errors import StoreError, UsageError, WriteError
 
 if TYPE_CHECKING:
@@ -50,74 +49,17 @@ A_DAY_S = 24 * 3600
         "study run --models cnn3,cnn5 --protocols baseline,augment --seeds 3",
     )
 )
-def main(
-    grid: flags.GridFlag = "all",
-    data: flags.DataFlag = None,
-    models: flags.ModelsFlag = None,
-    protocols: flags.ProtocolsFlag = None,
-    seeds: flags.SeedsFlag = None,
-    budget: flags.BudgetFlag = None,
-    epochs: flags.EpochsFlag = None,
-    study: flags.StudyFlag = None,
-    results: flags.ResultsFlag = Path("results"),
-    reports: flags.ReportsFlag = Path("reports"),
-    executor: flags.ExecutorFlag = None,
-    address: flags.AddressFlag = None,
-    cpus_per_run: flags.CpusPerRunFlag = None,
-    gpus_per_run: flags.GpusPerRunFlag = None,
-    jobs: flags.JobsFlag = None,
-    run_limit: flags.RunLimitFlag = None,
-    time_limit: flags.TimeLimitFlag = None,
-    keep_weights: flags.KeepWeightsFlag = "all",
-    weights: flags.WeightsFlag = "auto",
-    side: flags.SideFlag = None,
-    train_share: flags.TrainShareFlag = None,
-    precision: flags.PrecisionFlag = None,
-    ferplus: flags.FerplusFlag = None,
-    archive_gib: flags.ArchiveGibFlag = flags.DEFAULT_GIB,
-    plugin: flags.PluginFlag = None,
-    track: flags.TrackFlag = None,
-    dry_run: flags.DryRunFlag = False,
-) -> None:
+def main(**given: Any) -> None:
     """Train what is missing of a grid and write the report; the same command again goes on where it stopped."""
-    given = Flags(
-        grid=grid,
-        data=data,
-        models=flags.split_names(models),
-        protocols=flags.split_names(protocols),
-        seeds=seeds,
-        budget=budget,
-        epochs=epochs,
-        study=study,
-        results=results,
-        reports=reports,
-        executor=executor,
-        address=address,
-        cpus_per_run=cpus_per_run,
-        gpus_per_run=gpus_per_run,
-        jobs=flags.parse_jobs(jobs),
-        run_limit=run_limit,
-        time_limit_s=flags.parse_time(time_limit),
-        keep_weights=flags.check_keep_weights(keep_weights),
-        weights=weights,
-        side=side,
-        train_share=train_share,
-        precision=precision,
-        ferplus=ferplus,
-        archive_gib=archive_gib,
-        plugins=plugin or (),
-        track=flags.split_names(track),
-        dry_run=dry_run,
-    )
     ended_by = [signal.SIGINT]
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        ended_by.append(signal.SIGTERM)  # a library may have made a plain KeyboardInterrupt of it on its way here
-        raise Terminated
+        ended_by.append(signal.SIGTERM)
+        raise KeyboardInterrupt
 
     previous = signal.signal(signal.SIGTERM, terminate)
     try:
-        code = run(given)
+        code = run(Flags(**given))
     except KeyboardInterrupt:
         code = 128 + ended_by[-1]
     finally:
@@ -125,34 +67,40 @@ def main(
     raise typer.Exit(code)
 
 
+main.__signature__ = inspect.signature(Flags)  # type: ignore[attr-defined]  # the command takes what Flags holds
+
+
 def run(given: Flags) -> int:
     """Plan, execute and report; return the exit code: 0 all done, 1 some runs failed, 3 the time is up before the end.
 
     Raises:
         StudyError: wrong usage, data or store.
-        KeyboardInterrupt: Ctrl-C, or SIGTERM as ``Terminated``; what was finished is kept.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; what was finished is kept.
     """
     from study.analysis.power import seeds_for_a_plan
+    from study.core.environment import usable_cores
     from study.core.registry import load_plugin
     from study.core.store import Store
+    from study.datasets.cache import default_dir
     from study.datasets.load import load
     from study.datasets.readers.ferplus import read_ferplus
     from study.execution.executors import EXECUTORS
     from study.execution.locks import Locks
     from study.execution.recovery import recover
     from study.execution.time_limit import TimeLimit
+    from study.planning.concurrency import Paces, measure_concurrency
     from study.planning.grid import read_grid, select_pairs
     from study.planning.plan import duration
     from study.protocols.budgets import read_budget
     from study.trackers import check_tracker, open_tracker
 
     limit = TimeLimit(given.time_limit_s) if given.time_limit_s else None
-    for file in given.plugins:
+    for file in given.plugins or ():
         load_plugin(file)
-    for name in given.track:
+    for name in split_names(given.track):
         check_tracker(name)
     grid = read_grid(given.grid)
-    pairs = select_pairs(grid, given.models, given.protocols)
+    pairs = select_pairs(grid, split_names(given.models), split_names(given.protocols))
     choices = make_choices(given, grid)  # without a budget those of full, so that slips are found before data are read
     executor = EXECUTORS.get(given.executor or "process")
     run_specs = choose_executor(given, executor)
@@ -161,8 +109,15 @@ def run(given: Flags) -> int:
     image_set = load(data, log=say, synthetic=drawn, archive_gib=given.archive_gib)
     describe(image_set)
     store = Store(given.results, given.study or image_set.name)
+    measure = functools.partial(
+        measure_concurrency,
+        image_shape=image_set.image_shape,
+        classes=len(image_set.classes),
+        plugins=given.plugins or (),
+    )
+    paces = Paces(default_dir(), usable_cores(), None if given.dry_run else measure)
     if not named:
-        found = find_budget(given, choices, pairs, executor, image_set, store)
+        found = find_budget(given, choices, pairs, executor, image_set, store, paces)
         choices = make_choices(replace(given, budget=found), grid)
     workers = jobs_at_a_time(given, executor, choices.budget)
     labels = image_set.labels, image_set.splits, image_set.classes
@@ -174,16 +129,16 @@ def run(given: Flags) -> int:
     store.refuse_other_dataset(image_set.identity, whole)
     recover(store, given.reports, whole, damaged, say, given.dry_run)
     with Locks(store.locks_folder) as locks:
-        plan = plan_runs(given, pairs, choices, store, image_set, locks)
-        limit_min = min(given.run_limit or choices.budget.run_limit_min or 0.0, flags.MOST_MINUTES)
+        plan = plan_runs(given, pairs, choices, store, image_set, locks, paces)
+        limit_min = min(given.run_limit or choices.budget.run_limit_min or 0.0, MOST_MINUTES)
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor.name}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
         for line in published_beside(store, [run.spec for run in plan.runs]):
             say(line)
-        wanted = given.jobs == flags.AUTO_JOBS or leaves_cores(given, choices.budget)
+        wanted = given.jobs == AUTO_JOBS or leaves_cores(given, choices.budget)
         if wanted and not (executor.own_cores or executor.most_jobs == 1):
-            workers = share_cores(given, plan, image_set)
+            workers = share_cores(plan, paces)
         for line in plan.lines(workers, apart=executor.own_cores):
             say(line)
         if given.dry_run:
@@ -197,10 +152,10 @@ def run(given: Flags) -> int:
         chosen = functools.partial(
             run_specs,
             workers=min(workers, len(plan.runs)),
-            plugins=given.plugins,
+            plugins=given.plugins or (),
             limit_s=limit_min * 60 if limit_min else None,
         )
-        trackers = [open_tracker(name, store) for name in given.track]
+        trackers = [open_tracker(name, store) for name in split_names(given.track)]
         more = execute_plan(plan, store, image_set, locks, chosen, trackers, limit, given.keep_weights)
         records = [record for run in plan.runs if (record := store.find(run.spec)) is not None]
         if records:
@@ -251,6 +206,7 @@ def find_budget(
     executor: Executor,
     image_set: ImageSet,
     store: Store,
+    paces: Paces,
 ) -> str:
     """Return the name of the budget for a command that names none, and say why and how to ask for another.
 
@@ -268,7 +224,7 @@ def find_budget(
         seconds = make_plan(planned, store, image_set, recorded, {}).seconds_left(workers, executor.own_cores)
         if seconds <= night_s or not is_fast(usable_cores()):
             return seconds
-        measured = speeds_from([one.spec for one in planned], recorded, paces_here(given, image_set).speeds)
+        measured = speeds_from([one.spec for one in planned], recorded, paces.speeds)
         return make_plan(planned, store, image_set, recorded, measured).seconds_left(workers, executor.own_cores)
 
     night_s = 3600 * (read_budget("tonight").hours or 0)
@@ -320,6 +276,7 @@ def plan_runs(
     store: Store,
     image_set: ImageSet,
     locks: Locks,
+    paces: Paces,
 ) -> Plan:
     """Resolve the specs, with the budget cut to the night where it asks for that, and compare them with the store.
 
@@ -334,8 +291,9 @@ def plan_runs(
     measured: Mapping[str, Speed] = {}
     planned = resolve_specs(pairs, choices, image_set)
     if choices.budget.hours:
-        measure = None if given.dry_run else paces_here(given, image_set).speeds
-        with contextlib.nullcontext() if given.dry_run else locks.hold("tonight", waits_for_speeds):
+        measure = None if given.dry_run else paces.speeds
+        wait = locks.hold("tonight", lambda owner: say(f"Waiting for the speeds that {owner} measures"))
+        with contextlib.nullcontext() if given.dry_run else wait:
             night = fit_time_budget(planned, choices.budget, store, image_set, speeds, measure)
         for line in night.lines:
             say(line)
@@ -352,19 +310,7 @@ def leaves_cores(given: Flags, budget: Budget) -> bool:
     return given.jobs is None and budget.jobs == 1 and usable_cores() > THREADS
 
 
-def paces_here(given: Flags, image_set: ImageSet) -> Paces:
-    """Return what was measured on this machine; a dry run measures nothing more."""
-    from study.core.environment import usable_cores
-    from study.datasets.cache import default_dir
-    from study.planning.concurrency import Paces, measure_concurrency
-
-    measure = functools.partial(
-        measure_concurrency, image_shape=image_set.image_shape, classes=len(image_set.classes), plugins=given.plugins
-    )
-    return Paces(default_dir(), usable_cores(), None if given.dry_run else measure)
-
-
-def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
+def share_cores(plan: Plan, paces: Paces) -> int:
     """Return how many runs go on at once with ``--jobs auto`` and say why."""
     from study.planning.concurrency import choose_jobs, free_memory_mb
     from study.training.device import visible_gpus
@@ -372,14 +318,9 @@ def share_cores(given: Flags, plan: Plan, image_set: ImageSet) -> int:
     if gpus := visible_gpus():
         say(f"Jobs: one at a time on {gpus[0].name}, which one run keeps busy; more share its memory with --jobs N")
         return 1
-    found = choose_jobs(plan.open, paces_here(given, image_set), free_memory_mb())
+    found = choose_jobs(plan.open, paces, free_memory_mb())
     say(found.line)
     return found.jobs
-
-
-def waits_for_speeds(owner: str) -> None:
-    """Say that another driver measures."""
-    say(f"Waiting for the speeds that {owner} measures")
 
 
 def execute_plan(
@@ -434,7 +375,9 @@ def execute_plan(
                 for record in records:
                     work.keep(record)
                     kept.add(record)
-                    log_record(store, record.spec, trackers)
+                    if trackers and (stored := store.find(record.spec)):  # not where another driver took the run over
+                        for tracker in trackers:
+                            tracker.log(stored)
     except (KeyboardInterrupt, WriteError):
         say(f"Stopped after {display.finished} of {display.total} runs, which are kept; the same command goes on.")
         raise
@@ -488,13 +431,6 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
     store.keep_dataset(arrays)
 
 
-def log_record(store: Store, spec: Spec, trackers: Sequence[Tracker]) -> None:
-    """Log what is stored of a run; where another driver has taken it over that is nothing yet."""
-    if trackers and (record := store.find(spec)) is not None:
-        for tracker in trackers:
-            tracker.log(record)
-
-
 def finish(
     given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker] = ()
 ) -> None:
@@ -533,15 +469,6 @@ def describe(image_set: ImageSet) -> None:
     say(f"  {image_set.split_source}")
     for note in image_set.notes:
         say(f"  Note: {note}")
-
-
-def say(line: str) -> None:
-    """Print a line at once, also into a file or a pipe."""
-    print(line, flush=True)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, handled like Ctrl-C."""
 
 
 if __name__ == "__main__":

@@ -75,6 +75,7 @@ class Paces:
             pace = self._measure(spec, jobs, THREADS)
             if pace or jobs > 1:  # what failed alone may have failed for a passing reason
                 self._kept[key] = asdict(pace) if pace else None
+            self._kept = _read(self._file) | self._kept  # with what another driver has measured meanwhile
             with contextlib.suppress(StoreError):  # a place that cannot be written costs time, not the grid
                 write_atomically(self._file, json.dumps(self._kept, sort_keys=True, indent=1).encode() + b"\n")
         return Pace(**self._kept[key]) if self._kept.get(key) else None

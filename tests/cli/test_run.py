@@ -28,6 +28,7 @@ from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.execution.executors import EXECUTORS
 from study.planning import grid
+from study.planning.concurrency import Paces
 from study.planning.grid import Choices, PlannedSpec, read_grid
 from study.protocols.resolve import paired_protocol
 from study.trackers import TRACKERS, TrackerEntry
@@ -274,15 +275,14 @@ def test_without_a_budget_the_plan_says_which_was_chosen_and_how_to_ask_for_anot
 def test_photographs_get_all_of_it_where_a_fast_machine_does_that_in_a_night(
     fast: bool, pace: float, budget: str, given: Flags, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("study.planning.time_budget.is_fast", lambda cores: fast)
-    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", lambda *_, **__: Pace(1.0, pace, 1.0))
     monkeypatch.setattr("study.planning.grid.resolve_specs", lambda pairs, choices, images: resolved(choices, images))
     photographs = replace(load(DATA), drawn=False)
     full = driver.make_choices(replace(given, budget="full"), read_grid("all"))
     store = Store(given.results, "photographs")
     executor = EXECUTORS.get("process")
-    assert driver.find_budget(given, full, [], executor, photographs, store) == budget
+    paces = Paces(tmp_path, 8, lambda *_: Pace(1.0, pace, 1.0))
+    assert driver.find_budget(given, full, [], executor, photographs, store, paces) == budget
 
 
 def resolved(choices: Choices, images: ImageSet) -> list[PlannedSpec]:

@@ -99,8 +99,8 @@ def test_the_first_epoch_corrects_the_estimates_of_all_runs_of_its_model(faces: 
     assert estimate_s(first.spec, faces, first.speed) == first.estimate_s
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("8m", 480), ("2h", 7200), ("1h30m", 5400), ("45s", 45), (None, None)])
-def test_times_are_read(text: str | None, seconds: float | None) -> None:
+@pytest.mark.parametrize(("text", "seconds"), [("8m", 480), ("2h", 7200), ("1h30m", 5400), ("45s", 45)])
+def test_times_are_read(text: str, seconds: float) -> None:
     assert parse_time(text) == seconds
 
 

@@ -97,7 +97,7 @@ def test_a_grid_takes_no_less_than_its_longest_run(faces: ImageSet) -> None:
 
 
 def test_the_flag_takes_a_number_or_auto() -> None:
-    assert (parse_jobs(None), parse_jobs("3"), parse_jobs("auto")) == (None, 3, AUTO_JOBS)
+    assert (parse_jobs("3"), parse_jobs("auto")) == (3, AUTO_JOBS)
     for wrong in ("0", "-1", "two", "1.5", "99999"):
         with pytest.raises(UsageError, match="--jobs"):
             parse_jobs(wrong)
