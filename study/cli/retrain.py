@@ -88,7 +88,7 @@ def train_again(
     store: Store, record: Record, image_set: ImageSet, start: Path | None, plugins: tuple[str, ...]
 ) -> Record:
     """Execute a record's spec and return the new record, which is not stored yet."""
-    from study.execution.executors import Job, get_executor
+    from study.execution.executors import EXECUTORS, Job
     from study.execution.progress import make_display
     from study.models.weights import WeightsChoice
     from study.planning.grid import PlannedSpec
@@ -100,7 +100,9 @@ def train_again(
     plan = make_plan([PlannedSpec(spec, WeightsChoice(spec.weights.source))], store, image_set, read_speeds(), {})
     with make_display(plan.runs) as display:
         job = Job(spec, start, store.weights_path(spec), checkpoints)
-        (made,) = get_executor("inprocess")([job], image_set, workers=1, plugins=plugins, on_event=display.on_event)
+        (made,) = EXECUTORS.get("inprocess").run_specs(
+            [job], image_set, workers=1, plugins=plugins, on_event=display.on_event
+        )
         display.on_record(made)
     if made.status == "done":
         discard(checkpoints)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from study.core.environment import provenance
 from study.core.record import Record
 from study.core.registry import Registry
 from study.core.spec import Spec
@@ -127,10 +128,18 @@ def executor(name: str, **facts: Any) -> Callable[[RunSpecs], RunSpecs]:
     return register
 
 
-def get_executor(name: str) -> RunSpecs:
-    """Return an executor's ``run_specs``.
+def failed_record(spec: Spec, image_set: ImageSet, reason: str, tail: str = "") -> Record:
+    """Return the record of a run that failed without one; ``tail`` is the end of what it printed."""
+    return Record(
+        spec=spec,
+        status="failed",
+        dataset=image_set.card(),
+        reason=reason,
+        traceback=tail,
+        provenance=provenance(),
+    )
 
-    Raises:
-        UsageError: no such executor.
-    """
-    return EXECUTORS.get(name).run_specs
+
+def too_long(limit_s: float) -> str:
+    """Return why a run failed that was ended for the time it took."""
+    return f"took longer than a run may take ({limit_s / 60:g} min): give more with --run-limit"

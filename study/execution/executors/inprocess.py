@@ -10,15 +10,19 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from types import FrameType
 
+from study.core.errors import StudyError
 from study.core.record import Record
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor
-from study.execution.executors.outcome import TimeLimitError, failed_record, too_long
+from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, failed_record, too_long
 from study.execution.time_limit import Stopped, stopping_at
 from study.training.banners import without_banners
 
 #: Seconds between further alarms where a run went on after the first, because something caught what it raised.
 AGAIN_S = 5.0
+
+
+class TimeLimitError(StudyError):
+    """A run has taken longer than it may."""
 
 
 @executor("inprocess", most_jobs=1)

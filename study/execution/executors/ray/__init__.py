@@ -11,9 +11,8 @@ from study.core.errors import StudyError, UsageError, WriteError
 from study.core.files import write_atomically
 from study.core.record import Record
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, process
-from study.execution.executors.outcome import failed_record
-from study.execution.executors.process import OUTPUT_TAIL, Execute
+from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, failed_record, process
+from study.execution.executors.process import OUTPUT_TAIL
 from study.execution.executors.ray.cluster import Cluster, connected
 from study.execution.executors.ray.inputs import Supplied, Supplies
 from study.execution.executors.ray.preflight import alive, survey
@@ -47,40 +46,19 @@ def run_specs(
 ) -> Generator[Record, None, None]:
     """Execute the jobs on a Ray cluster; see ``study.execution.executors.RunSpecs``.
 
-    Args:
-        jobs: As there.
-        image_set: As there.
-        workers: Runs that are given to Ray at the same time; 0 for what its nodes hold and a few more.
-        plugins: As there.
-        on_event: As there; events carry the ``node`` too.
-        limit_s: As there.
-        cluster: Which cluster, and what a run takes of it; None for what ``Cluster`` has by default.
+    ``workers`` may be 0, for what the nodes hold and a few more; events carry the ``node`` too; ``cluster`` says which
+    cluster, and what a run takes of it.
 
     Raises:
         UsageError: Ray is missing or too old; nodes differ from the driver in what is installed; no node holds a run.
         StudyError: the cluster cannot be reached, or is lost.
         WriteError: as there.
     """
-    options = {"workers": workers, "plugins": plugins, "on_event": on_event, "limit_s": limit_s, "cluster": cluster}
-    yield from run_on_ray(process.execute_job, jobs, image_set, **options)  # type: ignore[arg-type]
-
-
-def run_on_ray(
-    execute: Execute,
-    jobs: Iterable[Job | None],
-    image_set: ImageSet,
-    *,
-    workers: int,
-    plugins: Sequence[str],
-    on_event: OnEvent,
-    limit_s: float | None = None,
-    cluster: Cluster | None = None,
-) -> Generator[Record, None, None]:
-    """Execute jobs with any function that the nodes can import; ``run_specs`` does it with ``execute_job``."""
     cluster = cluster or Cluster()
     with connected(cluster) as ray:
-        flight = _Flight(ray, execute, iter(jobs), image_set, workers, plugins, on_event, limit_s, cluster)
+        supplies = Supplies(ray, process.execute_job, image_set, plugins, limit_s, cluster)
         try:
+            flight = _Flight(ray, iter(jobs), image_set, workers, on_event, cluster, supplies)
             flight.begin()
             while flight.goes_on():
                 yield from flight.records()
@@ -88,44 +66,34 @@ def run_on_ray(
             reason = (str(error).strip().splitlines() or [""])[-1]
             raise StudyError(f"the Ray cluster failed ({type(error).__name__}: {reason}).") from error
         finally:
-            flight.end()
+            # What is in flight ends as the driver disconnects: Ray ends a driver's tasks and actors when it leaves.
+            # Cancelling them before is no use and does harm: where a task ends at the moment in which it is cancelled,
+            # as all do on Ctrl-C in a cluster of the driver's own, Ray aborts the driver ("Tried to complete task that
+            # was not pending"; the race is told in https://github.com/ray-project/ray/pull/54738).
+            supplies.clear()
 
 
 class _Flight:
-    """The runs in flight.
-
-    Args:
-        ray: The package, connected.
-        execute: What a run is.
-        jobs: Where runs come from.
-        image_set: The dataset.
-        workers: The most runs in flight, 0 for what the nodes hold and a few more.
-        plugins: Files to import.
-        on_event: Takes events.
-        limit_s: Seconds that a run may take.
-        cluster: What a run takes of the cluster.
-    """
+    """The runs in flight, at most ``workers`` of them; 0 for what the nodes hold and a few more."""
 
     def __init__(
         self,
         ray: Any,
-        execute: Execute,
         jobs: Iterator[Job | None],
         image_set: ImageSet,
         workers: int,
-        plugins: Sequence[str],
         on_event: OnEvent,
-        limit_s: float | None,
         cluster: Cluster,
+        supplies: Supplies,
     ) -> None:
         self._ray, self._jobs, self._image_set, self._workers = ray, jobs, image_set, workers
+        self._supplies = supplies
         self._on_event, self._cluster = on_event, cluster
         self._going: dict[Any, Supplied] = {}
         self._refs: dict[str, Any] = {}
         self._starts: Counter[str] = Counter()
         self._no_more = False
         self._asked, self._looked, self._window = 0.0, 0.0, 0
-        self._supplies = supplies = Supplies(ray, image_set, plugins, limit_s, cluster)
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
@@ -135,7 +103,7 @@ class _Flight:
             num_cpus=cluster.cpus_per_run, num_gpus=cluster.gpus_per_run, max_retries=-1, name="study"
         )
         self._submit = lambda going: task.remote(
-            execute, going.job, going.content_files, going.marks, supplies.reference, dict(supplies.sent), self._mailbox
+            going.job, going.content_files, going.marks, supplies.reference, dict(supplies.sent), self._mailbox
         )
 
     def begin(self) -> None:
@@ -169,16 +137,6 @@ class _Flight:
         for ref in ready:
             going = self._going.pop(ref)
             yield from self._outcome(ref, going)
-
-    def end(self) -> None:
-        """Remove what was put into folders; what is in flight ends as the driver disconnects.
-
-        Ray ends a driver's tasks and actors when it leaves. Cancelling them before is no use and does harm: where a
-        task ends at the moment in which it is cancelled, as all do on Ctrl-C in a cluster of the driver's own, Ray
-        aborts the driver ("Tried to complete task that was not pending"; the race is told in
-        https://github.com/ray-project/ray/pull/54738).
-        """
-        self._supplies.clear()
 
     def _fill(self, ending: int = 0) -> None:
         """Give Ray runs until as many are in flight as may be, besides those that are just ending."""

@@ -31,8 +31,9 @@ FORWARDED = (
     "PYTHONPATH",
 )
 PATHS = {"KERAS_HOME", "STUDY_CACHE", "PYTHONPATH"}
-#: Several runs share a GPU when each takes only the memory that it needs.
-FIXED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_CPP_MIN_LOG_LEVEL": "2"}
+#: What runs get besides what every child process gets: JAX takes of a GPU only what a run needs, so that several share
+#: one by fractions.
+FIXED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 #: How long an address may take to answer.
 KNOCK_S = 10.0
 _LOOPBACK = ("127.", "localhost", "[::1]")

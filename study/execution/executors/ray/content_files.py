@@ -19,14 +19,6 @@ from study.datasets.cache import default_dir
 Fetch = Callable[[], NDArray[np.uint8]]
 
 
-class MissingContent(Exception):  # noqa: N818 (a message to the driver, which then sends them)
-    """A node does not see some content_files and was not sent them."""
-
-    def __init__(self, content_files: ContentFiles) -> None:
-        super().__init__(content_files)
-        self.content_files = content_files
-
-
 @dataclass(frozen=True)
 class ContentFiles:
     """A file, or the end of one, as the driver sees it.
@@ -56,7 +48,7 @@ class ContentFiles:
             MissingContent: they are not here, and there is nothing to fetch them with.
             WriteError: the copy cannot be written.
         """
-        if self.seen_at(self.path, self.offset):
+        if self.seen:
             return self.path, self.offset
         copy = default_dir() / "content_files" / self.sha256[:16] / self.path.name
         if not self.seen_at(copy, 0):
@@ -64,6 +56,11 @@ class ContentFiles:
                 raise MissingContent(self)
             write_atomically(copy, fetch().tobytes())
         return copy, 0
+
+    @property
+    def seen(self) -> bool:
+        """Whether this machine holds the bytes where they lie for the driver."""
+        return self.seen_at(self.path, self.offset)
 
     def seen_at(self, path: Path, offset: int) -> bool:
         """Return whether a file of this machine holds the bytes; it is read once for each time it was changed."""
@@ -74,6 +71,14 @@ class ContentFiles:
         if state.st_size != offset + self.size:
             return False
         return _sha256(path, offset, (state.st_ino, state.st_size, state.st_mtime_ns)) == self.sha256
+
+
+class MissingContent(Exception):  # noqa: N818 (a message to the driver, which then sends them)
+    """A node does not see some content files and was not sent them."""
+
+    def __init__(self, content_files: ContentFiles) -> None:
+        super().__init__(content_files)
+        self.content_files = content_files
 
 
 def content_files_of(path: Path) -> ContentFiles:
@@ -94,12 +99,9 @@ def bytes_of(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @functools.lru_cache(maxsize=64)
 def _sha256(path: Path, offset: int, state: tuple[int, int, int]) -> str:
     """Return the sha256 of the end of a file, empty where it cannot be read; ``state`` tells changed files apart."""
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            while block := file.read(1 << 20):
-                digest.update(block)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-    return digest.hexdigest()

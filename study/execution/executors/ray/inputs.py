@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,10 @@ import numpy as np
 from study.core.files import make_folder, temporary_path, write_error
 from study.datasets.image_set import ImageSet
 from study.execution.executors import Job
-from study.execution.executors.image_transfer import pack
+from study.execution.executors.process import Execute, pack
 from study.execution.executors.ray.cluster import Cluster
 from study.execution.executors.ray.content_files import ContentFiles, bytes_of, content_files_of
 from study.execution.executors.ray.worker import Marks, Terms, installed
-from study.training.environment import THREADS
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Supplied:
     """A run with what it needs.
 
     Attributes:
-        job: The run, its paths absolute: a node works in another folder.
+        job: The run.
         content_files: Files that it needs besides what all runs need.
         marks: The marks of its folders.
     """
@@ -42,6 +42,7 @@ class Supplies:
 
     Args:
         ray: The package, connected.
+        execute: What a run is.
         image_set: The dataset of all runs.
         plugins: Files to import.
         limit_s: Seconds that a run may take.
@@ -55,7 +56,13 @@ class Supplies:
     """
 
     def __init__(
-        self, ray: Any, image_set: ImageSet, plugins: Sequence[str], limit_s: float | None, cluster: Cluster
+        self,
+        ray: Any,
+        execute: Execute,
+        image_set: ImageSet,
+        plugins: Sequence[str],
+        limit_s: float | None,
+        cluster: Cluster,
     ) -> None:
         self._ray, self._image_set = ray, image_set
         self._known: dict[Path, ContentFiles] = {}
@@ -68,11 +75,11 @@ class Supplies:
             images = ContentFiles(Path(place.file), place.offset, len(data), hashlib.sha256(data.data).hexdigest())
         self.terms = Terms(
             token=secrets.token_hex(8),
+            execute=execute,
             image_set=packed,
             place=place,
             images=images,
             plugins=tuple(self._content_files(Path(file).resolve()) for file in plugins),
-            threads=THREADS,
             limit_s=limit_s,
             keep_process=not cluster.gpus_per_run,
             installed=installed(),
@@ -85,12 +92,8 @@ class Supplies:
         Raises:
             WriteError: the folder cannot be written.
         """
-        names = ("start_weights", "keep_weights", "checkpoints")
-        paths = {name: place.absolute() for name in names if (place := getattr(job, name)) is not None}
-        content_files = (self._content_files(paths["start_weights"]),) if "start_weights" in paths else ()
-        return Supplied(
-            replace(job, **paths), content_files, self.mark([paths[name] for name in names[1:] if name in paths])
-        )
+        content_files = (self._content_files(job.start_weights),) if job.start_weights else ()
+        return Supplied(job, content_files, self.mark([path for path in (job.keep_weights, job.checkpoints) if path]))
 
     def send(self, content_files: ContentFiles) -> None:
         """Put content_files into Ray's object store, from which each node that lacks them fetches them once."""
@@ -108,7 +111,7 @@ class Supplies:
         """
         if not places:
             return {}
-        folder = _common([place.parent for place in places])
+        folder = Path(os.path.commonpath([place.parent for place in places]))
         if folder not in self.marks:
             mark = temporary_path(folder / "shared")  # named so that it is cleared away after a driver that is killed
             try:
@@ -129,9 +132,3 @@ class Supplies:
         if path not in self._known:
             self._known[path] = content_files_of(path)
         return self._known[path]
-
-
-def _common(places: Sequence[Path]) -> Path:
-    """Return the deepest folder above all of some absolute paths, or the path itself where there is one."""
-    above = [[*reversed(place.parents), place] for place in places]
-    return [level[0] for level in zip(*above, strict=False) if len(set(level)) == 1][-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import shutil
@@ -24,8 +25,7 @@ from study.core.spec import Spec
 from study.datasets.cache import default_dir
 from study.datasets.image_set import ImageSet
 from study.execution.executors import Job
-from study.execution.executors.image_transfer import MappedImages, unpack
-from study.execution.executors.process import Execute, run_on_processes
+from study.execution.executors.process import Execute, MappedImages, run_on_processes, unpack
 from study.execution.executors.ray.content_files import ContentFiles, MissingContent
 from study.execution.time_limit import Stopped
 
@@ -43,11 +43,11 @@ class Terms:
 
     Attributes:
         token: Tells the starts of drivers apart.
+        execute: What a run is.
         image_set: The dataset; without its images where they lie in a file.
         place: Type and shape of the images in that file, or None.
         images: That file, or None.
         plugins: Files to import.
-        threads: Threads of a run.
         limit_s: Seconds that a run may take, or None.
         keep_process: Whether one child process does run after run; otherwise each has its own, which gives everything
             on the GPU back.
@@ -55,11 +55,11 @@ class Terms:
     """
 
     token: str
+    execute: Execute
     image_set: ImageSet
     place: MappedImages | None
     images: ContentFiles | None
     plugins: tuple[ContentFiles, ...]
-    threads: int
     limit_s: float | None
     keep_process: bool
     installed: Mapping[str, str]
@@ -101,11 +101,7 @@ class NodeFacts:
 
 def look(terms: Terms, marks: Marks) -> NodeFacts:
     """Look at this node; executed once on each when a driver starts."""
-    missing = tuple(
-        content_files
-        for content_files in terms.content_files
-        if not content_files.seen_at(content_files.path, content_files.offset)
-    )
+    missing = tuple(one for one in terms.content_files if not one.seen)
     shared = all(map(_is_shared, marks.values()))
     return NodeFacts(platform.node(), misfit(terms.installed, installed()), missing, shared)
 
@@ -127,7 +123,6 @@ class Mailbox:
 
 
 def run_task(
-    execute: Execute,
     job: Job,
     content_files: Sequence[ContentFiles],
     marks: Marks,
@@ -141,7 +136,6 @@ def run_task(
     the record is a failed one, and where this task's own process dies it was for the node, and Ray tries again.
 
     Args:
-        execute: What a run is.
         job: The run, with the driver's paths.
         content_files: What this run needs besides what all need: its start weights.
         marks: The marks of the job's folders.
@@ -163,8 +157,8 @@ def run_task(
     scratch = temporary_path(default_dir() / "weights")
     try:
         for one in [*terms.content_files, *content_files]:
-            fetch = (lambda ref: lambda: ray.get(ref))(sent[one.sha256]) if one.sha256 in sent else None
-            places[one.path] = one.obtain(fetch)
+            ref = sent.get(one.sha256)
+            places[one.path] = one.obtain(functools.partial(ray.get, ref) if ref is not None else None)
         shared = all(map(_is_shared, marks.values()))
         here = job if shared else replace(job, checkpoints=None)
         if job.start_weights in places:
@@ -174,7 +168,7 @@ def run_task(
             here = replace(here, keep_weights=scratch / job.keep_weights.name)
         # From here: the child's own events may be lost with this process, and a lost node must be counted.
         report(job.spec, {"kind": "taken"})
-        record = _standing_child(execute, terms, places).run(here, report)
+        record = _standing_child(terms, places).run(here, report)
         return "record", record, _read(here.keep_weights) if here.keep_weights != job.keep_weights else None
     except MissingContent as error:
         return "missing", error.content_files, None
@@ -194,27 +188,28 @@ class _Child:
     """A child process that runs one job after the other for this task's process.
 
     Args:
-        execute: What it does with a job.
         terms: What all runs have in common.
-        image_set: The dataset, with images of this machine.
-        plugins: Files to import, of this machine.
+        places: Where on this machine their files lie: the driver's path -> a file, and where in it they begin.
     """
 
-    def __init__(self, execute: Execute, terms: Terms, image_set: ImageSet, plugins: Sequence[str]) -> None:
+    def __init__(self, terms: Terms, places: Mapping[Path, tuple[Path, int]]) -> None:
         self.token = terms.token
+        images = terms.place
+        if images is not None and terms.images is not None:
+            file, offset = places[terms.images.path]
+            images = replace(images, file=str(file), offset=offset)
         self._waiting: deque[Job] = deque()
         self._report: Callable[[Spec, Mapping[str, Any]], None] = lambda spec, event: None
         # A spawned process imports its parent's main module, which is Ray's here and of no use there.
         vars(sys.modules["__main__"]).pop("__file__", None)
         self._records: Generator[Record, None, None] = run_on_processes(
-            execute,
+            terms.execute,
             self._jobs(),
-            image_set,
+            unpack((terms.image_set, images)),
             workers=1,
-            plugins=plugins,
+            plugins=[str(places[one.path][0]) for one in terms.plugins],
             on_event=self._on_event,
             limit_s=terms.limit_s,
-            threads=terms.threads,
         )
 
     def run(self, job: Job, report: Callable[[Spec, Mapping[str, Any]], None]) -> Record:
@@ -240,16 +235,11 @@ class _Child:
 _children: list[_Child] = []
 
 
-def _standing_child(execute: Execute, terms: Terms, places: Mapping[Path, tuple[Path, int]]) -> _Child:
+def _standing_child(terms: Terms, places: Mapping[Path, tuple[Path, int]]) -> _Child:
     """Return the child process of this task's process, started where there is none for these terms."""
     if not _children or _children[0].token != terms.token:
         _dismiss()
-        place = terms.place
-        if place is not None and terms.images is not None:
-            file, offset = places[terms.images.path]
-            place = replace(place, file=str(file), offset=offset)
-        image_set = unpack((terms.image_set, place))
-        _children.append(_Child(execute, terms, image_set, [str(places[one.path][0]) for one in terms.plugins]))
+        _children.append(_Child(terms, places))
     return _children[0]
 
 
