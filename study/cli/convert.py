@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples
 
 app = typer.Typer(add_completion=False)
 
@@ -23,7 +23,3 @@ def convert(
 
     for name in [study] if study else studies(results):
         print(f"{name}: {convert_study(find_study(results, name))} records converted")
-
-
-if __name__ == "__main__":
-    run_app(app)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples
 from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag
 
 if TYPE_CHECKING:
@@ -155,7 +155,3 @@ def describe(data: ImageSet) -> str:
         *(f"Note: {note}" for note in data.notes),
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    run_app(app)

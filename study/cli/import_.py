@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples
 from study.cli.options import StudyOption
 
 IMPORT = "study import predictions.csv --name peer --study fer2013"
@@ -53,7 +53,3 @@ def import_(
     if "validation" not in splits:
         typer.echo("Without predictions on the validation split it is shown but not ranked.")
     typer.echo(f"See it beside the others: study report {store.study}")
-
-
-if __name__ == "__main__":
-    run_app(app)

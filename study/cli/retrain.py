@@ -111,17 +111,11 @@ def train_again(
 
 def compare(store: Store, old: Record, new: Record) -> str:
     """Return one line on what the second training changed; the old predictions are gone by then."""
-    before, after = (best_validation_accuracy(record) for record in (old, new))
-    same = old.predictions_sha256 == new.predictions_sha256
-    if same:
+    if old.predictions_sha256 == new.predictions_sha256:
         return "Its predictions are the same to the last bit."
+    before, after = (record.best.validation_accuracy if record.best else 0.0 for record in (old, new))
     return (
         f"Its predictions differ from the earlier ones, as they do between machines and versions: validation accuracy "
         f"{100 * after:.1f} %, was {100 * before:.1f} %. Record and weights are the new ones; "
         f"`study report {store.study}` writes the report anew."
     )
-
-
-def best_validation_accuracy(record: Record) -> float:
-    """Return the validation accuracy of the epoch whose weights were kept."""
-    return float(record.history[record.kept.best_epoch].validation_accuracy)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from study.cli.app import examples, run_app, say
+from study.cli.app import examples, say
 from study.cli.run_options import AUTO_JOBS, MOST_MINUTES, Flags, split_names
 from study.core.errors import StoreError, UsageError, WriteError
 
@@ -469,7 +469,3 @@ def describe(image_set: ImageSet) -> None:
     say(f"  {image_set.split_source}")
     for note in image_set.notes:
         say(f"  Note: {note}")
-
-
-if __name__ == "__main__":
-    run_app(app, "python -m study.run")

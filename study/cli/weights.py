@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples
 from study.cli.run_options import PluginFlag
 from study.core.errors import UsageError, WeightsError
 
@@ -213,7 +213,3 @@ def one_entry(name: str, plugins: list[str] | None) -> ModelEntry:
     if name not in entries:
         raise unknown_name("transfer entry", name, entries)
     return entries[name]
-
-
-if __name__ == "__main__":
-    run_app(app)

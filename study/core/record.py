@@ -385,6 +385,11 @@ class Record(Stored, frozen=True):
             raise StoreError(f"{self.key} is {self.status} and kept no weights.")
         return self.outcome
 
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch whose weights were kept, or None where the record tells of none."""
+        return self.history[self.outcome.best_epoch] if self.outcome and self.history else None
+
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Record:
         """Return the record with its predictions."""
         return replace(self, arrays=dict(arrays))

@@ -11,9 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from study.core.files import make_folder, read_regular, write_error
 from study.core.process_id import ProcessId, this_process
@@ -78,7 +76,7 @@ class Locks:
         self.folder = folder
         self.stale_s = stale_s
         self._beat_s = beat_s
-        self._seen: dict[Path, _Seen] = {}
+        self._seen: dict[Path, tuple[tuple[int, int], float]] = {}  # the last sign of life, and since when it is known
         self._mine: list[Lock] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -88,9 +86,7 @@ class Locks:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
         while self._mine:
@@ -140,12 +136,11 @@ class Locks:
         Raises:
             WriteError: the folder cannot be written.
         """
-        told = False
-        while (lock := self.take(name)) is None:
-            if not told:
-                told = True
-                waiting(self.owner(name))
+        if (lock := self.take(name)) is None:
+            waiting(self.owner(name))
+        while lock is None:
             time.sleep(POLL_S)
+            lock = self.take(name)
         try:
             yield
         finally:
@@ -181,23 +176,17 @@ class Locks:
         if owner is not None and owner.gone:
             return True
         now, sign = time.monotonic(), (state.st_ino, state.st_mtime_ns)
-        seen = self._seen.get(path)
-        if seen is None or seen.sign != sign:
-            self._seen[path] = _Seen(sign, now)
+        known, since = self._seen.get(path, (None, now))
+        if known != sign:
+            self._seen[path] = sign, now
             return False
-        return now - seen.since > self.stale_s
+        return now - since > self.stale_s
 
     def _beat(self) -> None:
         while not self._ended.wait(self._beat_s):
             with self._lock:
                 for lock in self._mine:
                     lock.beat()
-
-
-@dataclass(frozen=True)
-class _Seen:
-    sign: tuple[int, int]
-    since: float
 
 
 def _create(path: Path) -> Lock | None:

@@ -42,8 +42,10 @@ class WeightsKept:
         if best is not None and best.key == record.key:
             return
         if best is None or _validation(record) > _validation(best):
-            self._best[group], record = record, best  # type: ignore[assignment]
-        if record is not None:
+            self._best[group] = record
+            if best is not None:
+                self._remove(best)
+        else:
             self._remove(record)
 
     def tell(self, say: Callable[[str], None]) -> None:
@@ -62,4 +64,4 @@ class WeightsKept:
 
 
 def _validation(record: Record) -> float:
-    return record.history[record.outcome.best_epoch].validation_accuracy if record.outcome else 0.0
+    return record.best.validation_accuracy if record.best else 0.0
