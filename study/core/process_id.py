@@ -12,17 +12,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process, told apart from every other one that has or will have its number.
+    """A process, told apart from every other one that has or will have its number."""
 
-    Attributes:
-        machine: Eight hex digits for this start of this machine, and for the container in it.
-        pid: Process number.
-        started: When the process started, as the system counts; empty where it does not tell.
-    """
-
-    machine: str
-    pid: int
-    started: str
+    machine: str  #: Eight hex digits for this start of this machine, and for the container in it.
+    pid: int  #: Process number.
+    started: str  #: When the process started, as the system counts; empty where it does not tell.
 
     @property
     def here(self) -> bool:

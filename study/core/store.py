@@ -40,15 +40,10 @@ AGAIN = "`study run` sets it aside and does the run again."
 
 @dataclass(frozen=True)
 class Damage:
-    """A run of which something stored is not as it was written.
+    """A run of which something stored is not as it was written."""
 
-    Attributes:
-        path: Its record.
-        reason: One line that names the file and says what is wrong.
-    """
-
-    path: Path
-    reason: str
+    path: Path  #: Its record.
+    reason: str  #: One line that names the file and says what is wrong.
 
     @property
     def run(self) -> str:

@@ -43,19 +43,14 @@ _MOST_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class Predictions:
-    """Somebody's predictions.
+    """Somebody's predictions."""
 
-    Attributes:
-        arrays: ``<split>_probabilities`` float32 (images, classes) and ``<split>_labels`` int64 (images,), the true
-            ones, for each split covered, in the order of the study's images.
-        splits: The splits covered, of ``TAKEN``.
-        probabilities: False where labels were given: the probabilities are then ones and zeros.
-        notes: How numbers were read, where classes were given as numbers, and whether another order fits far better.
-    """
-
+    #: ``<split>_probabilities`` float32 (images, classes) and ``<split>_labels`` int64 (images,), the true ones, for
+    #: each split covered, in the order of the study's images.
     arrays: Mapping[str, NDArray[Any]]
-    splits: tuple[Taken, ...]
-    probabilities: bool
+    splits: tuple[Taken, ...]  #: The splits covered, of ``TAKEN``.
+    probabilities: bool  #: False where labels were given: the probabilities are then ones and zeros.
+    #: How numbers were read, where classes were given as numbers, and whether another order fits far better.
     notes: tuple[str, ...] = ()
 
 

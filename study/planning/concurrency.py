@@ -37,15 +37,10 @@ Measure = Callable[[Spec, int, int], Pace | None]
 
 @dataclass(frozen=True)
 class Concurrency:
-    """What was chosen.
+    """What was chosen."""
 
-    Attributes:
-        jobs: Runs at the same time.
-        line: What the plan says about it.
-    """
-
-    jobs: int
-    line: str
+    jobs: int  #: Runs at the same time.
+    line: str  #: What the plan says about it.
 
 
 def ways(cores: int, runs: int) -> list[int]:

@@ -56,71 +56,44 @@ _AXES: dict[str, tuple[type, ...]] = dict.fromkeys(AXES, (list,))
 
 @dataclass(frozen=True)
 class Grid:
-    """What a grid file asks for; flags come before it.
+    """What a grid file asks for; flags come before it."""
 
-    Attributes:
-        name: Name or file as given.
-        models: Names and groups, crossed with ``protocols``.
-        protocols: Names and groups.
-        runs: Further pairs of model and protocol.
-        axes: Values of ``AXES``, crossed with everything else.
-        seeds: Seeds, or None for the budget's.
-        data: Dataset, or None.
-        budget: Budget, or None.
-        epochs: Epochs of every phase, or None for the protocol's own.
-        side_px: Input side of every model, or None for the budget's or the entry's own.
-        train_share: Share of the training split that is trained on.
-    """
-
-    name: str
-    models: tuple[str, ...] = ()
-    protocols: tuple[str, ...] = ()
-    runs: tuple[tuple[str, str], ...] = ()
+    name: str  #: Name or file as given.
+    models: tuple[str, ...] = ()  #: Names and groups, crossed with ``protocols``.
+    protocols: tuple[str, ...] = ()  #: Names and groups.
+    runs: tuple[tuple[str, str], ...] = ()  #: Further pairs of model and protocol.
+    #: Values of ``AXES``, crossed with everything else.
     axes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    seeds: tuple[int, ...] | None = None
-    data: str | None = None
-    budget: str | None = None
-    epochs: int | None = None
-    side_px: int | None = None
-    train_share: float = 1.0
+    seeds: tuple[int, ...] | None = None  #: Seeds, or None for the budget's.
+    data: str | None = None  #: Dataset, or None.
+    budget: str | None = None  #: Budget, or None.
+    epochs: int | None = None  #: Epochs of every phase, or None for the protocol's own.
+    side_px: int | None = None  #: Input side of every model, or None for the budget's or the entry's own.
+    train_share: float = 1.0  #: Share of the training split that is trained on.
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What decides a run beside its model and its protocol.
+    """What decides a run beside its model and its protocol."""
 
-    Attributes:
-        budget: The budget.
-        seeds: Seeds of every pair.
-        weights: ``auto``, ``none``, ``imagenet`` or a file; or ``MODEL=`` one of these for some models, with commas.
-        sides_px: Input sides that every model is run with; empty for the budget's or the entry's own.
-        train_shares: Shares of the training split that every model is run with.
-        epochs: Epochs of every phase, or None for the protocol's own.
-        precision: Keras' dtype policy.
-        backend: Keras' backend.
-    """
-
-    budget: Budget
-    seeds: tuple[int, ...] = (0,)
+    budget: Budget  #: The budget.
+    seeds: tuple[int, ...] = (0,)  #: Seeds of every pair.
+    #: ``auto``, ``none``, ``imagenet`` or a file; or ``MODEL=`` one of these for some models, with commas.
     weights: str = "auto"
+    #: Input sides that every model is run with; empty for the budget's or the entry's own.
     sides_px: tuple[int, ...] = ()
-    train_shares: tuple[float, ...] = (1.0,)
-    epochs: int | None = None
-    precision: str = "float32"
-    backend: str = "tensorflow"
+    train_shares: tuple[float, ...] = (1.0,)  #: Shares of the training split that every model is run with.
+    epochs: int | None = None  #: Epochs of every phase, or None for the protocol's own.
+    precision: str = "float32"  #: Keras' dtype policy.
+    backend: str = "tensorflow"  #: Keras' backend.
 
 
 @dataclass(frozen=True)
 class PlannedSpec:
-    """A resolved spec with what a plan says about it but an identity does not.
+    """A resolved spec with what a plan says about it but an identity does not."""
 
-    Attributes:
-        spec: The spec.
-        weights: Where its first weights are and what to say about them.
-    """
-
-    spec: Spec
-    weights: WeightsChoice
+    spec: Spec  #: The spec.
+    weights: WeightsChoice  #: Where its first weights are and what to say about them.
 
 
 def grid_names() -> list[str]:

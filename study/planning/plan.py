@@ -31,22 +31,14 @@ MOST_S, SLOWEST = 1e12, 1e-9
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of the plan.
+    """One run of the plan."""
 
-    Attributes:
-        planned: Its spec and weights.
-        record: What an earlier start left, or None.
-        estimate_s: About how long the run takes if nothing stops early.
-        speed: The speed that this follows from.
-        changed: True where it was done by other code than today's.
-        comes_with: Name of the protocol whose open run, earlier in the plan, leaves this record too; else empty.
-    """
-
-    planned: PlannedSpec
-    record: Record | None
-    estimate_s: float
-    speed: Speed
-    changed: bool = False
+    planned: PlannedSpec  #: Its spec and weights.
+    record: Record | None  #: What an earlier start left, or None.
+    estimate_s: float  #: About how long the run takes if nothing stops early.
+    speed: Speed  #: The speed that this follows from.
+    changed: bool = False  #: True where it was done by other code than today's.
+    #: Name of the protocol whose open run, earlier in the plan, leaves this record too; else empty.
     comes_with: str = ""
 
     @property

@@ -18,42 +18,25 @@ _COSTS = ("parameters", "macs", "latency_single_ms", "peak_memory_mb")
 
 @dataclass(frozen=True)
 class Point:
-    """One value of a curve.
+    """One value of a curve."""
 
-    Attributes:
-        epoch: 0-based, over all phases.
-        value: The value.
-        time_s: When, in seconds since 1970, as far as the record tells.
-    """
-
-    epoch: int
-    value: float
-    time_s: float
+    epoch: int  #: 0-based, over all phases.
+    value: float  #: The value.
+    time_s: float  #: When, in seconds since 1970, as far as the record tells.
 
 
 @dataclass(frozen=True)
 class Content:
-    """What is logged of one finished run.
+    """What is logged of one finished run."""
 
-    Attributes:
-        key: Run key.
-        version: Changes when the run is done again: the hash of its predictions.
-        params: What was run, flat, in words.
-        metrics: Scores (shares, 0..1), timings and costs by name.
-        curves: By name of ``CURVES``.
-        report: The run in Markdown: scores, classes, what to know.
-        start_s: When it started, in seconds since 1970; 0 where the record does not say.
-        end_s: When it ended.
-    """
-
-    key: str
-    version: str
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    curves: Mapping[str, tuple[Point, ...]]
-    report: str
-    start_s: float
-    end_s: float
+    key: str  #: Run key.
+    version: str  #: Changes when the run is done again: the hash of its predictions.
+    params: Mapping[str, str]  #: What was run, flat, in words.
+    metrics: Mapping[str, float]  #: Scores (shares, 0..1), timings and costs by name.
+    curves: Mapping[str, tuple[Point, ...]]  #: By name of ``CURVES``.
+    report: str  #: The run in Markdown: scores, classes, what to know.
+    start_s: float  #: When it started, in seconds since 1970; 0 where the record does not say.
+    end_s: float  #: When it ended.
 
 
 def content_of(record: Record) -> Content:

@@ -33,20 +33,13 @@ class Abandoned(BaseException):
 
 @dataclass(frozen=True)
 class Job:
-    """One run to execute; its paths are absolute, so that no run that changes the working folder misleads another.
+    """One run to execute; its paths are absolute, so that no run that changes the working folder misleads another."""
 
-    Attributes:
-        spec: What to run.
-        start_weights: File of weights to start from, or None.
-        keep_weights: Where the best weights go, or None to drop them.
-        checkpoints: Folder for checkpoints while the run trains, or None.
-        ends: When (``time.time``) it must have ended or stopped at an epoch's end with its checkpoint; None for never.
-    """
-
-    spec: Spec
-    start_weights: Path | None = None
-    keep_weights: Path | None = None
-    checkpoints: Path | None = None
+    spec: Spec  #: What to run.
+    start_weights: Path | None = None  #: File of weights to start from, or None.
+    keep_weights: Path | None = None  #: Where the best weights go, or None to drop them.
+    checkpoints: Path | None = None  #: Folder for checkpoints while the run trains, or None.
+    #: When (``time.time``) it must have ended or stopped at an epoch's end with its checkpoint; None for never.
     ends: float | None = None
 
     def __post_init__(self) -> None:
@@ -91,22 +84,15 @@ class RunSpecs(Protocol):
 
 @dataclass(frozen=True)
 class Executor:
-    """A registered executor.
+    """A registered executor."""
 
-    Attributes:
-        name: What ``--executor`` takes.
-        run_specs: Executes jobs.
-        most_jobs: The most runs at the same time; None for as many as ``--jobs`` says.
-        own_cores: Whether its runs have cores of their own, on other machines, and it knows how many it holds.
-        options: Returns what ``run_specs`` takes besides, from the flags ``address``, ``cpus_per_run`` and
-            ``gpus_per_run`` (each None where it was not given) and a function that prints a line; None where it takes
-            none of them.
-    """
-
-    name: str
-    run_specs: RunSpecs
-    most_jobs: int | None = None
+    name: str  #: What ``--executor`` takes.
+    run_specs: RunSpecs  #: Executes jobs.
+    most_jobs: int | None = None  #: The most runs at the same time; None for as many as ``--jobs`` says.
+    #: Whether its runs have cores of their own, on other machines, and it knows how many it holds.
     own_cores: bool = False
+    #: Returns what ``run_specs`` takes besides, from the flags ``address``, ``cpus_per_run`` and ``gpus_per_run`` (each
+    #: None where it was not given) and a function that prints a line; None where it takes none of them.
     options: Callable[[Mapping[str, Any], Callable[[str], None]], dict[str, Any]] | None = None
 
 

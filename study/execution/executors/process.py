@@ -206,30 +206,18 @@ class _Pool:
 
 @dataclass
 class _Worker:
-    """A worker process.
+    """A worker process."""
 
-    Attributes:
-        process: The process.
-        connection: Our end of the pipe to it.
-        output: What it prints.
-        runs: After how many it makes room for a new one.
-        death: Readable once the process has ended, whoever still holds its pipe; None where the system has no such
-            thing.
-        job: What it is doing.
-        ends: When (``time.monotonic``) it will have taken too long; None for never.
-        silent: True once the pipe is closed from the other side, because the process ends or has ended.
-        given: How many jobs it was given.
-    """
-
-    process: SpawnProcess
-    connection: Connection
-    output: IO[bytes]
-    runs: int
+    process: SpawnProcess  #: The process.
+    connection: Connection  #: Our end of the pipe to it.
+    output: IO[bytes]  #: What it prints.
+    runs: int  #: After how many it makes room for a new one.
+    #: Readable once the process has ended, whoever still holds its pipe; None where the system has no such thing.
     death: int | None = None
-    job: Job | None = None
-    ends: float | None = None
-    silent: bool = False
-    given: int = 0
+    job: Job | None = None  #: What it is doing.
+    ends: float | None = None  #: When (``time.monotonic``) it will have taken too long; None for never.
+    silent: bool = False  #: True once the pipe is closed from the other side, because the process ends or has ended.
+    given: int = 0  #: How many jobs it was given.
 
     @property
     def running(self) -> Job:

@@ -45,20 +45,14 @@ if sys.platform == "linux":
 
 @dataclass(frozen=True)
 class Cluster:
-    """Which cluster, and what a run takes of it.
+    """Which cluster, and what a run takes of it."""
 
-    Attributes:
-        address: ``HOST:PORT`` of a cluster that runs, or ``auto``: the one that this machine belongs to. None for
-            ``RAY_ADDRESS``, and without that for one of this machine's own, which ends with the driver.
-        cpus_per_run: Processors of a run, by which Ray tells how many runs a node takes.
-        gpus_per_run: GPUs of a run; of fractions several share one GPU.
-        log: Takes lines for a person.
-    """
-
+    #: ``HOST:PORT`` of a cluster that runs, or ``auto``: the one that this machine belongs to. None for
+    #: ``RAY_ADDRESS``, and without that for one of this machine's own, which ends with the driver.
     address: str | None = None
-    cpus_per_run: float = 1.0
-    gpus_per_run: float = 0.0
-    log: Callable[[str], None] = lambda line: None
+    cpus_per_run: float = 1.0  #: Processors of a run, by which Ray tells how many runs a node takes.
+    gpus_per_run: float = 0.0  #: GPUs of a run; of fractions several share one GPU.
+    log: Callable[[str], None] = lambda line: None  #: Takes lines for a person.
 
     @property
     def resources(self) -> dict[str, float]:

@@ -21,19 +21,12 @@ Fetch = Callable[[], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class ContentFiles:
-    """A file, or the end of one, as the driver sees it.
+    """A file, or the end of one, as the driver sees it."""
 
-    Attributes:
-        path: Where it lies for the driver.
-        offset: Where the bytes begin that matter; they go on to the end of the file.
-        size: Their number.
-        sha256: Their sha256 (hex).
-    """
-
-    path: Path
-    offset: int
-    size: int
-    sha256: str
+    path: Path  #: Where it lies for the driver.
+    offset: int  #: Where the bytes begin that matter; they go on to the end of the file.
+    size: int  #: Their number.
+    sha256: str  #: Their sha256 (hex).
 
     def obtain(self, fetch: Fetch | None) -> tuple[Path, int]:
         """Return a file of this machine with the bytes, and where in it they begin.

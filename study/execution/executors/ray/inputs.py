@@ -24,17 +24,11 @@ from study.execution.executors.ray.worker import Marks, Terms, installed
 
 @dataclass(frozen=True)
 class Supplied:
-    """A run with what it needs.
+    """A run with what it needs."""
 
-    Attributes:
-        job: The run.
-        content_files: Files that it needs besides what all runs need.
-        marks: The marks of its folders.
-    """
-
-    job: Job
-    content_files: tuple[ContentFiles, ...]
-    marks: Marks
+    job: Job  #: The run.
+    content_files: tuple[ContentFiles, ...]  #: Files that it needs besides what all runs need.
+    marks: Marks  #: The marks of its folders.
 
 
 class Supplies:

@@ -39,30 +39,18 @@ Marks = Mapping[Path, tuple[Path, str]]
 
 @dataclass(frozen=True)
 class Terms:
-    """What every run of a driver's start has in common; sent to each node once.
+    """What every run of a driver's start has in common; sent to each node once."""
 
-    Attributes:
-        token: Tells the starts of drivers apart.
-        execute: What a run is.
-        image_set: The dataset; without its images where they lie in a file.
-        place: Type and shape of the images in that file, or None.
-        images: That file, or None.
-        plugins: Files to import.
-        limit_s: Seconds that a run may take, or None.
-        keep_process: Whether one child process does run after run; otherwise each has its own, which gives everything
-            on the GPU back.
-        installed: What a node must have installed, see ``installed``.
-    """
-
-    token: str
-    execute: Execute
-    image_set: ImageSet
-    place: MappedImages | None
-    images: ContentFiles | None
-    plugins: tuple[ContentFiles, ...]
-    limit_s: float | None
+    token: str  #: Tells the starts of drivers apart.
+    execute: Execute  #: What a run is.
+    image_set: ImageSet  #: The dataset; without its images where they lie in a file.
+    place: MappedImages | None  #: Type and shape of the images in that file, or None.
+    images: ContentFiles | None  #: That file, or None.
+    plugins: tuple[ContentFiles, ...]  #: Files to import.
+    limit_s: float | None  #: Seconds that a run may take, or None.
+    #: Whether one child process does run after run; otherwise each has its own, which gives everything on the GPU back.
     keep_process: bool
-    installed: Mapping[str, str]
+    installed: Mapping[str, str]  #: What a node must have installed, see ``installed``.
 
     @property
     def content_files(self) -> tuple[ContentFiles, ...]:
@@ -84,19 +72,12 @@ def misfit(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """What the look at a node found.
+    """What the look at a node found."""
 
-    Attributes:
-        name: The node's name, as Ray shows it.
-        misfit: In what its installation differs from the driver's.
-        missing: ContentFiles that it does not see.
-        shared: Whether it sees all marked folders.
-    """
-
-    name: str
-    misfit: str
-    missing: tuple[ContentFiles, ...]
-    shared: bool
+    name: str  #: The node's name, as Ray shows it.
+    misfit: str  #: In what its installation differs from the driver's.
+    missing: tuple[ContentFiles, ...]  #: ContentFiles that it does not see.
+    shared: bool  #: Whether it sees all marked folders.
 
 
 def look(terms: Terms, marks: Marks) -> NodeFacts:
