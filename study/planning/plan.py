@@ -135,30 +135,25 @@ def make_plan(
     records = store.find_all([one.spec for one in planned])
     seen = _seen_speeds([record for record in records if record], recorded)
     runs: list[PlannedRun] = []
-    trained: set[str] = set()
     estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
-    speeds: list[Speed] = []
-    for one in planned:
-        speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model.name)
-        speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
-        speeds.append(speed)
-        alike = id(one.spec.protocol), one.spec.model.name, speed
+    for one, record in zip(planned, records, strict=True):
+        spec = one.spec
+        speed = seen.get(_speed_name(spec)) or measured.get(spec.model.name)
+        speed = speed or scaled_speed(speed_of(spec, recorded), spec.side_px)
+        alike = id(spec.protocol), spec.model.name, speed
         if alike not in estimates:
-            estimates[alike] = estimate_s(one.spec, image_set, speed)
-    times = [
-        estimates[id(one.spec.protocol), one.spec.model.name, speed] for one, speed in zip(planned, speeds, strict=True)
-    ]
-    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(one.spec.seed for one in planned))}
-    for place in sorted(range(len(planned)), key=lambda place: (seeds[planned[place].spec.seed], times[place])):
-        one, record = planned[place], records[place]
+            estimates[alike] = estimate_s(spec, image_set, speed)
         changed = record is not None and record.status == "done" and record.provenance.code != code_hash()
-        run = PlannedRun(one, record, times[place], speeds[place], changed)
-        same_training = paired_protocol(one.spec.protocol)
+        runs.append(PlannedRun(one, record, estimates[alike], speed, changed))
+    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(one.spec.seed for one in planned))}
+    runs.sort(key=lambda run: (seeds[run.spec.seed], run.estimate_s))
+    trained: set[str] = set()
+    for place, run in enumerate(runs):
+        same_training = paired_protocol(run.spec.protocol)
         if run.state != "done" and same_training:
-            if replace(one.spec, protocol=same_training).key in trained:
-                run = with_changes(run, estimate_s=0.0, comes_with=same_training.name)
-            trained.add(one.spec.key)
-        runs.append(run)
+            if replace(run.spec, protocol=same_training).key in trained:
+                runs[place] = with_changes(run, estimate_s=0.0, comes_with=same_training.name)
+            trained.add(run.spec.key)
     return Plan(tuple(runs))
 
 
@@ -278,9 +273,10 @@ def _seen_speeds(records: Iterable[Record], speeds: Mapping[str, Speed]) -> dict
 
 
 def _states(runs: Sequence[PlannedRun]) -> str:
-    marks = {True: " (code changed since)", False: ""}
-    notes = (f" (comes with {run.comes_with})" if run.comes_with else marks[run.changed] for run in runs)
-    counts = Counter(f"{run.state}{note}" for run, note in zip(runs, notes, strict=True))
+    counts: Counter[str] = Counter()
+    for run in runs:
+        changed = " (code changed since)" if run.changed else ""
+        counts[run.state + (f" (comes with {run.comes_with})" if run.comes_with else changed)] += 1
     if len(runs) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {state}" for state, count in counts.items())
