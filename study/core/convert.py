@@ -17,7 +17,7 @@ from typing import Any
 from study.core.errors import DamagedError, StoreError
 from study.core.files import read_regular, replacing
 from study.core.record import FORMAT, Record
-from study.core.spec import content_hash
+from study.core.spec import Spec, content_hash
 from study.core.store import CHECKSUM, MOST_BYTES, MOST_PACKED, WEIGHTS_SUFFIX, Store, unpack_arrays
 
 #: Hashes of code that decides results, before and after the change of November 2026, which changed names and forms and
@@ -91,15 +91,13 @@ def convert_record(data: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("splits", "contamination", "imported"):
         if found.get(name):
             found[name] = _validation(found[name])
-    if not found.get("outcome"):
-        found.pop("outcome", None)
-    else:
-        outcome = {name: value for name, value in data["outcome"].items() if name != "sentences"}
+    if outcome := found.pop("outcome", None):
         stopped = outcome.get("stopped", [])
-        found["outcome"] = {**outcome, "stopped": [*stopped.values()] if isinstance(stopped, dict) else stopped}
-    if found.get("pretraining"):
-        info = {_renamed(name): value for name, value in found["pretraining"].items() if name != "format"}
-        found["pretraining"] = info
+        stopped = [*stopped.values()] if isinstance(stopped, dict) else stopped
+        found["outcome"] = {**outcome, "stopped": stopped}
+        found["outcome"].pop("sentences", None)
+    if info := found.get("pretraining"):
+        found["pretraining"] = {_renamed(name): value for name, value in info.items() if name != "format"}
     whole = ("parameters", "macs", "latency_batch_size")
     found["cost"] = {
         name: int(value) if name in whole and value is not None else value
@@ -109,9 +107,10 @@ def convert_record(data: Mapping[str, Any]) -> dict[str, Any]:
     code = found["provenance"].get("code", "")
     found["provenance"] = {**found["provenance"], "code": SAME_CODE.get(code, code)}
     found = {name: value for name, value in found.items() if value not in ({}, None)}
+    new = Spec.from_json(spec)
     if found.get("weights_file"):
-        found["weights_file"] = f"seed_{spec['seed']}-{_hash(spec)}{WEIGHTS_SUFFIX}"
-    return {"format": FORMAT, "key": _key(spec), **found}
+        found["weights_file"] = f"seed_{new.seed}-{new.hash}{WEIGHTS_SUFFIX}"
+    return {"format": FORMAT, "key": new.key, **found}
 
 
 def convert_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,15 +183,3 @@ def _validation(value: Any) -> Any:
     if isinstance(value, list):
         return [_validation(one) for one in value]
     return value.replace("selection", "validation") if isinstance(value, str) else value
-
-
-def _hash(spec: Mapping[str, Any]) -> str:
-    from study.core.spec import Spec
-
-    return Spec.from_json(spec).hash
-
-
-def _key(spec: Mapping[str, Any]) -> str:
-    from study.core.spec import Spec
-
-    return Spec.from_json(spec).key

@@ -90,8 +90,8 @@ class Store:
         self.folder = self.results / study
         self._fitting: set[str] = set()  # datasets whose records go here; looked up once, not at every write
         # What was read and checked, with the file's times and size: neither is done again while they stay as they are.
-        self._read_before: dict[Path, tuple[_Fresh, Record]] = {}
-        self._checked_before: dict[Path, tuple[_Fresh, str]] = {}
+        self._read_before: dict[Path, tuple[_Fresh | None, Record]] = {}
+        self._checked_before: dict[Path, tuple[_Fresh | None, str]] = {}
 
     def record_path(self, spec: Spec) -> Path:
         """Return where a spec's record is kept (the path follows from the spec alone)."""
@@ -239,11 +239,10 @@ class Store:
 
     def _check_predictions(self, record: Record) -> None:
         path = self.record_path(record.spec).with_suffix(".npz")
-        if (fresh := _freshness(path)) and self._checked_before.get(path) == (fresh, record.predictions_sha256):
-            return
-        self._predictions(record)
-        if fresh:
-            self._checked_before[path] = fresh, record.predictions_sha256
+        found = _freshness(path), record.predictions_sha256
+        if found[0] is None or self._checked_before.get(path) != found:
+            self._predictions(record)
+            self._checked_before[path] = found
 
     def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
@@ -321,10 +320,9 @@ class Store:
 
     def _read(self, path: Path) -> Record:
         fresh = _freshness(path)
-        if fresh and (before := self._read_before.get(path)) and before[0] == fresh:
-            return before[1]
-        record = self._read_anew(path)
-        if fresh:
+        known, record = self._read_before.get(path, (None, None))
+        if record is None or fresh is None or known != fresh:
+            record = self._read_anew(path)
             self._read_before[path] = fresh, record
         return record
 
@@ -356,15 +354,13 @@ class Store:
         Raises:
             StoreError: the fingerprints differ.
         """
-        for record in records:
-            found = record.spec.dataset
-            if found.fingerprint != dataset.fingerprint:
-                raise StoreError(
-                    f"study {self.study!r} in {self.results} holds records of {found.name} "
-                    f"({found.fingerprint[:12]}), the dataset at hand is {dataset.name} "
-                    f"({dataset.fingerprint[:12]}): give it a study of its own with --study NAME."
-                )
-            return
+        first = next(iter(records), None)
+        if first is not None and (found := first.spec.dataset).fingerprint != dataset.fingerprint:
+            raise StoreError(
+                f"study {self.study!r} in {self.results} holds records of {found.name} ({found.fingerprint[:12]}), the "
+                f"dataset at hand is {dataset.name} ({dataset.fingerprint[:12]}): give it a study of its own with "
+                "--study NAME."
+            )
 
 
 def _order(record: Record) -> tuple[object, ...]:
