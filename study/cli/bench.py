@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from study.bench import PARTS
 from study.cli.app import examples
@@ -21,31 +22,26 @@ app = typer.Typer(add_completion=False)
     )
 )
 def bench(
-    models: Annotated[
-        str, typer.Option(metavar="NAMES", help="Model entries, with commas.")
-    ] = "cnn3,cnn5,vgg16,resnet50",
-    peers: Annotated[bool, typer.Option("--peers", help="Measure experiments/peers/ beside ourselves.")] = False,
+    models: Annotated[str, Option(metavar="NAMES", help="Model entries, with commas.")] = "cnn3,cnn5,vgg16,resnet50",
+    peers: Annotated[bool, Option("--peers", help="Measure experiments/peers/ beside ourselves.")] = False,
     parts: Annotated[
-        str, typer.Option(metavar="NAMES", help=f"What to measure, of {','.join(PARTS)}, with commas.")
+        str, Option(metavar="NAMES", help=f"What to measure, of {','.join(PARTS)}, with commas.")
     ] = "peak,models",
-    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds; the median counts.")] = 3,
-    seconds: Annotated[float, typer.Option(min=0.05, metavar="S", help="About how long a measurement takes.")] = 3.0,
-    side: Annotated[int, typer.Option(min=8, metavar="PX", help="Input side in pixels.")] = 48,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Images an update.")] = 64,
+    rounds: Annotated[int, Option(min=1, metavar="N", help="Rounds; the median counts.")] = 3,
+    seconds: Annotated[float, Option(min=0.05, metavar="S", help="About how long a measurement takes.")] = 3.0,
+    side: Annotated[int, Option(min=8, metavar="PX", help="Input side in pixels.")] = 48,
+    batch: Annotated[int, Option(min=1, metavar="N", help="Images an update.")] = 64,
     precision: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: float32, and the other where native."),
+        str, Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: float32, and the other where native.")
     ] = "auto",
-    images: Annotated[int, typer.Option(min=256, metavar="N", help="Training images in memory.")] = 28709,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where measured.json and README.md go.")] = Path(
+    images: Annotated[int, Option(min=256, metavar="N", help="Training images in memory.")] = 28709,
+    out: Annotated[Path, Option(metavar="FOLDER", help="Where measured.json and README.md go.")] = Path(
         "reports/bench"
     ),
-    json_: Annotated[bool, typer.Option("--json", help="Print what was measured as JSON instead of the page.")] = False,
-    write: Annotated[
-        bool, typer.Option("--write", help="Measure nothing; write the page again from measured.json.")
-    ] = False,
+    json_: Annotated[bool, Option("--json", help="Print what was measured as JSON instead of the page.")] = False,
+    write: Annotated[bool, Option("--write", help="Measure nothing; write the page again from measured.json.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Measure nothing; exit 1 where the page no longer matches measured.json.")
+        bool, Option("--check", help="Measure nothing; exit 1 where the page no longer matches measured.json.")
     ] = False,
 ) -> None:
     """Measure training and prediction in turns, each contestant in a process of its own, and write the page."""

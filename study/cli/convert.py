@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from study.cli.app import examples
 
@@ -14,8 +15,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command(epilog=examples("study convert fer2013", "study convert --results /data/results"))
 def convert(
-    study: Annotated[str | None, typer.Argument(help="Name of the study; all studies without it.")] = None,
-    results: Annotated[Path, typer.Option(metavar="FOLDER", help="Results folder.")] = Path("results"),
+    study: Annotated[str | None, Argument(help="Name of the study; all studies without it.")] = None,
+    results: Annotated[Path, Option(metavar="FOLDER", help="Results folder.")] = Path("results"),
 ) -> None:
     """Rewrite records of an older format in place, with their predictions and weights; the report is not written."""
     from study.core.convert import convert_study

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from study.cli.app import examples
 from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag
@@ -26,16 +27,16 @@ app = typer.Typer(
 
 Source = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="PATH",
         help="A csv of pixels, <split>/<class>/*, <class>/*, images with a list of labels, an archive of these or a "
         "folder in it, kaggle:OWNER/NAME or synthetic.",
     ),
 ]
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="File with a dataset reader, run as code.")
+    list[Path] | None, Option("--plugin", metavar="FILE", help="File with a dataset reader, run as code.")
 ]
-Seed = Annotated[int, typer.Option(min=0, max=(1 << 63) - 1, help="Seed of the split, where the data bring none.")]
+Seed = Annotated[int, Option(min=0, max=(1 << 63) - 1, help="Seed of the split, where the data bring none.")]
 
 
 @app.command(
@@ -49,7 +50,7 @@ def prepare(
     path: Source,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the images, their split too, into one small .study file for --data."),
+        Option(metavar="FILE", help="Write the images, their split too, into one small .study file for --data."),
     ] = None,
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
@@ -68,9 +69,7 @@ def prepare(
 @app.command(epilog=examples(SHOW, "study data show synthetic:images=500 --out faces.png"))
 def show(
     path: Source,
-    out: Annotated[
-        Path | None, typer.Option(help="PNG of samples; reports/<name>/local/samples.png if not given.")
-    ] = None,
+    out: Annotated[Path | None, Option(help="PNG of samples; reports/<name>/local/samples.png if not given.")] = None,
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
     plugin: Plugins = None,
@@ -86,11 +85,11 @@ def show(
 @app.command(epilog=examples(AUDIT, "study data audit fer2013.csv --study fer2013  # suspicious labels too"))
 def audit(
     path: Source,
-    out: Annotated[Path | None, typer.Option(help="Folder to write to; reports/<name>-audit if not given.")] = None,
+    out: Annotated[Path | None, Option(help="Folder to write to; reports/<name>-audit if not given.")] = None,
     study: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Study on these images whose networks rank suspicious labels.")
+        str | None, Option(metavar="NAME", help="Study on these images whose networks rank suspicious labels.")
     ] = None,
-    results: Annotated[Path, typer.Option(help="Folder of records, for --study.")] = Path("results"),
+    results: Annotated[Path, Option(help="Folder of records, for --study.")] = Path("results"),
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
     plugin: Plugins = None,

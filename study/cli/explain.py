@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from study.cli.app import examples
 from study.cli.options import PluginOption, ReportsOption, ResultsOption, RunOption, StudyOption, chosen_run
@@ -15,15 +16,13 @@ app = typer.Typer(add_completion=False)
 
 @app.command(
     epilog=examples(
-        "study explain",
-        "study explain --run cnn3-baseline-seed_0 --data fer2013.csv",
-        "study explain --data faces/",
+        "study explain", "study explain --run cnn3-baseline-seed_0 --data fer2013.csv", "study explain --data faces/"
     )
 )
 def explain(
     run: RunOption = None,
     data: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The run's dataset or another. Default: as for the run.")
+        str | None, Option(metavar="PATH", help="The run's dataset or another. Default: as for the run.")
     ] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),

@@ -18,9 +18,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=examples("study list", "study list --plugin experiments/plugin_example.py"))
-def main(
-    plugin: PluginFlag = None,
-) -> None:
+def main(plugin: PluginFlag = None) -> None:
     """List models, protocols, grids and budgets."""
     from study.core.registry import load_plugin
     from study.models.entry import MODELS

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from study.cli.app import examples
 from study.cli.options import (
@@ -41,20 +42,17 @@ app = typer.Typer(add_completion=False)
     )
 )
 def live(
-    camera: Annotated[int | None, typer.Option(min=0, metavar="N", help="Number of the camera. Default: 0.")] = None,
-    video: Annotated[Path | None, typer.Option(metavar="FILE", help="Video file instead of a camera.")] = None,
-    save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the marked video: .mp4, .webm or .avi.")
-    ] = None,
+    camera: Annotated[int | None, Option(min=0, metavar="N", help="Number of the camera. Default: 0.")] = None,
+    video: Annotated[Path | None, Option(metavar="FILE", help="Video file instead of a camera.")] = None,
+    save: Annotated[Path | None, Option(metavar="FILE", help="Write the marked video: .mp4, .webm or .avi.")] = None,
     jsonl: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", dir_okay=False, help="Write a line of JSON a frame; - for standard output."),
+        Path | None, Option(metavar="FILE", dir_okay=False, help="Write a line of JSON a frame; - for standard output.")
     ] = None,
-    bars: Annotated[bool, typer.Option("--bars", help="Draw all probabilities beside each face too.")] = False,
-    no_window: Annotated[bool, typer.Option("--no-window", help="Show no window; say what changes instead.")] = False,
-    every: Annotated[int, typer.Option(min=1, metavar="K", help="Search for faces in every K-th frame.")] = 3,
+    bars: Annotated[bool, Option("--bars", help="Draw all probabilities beside each face too.")] = False,
+    no_window: Annotated[bool, Option("--no-window", help="Show no window; say what changes instead.")] = False,
+    every: Annotated[int, Option(min=1, metavar="K", help="Search for faces in every K-th frame.")] = 3,
     smooth: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Average answers over about this time; 0 for not at all.")
+        float, Option(min=0, metavar="SECONDS", help="Average answers over about this time; 0 for not at all.")
     ] = 0.5,
     detector: DetectorOption = None,
     face_score: FaceScoreOption = None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from study.cli.app import examples
 from study.cli.options import (
@@ -36,26 +37,24 @@ app = typer.Typer(add_completion=False)
     )
 )
 def predict(
-    more: Annotated[list[str] | None, typer.Argument(metavar="PATH", help="More pictures or folders.")] = None,
+    more: Annotated[list[str] | None, Argument(metavar="PATH", help="More pictures or folders.")] = None,
     image: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH", help="Picture, folder of them, or - for standard input; may be repeated."),
+        Option(metavar="PATH", help="Picture, folder of them, or - for standard input; may be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document: image, box, label, ...")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with one row a face.")] = False,
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Classes to name for each face, in text.")] = 3,
+    as_json: Annotated[bool, Option("--json", help="Print one JSON document: image, box, label, ...")] = False,
+    as_csv: Annotated[bool, Option("--csv", help="Print a table with one row a face.")] = False,
+    top: Annotated[int, Option(min=1, metavar="N", help="Classes to name for each face, in text.")] = 3,
     save: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER", file_okay=False, help="Write each picture with its faces marked, as NAME-faces."
-        ),
+        Option(metavar="FOLDER", file_okay=False, help="Write each picture with its faces marked, as NAME-faces."),
     ] = None,
-    bars: Annotated[bool, typer.Option("--bars", help="Draw all probabilities beside each face too.")] = False,
+    bars: Annotated[bool, Option("--bars", help="Draw all probabilities beside each face too.")] = False,
     landmarks: Annotated[
-        bool, typer.Option("--landmarks", help="Find 468 points of each face: drawn by --save, listed by --json.")
+        bool, Option("--landmarks", help="Find 468 points of each face: drawn by --save, listed by --json.")
     ] = False,
     crops: Annotated[
-        bool, typer.Option("--crops", help="Take each picture as one face. Small square ones always are.")
+        bool, Option("--crops", help="Take each picture as one face. Small square ones always are.")
     ] = False,
     detector: DetectorOption = None,
     face_score: FaceScoreOption = None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from study.cli.app import examples
 from study.cli.options import StudyArgument
@@ -25,11 +26,11 @@ app = typer.Typer(add_completion=False)
 )
 def report(
     study: StudyArgument = None,
-    results: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("results"),
-    reports: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = Path("reports"),
+    results: Annotated[Path, Option(help="Folder of the records.")] = Path("results"),
+    reports: Annotated[Path, Option(help="Folder that the report is written to.")] = Path("reports"),
     margin: Annotated[
         float | None,
-        typer.Option(
+        Option(
             help="Points of accuracy below which two recipes count as equivalent. "
             "Default: that of the report that is there, else 2.",
             min=0.01,
@@ -39,25 +40,23 @@ def report(
     ] = None,
     ferplus: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="FILE",
             help="FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.",
             show_default=False,
         ),
     ] = None,
     html: Annotated[
-        bool, typer.Option("--html", help="Write report.html too: one file with all in it, to send and to print.")
+        bool, Option("--html", help="Write report.html too: one file with all in it, to send and to print.")
     ] = False,
     latex: Annotated[
-        bool, typer.Option("--latex", help="Write latex/*.tex too: leaderboard and per-class tables with booktabs.")
+        bool, Option("--latex", help="Write latex/*.tex too: leaderboard and per-class tables with booktabs.")
     ] = False,
     plugin: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="File with a metric or a report section, run as code; may be repeated."),
+        Option(metavar="FILE", help="File with a metric or a report section, run as code; may be repeated."),
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")
-    ] = False,
+    check: Annotated[bool, Option("--check", help="Write nothing; exit 1 where the report no longer matches.")] = False,
 ) -> None:
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
     from study.core.errors import UsageError

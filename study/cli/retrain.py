@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from study.cli.app import examples
 from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
@@ -20,20 +21,17 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=examples(
-        "study retrain --run cnn3-baseline-seed_0 --data fer2013.csv",
-        "study retrain --study synthetic",
-    )
+    epilog=examples("study retrain --run cnn3-baseline-seed_0 --data fer2013.csv", "study retrain --study synthetic")
 )
 def retrain(
     run: RunOption = None,
     data: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The run's dataset. Default: what is in data/, or drawn again.")
+        str | None, Option(metavar="PATH", help="The run's dataset. Default: what is in data/, or drawn again.")
     ] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file that the run started from, where it was one.")
+        Path | None, Option(metavar="FILE", help="The file that the run started from, where it was one.")
     ] = None,
     plugin: PluginOption = None,
 ) -> None:

@@ -413,12 +413,7 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
 
     from study.datasets.audit.near_duplicates import find_near, near_groups
 
-    arrays = {
-        "labels": image_set.labels,
-        "ids": image_set.ids,
-        "splits": image_set.splits,
-        "hashes": image_set.hashes,
-    }
+    arrays = {"labels": image_set.labels, "ids": image_set.ids, "splits": image_set.splits, "hashes": image_set.hashes}
     known: Mapping[str, NDArray[Any]] = {}
     with contextlib.suppress(StoreError):  # a damaged file is written anew
         known = store.find_dataset() or {}

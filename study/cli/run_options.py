@@ -110,8 +110,7 @@ class Flags:
     results: Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")] = Path("results")
     reports: Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")] = Path("reports")
     executor: Annotated[
-        str | None,
-        Option(metavar="NAME", help="process (default: a crash costs one run), inprocess, ray (a cluster)."),
+        str | None, Option(metavar="NAME", help="process (default: a crash costs one run), inprocess, ray (a cluster).")
     ] = None
     address: Annotated[
         str | None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from study.cli.app import examples
 from study.cli.options import DetectorOption, PluginOption, ReportsOption, ResultsOption, StudyArgument
@@ -18,11 +19,9 @@ def web(
     study: StudyArgument = None,
     data: Annotated[
         str | None,
-        typer.Option(
-            metavar="PATH", help="The study's dataset, to show images. Default: what is in data/, if it fits."
-        ),
+        Option(metavar="PATH", help="The study's dataset, to show images. Default: what is in data/, if it fits."),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Port of 127.0.0.1.")] = 8501,
+    port: Annotated[int, Option(min=1, max=65535, metavar="N", help="Port of 127.0.0.1.")] = 8501,
     detector: DetectorOption = None,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),

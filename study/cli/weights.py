@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from study.cli.app import examples
 from study.cli.run_options import PluginFlag
@@ -47,10 +48,7 @@ def list_(plugin: PluginFlag = None) -> None:
 
 
 @app.command(epilog=examples(PATH))
-def path(
-    model: Annotated[str, typer.Argument(help="Transfer entry.")],
-    plugin: PluginFlag = None,
-) -> None:
+def path(model: Annotated[str, Argument(help="Transfer entry.")], plugin: PluginFlag = None) -> None:
     """Print where a model's published weights belong; then, on standard error, where they come from and their hash."""
     from study.models.weights import address, keras_cache
 
@@ -65,7 +63,7 @@ def path(
 
 @app.command(epilog=examples("study weights verify", VERIFY))
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Models or files; all cached weights if none.")] = None,
+    names: Annotated[list[str] | None, Argument(help="Models or files; all cached weights if none.")] = None,
     plugin: PluginFlag = None,
 ) -> None:
     """Read weights byte by byte: published ones against their hash; files for their form and what they fit.
@@ -117,22 +115,18 @@ def verified(entry: ModelEntry, named: bool) -> list[str]:
 
 @app.command(epilog=examples(DECLARE))
 def declare(
-    file: Annotated[Path, typer.Argument(help="A weights file that was made elsewhere; it is rewritten in place.")],
-    dataset: Annotated[str, typer.Option(help="What the weights were trained on.")],
-    images: Annotated[int, typer.Option(help="How many images that is.")],
-    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
-    source: Annotated[str, typer.Option(help="Where the file comes from: a package, a paper, an address.")],
+    file: Annotated[Path, Argument(help="A weights file that was made elsewhere; it is rewritten in place.")],
+    dataset: Annotated[str, Option(help="What the weights were trained on.")],
+    images: Annotated[int, Option(help="How many images that is.")],
+    licence: Annotated[str, Option(help="Licence of the weights.")],
+    source: Annotated[str, Option(help="Where the file comes from: a package, a paper, an address.")],
 ) -> None:
     """Write into a weights file what it was trained on, so that records and reports can say so.
 
     The file's sha256 changes with it: declare before the first run, since runs are known by that hash.
     """
     from study.core.files import file_sha256, write_atomically
-    from study.models.pretraining_info import (
-        declared_pretraining,
-        read_pretraining,
-        with_pretraining,
-    )
+    from study.models.pretraining_info import declared_pretraining, read_pretraining, with_pretraining
     from study.models.weights_form import check_form
 
     pretraining = declared_pretraining(dataset, images, licence, source)
