@@ -117,12 +117,7 @@ def executor(name: str, **facts: Any) -> Callable[[RunSpecs], RunSpecs]:
 def failed_record(spec: Spec, image_set: ImageSet, reason: str, tail: str = "") -> Record:
     """Return the record of a run that failed without one; ``tail`` is the end of what it printed."""
     return Record(
-        spec=spec,
-        status="failed",
-        dataset=image_set.card(),
-        reason=reason,
-        traceback=tail,
-        provenance=provenance(),
+        spec=spec, status="failed", dataset=image_set.card(), reason=reason, traceback=tail, provenance=provenance()
     )
 
 

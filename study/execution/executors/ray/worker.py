@@ -104,12 +104,7 @@ class Mailbox:
 
 
 def run_task(
-    job: Job,
-    content_files: Sequence[ContentFiles],
-    marks: Marks,
-    terms: Terms,
-    sent: Mapping[str, Any],
-    mailbox: Any,
+    job: Job, content_files: Sequence[ContentFiles], marks: Marks, terms: Terms, sent: Mapping[str, Any], mailbox: Any
 ) -> Outcome:
     """Execute a job on this node; the body of a Ray task.
 
