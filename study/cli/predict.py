@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,39 +96,32 @@ def predict(
     _refuse(tally.refused)
 
 
+@dataclass
 class Tally:
-    """What passes by on its way to the output: counted, and drawn into pictures where that is wanted.
+    """What passes by on its way to the output: counted, and drawn into pictures where that is wanted."""
 
-    Args:
-        found: The pictures with their answers.
-        runtime: The network.
-        save: Folder of marked pictures, or None.
-        bars: Draw all probabilities.
-    """
-
-    def __init__(self, found: Iterator[Seen], runtime: Runtime, save: Path | None, bars: bool) -> None:
-        self._found = found
-        self._runtime = runtime
-        self._save = save
-        self._bars = bars
-        self.pictures = 0
-        self.faces = 0
-        self.damaged = 0
-        self.refused: list[Seen] = []
-        self.saved: list[Path] = []
+    found: Iterator[Seen]  #: The pictures with their answers.
+    runtime: Runtime
+    save: Path | None  #: Folder of marked pictures.
+    bars: bool  #: Draw all probabilities.
+    pictures: int = 0
+    faces: int = 0
+    damaged: int = 0
+    refused: list[Seen] = field(default_factory=list)
+    saved: list[Path] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Seen]:
-        for seen in self._found:
+        for seen in self.found:
             self.pictures += seen.readable
             self.faces += len(seen.answers)
             if not seen.readable and seen.source.named:
                 self.refused.append(seen)
             elif not seen.readable:
                 self.damaged += 1
-            if self._save is not None and seen.picture is not None:
+            if self.save is not None and seen.picture is not None:
                 from study.faces.output import save_marked
 
-                self.saved.append(save_marked(seen, self._runtime, self._save, self.saved, self._bars))
+                self.saved.append(save_marked(seen, self.runtime, self.save, self.saved, self.bars))
                 seen.picture = None
             yield seen
 
@@ -142,7 +136,7 @@ class Tally:
         if self.damaged:
             yield f"{count(self.damaged, 'picture')} could not be read"
         if self.saved:
-            yield f"{count(len(self.saved), 'marked picture')} in {self._save}"
+            yield f"{count(len(self.saved), 'marked picture')} in {self.save}"
 
 
 def _refuse(refused: list[Seen]) -> None:

@@ -335,15 +335,7 @@ def execute_plan(
 ) -> int:
     """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
 
-    Args:
-        plan: The plan.
-        store: Where records go.
-        image_set: The dataset.
-        locks: This driver's locks.
-        run_specs: An executor's, with all but its jobs, the image set and ``on_event`` given.
-        trackers: Log every record that is stored.
-        limit: How long this command may take.
-        keep_weights: Which weights stay: ``all``, ``best`` or ``none``.
+    ``run_specs`` is an executor's, with all but its jobs, the image set and ``on_event`` given.
 
     Returns:
         How many runs are left because the time is up.
@@ -367,10 +359,7 @@ def execute_plan(
     try:
         with display:
             estimates = Estimates(plan.open, image_set)
-            work = Work(
-                plan.open, store, locks, display,
-                estimates=estimates, limit=limit, keep_weights=keep_weights != "none",
-            )  # fmt: skip
+            work = Work(plan.open, store, locks, display, estimates, limit, keep_weights != "none")
             with contextlib.closing(run_specs(work, image_set, on_event=work.on_event)) as records:
                 for record in records:
                     work.keep(record)

@@ -18,12 +18,7 @@ MOST_BARS = 12
 
 
 class Remaining:
-    """Estimate what is left from the plan's estimates and how well they have held so far.
-
-    Args:
-        runs: The open runs.
-        now: Clock in seconds.
-    """
+    """Estimate what is left from the plan's estimates and how well they have held so far; ``now`` is in seconds."""
 
     def __init__(self, runs: Sequence[PlannedRun], now: float) -> None:
         self._estimates = {run.spec.key: max(run.estimate_s, 0.1) for run in runs}
@@ -62,12 +57,7 @@ class Remaining:
 
 
 class PlainDisplay:
-    """Lines for logs: one for every finished run, and in long ones about one a minute.
-
-    Args:
-        runs: The open runs.
-        out: Where to print.
-    """
+    """Lines for logs: one for every finished run, and in long ones about one a minute."""
 
     LINE_EVERY_S = 60.0
 
@@ -150,11 +140,7 @@ class PlainDisplay:
 
 
 class RichDisplay(PlainDisplay):
-    """One overall bar with the time left, one for each of the first runs going on, finished runs as lines above.
-
-    Args:
-        runs: The open runs.
-    """
+    """One overall bar with the time left, one for each of the first runs going on, finished runs as lines above."""
 
     LINE_EVERY_S = math.inf  # its bars say it
 

@@ -23,10 +23,7 @@ class Stopped(BaseException):
 
 
 class TimeLimit:
-    """How long a command may take, from now on.
-
-    Args:
-        limit_s: Seconds.
+    """How long a command may take, from now on, in seconds.
 
     Attributes:
         ends: When (``time.time``) runs must have ended; a share of the time is left for the report.

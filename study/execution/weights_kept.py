@@ -15,10 +15,8 @@ class WeightsKept:
     Records, predictions and checkpoints stay, so that reports, ensembles and a resumed run do not change; a file that a
     run of the plan starts from stays too. ``study retrain`` makes removed weights again.
 
-    Args:
-        store: The study's store.
-        runs: Every run of the plan; those that are done are looked at at once.
-        which: ``all``, ``best`` (by validation accuracy, of each model, leaky runs apart) or ``none``.
+    ``which`` are kept: ``all``, ``best`` (by validation accuracy, of each model, leaky runs apart) or ``none``. Runs
+    of the plan that are done already are looked at at once.
     """
 
     def __init__(self, store: Store, runs: Sequence[PlannedRun], which: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -81,13 +82,7 @@ class Paces:
 
 
 def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float("inf")) -> Concurrency:
-    """Choose how many of the open runs go on at once.
-
-    Args:
-        runs: The open runs.
-        known: What was measured, and measures.
-        free_mb: Free memory in MiB.
-    """
+    """Choose how many of the open runs go on at once, by what is known or can be measured; ``free_mb`` is in MiB."""
     cores = known.cores
     choices = ways(cores, len(runs))
     if len(choices) == 1:
@@ -102,7 +97,7 @@ def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float
     fits = {
         jobs: found
         for jobs, found in paces.items()
-        if len(found) == len(models) and (jobs == 1 or jobs * _memory(found) <= free_mb)
+        if len(found) == len(models) and (jobs == 1 or jobs * max(pace.memory_mb for pace in found.values()) <= free_mb)
     }
     if 1 not in fits:
         if small:
@@ -122,10 +117,8 @@ def grid_s(specs: Sequence[Spec], jobs: int, paces: Mapping[str, Pace]) -> float
     starts = sum(pace.start_s for pace in paces.values()) / len(paces)
     rates = sum(pace.train_images_per_s for pace in paces.values()) / len(paces)
     other = Pace(starts, rates, 0.0)
-    each = []
-    for spec in specs:
-        pace = paces.get(spec.model.name, other)
-        each.append(pace.start_s + total_updates(spec) * spec.protocol.batch / pace.train_images_per_s)
+    known = [(spec, paces.get(spec.model.name, other)) for spec in specs]
+    each = [one.start_s + total_updates(spec) * spec.protocol.batch / one.train_images_per_s for spec, one in known]
     return max(sum(each) / jobs, max(each))
 
 
@@ -196,23 +189,12 @@ def _train(
 
 def _largest(runs: Sequence[PlannedRun]) -> dict[str, Spec]:
     """Return one spec a model for the models that most of the work is in."""
-    work: dict[str, float] = {}
-    for run in runs:
-        name = run.spec.model.name
-        work[name] = work.get(name, 0.0) + run.estimate_s
     specs = {run.spec.model.name: run.spec for run in runs}
-    found: dict[str, Spec] = {}
-    covered = 0.0
-    for name in sorted(work, key=lambda name: -work[name]):
-        if found and covered >= MEASURED_SHARE * sum(work.values()):
-            break
-        found[name] = specs[name]
-        covered += work[name]
-    return found
-
-
-def _memory(paces: Mapping[str, Pace]) -> float:
-    return max(pace.memory_mb for pace in paces.values())
+    work = {name: sum(run.estimate_s for run in runs if run.spec.model.name == name) for name in specs}
+    names = sorted(work, key=lambda name: -work[name])
+    covered = itertools.accumulate(work[name] for name in names)
+    needed = 1 + sum(one < MEASURED_SHARE * sum(work.values()) for one in covered)
+    return {name: specs[name] for name in names[:needed]}
 
 
 def _key(spec: Spec, jobs: int, cores: int) -> str:

@@ -180,12 +180,7 @@ def estimate_s(
 
 
 class Estimates:
-    """How long the open runs take: by the plan's speeds at first, from the first epoch on by what is measured.
-
-    Args:
-        runs: The open runs.
-        image_set: For the numbers of images.
-    """
+    """How long the open runs take: by the plan's speeds at first, from the first epoch on by what is measured."""
 
     #: An epoch that takes so much more or less time than was known changes the estimates.
     CHANGE = 0.1

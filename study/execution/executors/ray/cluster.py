@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.core.errors import StudyError, UsageError
+from study.training.environment import children_get
 
 #: Ray's version from which token authentication and what is used here are as this expects.
 OLDEST = (2, 54)
@@ -93,7 +94,9 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         )
     if address not in ("local", "auto"):
         _knock(address)
-    with _own_token() if address == "local" else contextlib.nullcontext():
+    own = address == "local"
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else gets into an own cluster
+    with children_get(token if own and "RAY_AUTH_MODE" not in os.environ else {}):
         ray = _import_ray()
         with _signals_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # on GPUs of runs without; `environment` says which they see
@@ -103,13 +106,13 @@ def connected(cluster: Cluster) -> Iterator[Any]:
                     runtime_env={"env_vars": cluster.environment(os.environ)},
                     log_to_driver=False,
                     logging_level=logging.ERROR,
-                    **(_OWN if address == "local" else {}),
+                    **(_OWN if own else {}),
                 )
             except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise _nobody(address, reason) from error
         try:
-            if address != "local":
+            if not own:
                 _warn_if_open(cluster, ray)
             yield ray
         finally:
@@ -145,19 +148,6 @@ def _import_ray() -> Any:
     if tuple(int(number) for number in ray.__version__.split(".")[:2]) < OLDEST:
         raise UsageError(f"the executor ray needs Ray {'.'.join(map(str, OLDEST))} or later, found {ray.__version__}.")
     return ray
-
-
-@contextlib.contextmanager
-def _own_token() -> Iterator[None]:
-    """Let a cluster that is started inside the block refuse whoever does not have its token, made up for it alone."""
-    if "RAY_AUTH_MODE" in os.environ:
-        yield
-        return
-    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
-    try:
-        yield
-    finally:
-        del os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"]
 
 
 def _warn_if_open(cluster: Cluster, ray: Any) -> None:

@@ -32,22 +32,7 @@ class Supplied:
 
 
 class Supplies:
-    """What a driver's runs need, and what of it was sent.
-
-    Args:
-        ray: The package, connected.
-        execute: What a run is.
-        image_set: The dataset of all runs.
-        plugins: Files to import.
-        limit_s: Seconds that a run may take.
-        cluster: What a run takes of the cluster.
-
-    Attributes:
-        terms: What all runs have in common.
-        reference: The terms in Ray's object store.
-        sent: sha256 of content_files -> reference to their bytes there.
-        marks: Folder -> the file in it by which nodes know it, and what that holds.
-    """
+    """What a driver's runs need, and what of it was sent."""
 
     def __init__(
         self,
@@ -60,13 +45,14 @@ class Supplies:
     ) -> None:
         self._ray, self._image_set = ray, image_set
         self._known: dict[Path, ContentFiles] = {}
-        self.sent: dict[str, Any] = {}
-        self.marks: dict[Path, tuple[Path, str]] = {}
+        self.sent: dict[str, Any] = {}  #: sha256 of content files -> reference to their bytes in Ray's object store.
+        self.marks: dict[Path, tuple[Path, str]] = {}  #: Folder -> the file by which nodes know it, and what it holds.
         packed, place = pack(image_set)
         images = None
         if place is not None:
             data = bytes_of(image_set.images)
             images = ContentFiles(Path(place.file), place.offset, len(data), hashlib.sha256(data.data).hexdigest())
+        #: What all runs have in common, and the reference to it.
         self.terms = Terms(
             token=secrets.token_hex(8),
             execute=execute,

@@ -17,12 +17,7 @@ LIMIT_S = 300.0
 def survey(ray: Any, cluster: Cluster, supplies: Supplies, marks: Marks, may_grow: bool) -> None:
     """Look what is installed on each node, send it what it lacks, and say which folders all share with the driver.
 
-    Args:
-        ray: The package, connected.
-        cluster: What a run takes, and who is told.
-        supplies: What runs need.
-        marks: The marks of the first run's folders; empty where it has none.
-        may_grow: Whether a cluster without room is one that grows by itself.
+    ``marks`` are those of the first run's folders, and a cluster without room may be one that grows by itself.
 
     Raises:
         UsageError: a node differs from the driver in what is installed, or none holds a run.
