@@ -262,7 +262,7 @@ def find_nothing_missing(terms: Terms, marks: Any) -> NodeFacts:
 def test_a_node_that_joins_later_is_sent_what_it_lacks_when_it_has_a_run(
     faces: ImageSet, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.execution.executors.ray.preflight.look", find_nothing_missing)
+    monkeypatch.setattr("study.execution.executors.ray.inputs.look", find_nothing_missing)
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     np.save(tmp_path / "images.npy", faces.images)
     mapped = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r"))

@@ -14,8 +14,7 @@ from study.datasets.image_set import ImageSet
 from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, failed_record, process
 from study.execution.executors.process import OUTPUT_TAIL
 from study.execution.executors.ray.cluster import Cluster, connected
-from study.execution.executors.ray.inputs import Supplied, Supplies
-from study.execution.executors.ray.preflight import alive, survey
+from study.execution.executors.ray.inputs import Supplied, Supplies, alive, survey
 from study.execution.executors.ray.worker import Mailbox, run_task
 
 #: How long to wait for records before events are looked at.
