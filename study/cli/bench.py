@@ -10,6 +10,7 @@ from typer import Option
 
 from study.bench import PARTS
 from study.cli.app import examples
+from study.cli.run_options import split_names
 
 app = typer.Typer(add_completion=False)
 
@@ -61,13 +62,9 @@ def bench(
             raise typer.Exit
         typer.echo(f"{page} no longer matches measured.json and the sections beside it: run `study bench --write`.")
         raise typer.Exit(1)
-    bounds = Bounds(_names(models), peers, rounds, seconds, side, batch, precision, images)
-    measured = measure_parts(_names(parts), bounds, lambda line: typer.echo(line, err=True))
+    bounds = Bounds(split_names([models]), peers, rounds, seconds, side, batch, precision, images)
+    measured = measure_parts(split_names([parts]), bounds, lambda line: typer.echo(line, err=True))
     kept = add(out, measured)
     write_page(out, kept)
     typer.echo(json.dumps(measured, sort_keys=True, indent=1) if json_ else build_page(measured, {}))
     typer.echo(f"The page is in {page}", err=True)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

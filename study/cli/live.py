@@ -87,36 +87,15 @@ def live(
             watched = watch(source.frames(), runtime, finder, Smoother(smooth, MARGIN if smooth else 0.0), every)
             if runtime.notice:
                 _say(runtime.notice)
-            count = Count()
             draw = None if window is None and save is None else bars
-            _pass_on(watched, sinks, window, runtime, count, draw)
-    _say(count.line())
+            passed_on = _pass_on(watched, sinks, window, runtime, draw)
+    _say(passed_on)
     for path in (save, jsonl):
         if path is not None and str(path) != "-":
             _say(f"Written: {path}")
     if source.problem:
         _say(source.problem)
         raise typer.Exit(1)
-
-
-class Count:
-    """What there was: frames, faces, real time."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.faces: set[int] = set()
-        self.start = time.perf_counter()
-
-    def add(self, watched: Watched) -> None:
-        """Count a frame."""
-        self.frames += 1
-        self.faces |= {answer.track or 0 for answer in watched.answers}
-
-    def line(self) -> str:
-        """Return it in words."""
-        passed = time.perf_counter() - self.start
-        faces = f"{len(self.faces)} face{'' if len(self.faces) == 1 else 's'}"
-        return f"{self.frames} frames in {passed:.1f} s ({self.frames / max(passed, 1e-9):.1f} a second), {faces}"
 
 
 def _open_sinks(
@@ -141,19 +120,16 @@ def _open_sinks(
 
 
 def _pass_on(
-    watched: Iterable[Watched],
-    sinks: list[Sink],
-    window: Window | None,
-    runtime: Runtime,
-    count: Count,
-    draw: bool | None,
-) -> None:
+    watched: Iterable[Watched], sinks: list[Sink], window: Window | None, runtime: Runtime, draw: bool | None
+) -> str:
     """Hand every frame to every sink until the video ends, the window says stop, or a signal comes; close the sinks.
 
-    ``draw`` says whether faces are marked with bars; None for not at all.
+    ``draw`` says whether faces are marked with bars; None for not at all. Returns how much there was, in words.
     """
     from study.faces.annotation import annotate
+    from study.faces.output import count
 
+    frames, faces, start = 0, set(), time.perf_counter()
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.ExitStack() as stack:
         stack.callback(signal.signal, signal.SIGTERM, previous)
@@ -167,9 +143,12 @@ def _pass_on(
                     picture = annotate(picture, one.answers, runtime.classes, runtime.notice, rate, bars=draw)
                 for sink in sinks:
                     sink.write(one, picture)
-                count.add(one)
+                frames += 1
+                faces |= {answer.track or 0 for answer in one.answers}
                 if window is not None and window.stopped:
                     break
+    passed = time.perf_counter() - start
+    return f"{frames} frames in {passed:.1f} s ({frames / max(passed, 1e-9):.1f} a second), {count(len(faces), 'face')}"
 
 
 def _say(line: str) -> None:

@@ -387,12 +387,10 @@ def published_beside(store: Store, specs: Sequence[Spec]) -> list[str]:
     """Return one line for each published study that holds some of the specs: they are not this study's."""
     from study.core.store import PUBLISHED, Store, studies
 
-    names = [name for name in studies(store.results) if name.startswith(f"{PUBLISHED}/") and name != store.study]
-    counts = {name: Store(store.results, name).count(specs) for name in names}
+    others = [name for name in studies(store.results) if name.startswith(f"{PUBLISHED}/") and name != store.study]
+    counts = [(name, Store(store.results, name).count(specs)) for name in others]
     return [
-        f"  {count} of its runs are in {name} too, which this study leaves alone"
-        for name, count in counts.items()
-        if count
+        f"  {count} of its runs are in {name} too, which this study leaves alone" for name, count in counts if count
     ]
 
 

@@ -36,17 +36,11 @@ Measure = Callable[[Sequence[Spec]], Mapping[str, float]]
 
 @dataclass(frozen=True)
 class TimeBudget:
-    """What was chosen.
+    """What was chosen."""
 
-    Attributes:
-        updates: Cap on a phase's updates by kind.
-        speeds: Speed of every measured model, at its side.
-        lines: What the plan says about it.
-    """
-
-    updates: Mapping[str, int]
-    speeds: Mapping[str, Speed]
-    lines: tuple[str, ...]
+    updates: Mapping[str, int]  #: Cap on a phase's updates by kind.
+    speeds: Mapping[str, Speed]  #: Speed of every measured model, at its side.
+    lines: tuple[str, ...]  #: What the plan says about it.
 
 
 def choose_budget(drawn: bool, store: Store, full_s: Callable[[], float], night_s: float) -> tuple[str, str]:
