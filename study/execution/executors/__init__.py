@@ -16,12 +16,14 @@ from study.core.record import Record
 from study.core.registry import Registry
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
+from study.execution.time_limit import stopping_at
 
 #: What an executor reports while runs are going on: the run's spec and one event of ``study.execution.run_one.execute``
 #: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``; with ``node`` where there are several), or
 #: ``stopped`` for a run that has no record because its time was up (``Job.ends``).
 OnEvent = Callable[[Spec, Mapping[str, Any]], None]
-
+#: Takes the events of one run.
+Report = Callable[[dict[str, Any]], None]
 
 #: Seconds after which jobs are asked for again where there was none to start.
 POLL_S = 1.0
@@ -112,6 +114,26 @@ def executor(name: str, **facts: Any) -> Callable[[RunSpecs], RunSpecs]:
         return run_specs
 
     return register
+
+
+def execute_job(job: Job, image_set: ImageSet, report: Report, plugins: Sequence[str]) -> Record:
+    """Execute one job in this process, where the backend is imported.
+
+    Raises:
+        Stopped: its time is up, and its checkpoint is written.
+    """
+    from study.execution.run_one import execute
+
+    with stopping_at(job.ends):
+        return execute(
+            job.spec,
+            image_set,
+            weights_path=job.start_weights,
+            keep_weights=job.keep_weights,
+            checkpoint_folder=job.checkpoints,
+            progress=report,
+            plugins=plugins,
+        )
 
 
 def failed_record(spec: Spec, image_set: ImageSet, reason: str, tail: str = "") -> Record:

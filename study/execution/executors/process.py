@@ -25,8 +25,18 @@ from study.core.errors import StudyError, UsageError, WriteError
 from study.core.record import Record
 from study.core.registry import load_plugin
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, failed_record, too_long
-from study.execution.time_limit import Stopped, stopping_at
+from study.execution.executors import (
+    POLL_S,
+    Abandoned,
+    Job,
+    OnEvent,
+    Report,
+    execute_job,
+    executor,
+    failed_record,
+    too_long,
+)  # fmt: skip
+from study.execution.time_limit import Stopped
 from study.training.device import memory_environment
 from study.training.environment import THREADS, children_get, process_environment
 
@@ -74,24 +84,8 @@ def run_specs(
     yield from run_on_processes(execute_job, jobs, image_set, **options)  # type: ignore[arg-type]
 
 
-Report = Callable[[dict[str, Any]], None]
+#: What ``execute_job`` does: a job, the images, where events go, plugins -> the record.
 Execute = Callable[[Job, ImageSet, Report, Sequence[str]], Record]
-
-
-def execute_job(job: Job, image_set: ImageSet, report: Report, plugins: Sequence[str]) -> Record:
-    """Execute one job; runs in a worker, where the backend is imported."""
-    from study.execution.run_one import execute
-
-    with stopping_at(job.ends):
-        return execute(
-            job.spec,
-            image_set,
-            weights_path=job.start_weights,
-            keep_weights=job.keep_weights,
-            checkpoint_folder=job.checkpoints,
-            progress=report,
-            plugins=plugins,
-        )
 
 
 def run_on_processes(
