@@ -76,7 +76,7 @@ def predict(
     if not words:
         raise UsageError("which pictures? Give --image PATH: files, folders, or - for standard input.")
     from study.faces.detection import open_detector
-    from study.faces.output import standard_output, write_csv, write_json
+    from study.faces.output import standard_output, text_lines, write_csv, write_json
     from study.faces.pictures import gather
     from study.faces.prediction import all_refused, look
 
@@ -90,7 +90,11 @@ def predict(
         if as_json or as_csv:
             (write_json if as_json else write_csv)(tally, runtime, out)
         else:
-            _print_text(tally, runtime, top)
+            if runtime.notice:
+                print(runtime.notice)
+            for seen in tally:
+                for line in text_lines(seen, runtime.classes, top) if seen.readable or not seen.source.named else ():
+                    print(line, flush=True)
     for line in tally.lines(skipped):
         print(line, file=sys.stderr)
     _refuse(tally.refused)
@@ -144,13 +148,3 @@ def _refuse(refused: list[Seen]) -> None:
     if refused:
         what = "; ".join(f"{seen.source.name}: {seen.problem}" for seen in refused)
         raise UsageError(f"--image takes pictures that can be read, got {what}.")
-
-
-def _print_text(found: Tally, runtime: Runtime, top: int) -> None:
-    from study.faces.output import text_lines
-
-    if runtime.notice:
-        print(runtime.notice)
-    for seen in found:
-        for line in text_lines(seen, runtime.classes, top) if seen.readable or not seen.source.named else ():
-            print(line, flush=True)

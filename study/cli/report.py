@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Option
 
 from study.cli.app import examples
 from study.cli.options import StudyArgument
-
-if TYPE_CHECKING:
-    from study.core.store import Store
 
 app = typer.Typer(add_completion=False)
 
@@ -62,6 +59,7 @@ def report(
     from study.core.errors import UsageError
     from study.core.registry import load_plugin
     from study.core.store import find_study
+    from study.datasets.readers.ferplus import read_ferplus
     from study.report.check import check_report
     from study.report.forms import HTML, HTML_FILE, LATEX, LATEX_FOLDER
     from study.report.write import report_folder, write_report
@@ -76,7 +74,9 @@ def report(
     if ferplus is not None:
         if check:
             raise UsageError("--check writes nothing, --ferplus keeps labels with the study: give one of them.")
-        _keep_ferplus(store, ferplus)
+        dataset, records = store.load_dataset(), store.records()
+        classes = records[0].dataset.classes if records else ()
+        store.keep_ferplus(read_ferplus(ferplus, dataset["labels"], dataset["splits"], classes))
     _, damaged = store.examine()
     for damage in damaged:
         typer.echo(f"study: left out: {damage.reason}", err=True)
@@ -92,11 +92,3 @@ def report(
         raise typer.Exit(1)
     typer.echo(f"{report_folder(store, reports)} matches the records.")
     raise typer.Exit(1 if damaged else 0)
-
-
-def _keep_ferplus(store: Store, path: Path) -> None:
-    from study.datasets.readers.ferplus import read_ferplus
-
-    dataset, records = store.load_dataset(), store.records()
-    classes = records[0].dataset.classes if records else ()
-    store.keep_ferplus(read_ferplus(path, dataset["labels"], dataset["splits"], classes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
@@ -65,7 +65,8 @@ class Plan:
 
     def seconds_left(self, jobs: int, apart: bool = False) -> float:
         """Return about how long the open runs take; ``jobs`` of them share the same cores, or have theirs ``apart``."""
-        gain = max(jobs, 1) if apart else 1.0 if jobs <= 1 else _gain(jobs)
+        # Shared cores gain little, since one run uses them all.
+        gain = max(jobs, 1) if apart else min(1.0 + 0.15 * max(jobs - 1, 0), 1.5)
         return sum(run.estimate_s for run in self.open) / gain
 
     def lines(self, jobs: int, apart: bool = False) -> list[str]:
@@ -241,27 +242,22 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h" + (f" {minutes:02d} min" if minutes else "")
 
 
-def _gain(jobs: int) -> float:
-    """Return how much faster a grid is with the cores shared out among runs: little, since one run uses them all."""
-    return min(1.0 + 0.15 * (jobs - 1), 1.5)
-
-
 def _speed_name(spec: Spec) -> str:
     return f"{spec.model.name} {spec.side_px} {spec.precision}"
 
 
 def _seen_speeds(records: Iterable[Record], speeds: Mapping[str, Speed]) -> dict[str, Speed]:
     """Return the speeds that done records of the same model, side and precision report."""
-    groups: dict[str, list[tuple[Spec, float, float]]] = {}
+    groups: defaultdict[str, list[Speed]] = defaultdict(list)
     for record in records:
-        paces = (record.timing.train_images_per_s or 0.0, record.timing.predict_images_per_s or 0.0)
-        if record.status == "done" and all(paces):
-            groups.setdefault(_speed_name(record.spec), []).append((record.spec, *paces))
+        train, predict = record.timing.train_images_per_s, record.timing.predict_images_per_s
+        if record.status == "done" and train and predict:
+            groups[_speed_name(record.spec)].append(Speed(train, predict, speed_of(record.spec, speeds).start_s))
     return {
         name: Speed(
-            median(train for _, train, _ in group),
-            median(predict for _, _, predict in group),
-            speed_of(group[0][0], speeds).start_s,
+            median(one.train_images_per_s for one in group),
+            median(one.predict_images_per_s for one in group),
+            group[0].start_s,
         )
         for name, group in groups.items()
     }
