@@ -8,17 +8,15 @@ are converted in the same way.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from study.core.errors import DamagedError, StoreError
+from study.core.errors import DamagedError
 from study.core.files import read_regular, replacing
 from study.core.record import FORMAT, Record
-from study.core.spec import Spec, content_hash
-from study.core.store import CHECKSUM, MOST_BYTES, MOST_PACKED, WEIGHTS_SUFFIX, Store, unpack_arrays
+from study.core.spec import Spec
+from study.core.store import MOST_PACKED, WEIGHTS_SUFFIX, Store, read_data, unpack_arrays
 
 #: Hashes of code that decides results, before and after the change of November 2026, which changed names and forms and
 #: no result: runs of both were compared bit by bit.
@@ -38,8 +36,8 @@ def convert_study(store: Store) -> int:
     """
     count = 0
     for path in sorted(store.folder.rglob("seed_*.json")):
-        data = _read(path)
-        if data is None:
+        data = read_data(path)
+        if data["format"] != 1:
             continue
         npz, weights = path.with_suffix(".npz"), path.with_suffix(WEIGHTS_SUFFIX)
         arrays = {}
@@ -63,23 +61,6 @@ def convert_study(store: Store) -> int:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     return count
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """Return a record of format 1; None where it has another format.
-
-    Raises:
-        StoreError: it is none, or it was altered.
-    """
-    try:
-        data: dict[str, Any] = json.loads(read_regular(path, MOST_BYTES).decode())
-        if data["format"] != 1:
-            return None
-        if CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data):
-            raise DamagedError(f"{path}: the record was altered since it was written. Remove it.")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StoreError(f"{path}: cannot be read as a record ({type(error).__name__}). Remove it.") from error
-    return data
 
 
 def convert_record(data: Mapping[str, Any]) -> dict[str, Any]:

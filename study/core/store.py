@@ -327,17 +327,7 @@ class Store:
         return record
 
     def _read_anew(self, path: Path) -> Record:
-        try:
-            data = json.loads(read_regular(path, MOST_BYTES).decode())
-            if not isinstance(data, dict) or "format" not in data:
-                raise ValueError("it has no format")
-            altered = CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
-        except (ValueError, RecursionError) as error:
-            raise DamagedError(f"{path}: not readable as a record ({error}). {AGAIN}") from error
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be read ({error.strerror}).") from error
-        if altered:
-            raise DamagedError(f"{path}: the record was altered since it was written. {AGAIN}")
+        data = read_data(path)
         # What is as it was written and still no record comes from another version: that must not set all of it aside.
         record = Record.from_json(data, str(path))
         if self.record_path(record.spec) != path:
@@ -361,6 +351,27 @@ class Store:
                 f"dataset at hand is {dataset.name} ({dataset.fingerprint[:12]}): give it a study of its own with "
                 "--study NAME."
             )
+
+
+def read_data(path: Path) -> dict[str, Any]:
+    """Return the JSON data of a record of any format, as it was written.
+
+    Raises:
+        DamagedError: it is none, or it was altered.
+        StoreError: it cannot be read.
+    """
+    try:
+        data = json.loads(read_regular(path, MOST_BYTES).decode())
+        if not isinstance(data, dict) or "format" not in data:
+            raise ValueError("it has no format")
+        altered = CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: not readable as a record ({error}). {AGAIN}") from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}).") from error
+    if altered:
+        raise DamagedError(f"{path}: the record was altered since it was written. {AGAIN}")
+    return data
 
 
 def _order(record: Record) -> tuple[object, ...]:
