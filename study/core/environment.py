@@ -87,13 +87,16 @@ def commit() -> str:
 
 def processor() -> str:
     """Return the processor's name, as far as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return system_field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine()
+
+
+def system_field(table: str, name: str) -> str:
+    """Return the first value behind a name in one of Linux' tables of text; empty where the system has none."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        for line in Path(table).read_text().splitlines():
+            if line.startswith(name):
+                return line.partition(":")[2].strip()
+    return ""
 
 
 @functools.cache
@@ -132,9 +135,8 @@ def usable_cores() -> int:
 def peak_memory_mb() -> float:
     """Return this process's peak resident memory in MiB (0.0 where the system does not tell)."""
     # Linux hands getrusage's peak on to children: a small process started by a large one would report its parent's.
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
+    if found := system_field("/proc/self/status", "VmHWM"):
+        return int(found.split()[0]) / 1024
     try:
         import resource
     except ImportError:

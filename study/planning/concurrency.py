@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from study.core.environment import code_hash, processor, versions
+from study.core.environment import code_hash, processor, system_field, versions
 from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
 from study.core.spec import Spec, content_hash
@@ -124,11 +124,8 @@ def grid_s(specs: Sequence[Spec], jobs: int, paces: Mapping[str, Pace]) -> float
 
 def free_memory_mb() -> float:
     """Return what runs may take of the memory that is free now, in MiB; no limit where the system does not tell."""
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        line = next(line for line in lines if line.startswith("MemAvailable"))
-        return MEMORY_SHARE * int(line.split()[1]) / 1024
-    return float("inf")
+    found = system_field("/proc/meminfo", "MemAvailable")
+    return MEMORY_SHARE * int(found.split()[0]) / 1024 if found else float("inf")
 
 
 def measure_concurrency(

@@ -28,7 +28,6 @@ class Log:
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
-        self._folder = folder
         self._database = folder / "mlflow.db"
         folder.mkdir(parents=True, exist_ok=True)
         self._client = _client(self._database)
