@@ -411,9 +411,7 @@ def newest_first(results: str | Path) -> list[str]:
 def find_study(results: str | Path, name: str | None = None) -> Store:
     """Return the study that a name means, in every command: ``NAME`` was made here, ``published/NAME`` is committed.
 
-    Args:
-        results: Results folder.
-        name: Name of a study; None for the one made here that has the newest record.
+    Without a name it is the one made here that has the newest record.
 
     Raises:
         UsageError: there is none of that name, or none was made here. Close names are suggested, ``published/NAME``

@@ -64,12 +64,8 @@ class Locks:
     A lock is a file ``<name>.<number>.lock``, created so that only one process can; the highest number counts. It is
     taken over by creating the next number, which again only one process can, so that nothing is ever removed that
     somebody else may just have taken. It is taken over at once where its owner's process on this machine has ended, and
-    after ``stale_s`` without a sign of life otherwise. No locks of the file system are used, which shared ones lack.
-
-    Args:
-        folder: Where the files go; made when needed.
-        beat_s: Seconds between signs of life.
-        stale_s: Seconds without one after which a lock of others is taken over.
+    after ``stale_s`` without a sign of life otherwise, which an owner gives every ``beat_s``. No locks of the file
+    system are used, which shared ones lack. The folder is made when needed.
     """
 
     def __init__(self, folder: Path, beat_s: float = BEAT_S, stale_s: float = STALE_S) -> None:
@@ -129,9 +125,7 @@ class Locks:
     def hold(self, name: str, waiting: Callable[[str], None] = lambda owner: None) -> Iterator[None]:
         """Wait until a piece of work is free and have it for the length of a block.
 
-        Args:
-            name: The work.
-            waiting: Called once, with who has it, where there is somebody to wait for.
+        ``waiting`` is called once, with who has it, where there is somebody to wait for.
 
         Raises:
             WriteError: the folder cannot be written.

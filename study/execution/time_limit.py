@@ -65,11 +65,10 @@ def share_done(run: PlannedRun, folder: Any) -> float:
 def stopping_at(ends: float | None) -> Iterator[None]:
     """Let a run in the block raise ``Stopped`` after the first checkpoint from which another epoch would end too late.
 
+    ``ends`` is when (``time.time``) the run must have ended; None for never.
+
     Training itself knows no time limit. Its code decides results, so a change there marks every record as "code changed
     since" and makes every checkpoint useless; hence the stop is put around its checkpoints from here.
-
-    Args:
-        ends: When (``time.time``) the run must have ended; None for never.
     """
     plain = checkpoint.Checkpoint
 

@@ -54,9 +54,7 @@ class ContentFiles:
 
         It is the driver's own path where that holds the same bytes here, because the folder is shared; otherwise a
         copy in this machine's cache, which is written at the first time, so that bytes travel once to a machine.
-
-        Args:
-            fetch: Fetches the bytes; None where they were not sent.
+        ``fetch`` is None where they were not sent.
 
         Raises:
             MissingContent: they are not here, and there is nothing to fetch them with.
