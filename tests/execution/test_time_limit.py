@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli import run as driver
+from study.cli import driver
 from study.cli.run_options import Flags, parse_time
 from study.core.errors import UsageError
 from study.core.spec import Spec

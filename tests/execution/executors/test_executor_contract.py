@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.cli import run as driver
+from study.cli import driver
 from study.cli.run_options import Flags
 from study.core.record import Record
 from study.core.registry import load_plugin
