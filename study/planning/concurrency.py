@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import multiprocessing
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,11 +15,12 @@ from typing import Any
 from study.core.environment import code_hash, processor, system_field, versions
 from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
+from study.core.registry import load_plugin
 from study.core.spec import Spec, content_hash
 from study.planning.plan import PlannedRun, total_updates
 from study.training.device import memory_environment, visible_gpus
 from study.training.environment import THREADS, children_get, process_environment
-from study.training.speed import Pace
+from study.training.speed import Pace, measure_speed
 
 FILE = "sharing.json"
 _MOST_BYTES = 1 << 20
@@ -31,9 +33,8 @@ MEMORY_SHARE = 0.8
 #: Seconds that a measurement may take before its way of sharing counts as impossible.
 LIMIT_S = 300.0
 
-#: Measures one model in several processes at once: (spec, processes, threads of each) -> the mean pace; None where
-#: it cannot be had.
-Measure = Callable[[Spec, int, int], Pace | None]
+#: Measures one model in several processes at once: (spec, processes) -> the mean pace; None where it cannot be had.
+Measure = Callable[[Spec, int], Pace | None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Paces:
         """Return the mean pace of a spec's model with so many processes at once; None where it cannot be had."""
         key = _key(spec, jobs, self.cores)
         if key not in self._kept and self._measure is not None and measure:
-            pace = self._measure(spec, jobs, THREADS)
+            pace = self._measure(spec, jobs)
             if pace or jobs > 1:  # what failed alone may have failed for a passing reason
                 self._kept[key] = asdict(pace) if pace else None
             self._kept = _read(self._file) | self._kept  # with what another driver has measured meanwhile
@@ -129,11 +130,9 @@ def free_memory_mb() -> float:
 
 
 def measure_concurrency(
-    spec: Spec, processes: int, threads: int, *, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str]
+    spec: Spec, processes: int, *, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str]
 ) -> Pace | None:
     """Train a spec's model in several processes at once and return their mean pace; None where one of them failed."""
-    import multiprocessing
-
     context = multiprocessing.get_context("spawn")
     together = context.Barrier(processes, timeout=LIMIT_S)
     pipes = [context.Pipe(duplex=False) for _ in range(processes)]
@@ -141,7 +140,7 @@ def measure_concurrency(
     children = [context.Process(target=_train, args=(*arguments, theirs), daemon=True) for _, theirs in pipes]
     found = []
     try:
-        with children_get(process_environment(max(1, threads)) | memory_environment(processes)):
+        with children_get(process_environment(THREADS) | memory_environment(processes)):
             for child in children:
                 child.start()
         for _, theirs in pipes:
@@ -165,9 +164,6 @@ def measure_concurrency(
 def _train(
     spec: Spec, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str], together: Any, pipe: Any
 ) -> None:
-    from study.core.registry import load_plugin
-    from study.training.speed import measure_speed
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners
     for plugin in plugins:
         load_plugin(plugin)

@@ -151,7 +151,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, in
     """What is measured: the model and how many of it at once; nothing has been measured on this machine before."""
     asked: list[tuple[str, int]] = []
 
-    def measure(spec: Spec, processes: int, threads: int, **_: object) -> Pace:
+    def measure(spec: Spec, processes: int, **_: object) -> Pace:
         asked.append((spec.model.name, processes))
         return Pace(1.0, 1.0, 1.0)
 
