@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from study.core.errors import StudyError, UsageError, WriteError
@@ -72,22 +73,20 @@ def run_specs(
             supplies.clear()
 
 
+@dataclass
 class _Flight:
     """The runs in flight, at most ``workers`` of them; 0 for what the nodes hold and a few more."""
 
-    def __init__(
-        self,
-        ray: Any,
-        jobs: Iterator[Job | None],
-        image_set: ImageSet,
-        workers: int,
-        on_event: OnEvent,
-        cluster: Cluster,
-        supplies: Supplies,
-    ) -> None:
-        self._ray, self._jobs, self._image_set, self._workers = ray, jobs, image_set, workers
-        self._supplies = supplies
-        self._on_event, self._cluster = on_event, cluster
+    ray: Any  #: The package, connected.
+    jobs: Iterator[Job | None]
+    image_set: ImageSet
+    workers: int
+    on_event: OnEvent
+    cluster: Cluster
+    supplies: Supplies
+
+    def __post_init__(self) -> None:
+        ray = self.ray
         self._going: dict[Any, Supplied] = {}
         self._refs: dict[str, Any] = {}
         self._starts: Counter[str] = Counter()
@@ -99,10 +98,15 @@ class _Flight:
         self._mailbox = ray.remote(Mailbox).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
         # Ray's retries are for lost nodes alone: a run that fails or dies is a record. They are never used up by them.
         task = ray.remote(run_task).options(
-            num_cpus=cluster.cpus_per_run, num_gpus=cluster.gpus_per_run, max_retries=-1, name="study"
+            num_cpus=self.cluster.cpus_per_run, num_gpus=self.cluster.gpus_per_run, max_retries=-1, name="study"
         )
         self._submit = lambda going: task.remote(
-            going.job, going.content_files, going.marks, supplies.reference, dict(supplies.sent), self._mailbox
+            going.job,
+            going.content_files,
+            going.marks,
+            self.supplies.reference,
+            dict(self.supplies.sent),
+            self._mailbox,
         )
 
     def begin(self) -> None:
@@ -112,7 +116,7 @@ class _Flight:
             UsageError: a node differs from the driver in what is installed, or none holds a run.
         """
         first = self._next_job()
-        survey(self._ray, self._cluster, self._supplies, first.marks if first else {}, bool(self._workers))
+        survey(self.ray, self.cluster, self.supplies, first.marks if first else {}, bool(self.workers))
         if first:
             self._give(first)
 
@@ -126,9 +130,9 @@ class _Flight:
         if not self._going:
             time.sleep(min(TURN_S, POLL_S))
             return
-        ready, _ = self._ray.wait(list(self._going), timeout=TURN_S)
+        ready, _ = self.ray.wait(list(self._going), timeout=TURN_S)
         if ready:
-            ready, _ = self._ray.wait(list(self._going), num_returns=len(self._going), timeout=0)
+            ready, _ = self.ray.wait(list(self._going), num_returns=len(self._going), timeout=0)
         yield from self._events()
         ready = [ref for ref in ready if ref in self._going]
         if ready:
@@ -142,8 +146,8 @@ class _Flight:
         now = time.monotonic()
         if now - self._looked >= LOOK_S:
             self._looked = now
-            held = self._cluster.fit(alive(self._ray))
-            self._window = self._workers or max(1, held + max(1, int(held * AHEAD)))
+            held = self.cluster.fit(alive(self.ray))
+            self._window = self.workers or max(1, held + max(1, int(held * AHEAD)))
         while not self._no_more and now >= self._asked and len(self._going) - ending < self._window:
             going = self._next_job()
             if going is None:
@@ -152,14 +156,14 @@ class _Flight:
 
     def _next_job(self) -> Supplied | None:
         try:
-            job = next(self._jobs)
+            job = next(self.jobs)
         except StopIteration:
             self._no_more = True
             return None
         if job is None:
             self._asked = time.monotonic() + POLL_S
             return None
-        return self._supplies.supply(job)
+        return self.supplies.supply(job)
 
     def _give(self, going: Supplied) -> None:
         ref = self._submit(going)
@@ -169,8 +173,8 @@ class _Flight:
     def _events(self) -> Iterator[Record]:
         """Pass events on; yield a failed record for a run that has been started too often."""
         try:
-            events = self._ray.get(self._mailbox.take.remote())
-        except self._ray.exceptions.RayActorError:  # it starts again; the display alone lives on events
+            events = self.ray.get(self._mailbox.take.remote())
+        except self.ray.exceptions.RayActorError:  # it starts again; the display alone lives on events
             return
         for key, event in events:
             going = self._going.get(self._refs.get(key))
@@ -181,35 +185,35 @@ class _Flight:
                 if event["kind"] == "taken":
                     self._starts[key] += 1
                     if self._starts[key] > 1:
-                        self._on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
+                        self.on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
                 else:
-                    self._on_event(spec, event)
+                    self.on_event(spec, event)
             except Abandoned:
                 self._drop(key)
                 continue
             if self._starts[key] > MOST_STARTS:
                 self._drop(key)
-                yield failed_record(spec, self._image_set, f"its node was lost {MOST_STARTS} times while it ran")
+                yield failed_record(spec, self.image_set, f"its node was lost {MOST_STARTS} times while it ran")
 
     def _drop(self, key: str) -> None:
         ref = self._refs.pop(key)
         del self._going[ref]
         self._starts.pop(key, None)
-        self._ray.cancel(ref, force=True)
+        self.ray.cancel(ref, force=True)
 
     def _outcome(self, ref: Any, going: Supplied) -> Iterator[Record]:
         job = going.job
         try:
-            kind, content, weights = self._ray.get(ref)
-        except self._ray.exceptions.OutOfMemoryError:
+            kind, content, weights = self.ray.get(ref)
+        except self.ray.exceptions.OutOfMemoryError:
             reason = "its node ran out of memory: give runs more room with --cpus-per-run"
-            kind, content, weights = "record", failed_record(job.spec, self._image_set, reason), None
-        except (self._ray.exceptions.RayTaskError, self._ray.exceptions.WorkerCrashedError) as error:
+            kind, content, weights = "record", failed_record(job.spec, self.image_set, reason), None
+        except (self.ray.exceptions.RayTaskError, self.ray.exceptions.WorkerCrashedError) as error:
             text = str(error).strip()
-            failed = failed_record(job.spec, self._image_set, text.splitlines()[-1], text[-OUTPUT_TAIL:])
+            failed = failed_record(job.spec, self.image_set, text.splitlines()[-1], text[-OUTPUT_TAIL:])
             kind, content, weights = "record", failed, None
         if kind == "missing":
-            self._supplies.send(content)
+            self.supplies.send(content)
             self._give(going)
             return
         if kind == "unwritable":
@@ -221,6 +225,6 @@ class _Flight:
         self._refs.pop(job.spec.key, None)
         self._starts.pop(job.spec.key, None)
         if kind == "stopped":
-            self._on_event(job.spec, {"kind": "stopped"})
+            self.on_event(job.spec, {"kind": "stopped"})
         else:
             yield content
