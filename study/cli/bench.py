@@ -9,7 +9,7 @@ import typer
 from typer import Option
 
 from study.bench import PARTS
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.run_options import split_names
 
 app = typer.Typer(add_completion=False)
@@ -23,22 +23,18 @@ app = typer.Typer(add_completion=False)
     )
 )
 def bench(
-    models: Annotated[str, Option(metavar="NAMES", help="Model entries, with commas.")] = "cnn3,cnn5,vgg16,resnet50",
+    models: Annotated[str, option("NAMES", "Model entries, with commas.")] = "cnn3,cnn5,vgg16,resnet50",
     peers: Annotated[bool, Option("--peers", help="Measure experiments/peers/ beside ourselves.")] = False,
-    parts: Annotated[
-        str, Option(metavar="NAMES", help=f"What to measure, of {','.join(PARTS)}, with commas.")
-    ] = "peak,models",
-    rounds: Annotated[int, Option(min=1, metavar="N", help="Rounds; the median counts.")] = 3,
-    seconds: Annotated[float, Option(min=0.05, metavar="S", help="About how long a measurement takes.")] = 3.0,
-    side: Annotated[int, Option(min=8, metavar="PX", help="Input side in pixels.")] = 48,
-    batch: Annotated[int, Option(min=1, metavar="N", help="Images an update.")] = 64,
+    parts: Annotated[str, option("NAMES", f"What to measure, of {','.join(PARTS)}, with commas.")] = "peak,models",
+    rounds: Annotated[int, option("N", "Rounds; the median counts.", min=1)] = 3,
+    seconds: Annotated[float, option("S", "About how long a measurement takes.", min=0.05)] = 3.0,
+    side: Annotated[int, option("PX", "Input side in pixels.", min=8)] = 48,
+    batch: Annotated[int, option("N", "Images an update.", min=1)] = 64,
     precision: Annotated[
-        str, Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: float32, and the other where native.")
+        str, option("NAME", "float32, mixed_bfloat16, or auto: float32, and the other where native.")
     ] = "auto",
-    images: Annotated[int, Option(min=256, metavar="N", help="Training images in memory.")] = 28709,
-    out: Annotated[Path, Option(metavar="FOLDER", help="Where measured.json and README.md go.")] = Path(
-        "reports/bench"
-    ),
+    images: Annotated[int, option("N", "Training images in memory.", min=256)] = 28709,
+    out: Annotated[Path, option("FOLDER", "Where measured.json and README.md go.")] = Path("reports/bench"),
     json_: Annotated[bool, Option("--json", help="Print what was measured as JSON instead of the page.")] = False,
     write: Annotated[bool, Option("--write", help="Measure nothing; write the page again from measured.json.")] = False,
     check: Annotated[

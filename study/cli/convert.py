@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Argument, Option
+from typer import Argument
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 
 app = typer.Typer(add_completion=False)
 
@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog=examples("study convert fer2013", "study convert --results /data/results"))
 def convert(
     study: Annotated[str | None, Argument(help="Name of the study; all studies without it.")] = None,
-    results: Annotated[Path, Option(metavar="FOLDER", help="Results folder.")] = Path("results"),
+    results: Annotated[Path, option("FOLDER", "Results folder.")] = Path("results"),
 ) -> None:
     """Rewrite records of an older format in place, with their predictions and weights; the report is not written."""
     from study.core.convert import convert_study

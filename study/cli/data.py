@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ Source = Annotated[
         "folder in it, kaggle:OWNER/NAME or synthetic.",
     ),
 ]
-Plugins = Annotated[
-    list[Path] | None, Option("--plugin", metavar="FILE", help="File with a dataset reader, run as code.")
-]
+Plugins = Annotated[list[Path] | None, option("FILE", "File with a dataset reader, run as code.", "--plugin")]
 Seed = Annotated[int, Option(min=0, max=(1 << 63) - 1, help="Seed of the split, where the data bring none.")]
 
 
@@ -49,8 +47,7 @@ Seed = Annotated[int, Option(min=0, max=(1 << 63) - 1, help="Seed of the split, 
 def prepare(
     path: Source,
     out: Annotated[
-        Path | None,
-        Option(metavar="FILE", help="Write the images, their split too, into one small .study file for --data."),
+        Path | None, option("FILE", "Write the images, their split too, into one small .study file for --data.")
     ] = None,
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
@@ -86,9 +83,7 @@ def show(
 def audit(
     path: Source,
     out: Annotated[Path | None, Option(help="Folder to write to; reports/<name>-audit if not given.")] = None,
-    study: Annotated[
-        str | None, Option(metavar="NAME", help="Study on these images whose networks rank suspicious labels.")
-    ] = None,
+    study: Annotated[str | None, option("NAME", "Study on these images whose networks rank suspicious labels.")] = None,
     results: Annotated[Path, Option(help="Folder of records, for --study.")] = Path("results"),
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,

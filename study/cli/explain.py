@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import PluginOption, ReportsOption, ResultsOption, RunOption, StudyOption, chosen_run
 
 app = typer.Typer(add_completion=False)
@@ -21,9 +20,7 @@ app = typer.Typer(add_completion=False)
 )
 def explain(
     run: RunOption = None,
-    data: Annotated[
-        str | None, Option(metavar="PATH", help="The run's dataset or another. Default: as for the run.")
-    ] = None,
+    data: Annotated[str | None, option("PATH", "The run's dataset or another. Default: as for the run.")] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import StudyOption
 
 IMPORT = "study import predictions.csv --name peer --study fer2013"
@@ -19,9 +19,9 @@ app = typer.Typer(add_completion=False)
 def import_(
     file: Annotated[Path, Argument(metavar="CSV", help="One row an image: image or row; label or probabilities.")],
     study: StudyOption = None,
-    name: Annotated[str, Option(metavar="PEER", help="What they are called in the report.")] = "",
+    name: Annotated[str, option("PEER", "What they are called in the report.")] = "",
     seed: Annotated[int, Option(min=0, help="Number of the training run behind them.")] = 0,
-    results: Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")] = Path("results"),
+    results: Annotated[Path, option("FOLDER", "Folder of records.")] = Path("results"),
     template: Annotated[
         bool, Option("--template", help="Write CSV instead: every image to predict, its label left open.")
     ] = False,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import (
     DetectorOption,
     FaceScoreOption,
@@ -42,18 +42,16 @@ app = typer.Typer(add_completion=False)
     )
 )
 def live(
-    camera: Annotated[int | None, Option(min=0, metavar="N", help="Number of the camera. Default: 0.")] = None,
-    video: Annotated[Path | None, Option(metavar="FILE", help="Video file instead of a camera.")] = None,
-    save: Annotated[Path | None, Option(metavar="FILE", help="Write the marked video: .mp4, .webm or .avi.")] = None,
+    camera: Annotated[int | None, option("N", "Number of the camera. Default: 0.", min=0)] = None,
+    video: Annotated[Path | None, option("FILE", "Video file instead of a camera.")] = None,
+    save: Annotated[Path | None, option("FILE", "Write the marked video: .mp4, .webm or .avi.")] = None,
     jsonl: Annotated[
-        Path | None, Option(metavar="FILE", dir_okay=False, help="Write a line of JSON a frame; - for standard output.")
+        Path | None, option("FILE", "Write a line of JSON a frame; - for standard output.", dir_okay=False)
     ] = None,
     bars: Annotated[bool, Option("--bars", help="Draw all probabilities beside each face too.")] = False,
     no_window: Annotated[bool, Option("--no-window", help="Show no window; say what changes instead.")] = False,
-    every: Annotated[int, Option(min=1, metavar="K", help="Search for faces in every K-th frame.")] = 3,
-    smooth: Annotated[
-        float, Option(min=0, metavar="SECONDS", help="Average answers over about this time; 0 for not at all.")
-    ] = 0.5,
+    every: Annotated[int, option("K", "Search for faces in every K-th frame.", min=1)] = 3,
+    smooth: Annotated[float, option("SECONDS", "Average answers over about this time; 0 for not at all.", min=0)] = 0.5,
     detector: DetectorOption = None,
     face_score: FaceScoreOption = None,
     run: RunOption = None,

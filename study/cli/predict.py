@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import (
     DetectorOption,
     FaceScoreOption,
@@ -40,15 +40,13 @@ app = typer.Typer(add_completion=False)
 def predict(
     more: Annotated[list[str] | None, Argument(metavar="PATH", help="More pictures or folders.")] = None,
     image: Annotated[
-        list[str] | None,
-        Option(metavar="PATH", help="Picture, folder of them, or - for standard input; may be repeated."),
+        list[str] | None, option("PATH", "Picture, folder of them, or - for standard input; may be repeated.")
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print one JSON document: image, box, label, ...")] = False,
     as_csv: Annotated[bool, Option("--csv", help="Print a table with one row a face.")] = False,
-    top: Annotated[int, Option(min=1, metavar="N", help="Classes to name for each face, in text.")] = 3,
+    top: Annotated[int, option("N", "Classes to name for each face, in text.", min=1)] = 3,
     save: Annotated[
-        Path | None,
-        Option(metavar="FOLDER", file_okay=False, help="Write each picture with its faces marked, as NAME-faces."),
+        Path | None, option("FOLDER", "Write each picture with its faces marked, as NAME-faces.", file_okay=False)
     ] = None,
     bars: Annotated[bool, Option("--bars", help="Draw all probabilities beside each face too.")] = False,
     landmarks: Annotated[

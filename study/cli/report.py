@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import StudyArgument
 
 app = typer.Typer(add_completion=False)
@@ -37,9 +37,9 @@ def report(
     ] = None,
     ferplus: Annotated[
         Path | None,
-        Option(
-            metavar="FILE",
-            help="FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.",
+        option(
+            "FILE",
+            "FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.",
             show_default=False,
         ),
     ] = None,
@@ -50,8 +50,7 @@ def report(
         bool, Option("--latex", help="Write latex/*.tex too: leaderboard and per-class tables with booktabs.")
     ] = False,
     plugin: Annotated[
-        list[Path] | None,
-        Option(metavar="FILE", help="File with a metric or a report section, run as code; may be repeated."),
+        list[Path] | None, option("FILE", "File with a metric or a report section, run as code; may be repeated.")
     ] = None,
     check: Annotated[bool, Option("--check", help="Write nothing; exit 1 where the report no longer matches.")] = False,
 ) -> None:

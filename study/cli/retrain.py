@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
 from study.core.errors import UsageError, WeightsError
 
@@ -25,14 +24,10 @@ app = typer.Typer(add_completion=False)
 )
 def retrain(
     run: RunOption = None,
-    data: Annotated[
-        str | None, Option(metavar="PATH", help="The run's dataset. Default: what is in data/, or drawn again.")
-    ] = None,
+    data: Annotated[str | None, option("PATH", "The run's dataset. Default: what is in data/, or drawn again.")] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),
-    weights: Annotated[
-        Path | None, Option(metavar="FILE", help="The file that the run started from, where it was one.")
-    ] = None,
+    weights: Annotated[Path | None, option("FILE", "The file that the run started from, where it was one.")] = None,
     plugin: PluginOption = None,
 ) -> None:
     """Train a finished run again whose weights are not here; `study run` leaves finished runs alone.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
+from study.cli.app import option
 from study.core.errors import UsageError
 from study.datasets.readers.archive import DEFAULT_GIB
 
@@ -66,16 +67,16 @@ def parse_jobs(value: str) -> int:
 
 Names = list[str] | None
 ArchiveGibFlag = Annotated[
-    float, Option(min=0.001, metavar="N", help="Most GiB that an archive may unpack to; its other limits follow.")
+    float, option("N", "Most GiB that an archive may unpack to; its other limits follow.", min=0.001)
 ]
 PluginFlag = Annotated[
-    Names, Option("--plugin", metavar="FILE", help="File with entries, run as code; they join grids that say all.")
+    Names, option("FILE", "File with entries, run as code; they join grids that say all.", "--plugin")
 ]
 PrecisionFlag = Annotated[
     str | None,
-    Option(
-        metavar="NAME",
-        help="float32, mixed_bfloat16, or auto: the latter where native. Default: float32; auto for budgets of hours.",
+    option(
+        "NAME",
+        "float32, mixed_bfloat16, or auto: the latter where native. Default: float32; auto for budgets of hours.",
     ),
 ]
 
@@ -84,103 +85,82 @@ PrecisionFlag = Annotated[
 class Flags:
     """The flags of ``study run``, in the order of its help; None means: what the grid, budget or dataset says."""
 
-    grid: Annotated[str, Option(metavar="NAME|FILE", help="Grid in experiments/, or a TOML file.")] = "all"
+    grid: Annotated[str, option("NAME|FILE", "Grid in experiments/, or a TOML file.")] = "all"
     data: Annotated[
         str | None,
-        Option(
-            metavar="PATH",
-            help="File, folder or archive, kaggle:OWNER/NAME, or synthetic. Default: what is in data/, else synthetic.",
+        option(
+            "PATH",
+            "File, folder or archive, kaggle:OWNER/NAME, or synthetic. Default: what is in data/, else synthetic.",
         ),
     ] = None
-    models: Annotated[Names, Option(metavar="NAMES", help="Models or groups, with commas; replace the grid's.")] = None
-    protocols: Annotated[Names, Option(metavar="NAMES", help="Protocols or groups, likewise.")] = None
-    seeds: Annotated[str | None, Option(metavar="N|LIST", help="A count (3: seeds 0, 1, 2) or a list (0,1,4).")] = None
+    models: Annotated[Names, option("NAMES", "Models or groups, with commas; replace the grid's.")] = None
+    protocols: Annotated[Names, option("NAMES", "Protocols or groups, likewise.")] = None
+    seeds: Annotated[str | None, option("N|LIST", "A count (3: seeds 0, 1, 2) or a list (0,1,4).")] = None
     budget: Annotated[
-        str | None, Option(metavar="NAME", help="demo, tonight, full. Default: the grid's, else what fits here.")
+        str | None,
+        option("NAME", "demo, tonight, full. Default: the grid's, else what fits here."),
     ] = None
     epochs: Annotated[
-        int | None, Option(min=1, max=100_000, metavar="N", help="Epochs of each phase; budgets still cap them.")
+        int | None,
+        option("N", "Epochs of each phase; budgets still cap them.", min=1, max=100_000),
     ] = None
     study: Annotated[
         str | None,
-        Option(
-            metavar="NAME", help="Name of the study. Default: demo, or the dataset's. published/NAME changes that one."
-        ),
+        option("NAME", "Name of the study. Default: demo, or the dataset's. published/NAME changes that one."),
     ] = None
-    results: Annotated[Path, Option(metavar="FOLDER", help="Folder of records.")] = Path("results")
-    reports: Annotated[Path, Option(metavar="FOLDER", help="Folder of reports.")] = Path("reports")
+    results: Annotated[Path, option("FOLDER", "Folder of records.")] = Path("results")
+    reports: Annotated[Path, option("FOLDER", "Folder of reports.")] = Path("reports")
     executor: Annotated[
-        str | None, Option(metavar="NAME", help="process (default: a crash costs one run), inprocess, ray (a cluster).")
+        str | None, option("NAME", "process (default: a crash costs one run), inprocess, ray (a cluster).")
     ] = None
     address: Annotated[
-        str | None,
-        Option(
-            metavar="HOST:PORT", help="Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone."
-        ),
+        str | None, option("HOST:PORT", "Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone.")
     ] = None
-    cpus_per_run: Annotated[
-        float | None, Option(min=0.01, metavar="N", help="Processors of a run on Ray. Default: 1.")
-    ] = None
+    cpus_per_run: Annotated[float | None, option("N", "Processors of a run on Ray. Default: 1.", min=0.01)] = None
     gpus_per_run: Annotated[
-        float | None,
-        Option(min=0.0, metavar="N", help="GPUs of a run on Ray; by fractions several share one. Default: 0."),
+        float | None, option("N", "GPUs of a run on Ray; by fractions several share one. Default: 0.", min=0.0)
     ] = None
     jobs: Annotated[
         int | None,
-        Option(
+        option(
+            "N|auto",
+            "Runs at a time, of 2 threads each. auto measures. Default: the budget's; on Ray all that fit.",
             parser=parse_jobs,
-            metavar="N|auto",
-            help="Runs at a time, of 2 threads each. auto measures. Default: the budget's; on Ray all that fit.",
         ),
     ] = None
     run_limit: Annotated[
         float | None,
-        Option(
-            min=0.01,
-            max=MOST_MINUTES,
-            metavar="MINUTES",
-            help="A run that takes longer counts as hanging. Default: the budget's.",
+        option(
+            "MINUTES", "A run that takes longer counts as hanging. Default: the budget's.", min=0.01, max=MOST_MINUTES
         ),
     ] = None
     time_limit_s: Annotated[
         float | None,
-        Option(
+        option(
+            "TIME",
+            "Stop after this time (8m, 2h, 1h30m) with what is done and a report; exit code 3 if there is more to do.",
             "--time-limit",
             parser=parse_time,
-            metavar="TIME",
-            help="Stop after this time (8m, 2h, 1h30m) with what is done and a report; exit code 3 if there is more "
-            "to do.",
         ),
     ] = None
     keep_weights: Annotated[
-        str,
-        Option(
-            parser=check_keep_weights,
-            metavar="WHICH",
-            help="Trained weights to keep: all, best (of each model) or none.",
-        ),
+        str, option("WHICH", "Trained weights to keep: all, best (of each model) or none.", parser=check_keep_weights)
     ] = "all"
     weights: Annotated[
-        str,
-        Option(
-            metavar="NAME|FILE",
-            help="Start of transfer networks: auto, imagenet, none or a file; or MODEL=..., by model.",
-        ),
+        str, option("NAME|FILE", "Start of transfer networks: auto, imagenet, none or a file; or MODEL=..., by model.")
     ] = "auto"
-    side: Annotated[
-        int | None, Option(min=1, max=1 << 12, metavar="PX", help="Input side of every model in pixels.")
-    ] = None
+    side: Annotated[int | None, option("PX", "Input side of every model in pixels.", min=1, max=1 << 12)] = None
     train_share: Annotated[
-        float | None, Option(metavar="X", help="Train on this share of the training split, such as 0.25; stratified.")
+        float | None, option("X", "Train on this share of the training split, such as 0.25; stratified.")
     ] = None
     precision: PrecisionFlag = None
     ferplus: Annotated[
-        Path | None, Option(metavar="FILE", help="FER+'s fer2013new.csv: score the answers by its labels too.")
+        Path | None,
+        option("FILE", "FER+'s fer2013new.csv: score the answers by its labels too."),
     ] = None
     archive_gib: ArchiveGibFlag = DEFAULT_GIB
     plugins: PluginFlag = None
     track: Annotated[
-        Names,
-        Option(metavar="NAME", help="Log the runs to tensorboard or mlflow too, into tracking/; may be repeated."),
+        Names, option("NAME", "Log the runs to tensorboard or mlflow too, into tracking/; may be repeated.")
     ] = None
     dry_run: Annotated[bool, Option("--dry-run", help="Show the plan and leave.")] = False
