@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import sys
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import typer
 
@@ -22,6 +22,23 @@ OPENCV_LIBRARIES = ("libGL.", "libgthread-2.0.", "libglib-2.0.")
 def examples(*calls: str) -> str:
     """Return the epilog of a verb's help: one to three calls, each as it would be typed, up to 78 characters long."""
     return "\n\n".join(("Examples:", "\n".join(calls)))
+
+
+def option(metavar: str, text: str, *names: str, **more: Any) -> Any:
+    """Return an option that takes a value.
+
+    Args:
+        metavar: What the help calls the value.
+        text: What the help says.
+        names: Names such as ``--run``, where they do not follow from the parameter's.
+        more: Limits and whatever else ``typer.Option`` takes.
+    """
+    return typer.Option(*names, metavar=metavar, help=text, **more)
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a file or a pipe."""
+    print(line, flush=True)
 
 
 def run_app(app: typer.Typer | typer.core.TyperGroup, name: str | None = None) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from study.bench import PARTS
-from study.cli.app import examples
+from study.cli.app import examples, option
+from study.cli.run_options import split_names
 
 app = typer.Typer(add_completion=False)
 
@@ -21,31 +23,22 @@ app = typer.Typer(add_completion=False)
     )
 )
 def bench(
-    models: Annotated[
-        str, typer.Option(metavar="NAMES", help="Model entries, with commas.")
-    ] = "cnn3,cnn5,vgg16,resnet50",
-    peers: Annotated[bool, typer.Option("--peers", help="Measure experiments/peers/ beside ourselves.")] = False,
-    parts: Annotated[
-        str, typer.Option(metavar="NAMES", help=f"What to measure, of {','.join(PARTS)}, with commas.")
-    ] = "peak,models",
-    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Rounds; the median counts.")] = 3,
-    seconds: Annotated[float, typer.Option(min=0.05, metavar="S", help="About how long a measurement takes.")] = 3.0,
-    side: Annotated[int, typer.Option(min=8, metavar="PX", help="Input side in pixels.")] = 48,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Images an update.")] = 64,
+    models: Annotated[str, option("NAMES", "Model entries, with commas.")] = "cnn3,cnn5,vgg16,resnet50",
+    peers: Annotated[bool, Option("--peers", help="Measure experiments/peers/ beside ourselves.")] = False,
+    parts: Annotated[str, option("NAMES", f"What to measure, of {','.join(PARTS)}, with commas.")] = "peak,models",
+    rounds: Annotated[int, option("N", "Rounds; the median counts.", min=1)] = 3,
+    seconds: Annotated[float, option("S", "About how long a measurement takes.", min=0.05)] = 3.0,
+    side: Annotated[int, option("PX", "Input side in pixels.", min=8)] = 48,
+    batch: Annotated[int, option("N", "Images an update.", min=1)] = 64,
     precision: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="float32, mixed_bfloat16, or auto: float32, and the other where native."),
+        str, option("NAME", "float32, mixed_bfloat16, or auto: float32, and the other where native.")
     ] = "auto",
-    images: Annotated[int, typer.Option(min=256, metavar="N", help="Training images in memory.")] = 28709,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where measured.json and README.md go.")] = Path(
-        "reports/bench"
-    ),
-    json_: Annotated[bool, typer.Option("--json", help="Print what was measured as JSON instead of the page.")] = False,
-    write: Annotated[
-        bool, typer.Option("--write", help="Measure nothing; write the page again from measured.json.")
-    ] = False,
+    images: Annotated[int, option("N", "Training images in memory.", min=256)] = 28709,
+    out: Annotated[Path, option("FOLDER", "Where measured.json and README.md go.")] = Path("reports/bench"),
+    json_: Annotated[bool, Option("--json", help="Print what was measured as JSON instead of the page.")] = False,
+    write: Annotated[bool, Option("--write", help="Measure nothing; write the page again from measured.json.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Measure nothing; exit 1 where the page no longer matches measured.json.")
+        bool, Option("--check", help="Measure nothing; exit 1 where the page no longer matches measured.json.")
     ] = False,
 ) -> None:
     """Measure training and prediction in turns, each contestant in a process of its own, and write the page."""
@@ -65,13 +58,9 @@ def bench(
             raise typer.Exit
         typer.echo(f"{page} no longer matches measured.json and the sections beside it: run `study bench --write`.")
         raise typer.Exit(1)
-    bounds = Bounds(_names(models), peers, rounds, seconds, side, batch, precision, images)
-    measured = measure_parts(_names(parts), bounds, lambda line: typer.echo(line, err=True))
+    bounds = Bounds(split_names([models]), peers, rounds, seconds, side, batch, precision, images)
+    measured = measure_parts(split_names([parts]), bounds, lambda line: typer.echo(line, err=True))
     kept = add(out, measured)
     write_page(out, kept)
     typer.echo(json.dumps(measured, sort_keys=True, indent=1) if json_ else build_page(measured, {}))
     typer.echo(f"The page is in {page}", err=True)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

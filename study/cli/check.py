@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from study.cli.app import examples
 from study.core.errors import UsageError
@@ -14,9 +15,9 @@ app = typer.Typer()
 
 @app.command(epilog=examples("study check cnn3", "study check tiny --plugin experiments/plugin_example.py"))
 def check(
-    names: Annotated[list[str], typer.Argument(help="Model entries to check.")],
+    names: Annotated[list[str], Argument(help="Model entries to check.")],
     plugin: Annotated[
-        list[str] | None, typer.Option(help="Python file that registers models, run as code; may be repeated.")
+        list[str] | None, Option(help="Python file that registers models, run as code; may be repeated.")
     ] = None,
 ) -> None:
     """Check that a model entry keeps the contract that the study relies on."""

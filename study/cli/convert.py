@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples, option
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=examples("study convert fer2013", "study convert --results /data/results"))
 def convert(
-    study: Annotated[str | None, typer.Argument(help="Name of the study; all studies without it.")] = None,
-    results: Annotated[Path, typer.Option(metavar="FOLDER", help="Results folder.")] = Path("results"),
+    study: Annotated[str | None, Argument(help="Name of the study; all studies without it.")] = None,
+    results: Annotated[Path, option("FOLDER", "Results folder.")] = Path("results"),
 ) -> None:
     """Rewrite records of an older format in place, with their predictions and weights; the report is not written."""
     from study.core.convert import convert_study
@@ -23,7 +24,3 @@ def convert(
 
     for name in [study] if study else studies(results):
         print(f"{name}: {convert_study(find_study(results, name))} records converted")
-
-
-if __name__ == "__main__":
-    run_app(app)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples, option
 from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag
 
 if TYPE_CHECKING:
@@ -26,16 +27,14 @@ app = typer.Typer(
 
 Source = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="PATH",
         help="A csv of pixels, <split>/<class>/*, <class>/*, images with a list of labels, an archive of these or a "
         "folder in it, kaggle:OWNER/NAME or synthetic.",
     ),
 ]
-Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="File with a dataset reader, run as code.")
-]
-Seed = Annotated[int, typer.Option(min=0, max=(1 << 63) - 1, help="Seed of the split, where the data bring none.")]
+Plugins = Annotated[list[Path] | None, option("FILE", "File with a dataset reader, run as code.", "--plugin")]
+Seed = Annotated[int, Option(min=0, max=(1 << 63) - 1, help="Seed of the split, where the data bring none.")]
 
 
 @app.command(
@@ -48,8 +47,7 @@ Seed = Annotated[int, typer.Option(min=0, max=(1 << 63) - 1, help="Seed of the s
 def prepare(
     path: Source,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write the images, their split too, into one small .study file for --data."),
+        Path | None, option("FILE", "Write the images, their split too, into one small .study file for --data.")
     ] = None,
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
@@ -68,9 +66,7 @@ def prepare(
 @app.command(epilog=examples(SHOW, "study data show synthetic:images=500 --out faces.png"))
 def show(
     path: Source,
-    out: Annotated[
-        Path | None, typer.Option(help="PNG of samples; reports/<name>/local/samples.png if not given.")
-    ] = None,
+    out: Annotated[Path | None, Option(help="PNG of samples; reports/<name>/local/samples.png if not given.")] = None,
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
     plugin: Plugins = None,
@@ -86,11 +82,9 @@ def show(
 @app.command(epilog=examples(AUDIT, "study data audit fer2013.csv --study fer2013  # suspicious labels too"))
 def audit(
     path: Source,
-    out: Annotated[Path | None, typer.Option(help="Folder to write to; reports/<name>-audit if not given.")] = None,
-    study: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Study on these images whose networks rank suspicious labels.")
-    ] = None,
-    results: Annotated[Path, typer.Option(help="Folder of records, for --study.")] = Path("results"),
+    out: Annotated[Path | None, Option(help="Folder to write to; reports/<name>-audit if not given.")] = None,
+    study: Annotated[str | None, option("NAME", "Study on these images whose networks rank suspicious labels.")] = None,
+    results: Annotated[Path, Option(help="Folder of records, for --study.")] = Path("results"),
     seed: Seed = 0,
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
     plugin: Plugins = None,
@@ -153,7 +147,3 @@ def describe(data: ImageSet) -> str:
         *(f"Note: {note}" for note in data.notes),
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    run_app(app)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import PluginOption, ReportsOption, ResultsOption, RunOption, StudyOption, chosen_run
 
 if TYPE_CHECKING:
@@ -28,29 +29,20 @@ SPLITS = ("all", "train", "validation", "test")
 def evaluate(
     data: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PATH",
-            help="File or folder, as study run takes it; may be repeated. Default: the run's own dataset.",
-        ),
+        option("PATH", "File or folder, as study run takes it; may be repeated. Default: the run's own dataset."),
     ] = None,
     corruptions: Annotated[
-        bool,
-        typer.Option("--corruptions", help="Score ten corruptions of the run's own test split at five severities."),
+        bool, Option("--corruptions", help="Score ten corruptions of the run's own test split at five severities.")
     ] = False,
     slices: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Score subgroups: a CSV with a column image and columns of groups."),
+        Path | None, option("FILE", "Score subgroups: a CSV with a column image and columns of groups.")
     ] = None,
     run: RunOption = None,
     map_: Annotated[
-        Path | None,
-        typer.Option("--map", metavar="FILE", help="TOML or CSV: the run's class for each of the dataset's."),
+        Path | None, option("FILE", "TOML or CSV: the run's class for each of the dataset's.", "--map")
     ] = None,
     split: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="all, train, validation or test. Default: all; test for the run's own dataset."
-        ),
+        str | None, option("NAME", "all, train, validation or test. Default: all; test for the run's own dataset.")
     ] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),

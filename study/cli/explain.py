@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import PluginOption, ReportsOption, ResultsOption, RunOption, StudyOption, chosen_run
 
 app = typer.Typer(add_completion=False)
@@ -15,16 +15,12 @@ app = typer.Typer(add_completion=False)
 
 @app.command(
     epilog=examples(
-        "study explain",
-        "study explain --run cnn3-baseline-seed_0 --data fer2013.csv",
-        "study explain --data faces/",
+        "study explain", "study explain --run cnn3-baseline-seed_0 --data fer2013.csv", "study explain --data faces/"
     )
 )
 def explain(
     run: RunOption = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The run's dataset or another. Default: as for the run.")
-    ] = None,
+    data: Annotated[str | None, option("PATH", "The run's dataset or another. Default: as for the run.")] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),

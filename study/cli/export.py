@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
 
 if TYPE_CHECKING:
@@ -28,40 +29,29 @@ def export(
     run: RunOption = None,
     format_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--format",
-            metavar="NAMES",
-            help="Of keras, h5, onnx, litert, savedmodel; with commas. Default: keras, onnx, litert.",
+        option(
+            "NAMES", "Of keras, h5, onnx, litert, savedmodel; with commas. Default: keras, onnx, litert.", "--format"
         ),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Also LiteRT in 8 bits, with its loss of accuracy on the validation split.")
+        bool, Option("--int8", help="Also LiteRT in 8 bits, with its loss of accuracy on the validation split.")
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER", file_okay=False, help="Default: beside the run's weights, where predict and live find it."
-        ),
+        option("FOLDER", "Default: beside the run's weights, where predict and live find it.", file_okay=False),
     ] = None,
     data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH", help="The study's dataset, to check on. Default: what is in data/, or drawn faces."
-        ),
+        str | None, option("PATH", "The study's dataset, to check on. Default: what is in data/, or drawn faces.")
     ] = None,
     release: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--release", help="Write no format but the package's own network: ONNX in half precision, at most 6 MB."
         ),
     ] = False,
     predictions: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            dir_okay=False,
-            help="Write no network but a table (CSV): the run's answer to each test image.",
-        ),
+        option("FILE", "Write no network but a table (CSV): the run's answer to each test image.", dir_okay=False),
     ] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples, option
 from study.cli.options import StudyOption
 
 IMPORT = "study import predictions.csv --name peer --study fer2013"
@@ -16,15 +17,13 @@ app = typer.Typer(add_completion=False)
 
 @app.command("import", epilog=examples(IMPORT, "study import images.csv --study fer2013 --template  # which images"))
 def import_(
-    file: Annotated[
-        Path, typer.Argument(metavar="CSV", help="One row an image: image or row; label or probabilities.")
-    ],
+    file: Annotated[Path, Argument(metavar="CSV", help="One row an image: image or row; label or probabilities.")],
     study: StudyOption = None,
-    name: Annotated[str, typer.Option(metavar="PEER", help="What they are called in the report.")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Number of the training run behind them.")] = 0,
-    results: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of records.")] = Path("results"),
+    name: Annotated[str, option("PEER", "What they are called in the report.")] = "",
+    seed: Annotated[int, Option(min=0, help="Number of the training run behind them.")] = 0,
+    results: Annotated[Path, option("FOLDER", "Folder of records.")] = Path("results"),
     template: Annotated[
-        bool, typer.Option("--template", help="Write CSV instead: every image to predict, its label left open.")
+        bool, Option("--template", help="Write CSV instead: every image to predict, its label left open.")
     ] = False,
 ) -> None:
     """Make a record of predictions that were made elsewhere: ranked and tested like any other, and marked as imported.
@@ -53,7 +52,3 @@ def import_(
     if "validation" not in splits:
         typer.echo("Without predictions on the validation split it is shown but not ranked.")
     typer.echo(f"See it beside the others: study report {store.study}")
-
-
-if __name__ == "__main__":
-    run_app(app)

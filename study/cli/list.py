@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples
 from study.cli.run_options import PluginFlag
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=examples("study list", "study list --plugin experiments/plugin_example.py"))
-def main(
-    plugin: PluginFlag = None,
-) -> None:
+def main(plugin: PluginFlag = None) -> None:
     """List models, protocols, grids and budgets."""
     from study.core.registry import load_plugin
     from study.models.entry import MODELS
@@ -65,7 +63,3 @@ def _budget_line(budget: Budget) -> str:
     parts += [f"what fits into {budget.hours:g} hours"] if budget.hours else []
     parts += ["the protocols' own epochs"] if not parts else []
     return "; ".join([*parts, f"{budget.seeds} seed{'s' if budget.seeds > 1 else ''}"])
-
-
-if __name__ == "__main__":
-    run_app(app)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import (
     DetectorOption,
     FaceScoreOption,
@@ -41,21 +42,16 @@ app = typer.Typer(add_completion=False)
     )
 )
 def live(
-    camera: Annotated[int | None, typer.Option(min=0, metavar="N", help="Number of the camera. Default: 0.")] = None,
-    video: Annotated[Path | None, typer.Option(metavar="FILE", help="Video file instead of a camera.")] = None,
-    save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the marked video: .mp4, .webm or .avi.")
-    ] = None,
+    camera: Annotated[int | None, option("N", "Number of the camera. Default: 0.", min=0)] = None,
+    video: Annotated[Path | None, option("FILE", "Video file instead of a camera.")] = None,
+    save: Annotated[Path | None, option("FILE", "Write the marked video: .mp4, .webm or .avi.")] = None,
     jsonl: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", dir_okay=False, help="Write a line of JSON a frame; - for standard output."),
+        Path | None, option("FILE", "Write a line of JSON a frame; - for standard output.", dir_okay=False)
     ] = None,
-    bars: Annotated[bool, typer.Option("--bars", help="Draw all probabilities beside each face too.")] = False,
-    no_window: Annotated[bool, typer.Option("--no-window", help="Show no window; say what changes instead.")] = False,
-    every: Annotated[int, typer.Option(min=1, metavar="K", help="Search for faces in every K-th frame.")] = 3,
-    smooth: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Average answers over about this time; 0 for not at all.")
-    ] = 0.5,
+    bars: Annotated[bool, Option("--bars", help="Draw all probabilities beside each face too.")] = False,
+    no_window: Annotated[bool, Option("--no-window", help="Show no window; say what changes instead.")] = False,
+    every: Annotated[int, option("K", "Search for faces in every K-th frame.", min=1)] = 3,
+    smooth: Annotated[float, option("SECONDS", "Average answers over about this time; 0 for not at all.", min=0)] = 0.5,
     detector: DetectorOption = None,
     face_score: FaceScoreOption = None,
     run: RunOption = None,
@@ -89,36 +85,15 @@ def live(
             watched = watch(source.frames(), runtime, finder, Smoother(smooth, MARGIN if smooth else 0.0), every)
             if runtime.notice:
                 _say(runtime.notice)
-            count = Count()
             draw = None if window is None and save is None else bars
-            _pass_on(watched, sinks, window, runtime, count, draw)
-    _say(count.line())
+            passed_on = _pass_on(watched, sinks, window, runtime, draw)
+    _say(passed_on)
     for path in (save, jsonl):
         if path is not None and str(path) != "-":
             _say(f"Written: {path}")
     if source.problem:
         _say(source.problem)
         raise typer.Exit(1)
-
-
-class Count:
-    """What there was: frames, faces, real time."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.faces: set[int] = set()
-        self.start = time.perf_counter()
-
-    def add(self, watched: Watched) -> None:
-        """Count a frame."""
-        self.frames += 1
-        self.faces |= {answer.track or 0 for answer in watched.answers}
-
-    def line(self) -> str:
-        """Return it in words."""
-        passed = time.perf_counter() - self.start
-        faces = f"{len(self.faces)} face{'' if len(self.faces) == 1 else 's'}"
-        return f"{self.frames} frames in {passed:.1f} s ({self.frames / max(passed, 1e-9):.1f} a second), {faces}"
 
 
 def _open_sinks(
@@ -143,19 +118,16 @@ def _open_sinks(
 
 
 def _pass_on(
-    watched: Iterable[Watched],
-    sinks: list[Sink],
-    window: Window | None,
-    runtime: Runtime,
-    count: Count,
-    draw: bool | None,
-) -> None:
+    watched: Iterable[Watched], sinks: list[Sink], window: Window | None, runtime: Runtime, draw: bool | None
+) -> str:
     """Hand every frame to every sink until the video ends, the window says stop, or a signal comes; close the sinks.
 
-    ``draw`` says whether faces are marked with bars; None for not at all.
+    ``draw`` says whether faces are marked with bars; None for not at all. Returns how much there was, in words.
     """
     from study.faces.annotation import annotate
+    from study.faces.output import count
 
+    frames, faces, start = 0, set(), time.perf_counter()
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.ExitStack() as stack:
         stack.callback(signal.signal, signal.SIGTERM, previous)
@@ -169,9 +141,12 @@ def _pass_on(
                     picture = annotate(picture, one.answers, runtime.classes, runtime.notice, rate, bars=draw)
                 for sink in sinks:
                     sink.write(one, picture)
-                count.add(one)
+                frames += 1
+                faces |= {answer.track or 0 for answer in one.answers}
                 if window is not None and window.stopped:
                     break
+    passed = time.perf_counter() - start
+    return f"{frames} frames in {passed:.1f} s ({frames / max(passed, 1e-9):.1f} a second), {count(len(faces), 'face')}"
 
 
 def _say(line: str) -> None:

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument
+
+from study.cli.app import option
 
 if TYPE_CHECKING:
     from study.core.record import Record
@@ -15,28 +17,22 @@ if TYPE_CHECKING:
     from study.trained.runtime import Runtime
 
 RunOption = Annotated[
-    str | None,
-    Option("--run", metavar="KEY", help="Key of a run, or a part of one. Default: the best on the validation split."),
+    str | None, option("KEY", "Key of a run, or a part of one. Default: the best on the validation split.", "--run")
 ]
 _STUDY = "NAME of a study made here, or published/NAME. Default: the newest made here"
 StudyArgument = Annotated[str | None, Argument(metavar="STUDY", help=f"{_STUDY}.", show_default=False)]
-StudyOption = Annotated[str | None, Option(metavar="NAME", help=f"{_STUDY}.")]
-ResultsOption = Annotated[Path, Option(metavar="FOLDER", file_okay=False, help="Folder of records.")]
-ReportsOption = Annotated[Path, Option(metavar="FOLDER", file_okay=False, help="Folder of reports.")]
+StudyOption = Annotated[str | None, option("NAME", f"{_STUDY}.")]
+ResultsOption = Annotated[Path, option("FOLDER", "Folder of records.", file_okay=False)]
+ReportsOption = Annotated[Path, option("FOLDER", "Folder of reports.", file_okay=False)]
 PluginOption = Annotated[
-    list[str] | None, Option(metavar="FILE", help="File that registers the run's model, run as code; may be repeated.")
+    list[str] | None, option("FILE", "File that registers the run's model, run as code; may be repeated.")
 ]
 DetectorOption = Annotated[
-    str | None,
-    Option(
-        metavar="NAME", help="What finds faces: blazeface (the default), haar, or the file of YuNet's model (.onnx)."
-    ),
+    str | None, option("NAME", "What finds faces: blazeface (the default), haar, or the file of YuNet's model (.onnx).")
 ]
 FaceScoreOption = Annotated[
     float | None,
-    Option(
-        "--face-score", metavar="SCORE", help="Leave out faces with a lower detection score. Default: 0.5 (YuNet: 0.7)."
-    ),
+    option("SCORE", "Leave out faces with a lower detection score. Default: 0.5 (YuNet: 0.7).", "--face-score"),
 ]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import (
     DetectorOption,
     FaceScoreOption,
@@ -36,26 +38,22 @@ app = typer.Typer(add_completion=False)
     )
 )
 def predict(
-    more: Annotated[list[str] | None, typer.Argument(metavar="PATH", help="More pictures or folders.")] = None,
+    more: Annotated[list[str] | None, Argument(metavar="PATH", help="More pictures or folders.")] = None,
     image: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH", help="Picture, folder of them, or - for standard input; may be repeated."),
+        list[str] | None, option("PATH", "Picture, folder of them, or - for standard input; may be repeated.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document: image, box, label, ...")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with one row a face.")] = False,
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="Classes to name for each face, in text.")] = 3,
+    as_json: Annotated[bool, Option("--json", help="Print one JSON document: image, box, label, ...")] = False,
+    as_csv: Annotated[bool, Option("--csv", help="Print a table with one row a face.")] = False,
+    top: Annotated[int, option("N", "Classes to name for each face, in text.", min=1)] = 3,
     save: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", file_okay=False, help="Write each picture with its faces marked, as NAME-faces."
-        ),
+        Path | None, option("FOLDER", "Write each picture with its faces marked, as NAME-faces.", file_okay=False)
     ] = None,
-    bars: Annotated[bool, typer.Option("--bars", help="Draw all probabilities beside each face too.")] = False,
+    bars: Annotated[bool, Option("--bars", help="Draw all probabilities beside each face too.")] = False,
     landmarks: Annotated[
-        bool, typer.Option("--landmarks", help="Find 468 points of each face: drawn by --save, listed by --json.")
+        bool, Option("--landmarks", help="Find 468 points of each face: drawn by --save, listed by --json.")
     ] = False,
     crops: Annotated[
-        bool, typer.Option("--crops", help="Take each picture as one face. Small square ones always are.")
+        bool, Option("--crops", help="Take each picture as one face. Small square ones always are.")
     ] = False,
     detector: DetectorOption = None,
     face_score: FaceScoreOption = None,
@@ -76,7 +74,7 @@ def predict(
     if not words:
         raise UsageError("which pictures? Give --image PATH: files, folders, or - for standard input.")
     from study.faces.detection import open_detector
-    from study.faces.output import standard_output, write_csv, write_json
+    from study.faces.output import standard_output, text_lines, write_csv, write_json
     from study.faces.pictures import gather
     from study.faces.prediction import all_refused, look
 
@@ -90,45 +88,42 @@ def predict(
         if as_json or as_csv:
             (write_json if as_json else write_csv)(tally, runtime, out)
         else:
-            _print_text(tally, runtime, top)
+            if runtime.notice:
+                print(runtime.notice)
+            for seen in tally:
+                for line in text_lines(seen, runtime.classes, top) if seen.readable or not seen.source.named else ():
+                    print(line, flush=True)
     for line in tally.lines(skipped):
         print(line, file=sys.stderr)
     _refuse(tally.refused)
 
 
+@dataclass
 class Tally:
-    """What passes by on its way to the output: counted, and drawn into pictures where that is wanted.
+    """What passes by on its way to the output: counted, and drawn into pictures where that is wanted."""
 
-    Args:
-        found: The pictures with their answers.
-        runtime: The network.
-        save: Folder of marked pictures, or None.
-        bars: Draw all probabilities.
-    """
-
-    def __init__(self, found: Iterator[Seen], runtime: Runtime, save: Path | None, bars: bool) -> None:
-        self._found = found
-        self._runtime = runtime
-        self._save = save
-        self._bars = bars
-        self.pictures = 0
-        self.faces = 0
-        self.damaged = 0
-        self.refused: list[Seen] = []
-        self.saved: list[Path] = []
+    found: Iterator[Seen]  #: The pictures with their answers.
+    runtime: Runtime
+    save: Path | None  #: Folder of marked pictures.
+    bars: bool  #: Draw all probabilities.
+    pictures: int = 0
+    faces: int = 0
+    damaged: int = 0
+    refused: list[Seen] = field(default_factory=list)
+    saved: list[Path] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Seen]:
-        for seen in self._found:
+        for seen in self.found:
             self.pictures += seen.readable
             self.faces += len(seen.answers)
             if not seen.readable and seen.source.named:
                 self.refused.append(seen)
             elif not seen.readable:
                 self.damaged += 1
-            if self._save is not None and seen.picture is not None:
+            if self.save is not None and seen.picture is not None:
                 from study.faces.output import save_marked
 
-                self.saved.append(save_marked(seen, self._runtime, self._save, self.saved, self._bars))
+                self.saved.append(save_marked(seen, self.runtime, self.save, self.saved, self.bars))
                 seen.picture = None
             yield seen
 
@@ -143,7 +138,7 @@ class Tally:
         if self.damaged:
             yield f"{count(self.damaged, 'picture')} could not be read"
         if self.saved:
-            yield f"{count(len(self.saved), 'marked picture')} in {self._save}"
+            yield f"{count(len(self.saved), 'marked picture')} in {self.save}"
 
 
 def _refuse(refused: list[Seen]) -> None:
@@ -151,13 +146,3 @@ def _refuse(refused: list[Seen]) -> None:
     if refused:
         what = "; ".join(f"{seen.source.name}: {seen.problem}" for seen in refused)
         raise UsageError(f"--image takes pictures that can be read, got {what}.")
-
-
-def _print_text(found: Tally, runtime: Runtime, top: int) -> None:
-    from study.faces.output import text_lines
-
-    if runtime.notice:
-        print(runtime.notice)
-    for seen in found:
-        for line in text_lines(seen, runtime.classes, top) if seen.readable or not seen.source.named else ():
-            print(line, flush=True)

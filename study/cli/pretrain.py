@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option, say
 from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag, PluginFlag, PrecisionFlag
 
 app = typer.Typer(add_completion=False)
@@ -21,15 +21,15 @@ app = typer.Typer(add_completion=False)
     )
 )
 def pretrain(
-    model: Annotated[str, Option(metavar="NAME", help="Transfer entry whose body is trained.")],
-    data: Annotated[str, Option(metavar="PATH", help="Pretraining images: whatever `study run --data` takes.")],
-    out: Annotated[Path, Option(metavar="FILE", help="Where the weights go; ends in .weights.h5.")],
-    epochs: Annotated[int, Option(min=1, metavar="N", help="Epochs; the rate falls to zero over them.")] = 10,
-    side: Annotated[int | None, Option(min=1, metavar="PX", help="Input side. Default: the images' own.")] = None,
-    batch: Annotated[int, Option(min=1, metavar="N", help="Images an update.")] = 64,
-    rate: Annotated[float, Option(min=1e-9, metavar="X", help="Adam's first learning rate.")] = 1e-3,
+    model: Annotated[str, option("NAME", "Transfer entry whose body is trained.")],
+    data: Annotated[str, option("PATH", "Pretraining images: whatever `study run --data` takes.")],
+    out: Annotated[Path, option("FILE", "Where the weights go; ends in .weights.h5.")],
+    epochs: Annotated[int, option("N", "Epochs; the rate falls to zero over them.", min=1)] = 10,
+    side: Annotated[int | None, option("PX", "Input side. Default: the images' own.", min=1)] = None,
+    batch: Annotated[int, option("N", "Images an update.", min=1)] = 64,
+    rate: Annotated[float, option("X", "Adam's first learning rate.", min=1e-9)] = 1e-3,
     augment: Annotated[bool, Option(help="Mirror images and shift them by up to a tenth.")] = True,
-    seed: Annotated[int, Option(min=0, metavar="N", help="Seed of weights, order and augmentation.")] = 0,
+    seed: Annotated[int, option("N", "Seed of weights, order and augmentation.", min=0)] = 0,
     precision: PrecisionFlag = "float32",
     archive_gib: ArchiveGibFlag = DEFAULT_GIB,
     plugin: PluginFlag = None,
@@ -80,8 +80,3 @@ def show(event: dict[str, Any]) -> None:
             f"{100 * row['accuracy']:.1f} %, validation {100 * row['validation_accuracy']:.1f} %, "
             f"{row['train_s'] + row['validation_s']:.0f} s"
         )
-
-
-def say(line: str) -> None:
-    """Print a line at once, also into a file or a pipe."""
-    print(line, flush=True)

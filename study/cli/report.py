@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from typer import Option
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import StudyArgument
-
-if TYPE_CHECKING:
-    from study.core.store import Store
 
 app = typer.Typer(add_completion=False)
 
@@ -25,11 +23,11 @@ app = typer.Typer(add_completion=False)
 )
 def report(
     study: StudyArgument = None,
-    results: Annotated[Path, typer.Option(help="Folder of the records.")] = Path("results"),
-    reports: Annotated[Path, typer.Option(help="Folder that the report is written to.")] = Path("reports"),
+    results: Annotated[Path, Option(help="Folder of the records.")] = Path("results"),
+    reports: Annotated[Path, Option(help="Folder that the report is written to.")] = Path("reports"),
     margin: Annotated[
         float | None,
-        typer.Option(
+        Option(
             help="Points of accuracy below which two recipes count as equivalent. "
             "Default: that of the report that is there, else 2.",
             min=0.01,
@@ -39,30 +37,28 @@ def report(
     ] = None,
     ferplus: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.",
+        option(
+            "FILE",
+            "FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.",
             show_default=False,
         ),
     ] = None,
     html: Annotated[
-        bool, typer.Option("--html", help="Write report.html too: one file with all in it, to send and to print.")
+        bool, Option("--html", help="Write report.html too: one file with all in it, to send and to print.")
     ] = False,
     latex: Annotated[
-        bool, typer.Option("--latex", help="Write latex/*.tex too: leaderboard and per-class tables with booktabs.")
+        bool, Option("--latex", help="Write latex/*.tex too: leaderboard and per-class tables with booktabs.")
     ] = False,
     plugin: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="File with a metric or a report section, run as code; may be repeated."),
+        list[Path] | None, option("FILE", "File with a metric or a report section, run as code; may be repeated.")
     ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 1 where the report no longer matches.")
-    ] = False,
+    check: Annotated[bool, Option("--check", help="Write nothing; exit 1 where the report no longer matches.")] = False,
 ) -> None:
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
     from study.core.errors import UsageError
     from study.core.registry import load_plugin
     from study.core.store import find_study
+    from study.datasets.readers.ferplus import read_ferplus
     from study.report.write import HTML, HTML_FILE, LATEX, LATEX_FOLDER, check_report, report_folder, write_report
 
     for file in plugin or ():
@@ -75,7 +71,9 @@ def report(
     if ferplus is not None:
         if check:
             raise UsageError("--check writes nothing, --ferplus keeps labels with the study: give one of them.")
-        _keep_ferplus(store, ferplus)
+        dataset, records = store.load_dataset(), store.records()
+        classes = records[0].dataset.classes if records else ()
+        store.keep_ferplus(read_ferplus(ferplus, dataset["labels"], dataset["splits"], classes))
     _, damaged = store.examine()
     for damage in damaged:
         typer.echo(f"study: left out: {damage.reason}", err=True)
@@ -91,11 +89,3 @@ def report(
         raise typer.Exit(1)
     typer.echo(f"{report_folder(store, reports)} matches the records.")
     raise typer.Exit(1 if damaged else 0)
-
-
-def _keep_ferplus(store: Store, path: Path) -> None:
-    from study.datasets.readers.ferplus import read_ferplus
-
-    dataset, records = store.load_dataset(), store.records()
-    classes = records[0].dataset.classes if records else ()
-    store.keep_ferplus(read_ferplus(path, dataset["labels"], dataset["splits"], classes))

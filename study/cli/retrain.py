@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
 from study.core.errors import UsageError, WeightsError
 
@@ -20,21 +20,14 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog=examples(
-        "study retrain --run cnn3-baseline-seed_0 --data fer2013.csv",
-        "study retrain --study synthetic",
-    )
+    epilog=examples("study retrain --run cnn3-baseline-seed_0 --data fer2013.csv", "study retrain --study synthetic")
 )
 def retrain(
     run: RunOption = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The run's dataset. Default: what is in data/, or drawn again.")
-    ] = None,
+    data: Annotated[str | None, option("PATH", "The run's dataset. Default: what is in data/, or drawn again.")] = None,
     study: StudyOption = None,
     results: ResultsOption = Path("results"),
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The file that the run started from, where it was one.")
-    ] = None,
+    weights: Annotated[Path | None, option("FILE", "The file that the run started from, where it was one.")] = None,
     plugin: PluginOption = None,
 ) -> None:
     """Train a finished run again whose weights are not here; `study run` leaves finished runs alone.
@@ -88,7 +81,7 @@ def train_again(
     store: Store, record: Record, image_set: ImageSet, start: Path | None, plugins: tuple[str, ...]
 ) -> Record:
     """Execute a record's spec and return the new record, which is not stored yet."""
-    from study.execution.executors import Job, get_executor
+    from study.execution.executors import EXECUTORS, Job
     from study.execution.progress import make_display
     from study.models.weights import WeightsChoice
     from study.planning.grid import PlannedSpec
@@ -100,7 +93,9 @@ def train_again(
     plan = make_plan([PlannedSpec(spec, WeightsChoice(spec.weights.source))], store, image_set, read_speeds(), {})
     with make_display(plan.runs) as display:
         job = Job(spec, start, store.weights_path(spec), checkpoints)
-        (made,) = get_executor("inprocess")([job], image_set, workers=1, plugins=plugins, on_event=display.on_event)
+        (made,) = EXECUTORS.get("inprocess").run_specs(
+            [job], image_set, workers=1, plugins=plugins, on_event=display.on_event
+        )
         display.on_record(made)
     if made.status == "done":
         discard(checkpoints)
@@ -109,17 +104,11 @@ def train_again(
 
 def compare(store: Store, old: Record, new: Record) -> str:
     """Return one line on what the second training changed; the old predictions are gone by then."""
-    before, after = (best_validation_accuracy(record) for record in (old, new))
-    same = old.predictions_sha256 == new.predictions_sha256
-    if same:
+    if old.predictions_sha256 == new.predictions_sha256:
         return "Its predictions are the same to the last bit."
+    before, after = (record.best.validation_accuracy if record.best else 0.0 for record in (old, new))
     return (
         f"Its predictions differ from the earlier ones, as they do between machines and versions: validation accuracy "
         f"{100 * after:.1f} %, was {100 * before:.1f} %. Record and weights are the new ones; "
         f"`study report {store.study}` writes the report anew."
     )
-
-
-def best_validation_accuracy(record: Record) -> float:
-    """Return the validation accuracy of the epoch whose weights were kept."""
-    return float(record.history[record.kept.best_epoch].validation_accuracy)

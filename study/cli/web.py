@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.app import examples
+from study.cli.app import examples, option
 from study.cli.options import DetectorOption, PluginOption, ReportsOption, ResultsOption, StudyArgument
 
 app = typer.Typer(add_completion=False)
@@ -17,12 +17,9 @@ app = typer.Typer(add_completion=False)
 def web(
     study: StudyArgument = None,
     data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH", help="The study's dataset, to show images. Default: what is in data/, if it fits."
-        ),
+        str | None, option("PATH", "The study's dataset, to show images. Default: what is in data/, if it fits.")
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Port of 127.0.0.1.")] = 8501,
+    port: Annotated[int, option("N", "Port of 127.0.0.1.", min=1, max=65535)] = 8501,
     detector: DetectorOption = None,
     results: ResultsOption = Path("results"),
     reports: ReportsOption = Path("reports"),

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
-from study.cli.app import examples, run_app
+from study.cli.app import examples
 from study.cli.run_options import PluginFlag
-from study.core.errors import UsageError, WeightsError
+from study.core.errors import UsageError, WeightsError, unknown_name
 
 if TYPE_CHECKING:
     from study.models.entry import ModelEntry
@@ -47,17 +48,16 @@ def list_(plugin: PluginFlag = None) -> None:
 
 
 @app.command(epilog=examples(PATH))
-def path(
-    model: Annotated[str, typer.Argument(help="Transfer entry.")],
-    plugin: PluginFlag = None,
-) -> None:
+def path(model: Annotated[str, Argument(help="Transfer entry.")], plugin: PluginFlag = None) -> None:
     """Print where a model's published weights belong; then, on standard error, where they come from and their hash."""
     from study.models.weights import address, keras_cache
 
-    entry = one_entry(model, plugin)
-    if not entry.published:
+    entries = {entry.name: entry for entry in transfer_entries(plugin)}
+    if model not in entries:
+        raise unknown_name("transfer entry", model, entries)
+    if not (published := entries[model].published):
         raise UsageError(f"no weights of {model} are published: study pretrain --model {model} makes some.")
-    for one in entry.published.values():
+    for one in published.values():
         print(keras_cache() / one.file)
         proof = f"{one.algorithm} {one.digest}" if one.digest else "no hash is published"
         typer.echo(f"from {address(one)} ({one.megabytes} MB, {proof}; {one.licence})", err=True)
@@ -65,7 +65,7 @@ def path(
 
 @app.command(epilog=examples("study weights verify", VERIFY))
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Models or files; all cached weights if none.")] = None,
+    names: Annotated[list[str] | None, Argument(help="Models or files; all cached weights if none.")] = None,
     plugin: PluginFlag = None,
 ) -> None:
     """Read weights byte by byte: published ones against their hash; files for their form and what they fit.
@@ -76,9 +76,7 @@ def verify(
     wrong = checked = 0
     for name in names or entries:
         try:
-            for line in (
-                verified(entries[name], bool(names)) if name in entries else [verified_file(Path(name), plugin)]
-            ):
+            for line in verified(entries[name], bool(names)) if name in entries else [verified_file(Path(name))]:
                 checked += 1
                 print(f"ok    {line}")
         except WeightsError as error:
@@ -91,14 +89,10 @@ def verify(
 
 
 def verified(entry: ModelEntry, named: bool) -> list[str]:
-    """Return a line on each of an entry's cached files, all of them right.
-
-    Args:
-        entry: A transfer entry.
-        named: Whether a file that is missing is an error.
+    """Return a line on each of a transfer entry's cached files, all of them right.
 
     Raises:
-        WeightsError: a file is not the published one, or it was asked for and is missing.
+        WeightsError: a file is not the published one, or it was named and is missing.
     """
     from study.models.weights import cached_path, hash_file, out_of_reach
     from study.models.weights_form import check_form
@@ -117,22 +111,18 @@ def verified(entry: ModelEntry, named: bool) -> list[str]:
 
 @app.command(epilog=examples(DECLARE))
 def declare(
-    file: Annotated[Path, typer.Argument(help="A weights file that was made elsewhere; it is rewritten in place.")],
-    dataset: Annotated[str, typer.Option(help="What the weights were trained on.")],
-    images: Annotated[int, typer.Option(help="How many images that is.")],
-    licence: Annotated[str, typer.Option(help="Licence of the weights.")],
-    source: Annotated[str, typer.Option(help="Where the file comes from: a package, a paper, an address.")],
+    file: Annotated[Path, Argument(help="A weights file that was made elsewhere; it is rewritten in place.")],
+    dataset: Annotated[str, Option(help="What the weights were trained on.")],
+    images: Annotated[int, Option(help="How many images that is.")],
+    licence: Annotated[str, Option(help="Licence of the weights.")],
+    source: Annotated[str, Option(help="Where the file comes from: a package, a paper, an address.")],
 ) -> None:
     """Write into a weights file what it was trained on, so that records and reports can say so.
 
     The file's sha256 changes with it: declare before the first run, since runs are known by that hash.
     """
     from study.core.files import file_sha256, write_atomically
-    from study.models.pretraining_info import (
-        declared_pretraining,
-        read_pretraining,
-        with_pretraining,
-    )
+    from study.models.pretraining_info import declared_pretraining, read_pretraining, with_pretraining
     from study.models.weights_form import check_form
 
     pretraining = declared_pretraining(dataset, images, licence, source)
@@ -150,21 +140,18 @@ def declare(
     print(f"{file.name}: {pretraining.words()}, sha256 {file_sha256(file)}")
 
 
-def verified_file(path: Path, plugins: list[str] | None = None) -> str:
+def verified_file(path: Path) -> str:
     """Return a line on a file of weights: its hash, its pretraining and the entries that it fits.
 
     Raises:
         WeightsError: it is missing, damaged, no file of weights, not what its published name says, or fits no entry.
     """
-    from study.core.registry import load_plugin
     from study.models.entry import MODELS
     from study.models.pretraining_info import read_pretraining
     from study.models.weights import check_digest, hash_file
     from study.models.weights_form import check_form, contents
     from study.training.banners import without_banners
 
-    for file in plugins or ():
-        load_plugin(file)
     if not path.is_file():
         raise WeightsError(f"a transfer entry or an existing file is verified, got {str(path)!r}.")
     check_form(path)
@@ -199,21 +186,3 @@ def transfer_entries(plugins: list[str] | None) -> list[ModelEntry]:
     for file in plugins or ():
         load_plugin(file)
     return [entry for entry in MODELS if entry.family == "transfer"]
-
-
-def one_entry(name: str, plugins: list[str] | None) -> ModelEntry:
-    """Return a transfer entry.
-
-    Raises:
-        UsageError: no such entry.
-    """
-    from study.core.errors import unknown_name
-
-    entries = {entry.name: entry for entry in transfer_entries(plugins)}
-    if name not in entries:
-        raise unknown_name("transfer entry", name, entries)
-    return entries[name]
-
-
-if __name__ == "__main__":
-    run_app(app)

@@ -8,17 +8,15 @@ are converted in the same way.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from study.core.errors import DamagedError, StoreError
+from study.core.errors import DamagedError
 from study.core.files import read_regular, replacing
 from study.core.record import FORMAT, Record
-from study.core.spec import content_hash
-from study.core.store import CHECKSUM, MOST_BYTES, MOST_PACKED, WEIGHTS_SUFFIX, Store, unpack_arrays
+from study.core.spec import Spec
+from study.core.store import MOST_PACKED, WEIGHTS_SUFFIX, Store, read_data, unpack_arrays
 
 #: Hashes of code that decides results, before and after the change of November 2026, which changed names and forms and
 #: no result: runs of both were compared bit by bit.
@@ -38,8 +36,8 @@ def convert_study(store: Store) -> int:
     """
     count = 0
     for path in sorted(store.folder.rglob("seed_*.json")):
-        data = _read(path)
-        if data is None:
+        data = read_data(path)
+        if data["format"] != 1:
             continue
         npz, weights = path.with_suffix(".npz"), path.with_suffix(WEIGHTS_SUFFIX)
         arrays = {}
@@ -65,23 +63,6 @@ def convert_study(store: Store) -> int:
     return count
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """Return a record of format 1; None where it has another format.
-
-    Raises:
-        StoreError: it is none, or it was altered.
-    """
-    try:
-        data: dict[str, Any] = json.loads(read_regular(path, MOST_BYTES).decode())
-        if data["format"] != 1:
-            return None
-        if CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data):
-            raise DamagedError(f"{path}: the record was altered since it was written. Remove it.")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StoreError(f"{path}: cannot be read as a record ({type(error).__name__}). Remove it.") from error
-    return data
-
-
 def convert_record(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON data of a record in format 2, for that of format 1."""
     found = {_FIELDS.get(name, name): value for name, value in data.items() if name not in ("key", "format")}
@@ -91,15 +72,13 @@ def convert_record(data: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("splits", "contamination", "imported"):
         if found.get(name):
             found[name] = _validation(found[name])
-    if not found.get("outcome"):
-        found.pop("outcome", None)
-    else:
-        outcome = {name: value for name, value in data["outcome"].items() if name != "sentences"}
+    if outcome := found.pop("outcome", None):
         stopped = outcome.get("stopped", [])
-        found["outcome"] = {**outcome, "stopped": [*stopped.values()] if isinstance(stopped, dict) else stopped}
-    if found.get("pretraining"):
-        info = {_renamed(name): value for name, value in found["pretraining"].items() if name != "format"}
-        found["pretraining"] = info
+        stopped = [*stopped.values()] if isinstance(stopped, dict) else stopped
+        found["outcome"] = {**outcome, "stopped": stopped}
+        found["outcome"].pop("sentences", None)
+    if info := found.get("pretraining"):
+        found["pretraining"] = {_renamed(name): value for name, value in info.items() if name != "format"}
     whole = ("parameters", "macs", "latency_batch_size")
     found["cost"] = {
         name: int(value) if name in whole and value is not None else value
@@ -109,9 +88,10 @@ def convert_record(data: Mapping[str, Any]) -> dict[str, Any]:
     code = found["provenance"].get("code", "")
     found["provenance"] = {**found["provenance"], "code": SAME_CODE.get(code, code)}
     found = {name: value for name, value in found.items() if value not in ({}, None)}
+    new = Spec.from_json(spec)
     if found.get("weights_file"):
-        found["weights_file"] = f"seed_{spec['seed']}-{_hash(spec)}{WEIGHTS_SUFFIX}"
-    return {"format": FORMAT, "key": _key(spec), **found}
+        found["weights_file"] = f"seed_{new.seed}-{new.hash}{WEIGHTS_SUFFIX}"
+    return {"format": FORMAT, "key": new.key, **found}
 
 
 def convert_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,15 +164,3 @@ def _validation(value: Any) -> Any:
     if isinstance(value, list):
         return [_validation(one) for one in value]
     return value.replace("selection", "validation") if isinstance(value, str) else value
-
-
-def _hash(spec: Mapping[str, Any]) -> str:
-    from study.core.spec import Spec
-
-    return Spec.from_json(spec).hash
-
-
-def _key(spec: Mapping[str, Any]) -> str:
-    from study.core.spec import Spec
-
-    return Spec.from_json(spec).key

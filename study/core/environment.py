@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import tokenize
+from collections.abc import Mapping
 from pathlib import Path
 
 from study.core.record import Provenance
@@ -86,50 +87,44 @@ def commit() -> str:
 
 def processor() -> str:
     """Return the processor's name, as far as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return system_field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine()
+
+
+def system_field(table: str, name: str) -> str:
+    """Return the first value behind a name in one of Linux' tables of text; empty where the system has none."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        for line in Path(table).read_text().splitlines():
+            if line.startswith(name):
+                return line.partition(":")[2].strip()
+    return ""
 
 
 @functools.cache
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
-def versions() -> dict[str, str]:
+def versions() -> Mapping[str, str]:
     """Return the versions of the packages that a result depends on, as far as they are installed."""
-    return dict(_versions())
+    return {name: version for name in PACKAGES if (version := _version(name))}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def provenance(threads: int | None = None) -> Provenance:
     """Return what is known about the code and the machine; ``threads`` defaults to the usable cores."""
     return Provenance(
-        study=importlib.metadata.version("facial-emotion-study") if _installed() else "source",
+        study=_version("facial-emotion-study") or "source",
         commit=commit(),
         code=code_hash(),
         python=platform.python_version(),
-        versions=versions(),
+        versions=dict(versions()),
         system=f"{platform.system()} {platform.machine()}",
         processor=processor(),
         threads=threads or usable_cores(),
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-
-
-def _installed() -> bool:
-    try:
-        importlib.metadata.version("facial-emotion-study")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def usable_cores() -> int:
@@ -140,13 +135,8 @@ def usable_cores() -> int:
 def peak_memory_mb() -> float:
     """Return this process's peak resident memory in MiB (0.0 where the system does not tell)."""
     # Linux hands getrusage's peak on to children: a small process started by a large one would report its parent's.
-    status = Path("/proc/self/status")
-    if status.exists():
-        peaks = [
-            line.split()[1] for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:")
-        ]
-        if peaks:
-            return int(peaks[0]) / 1024
+    if found := system_field("/proc/self/status", "VmHWM"):
+        return int(found.split()[0]) / 1024
     try:
         import resource
     except ImportError:

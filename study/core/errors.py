@@ -55,11 +55,6 @@ def shown(value: Any) -> str:
 def unknown_name(kind: str, name: str, possible: Iterable[str]) -> UsageError:
     """Build the error for a name that is not registered, with close names first.
 
-    Args:
-        kind: What was looked up, for example ``"model"``.
-        name: The name as received.
-        possible: Every name that would have been accepted.
-
     >>> str(unknown_name("model", "cnn33", ["cnn2", "cnn3", "vgg16"]))
     "unknown model 'cnn33'. Did you mean cnn3 or cnn2?"
     """

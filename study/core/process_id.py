@@ -12,17 +12,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process, told apart from every other one that has or will have its number.
+    """A process, told apart from every other one that has or will have its number."""
 
-    Attributes:
-        machine: Eight hex digits for this start of this machine, and for the container in it.
-        pid: Process number.
-        started: When the process started, as the system counts; empty where it does not tell.
-    """
-
-    machine: str
-    pid: int
-    started: str
+    machine: str  #: Eight hex digits for this start of this machine, and for the container in it.
+    pid: int  #: Process number.
+    started: str  #: When the process started, as the system counts; empty where it does not tell.
 
     @property
     def here(self) -> bool:
@@ -37,7 +31,7 @@ class ProcessId:
 
 def this_process() -> ProcessId:
     """Return the owner that this process is."""
-    return ProcessId(machine(), os.getpid(), _started(os.getpid()))
+    return ProcessId(machine(), os.getpid(), _status(os.getpid())[1])
 
 
 @functools.cache
@@ -59,22 +53,14 @@ def _runs(pid: int, started: str) -> bool:
         return False
     except OSError:  # it runs as somebody else
         pass
-    return not _ended(pid) and _started(pid) == started
+    state, start = _status(pid)
+    return state not in ("Z", "X") and start == started  # those have ended and wait for their parent to notice
 
 
-def _started(pid: int) -> str:
-    fields = _status(pid)
-    return fields[19] if len(fields) > 19 else ""
-
-
-def _ended(pid: int) -> bool:
-    """Return whether a process has ended and only waits for its parent to notice."""
-    return _status(pid)[:1] in (["Z"], ["X"])
-
-
-def _status(pid: int) -> list[str]:
-    """Return what the system tells about a process after its name: state first, time of its start twentieth."""
+def _status(pid: int) -> tuple[str, str]:
+    """Return a process' state and the time of its start; empty where the system does not tell."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, UnicodeDecodeError):
-        return []
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0], fields[19]
+    except (OSError, UnicodeDecodeError, IndexError):
+        return "", ""

@@ -28,77 +28,43 @@ Text = Annotated[str, msgspec.Meta(max_length=20_000)]
 
 
 class DatasetCard(Stored, frozen=True):
-    """What a record says about its image set.
+    """What a record says about its image set."""
 
-    Attributes:
-        name: Name of the image set.
-        fingerprint: sha256 of images, labels, classes, ids and splits.
-        classes: Class names in label order.
-        image_shape: Height, width and channels.
-        counts: Images per class, by split.
-        split_source: One sentence on where the split comes from.
-        split_hashes: sha256 of each split's ids, contents and labels.
-        drawn: Whether the images are drawn, not photographed.
-        bound: The best accuracy that the images allow, where that is known.
-        notes: Sentences that every report repeats.
-        settings: Settings of drawn faces.
-    """
-
-    name: Text
-    fingerprint: Text
-    classes: tuple[Text, ...]
-    image_shape: tuple[Count, Count, Count]
-    counts: dict[str, tuple[Count, ...]]
-    split_source: Text
-    split_hashes: dict[str, Text]
-    drawn: bool = False
-    bound: float | None = None
-    notes: tuple[Text, ...] = ()
-    settings: dict[str, str | int | float | bool | None] = {}
+    name: Text  #: Name of the image set.
+    fingerprint: Text  #: sha256 of images, labels, classes, ids and splits.
+    classes: tuple[Text, ...]  #: Class names in label order.
+    image_shape: tuple[Count, Count, Count]  #: Height, width and channels.
+    counts: dict[str, tuple[Count, ...]]  #: Images per class, by split.
+    split_source: Text  #: One sentence on where the split comes from.
+    split_hashes: dict[str, Text]  #: sha256 of each split's ids, contents and labels.
+    drawn: bool = False  #: Whether the images are drawn, not photographed.
+    bound: float | None = None  #: The best accuracy that the images allow, where that is known.
+    notes: tuple[Text, ...] = ()  #: Sentences that every report repeats.
+    settings: dict[str, str | int | float | bool | None] = {}  #: Settings of drawn faces.
 
 
 class Epoch(Stored, frozen=True):
-    """One epoch of training.
+    """One epoch of training."""
 
-    Attributes:
-        phase: Name of its phase.
-        epoch: Number over all phases, from 0.
-        updates: Weight updates so far.
-        rate: Learning rate at its start.
-        loss: Mean training loss, over batches as the network saw them.
-        accuracy: Training accuracy, likewise.
-        validation_loss: Mean cross-entropy on the validation split.
-        validation_accuracy: Accuracy there.
-        validation_brier: Mean Brier score there; None in records from before it was kept.
-        train_s: Seconds of training.
-        validation_s: Seconds of predicting the validation split.
-    """
-
-    phase: Text
-    epoch: Count
-    updates: Count
-    rate: float
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    validation_brier: float | None = None
-    train_s: float = 0.0
-    validation_s: float = 0.0
+    phase: Text  #: Name of its phase.
+    epoch: Count  #: Number over all phases, from 0.
+    updates: Count  #: Weight updates so far.
+    rate: float  #: Learning rate at its start.
+    loss: float  #: Mean training loss, over batches as the network saw them.
+    accuracy: float  #: Training accuracy, likewise.
+    validation_loss: float  #: Mean cross-entropy on the validation split.
+    validation_accuracy: float  #: Accuracy there.
+    validation_brier: float | None = None  #: Mean Brier score there; None in records from before it was kept.
+    train_s: float = 0.0  #: Seconds of training.
+    validation_s: float = 0.0  #: Seconds of predicting the validation split.
 
 
 class Outcome(Stored, frozen=True):
-    """Which weights were kept.
+    """Which weights were kept."""
 
-    Attributes:
-        best_epoch: Row of the history whose weights were kept.
-        stopped: ``patience`` or ``budget``, for each phase.
-        converged: False where the kept epoch is the last one although a better one was looked for.
-    """
-
-    best_epoch: Count
-    stopped: tuple[Literal["patience", "budget"], ...] = ()
-    converged: bool = True
+    best_epoch: Count  #: Row of the history whose weights were kept.
+    stopped: tuple[Literal["patience", "budget"], ...] = ()  #: ``patience`` or ``budget``, for each phase.
+    converged: bool = True  #: False where the kept epoch is the last one although a better one was looked for.
 
 
 class Timing(Stored, frozen=True):
@@ -112,75 +78,43 @@ class Timing(Stored, frozen=True):
 
 
 class Cost(Stored, frozen=True):
-    """What a network costs; None where it was not measured.
+    """What a network costs; None where it was not measured."""
 
-    Attributes:
-        parameters: All its numbers.
-        macs: Multiply-accumulates of one image.
-        latency_single_ms: Milliseconds of one image.
-        latency_single_ms_sd: Standard deviation of that over repetitions.
-        latency_batch_ms: Milliseconds of a batch.
-        latency_batch_ms_sd: Standard deviation of that.
-        latency_batch_size: Images in that batch.
-        peak_memory_mb: Peak resident memory of the training process in MiB.
-    """
-
-    parameters: Count | None = None
-    macs: Count | None = None
-    latency_single_ms: float | None = None
-    latency_single_ms_sd: float | None = None
-    latency_batch_ms: float | None = None
-    latency_batch_ms_sd: float | None = None
-    latency_batch_size: Count | None = None
-    peak_memory_mb: float | None = None
+    parameters: Count | None = None  #: All its numbers.
+    macs: Count | None = None  #: Multiply-accumulates of one image.
+    latency_single_ms: float | None = None  #: Milliseconds of one image.
+    latency_single_ms_sd: float | None = None  #: Standard deviation of that over repetitions.
+    latency_batch_ms: float | None = None  #: Milliseconds of a batch.
+    latency_batch_ms_sd: float | None = None  #: Standard deviation of that.
+    latency_batch_size: Count | None = None  #: Images in that batch.
+    peak_memory_mb: float | None = None  #: Peak resident memory of the training process in MiB.
 
 
 class Contamination(Stored, frozen=True):
-    """What a run's training and choices saw of its test split (``study.protocols.contamination``).
+    """What a run's training and choices saw of its test split (``study.protocols.contamination``)."""
 
-    Attributes:
-        trained_on_test_ids: Test images that were trained on.
-        test_copies_in_train: Test images with an identical copy in the training split.
-        validation_copies_in_train: Validation images with one.
-        selected_on_test: Whether any choice looked at the test split.
-        leaky: Whether the run is marked and never ranked.
-    """
-
-    trained_on_test_ids: Count = 0
-    test_copies_in_train: Count = 0
-    validation_copies_in_train: Count = 0
-    selected_on_test: bool = False
-    leaky: bool = False
+    trained_on_test_ids: Count = 0  #: Test images that were trained on.
+    test_copies_in_train: Count = 0  #: Test images with an identical copy in the training split.
+    validation_copies_in_train: Count = 0  #: Validation images with one.
+    selected_on_test: bool = False  #: Whether any choice looked at the test split.
+    leaky: bool = False  #: Whether the run is marked and never ranked.
 
 
 class SplitFacts(Stored, frozen=True):
-    """The three splits that a run used.
+    """The three splits that a run used."""
 
-    Attributes:
-        source: One sentence on where they come from.
-        counts: Samples per class, by split.
-        hashes: sha256 of each split.
-        own_test: Whether the predictions are on the image set's own test split.
-    """
-
-    source: Text
-    counts: dict[str, tuple[Count, ...]]
-    hashes: dict[str, Text]
-    own_test: bool = True
+    source: Text  #: One sentence on where they come from.
+    counts: dict[str, tuple[Count, ...]]  #: Samples per class, by split.
+    hashes: dict[str, Text]  #: sha256 of each split.
+    own_test: bool = True  #: Whether the predictions are on the image set's own test split.
 
 
 class Imported(Stored, frozen=True):
-    """Predictions that were made elsewhere.
+    """Predictions that were made elsewhere."""
 
-    Attributes:
-        file_sha256: Of the file that was imported.
-        splits: Splits that it covers.
-        probabilities: False where it gave labels alone; the arrays then hold ones and zeros.
-    """
-
-    file_sha256: Text
-    splits: tuple[Literal["validation", "test"], ...]
-    probabilities: bool = True
+    file_sha256: Text  #: Of the file that was imported.
+    splits: tuple[Literal["validation", "test"], ...]  #: Splits that it covers.
+    probabilities: bool = True  #: False where it gave labels alone; the arrays then hold ones and zeros.
 
 
 class Pretraining(Stored, frozen=True):
@@ -188,52 +122,30 @@ class Pretraining(Stored, frozen=True):
 
     Either ``study pretrain`` measured it, and then ``epochs``, ``test_accuracy`` and the other figures are there; or
     somebody declared it for a file from elsewhere, and then ``licence`` and ``source`` are.
-
-    Attributes:
-        dataset: What the weights were trained on.
-        images: Number of training images.
-        licence: Licence of the weights (declared).
-        source: Where the file comes from (declared).
-        model: Entry that was trained.
-        version: Its version.
-        fingerprint: Fingerprint of the image set.
-        classes: Number of its classes.
-        side_px: Input side in pixels.
-        epochs: Epochs of the pretraining.
-        best_epoch: The epoch that was kept, from 1.
-        updates: Its weight updates.
-        batch: Images an update.
-        rate: First learning rate.
-        seed: Seed.
-        precision: Keras' dtype policy.
-        validation_accuracy: Accuracy on that image set's validation split.
-        test_accuracy: Accuracy on its test split.
-        plan: Hash of the pretraining's spec.
-        code: Hash of the code that made it.
-        commit: Commit of that code.
     """
 
-    dataset: Text
-    images: Count
-    licence: Text = ""
-    source: Text = ""
-    model: Text = ""
-    version: Text = ""
-    fingerprint: Text = ""
-    classes: Count = 0
-    side_px: Count = 0
-    epochs: Count = 0
-    best_epoch: Count = 0
-    updates: Count = 0
-    batch: Count = 0
-    rate: float = 0.0
-    seed: Count = 0
-    precision: Text = ""
+    dataset: Text  #: What the weights were trained on.
+    images: Count  #: Number of training images.
+    licence: Text = ""  #: Licence of the weights (declared).
+    source: Text = ""  #: Where the file comes from (declared).
+    model: Text = ""  #: Entry that was trained.
+    version: Text = ""  #: Its version.
+    fingerprint: Text = ""  #: Fingerprint of the image set.
+    classes: Count = 0  #: Number of its classes.
+    side_px: Count = 0  #: Input side in pixels.
+    epochs: Count = 0  #: Epochs of the pretraining.
+    best_epoch: Count = 0  #: The epoch that was kept, from 1.
+    updates: Count = 0  #: Its weight updates.
+    batch: Count = 0  #: Images an update.
+    rate: float = 0.0  #: First learning rate.
+    seed: Count = 0  #: Seed.
+    precision: Text = ""  #: Keras' dtype policy.
+    #: Accuracy on that image set's validation split.
     validation_accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
-    test_accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
-    plan: Text = ""
-    code: Text = ""
-    commit: Text = ""
+    test_accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  #: Accuracy on its test split.
+    plan: Text = ""  #: Hash of the pretraining's spec.
+    code: Text = ""  #: Hash of the code that made it.
+    commit: Text = ""  #: Commit of that code.
 
     @property
     def declared(self) -> bool:
@@ -259,84 +171,50 @@ class Pretraining(Stored, frozen=True):
 
 
 class Provenance(Stored, frozen=True):
-    """Where and with what a record was made; no paths and no host names.
+    """Where and with what a record was made; no paths and no host names."""
 
-    Attributes:
-        study: Version of this package.
-        commit: Commit of the checkout, with ``+changes`` where its sources differ.
-        code: Hash of the sources that decide results.
-        python: Version of Python.
-        versions: Versions of the packages that a result depends on.
-        system: Operating system and architecture.
-        processor: Name of the processor.
-        device: Name of the accelerator; empty for none.
-        threads: Threads of the backend.
-        started: Start time in UTC, ISO 8601.
-    """
-
-    study: Text = ""
-    commit: Text = ""
-    code: Text = ""
-    python: Text = ""
-    versions: dict[str, Text] = {}
-    system: Text = ""
-    processor: Text = ""
-    device: Text = ""
-    threads: Count = 0
-    started: Text = ""
+    study: Text = ""  #: Version of this package.
+    commit: Text = ""  #: Commit of the checkout, with ``+changes`` where its sources differ.
+    code: Text = ""  #: Hash of the sources that decide results.
+    python: Text = ""  #: Version of Python.
+    versions: dict[str, Text] = {}  #: Versions of the packages that a result depends on.
+    system: Text = ""  #: Operating system and architecture.
+    processor: Text = ""  #: Name of the processor.
+    device: Text = ""  #: Name of the accelerator; empty for none.
+    threads: Count = 0  #: Threads of the backend.
+    started: Text = ""  #: Start time in UTC, ISO 8601.
 
 
 class Record(Stored, frozen=True):
-    """One run's outcome.
+    """One run's outcome."""
 
-    Attributes:
-        spec: What was run.
-        status: ``done``, ``failed`` or ``skipped``.
-        dataset: The image set.
-        reason: One line on why a run failed or was skipped; empty when done.
-        traceback: The end of the traceback of a failed run, or empty.
-        history: One row an epoch.
-        outcome: Which weights were kept; None where the run did not end.
-        timing: Seconds and rates.
-        cost: Size and speed of the network.
-        contamination: What of the test split it saw.
-        splits: The three splits that it used; None in failed runs that did not come to split, and in imports.
-        imported: Of predictions that were made elsewhere; None for runs.
-        pretraining: What its first weights were trained on; None where it started from none, or from a file that says
-            nothing.
-        provenance: Where and with what it was made.
-        weights_file: Name of the weights file beside the record, empty where none was kept.
-        weights_sha256: sha256 of that file.
-        predictions_sha256: sha256 of the array file; empty without predictions.
-        arrays: The predictions (``PREDICTIONS``), not part of the JSON; empty until loaded. A split that is not the
-            image set's own brings ``<split>_indices`` (int32, positions in the image set; n more for each changed
-            copy), a test split of that kind ``test_seen`` too (uint8, 1 where the run trained on the image, 2 where on
-            one of identical content, 3 both). Runs that monitored the test split have ``epoch_answers`` and
-            ``epoch_true``, (epochs, test images); those that copied images before the split ``claim_answers`` and
-            ``claim_labels`` (uint8) and ``claim_indices``: the test split as they would have reported it, copies
-            included.
-        paired: Records that came out of the same training; never stored with this one.
-    """
-
-    spec: Spec
-    status: Literal["done", "failed", "skipped"]
-    dataset: DatasetCard
-    reason: Text = ""
-    traceback: Text = ""
-    history: tuple[Epoch, ...] = ()
-    outcome: Outcome | None = None
-    timing: Timing = Timing()
-    cost: Cost = Cost()
-    contamination: Contamination = Contamination()
+    spec: Spec  #: What was run.
+    status: Literal["done", "failed", "skipped"]  #: ``done``, ``failed`` or ``skipped``.
+    dataset: DatasetCard  #: The image set.
+    reason: Text = ""  #: One line on why a run failed or was skipped; empty when done.
+    traceback: Text = ""  #: The end of the traceback of a failed run, or empty.
+    history: tuple[Epoch, ...] = ()  #: One row an epoch.
+    outcome: Outcome | None = None  #: Which weights were kept; None where the run did not end.
+    timing: Timing = Timing()  #: Seconds and rates.
+    cost: Cost = Cost()  #: Size and speed of the network.
+    contamination: Contamination = Contamination()  #: What of the test split it saw.
+    #: The three splits that it used; None in failed runs that did not come to split, and in imports.
     splits: SplitFacts | None = None
-    imported: Imported | None = None
+    imported: Imported | None = None  #: Of predictions that were made elsewhere; None for runs.
+    #: What its first weights were trained on; None where it started from none, or from a file that says nothing.
     pretraining: Pretraining | None = None
-    provenance: Provenance = Provenance()
-    weights_file: Text = ""
-    weights_sha256: Text = ""
-    predictions_sha256: Text = ""
+    provenance: Provenance = Provenance()  #: Where and with what it was made.
+    weights_file: Text = ""  #: Name of the weights file beside the record, empty where none was kept.
+    weights_sha256: Text = ""  #: sha256 of that file.
+    predictions_sha256: Text = ""  #: sha256 of the array file; empty without predictions.
+    #: The predictions (``PREDICTIONS``), not part of the JSON; empty until loaded. A split that is not the image set's
+    #: own brings ``<split>_indices`` (int32, positions in the image set; n more for each changed copy), a test split of
+    #: that kind ``test_seen`` too (uint8, 1 where the run trained on the image, 2 where on one of identical content, 3
+    #: both). Runs that monitored the test split have ``epoch_answers`` and ``epoch_true``, (epochs, test images); those
+    #: that copied images before the split ``claim_answers`` and ``claim_labels`` (uint8) and ``claim_indices``: the
+    #: test split as they would have reported it, copies included.
     arrays: dict[str, Any] = {}
-    paired: tuple[Any, ...] = ()
+    paired: tuple[Any, ...] = ()  #: Records that came out of the same training; never stored with this one.
 
     @property
     def key(self) -> str:
@@ -384,6 +262,11 @@ class Record(Stored, frozen=True):
         if self.outcome is None:
             raise StoreError(f"{self.key} is {self.status} and kept no weights.")
         return self.outcome
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch whose weights were kept, or None where the record tells of none."""
+        return self.history[self.outcome.best_epoch] if self.outcome and self.history else None
 
     def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Record:
         """Return the record with its predictions."""

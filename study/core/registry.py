@@ -102,10 +102,9 @@ def load_plugin(path: str | Path) -> ModuleType:
     sys.modules[name] = module
     try:
         source.loader.exec_module(module)
-    except UsageError:
-        del sys.modules[name]
-        raise
     except (Exception, SystemExit) as error:
         del sys.modules[name]
+        if isinstance(error, UsageError):
+            raise
         raise UsageError(f"the plugin {path} failed on import: {type(error).__name__}: {error}.") from error
     return module

@@ -40,15 +40,10 @@ AGAIN = "`study run` sets it aside and does the run again."
 
 @dataclass(frozen=True)
 class Damage:
-    """A run of which something stored is not as it was written.
+    """A run of which something stored is not as it was written."""
 
-    Attributes:
-        path: Its record.
-        reason: One line that names the file and says what is wrong.
-    """
-
-    path: Path
-    reason: str
+    path: Path  #: Its record.
+    reason: str  #: One line that names the file and says what is wrong.
 
     @property
     def run(self) -> str:
@@ -95,8 +90,8 @@ class Store:
         self.folder = self.results / study
         self._fitting: set[str] = set()  # datasets whose records go here; looked up once, not at every write
         # What was read and checked, with the file's times and size: neither is done again while they stay as they are.
-        self._read_before: dict[Path, tuple[_Fresh, Record]] = {}
-        self._checked_before: dict[Path, tuple[_Fresh, str]] = {}
+        self._read_before: dict[Path, tuple[_Fresh | None, Record]] = {}
+        self._checked_before: dict[Path, tuple[_Fresh | None, str]] = {}
 
     def record_path(self, spec: Spec) -> Path:
         """Return where a spec's record is kept (the path follows from the spec alone)."""
@@ -244,11 +239,10 @@ class Store:
 
     def _check_predictions(self, record: Record) -> None:
         path = self.record_path(record.spec).with_suffix(".npz")
-        if (fresh := _freshness(path)) and self._checked_before.get(path) == (fresh, record.predictions_sha256):
-            return
-        self._predictions(record)
-        if fresh:
-            self._checked_before[path] = fresh, record.predictions_sha256
+        found = _freshness(path), record.predictions_sha256
+        if found[0] is None or self._checked_before.get(path) != found:
+            self._predictions(record)
+            self._checked_before[path] = found
 
     def _predictions(self, record: Record) -> bytes:
         path = self.record_path(record.spec).with_suffix(".npz")
@@ -326,25 +320,14 @@ class Store:
 
     def _read(self, path: Path) -> Record:
         fresh = _freshness(path)
-        if fresh and (before := self._read_before.get(path)) and before[0] == fresh:
-            return before[1]
-        record = self._read_anew(path)
-        if fresh:
+        known, record = self._read_before.get(path, (None, None))
+        if record is None or fresh is None or known != fresh:
+            record = self._read_anew(path)
             self._read_before[path] = fresh, record
         return record
 
     def _read_anew(self, path: Path) -> Record:
-        try:
-            data = json.loads(read_regular(path, MOST_BYTES).decode())
-            if not isinstance(data, dict) or "format" not in data:
-                raise ValueError("it has no format")
-            altered = CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
-        except (ValueError, RecursionError) as error:
-            raise DamagedError(f"{path}: not readable as a record ({error}). {AGAIN}") from error
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be read ({error.strerror}).") from error
-        if altered:
-            raise DamagedError(f"{path}: the record was altered since it was written. {AGAIN}")
+        data = read_data(path)
         # What is as it was written and still no record comes from another version: that must not set all of it aside.
         record = Record.from_json(data, str(path))
         if self.record_path(record.spec) != path:
@@ -361,15 +344,34 @@ class Store:
         Raises:
             StoreError: the fingerprints differ.
         """
-        for record in records:
-            found = record.spec.dataset
-            if found.fingerprint != dataset.fingerprint:
-                raise StoreError(
-                    f"study {self.study!r} in {self.results} holds records of {found.name} "
-                    f"({found.fingerprint[:12]}), the dataset at hand is {dataset.name} "
-                    f"({dataset.fingerprint[:12]}): give it a study of its own with --study NAME."
-                )
-            return
+        first = next(iter(records), None)
+        if first is not None and (found := first.spec.dataset).fingerprint != dataset.fingerprint:
+            raise StoreError(
+                f"study {self.study!r} in {self.results} holds records of {found.name} ({found.fingerprint[:12]}), the "
+                f"dataset at hand is {dataset.name} ({dataset.fingerprint[:12]}): give it a study of its own with "
+                "--study NAME."
+            )
+
+
+def read_data(path: Path) -> dict[str, Any]:
+    """Return the JSON data of a record of any format, as it was written.
+
+    Raises:
+        DamagedError: it is none, or it was altered.
+        StoreError: it cannot be read.
+    """
+    try:
+        data = json.loads(read_regular(path, MOST_BYTES).decode())
+        if not isinstance(data, dict) or "format" not in data:
+            raise ValueError("it has no format")
+        altered = CHECKSUM in data and data.pop(CHECKSUM) != content_hash(data)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: not readable as a record ({error}). {AGAIN}") from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}).") from error
+    if altered:
+        raise DamagedError(f"{path}: the record was altered since it was written. {AGAIN}")
+    return data
 
 
 def _order(record: Record) -> tuple[object, ...]:
@@ -409,9 +411,7 @@ def newest_first(results: str | Path) -> list[str]:
 def find_study(results: str | Path, name: str | None = None) -> Store:
     """Return the study that a name means, in every command: ``NAME`` was made here, ``published/NAME`` is committed.
 
-    Args:
-        results: Results folder.
-        name: Name of a study; None for the one made here that has the newest record.
+    Without a name it is the one made here that has the newest record.
 
     Raises:
         UsageError: there is none of that name, or none was made here. Close names are suggested, ``published/NAME``

@@ -11,9 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from study.core.files import make_folder, read_regular, write_error
 from study.core.process_id import ProcessId, this_process
@@ -66,19 +64,15 @@ class Locks:
     A lock is a file ``<name>.<number>.lock``, created so that only one process can; the highest number counts. It is
     taken over by creating the next number, which again only one process can, so that nothing is ever removed that
     somebody else may just have taken. It is taken over at once where its owner's process on this machine has ended, and
-    after ``stale_s`` without a sign of life otherwise. No locks of the file system are used, which shared ones lack.
-
-    Args:
-        folder: Where the files go; made when needed.
-        beat_s: Seconds between signs of life.
-        stale_s: Seconds without one after which a lock of others is taken over.
+    after ``stale_s`` without a sign of life otherwise, which an owner gives every ``beat_s``. No locks of the file
+    system are used, which shared ones lack. The folder is made when needed.
     """
 
     def __init__(self, folder: Path, beat_s: float = BEAT_S, stale_s: float = STALE_S) -> None:
         self.folder = folder
         self.stale_s = stale_s
         self._beat_s = beat_s
-        self._seen: dict[Path, _Seen] = {}
+        self._seen: dict[Path, tuple[tuple[int, int], float]] = {}  # the last sign of life, and since when it is known
         self._mine: list[Lock] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -88,9 +82,7 @@ class Locks:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
         while self._mine:
@@ -133,19 +125,16 @@ class Locks:
     def hold(self, name: str, waiting: Callable[[str], None] = lambda owner: None) -> Iterator[None]:
         """Wait until a piece of work is free and have it for the length of a block.
 
-        Args:
-            name: The work.
-            waiting: Called once, with who has it, where there is somebody to wait for.
+        ``waiting`` is called once, with who has it, where there is somebody to wait for.
 
         Raises:
             WriteError: the folder cannot be written.
         """
-        told = False
-        while (lock := self.take(name)) is None:
-            if not told:
-                told = True
-                waiting(self.owner(name))
+        if (lock := self.take(name)) is None:
+            waiting(self.owner(name))
+        while lock is None:
             time.sleep(POLL_S)
+            lock = self.take(name)
         try:
             yield
         finally:
@@ -181,23 +170,17 @@ class Locks:
         if owner is not None and owner.gone:
             return True
         now, sign = time.monotonic(), (state.st_ino, state.st_mtime_ns)
-        seen = self._seen.get(path)
-        if seen is None or seen.sign != sign:
-            self._seen[path] = _Seen(sign, now)
+        known, since = self._seen.get(path, (None, now))
+        if known != sign:
+            self._seen[path] = sign, now
             return False
-        return now - seen.since > self.stale_s
+        return now - since > self.stale_s
 
     def _beat(self) -> None:
         while not self._ended.wait(self._beat_s):
             with self._lock:
                 for lock in self._mine:
                     lock.beat()
-
-
-@dataclass(frozen=True)
-class _Seen:
-    sign: tuple[int, int]
-    since: float
 
 
 def _create(path: Path) -> Lock | None:

@@ -7,10 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any, TextIO
 
-from study.core.record import Epoch, Record
+from study.core.record import Record
 from study.core.spec import Spec
 from study.planning.plan import PlannedRun, duration, total_updates
 
@@ -19,12 +18,7 @@ MOST_BARS = 12
 
 
 class Remaining:
-    """Estimate what is left from the plan's estimates and how well they have held so far.
-
-    Args:
-        runs: The open runs.
-        now: Clock in seconds.
-    """
+    """Estimate what is left from the plan's estimates and how well they have held so far; ``now`` is in seconds."""
 
     def __init__(self, runs: Sequence[PlannedRun], now: float) -> None:
         self._estimates = {run.spec.key: max(run.estimate_s, 0.1) for run in runs}
@@ -63,12 +57,7 @@ class Remaining:
 
 
 class PlainDisplay:
-    """Lines for logs: one for every finished run, and in long ones about one a minute.
-
-    Args:
-        runs: The open runs.
-        out: Where to print.
-    """
+    """Lines for logs: one for every finished run, and in long ones about one a minute."""
 
     LINE_EVERY_S = 60.0
 
@@ -85,25 +74,26 @@ class PlainDisplay:
     def __enter__(self) -> PlainDisplay:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         return None
 
     def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
         """Take an event of a run that is going on."""
+        name = run_name(spec)
         if event["kind"] == "start":
             self._places[spec.key] = event.get("node", "")
         elif event["kind"] == "epoch":
             # Predictions at the end take a while too, so a run is never full before its record is there.
             self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
             if time.monotonic() - self._said >= self.LINE_EVERY_S:
-                self.line(self._going_on(spec, event))
+                accuracy = event["row"]["validation_accuracy"]
+                epoch = f"epoch {event['epoch'] + 1} of at most {event['epochs']}"
+                self.line(f"{name}: {epoch}, validation {accuracy:.1%}; {self.to_go}")
         elif event["kind"] == "note":
-            self.line(f"{run_name(spec)}: {event['text']}")
+            self.line(f"{name}: {event['text']}")
         elif event["kind"] == "stopped":
             self._places.pop(spec.key, None)
-            self.line(f"{run_name(spec)}: stopped at an epoch's end, the time is up")
+            self.line(f"{name}: stopped at an epoch's end, the time is up")
 
     def on_record(self, record: Record, elsewhere: bool = False) -> None:
         """Take the record of a run that has ended, here or in another driver."""
@@ -126,40 +116,31 @@ class PlainDisplay:
         runs = f"{len(self._places)} running" if len(self._places) > 1 or nodes else ""
         return runs + (f" on {len(nodes)} node{'s' if len(nodes) > 1 else ''}" if nodes else "")
 
+    @property
+    def to_go(self) -> str:
+        """How long the rest takes from now on."""
+        return f"about {duration(self.remaining.seconds(time.monotonic()))} to go"
+
     def line(self, text: str) -> None:
         """Print one line."""
         print(text, file=self._out, flush=True)
         self._said = time.monotonic()
 
-    def _going_on(self, spec: Spec, event: Mapping[str, Any]) -> str:
-        left = duration(self.remaining.seconds(time.monotonic()))
-        return (
-            f"{run_name(spec)}: epoch {event['epoch'] + 1} of at most {event['epochs']}, "
-            f"validation {event['row']['validation_accuracy']:.1%}; about {left} to go"
-        )
-
     def _summary(self, record: Record) -> str:
-        width = len(str(self.total))
-        head = f"[{self.finished:{width}d}/{self.total}] {run_name(record.spec)}"
-        took = duration(record.timing.wall_s) if record.timing.wall_s is not None else ""
+        head = f"[{self.finished:{len(str(self.total))}d}/{self.total}] {run_name(record.spec)}"
         if record.status != "done":
             return f"{head}: {record.status} - {record.reason}"
-        best = best_row(record)
-        seen = ""
-        if best:
+        parts = []
+        if best := record.best:
             epochs = f"best epoch {best.epoch + 1} of {len(record.history)}"
-            seen = f"validation {best.validation_accuracy:.1%}, {epochs}, "
-        to_go = duration(self.remaining.seconds(time.monotonic()))
+            parts += [f"validation {best.validation_accuracy:.1%}", epochs]
+        parts += [duration(record.timing.wall_s)] if record.timing.wall_s is not None else []
         nodes = f", {self.in_flight}" if any(self._places.values()) else ""
-        return f"{head}: {seen}{took}" + (f"; about {to_go} to go{nodes}" if self.finished < self.total else "")
+        return f"{head}: {', '.join(parts)}" + (f"; {self.to_go}{nodes}" if self.finished < self.total else "")
 
 
 class RichDisplay(PlainDisplay):
-    """One overall bar with the time left, one for each of the first runs going on, finished runs as lines above.
-
-    Args:
-        runs: The open runs.
-    """
+    """One overall bar with the time left, one for each of the first runs going on, finished runs as lines above."""
 
     LINE_EVERY_S = math.inf  # its bars say it
 
@@ -174,28 +155,31 @@ class RichDisplay(PlainDisplay):
             refresh_per_second=2,
             transient=True,
         )
-        self._overall = self._progress.add_task("all runs", total=1.0, note=_TimeLeft(self))
+        self._overall = self._progress.add_task("all runs", total=1.0, note=self)
         self._tasks: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        """Return the note of the overall bar, asked for whenever it is drawn: time passes between events too."""
+        running = f", {self.in_flight}" if self.in_flight else ""
+        return f"{self.finished} of {self.total}{running}, {self.to_go}"
 
     def __enter__(self) -> RichDisplay:
         self._progress.start()
-        self._refresh()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
     def on_event(self, spec: Spec, event: Mapping[str, Any]) -> None:
         """Take an event of a run that is going on."""
         super().on_event(spec, event)
+        self._progress.update(self._overall, completed=self.remaining.share)
         if spec.key not in self._tasks and len(self._tasks) < MOST_BARS:
             self._tasks[spec.key] = self._progress.add_task(run_name(spec), total=None, note="starting")
         task = self._tasks.get(spec.key)
         if task is None:
-            pass
-        elif event["kind"] == "phase":
+            return
+        if event["kind"] == "phase":
             self._progress.update(task, total=max(event["epochs"], 1), note=f"phase {event['phase']}")
         elif event["kind"] == "epoch":
             done = event["epoch"] + 1
@@ -205,34 +189,17 @@ class RichDisplay(PlainDisplay):
             self._progress.update(task, note="predicting")
         elif event["kind"] == "stopped":
             self._progress.remove_task(self._tasks.pop(spec.key))
-        self._refresh()
 
     def on_record(self, record: Record, elsewhere: bool = False) -> None:
         """Take the record of a run that has ended, here or in another driver."""
-        task = self._tasks.pop(record.key, None)
-        if task is not None:
+        if (task := self._tasks.pop(record.key, None)) is not None:
             self._progress.remove_task(task)
         super().on_record(record, elsewhere)
-        self._refresh()
+        self._progress.update(self._overall, completed=self.remaining.share)
 
     def line(self, text: str) -> None:
         """Print one line above the bars."""
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def _refresh(self) -> None:
-        self._progress.update(self._overall, completed=self.remaining.share)
-
-
-class _TimeLeft:
-    """The note of the overall bar, made anew whenever the bar is drawn, so that time passes between events too."""
-
-    def __init__(self, display: PlainDisplay) -> None:
-        self._display = display
-
-    def __str__(self) -> str:
-        left = duration(self._display.remaining.seconds(time.monotonic()))
-        running = f", {self._display.in_flight}" if self._display.in_flight else ""
-        return f"{self._display.finished} of {self._display.total}{running}, about {left} to go"
 
 
 def make_display(runs: Sequence[PlannedRun]) -> PlainDisplay:
@@ -245,8 +212,3 @@ def make_display(runs: Sequence[PlannedRun]) -> PlainDisplay:
 def run_name(spec: Spec) -> str:
     """Return what a run is called in lines and bars."""
     return f"{spec.model.name} {spec.protocol.name} seed {spec.seed}"
-
-
-def best_row(record: Record) -> Epoch | None:
-    """Return the epoch whose weights were kept, or None."""
-    return record.history[record.outcome.best_epoch] if record.outcome and record.history else None

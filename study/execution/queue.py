@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
@@ -19,49 +20,31 @@ from study.protocols.resolve import paired_protocol
 from study.training.checkpoint import discard
 
 
+@dataclass
 class Work:
     """The open runs as jobs for an executor; each is locked before it is given out.
 
     Iterating gives None while all that is left is being done by other drivers, and ends when nothing is left.
-
-    Args:
-        runs: The open runs, in order.
-        store: Where records go.
-        locks: This driver's locks.
-        display: Shows what happens, here and in other drivers.
-        estimates: How long the runs take; None for the plan's own, whatever is measured.
-        limit: How long this driver may take, or None.
-        keep_weights: Whether runs leave their weights.
-
-    Attributes:
-        stopped: The runs that were not started or stopped because the time was up.
     """
 
-    def __init__(
-        self,
-        runs: Sequence[PlannedRun],
-        store: Store,
-        locks: Locks,
-        display: PlainDisplay,
-        *,
-        estimates: Estimates | None = None,
-        limit: TimeLimit | None = None,
-        keep_weights: bool = True,
-    ) -> None:
-        self._store = store
-        self._locks = locks
-        self._display = display
-        self._estimates = estimates
-        self._limit = limit
-        self._keep_weights = keep_weights
-        self._waiting = list(runs)
+    runs: Sequence[PlannedRun]  #: The open runs, in order.
+    store: Store  #: Where records go.
+    locks: Locks  #: This driver's locks.
+    display: PlainDisplay  #: Shows what happens, here and in other drivers.
+    estimates: Estimates | None = None  #: How long the runs take; None for the plan's own, whatever is measured.
+    limit: TimeLimit | None = None  #: How long this driver may take.
+    keep_weights: bool = True  #: Whether runs leave their weights.
+    #: The runs that were not started or stopped because the time was up.
+    stopped: list[PlannedRun] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._waiting = list(self.runs)
         self._mine: dict[str, tuple[PlannedRun, Lock]] = {}
-        self.stopped: list[PlannedRun] = []
 
     def __iter__(self) -> Iterator[Job | None]:
         while self._waiting or self._mine:
-            if self._limit:
-                self._leave_what_does_not_fit(self._limit)
+            if self.limit:
+                self._leave_what_does_not_fit(self.limit)
             if self._waiting or self._mine:
                 yield self._next()
 
@@ -76,11 +59,11 @@ class Work:
             raise Abandoned
         if event["kind"] == "stopped":
             run, lock = self._mine.pop(spec.key)
-            self._locks.release(lock)
+            self.locks.release(lock)
             self.stopped.append(run)
-        elif event["kind"] == "epoch" and self._estimates and self._estimates.on_epoch(spec, event["row"]):
-            self._display.remaining.estimate(self._estimates.seconds)
-        self._display.on_event(spec, event)
+        elif event["kind"] == "epoch" and self.estimates and self.estimates.on_epoch(spec, event["row"]):
+            self.display.remaining.estimate(self.estimates.seconds)
+        self.display.on_event(spec, event)
 
     def keep(self, record: Record) -> None:
         """Store a record, after those of the same training, and let go of its run; not where another driver has it.
@@ -93,59 +76,59 @@ class Work:
             self._give_up(record.spec)
             return
         for other in record.paired:
-            if (there := self._store.find(other.spec)) is None or there.status != "done":
-                self._store.keep(other)
-        kept = self._store.keep(record)
+            if (there := self.store.find(other.spec)) is None or there.status != "done":
+                self.store.keep(other)
+        kept = self.store.keep(record)
         if kept.status == "done":
-            discard(self._store.checkpoint_folder(kept.spec))
+            discard(self.store.checkpoint_folder(kept.spec))
         del self._mine[kept.key]
-        self._locks.release(lock)
-        self._display.on_record(kept)
+        self.locks.release(lock)
+        self.display.on_record(kept)
 
     def _next(self) -> Job | None:
         """Lock the first run that can be had."""
         for run in list(self._waiting):
-            if self._ended_elsewhere(run) or (lock := self._locks.take(lock_name(run.spec))) is None:
+            if self._ended_elsewhere(run) or (lock := self.locks.take(lock_name(run.spec))) is None:
                 continue
             if self._ended_elsewhere(run):  # just before it was locked
-                self._locks.release(lock)
+                self.locks.release(lock)
                 continue
             self._waiting.remove(run)
             self._mine[run.spec.key] = run, lock
             return Job(
                 run.spec,
                 run.planned.weights.path,
-                self._store.weights_path(run.spec) if self._keep_weights else None,
-                self._store.checkpoint_folder(run.spec),
-                self._limit.ends if self._limit else None,
+                self.store.weights_path(run.spec) if self.keep_weights else None,
+                self.store.checkpoint_folder(run.spec),
+                self.limit.ends if self.limit else None,
             )
         if self._waiting and not self._mine:
-            owners = {self._locks.owner(lock_name(run.spec)) for run in self._waiting} - {""}
-            self._display.on_waiting(len(self._waiting), sorted(owners))
+            owners = {self.locks.owner(lock_name(run.spec)) for run in self._waiting} - {""}
+            self.display.on_waiting(len(self._waiting), sorted(owners))
         return None
 
     def _leave_what_does_not_fit(self, limit: TimeLimit) -> None:
         """Take the runs out that are not started any more; what is under way ends or stops by itself."""
         for run in list(self._waiting):
-            seconds = self._estimates.seconds[run.spec.key] if self._estimates else run.estimate_s
-            if not limit.fits(run, seconds, share_done(run, self._store.checkpoint_folder(run.spec))):
+            seconds = self.estimates.seconds[run.spec.key] if self.estimates else run.estimate_s
+            if not limit.fits(run, seconds, share_done(run, self.store.checkpoint_folder(run.spec))):
                 self._waiting.remove(run)
                 self.stopped.append(run)
 
     def _ended_elsewhere(self, run: PlannedRun) -> bool:
         """Return whether another driver has stored the run's record since the plan was made; it is then shown."""
-        record = self._store.find(run.spec)
+        record = self.store.find(run.spec)
         if record is None or record == run.record:
             return False
         self._waiting.remove(run)
-        self._display.on_record(record, elsewhere=True)
+        self.display.on_record(record, elsewhere=True)
         return True
 
     def _give_up(self, spec: Spec) -> None:
         run, lock = self._mine.pop(spec.key)
-        self._locks.release(lock)
+        self.locks.release(lock)
         self._waiting.append(run)
-        self._display.on_event(spec, {"kind": "note", "text": "another driver has taken it over, it goes on there"})
+        self.display.on_event(spec, {"kind": "note", "text": "another driver has taken it over, it goes on there"})
 
 
 def lock_name(spec: Spec) -> str:

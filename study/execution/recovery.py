@@ -20,15 +20,7 @@ def recover(
     say: Callable[[str], None],
     dry_run: bool = False,
 ) -> None:
-    """Put a study's folders in order; a dry run only says what is damaged.
-
-    Args:
-        store: The study's store.
-        reports: Folder of all reports.
-        records: What ``store.examine`` found whole.
-        damaged: What it found damaged.
-        say: Takes one line for each damaged run.
-        dry_run: Whether to leave everything as it is.
+    """Put a study's folders in order, after ``store.examine``; a dry run only says what is damaged.
 
     Raises:
         WriteError: a damaged file cannot be renamed.
@@ -44,13 +36,7 @@ def recover(
     clear_left(store.folder)
     clear_left(reports / store.study)
     clear_left(default_dir())
-    for record in records:
-        if record.status == "done":
-            _discard_left(store, record)
-
-
-def _discard_left(store: Store, record: Record) -> None:
-    """Delete a stored run's checkpoints where its driver was killed between the two."""
-    left = checkpoints(folder := store.checkpoint_folder(record.spec))
-    if left and left[-1].stat().st_mtime <= store.record_path(record.spec).stat().st_mtime:
-        discard(folder)
+    for record in records:  # a driver may have been killed after it stored a record and before it deleted checkpoints
+        left = checkpoints(folder := store.checkpoint_folder(record.spec)) if record.status == "done" else []
+        if left and left[-1].stat().st_mtime <= store.record_path(record.spec).stat().st_mtime:
+            discard(folder)

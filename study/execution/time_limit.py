@@ -23,10 +23,7 @@ class Stopped(BaseException):
 
 
 class TimeLimit:
-    """How long a command may take, from now on.
-
-    Args:
-        limit_s: Seconds.
+    """How long a command may take, from now on, in seconds.
 
     Attributes:
         ends: When (``time.time``) runs must have ended; a share of the time is left for the report.
@@ -68,11 +65,10 @@ def share_done(run: PlannedRun, folder: Any) -> float:
 def stopping_at(ends: float | None) -> Iterator[None]:
     """Let a run in the block raise ``Stopped`` after the first checkpoint from which another epoch would end too late.
 
+    ``ends`` is when (``time.time``) the run must have ended; None for never.
+
     Training itself knows no time limit. Its code decides results, so a change there marks every record as "code changed
     since" and makes every checkpoint useless; hence the stop is put around its checkpoints from here.
-
-    Args:
-        ends: When (``time.time``) the run must have ended; None for never.
     """
     plain = checkpoint.Checkpoint
 

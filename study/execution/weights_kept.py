@@ -15,10 +15,8 @@ class WeightsKept:
     Records, predictions and checkpoints stay, so that reports, ensembles and a resumed run do not change; a file that a
     run of the plan starts from stays too. ``study retrain`` makes removed weights again.
 
-    Args:
-        store: The study's store.
-        runs: Every run of the plan; those that are done are looked at at once.
-        which: ``all``, ``best`` (by validation accuracy, of each model, leaky runs apart) or ``none``.
+    ``which`` are kept: ``all``, ``best`` (by validation accuracy, of each model, leaky runs apart) or ``none``. Runs
+    of the plan that are done already are looked at at once.
     """
 
     def __init__(self, store: Store, runs: Sequence[PlannedRun], which: str) -> None:
@@ -42,8 +40,10 @@ class WeightsKept:
         if best is not None and best.key == record.key:
             return
         if best is None or _validation(record) > _validation(best):
-            self._best[group], record = record, best  # type: ignore[assignment]
-        if record is not None:
+            self._best[group] = record
+            if best is not None:
+                self._remove(best)
+        else:
             self._remove(record)
 
     def tell(self, say: Callable[[str], None]) -> None:
@@ -62,4 +62,4 @@ class WeightsKept:
 
 
 def _validation(record: Record) -> float:
-    return record.history[record.outcome.best_epoch].validation_accuracy if record.outcome else 0.0
+    return record.best.validation_accuracy if record.best else 0.0

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import multiprocessing
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from study.core.environment import code_hash, processor, versions
+from study.core.environment import code_hash, processor, system_field, versions
 from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
+from study.core.registry import load_plugin
 from study.core.spec import Spec, content_hash
 from study.planning.plan import PlannedRun, total_updates
 from study.training.device import memory_environment, visible_gpus
 from study.training.environment import THREADS, children_get, process_environment
-from study.training.speed import Pace
+from study.training.speed import Pace, measure_speed
 
 FILE = "sharing.json"
 _MOST_BYTES = 1 << 20
@@ -30,22 +33,16 @@ MEMORY_SHARE = 0.8
 #: Seconds that a measurement may take before its way of sharing counts as impossible.
 LIMIT_S = 300.0
 
-#: Measures one model in several processes at once: (spec, processes, threads of each) -> the mean pace; None where
-#: it cannot be had.
-Measure = Callable[[Spec, int, int], Pace | None]
+#: Measures one model in several processes at once: (spec, processes) -> the mean pace; None where it cannot be had.
+Measure = Callable[[Spec, int], Pace | None]
 
 
 @dataclass(frozen=True)
 class Concurrency:
-    """What was chosen.
+    """What was chosen."""
 
-    Attributes:
-        jobs: Runs at the same time.
-        line: What the plan says about it.
-    """
-
-    jobs: int
-    line: str
+    jobs: int  #: Runs at the same time.
+    line: str  #: What the plan says about it.
 
 
 def ways(cores: int, runs: int) -> list[int]:
@@ -72,9 +69,10 @@ class Paces:
         """Return the mean pace of a spec's model with so many processes at once; None where it cannot be had."""
         key = _key(spec, jobs, self.cores)
         if key not in self._kept and self._measure is not None and measure:
-            pace = self._measure(spec, jobs, THREADS)
+            pace = self._measure(spec, jobs)
             if pace or jobs > 1:  # what failed alone may have failed for a passing reason
                 self._kept[key] = asdict(pace) if pace else None
+            self._kept = _read(self._file) | self._kept  # with what another driver has measured meanwhile
             with contextlib.suppress(StoreError):  # a place that cannot be written costs time, not the grid
                 write_atomically(self._file, json.dumps(self._kept, sort_keys=True, indent=1).encode() + b"\n")
         return Pace(**self._kept[key]) if self._kept.get(key) else None
@@ -85,13 +83,7 @@ class Paces:
 
 
 def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float("inf")) -> Concurrency:
-    """Choose how many of the open runs go on at once.
-
-    Args:
-        runs: The open runs.
-        known: What was measured, and measures.
-        free_mb: Free memory in MiB.
-    """
+    """Choose how many of the open runs go on at once, by what is known or can be measured; ``free_mb`` is in MiB."""
     cores = known.cores
     choices = ways(cores, len(runs))
     if len(choices) == 1:
@@ -106,7 +98,7 @@ def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float
     fits = {
         jobs: found
         for jobs, found in paces.items()
-        if len(found) == len(models) and (jobs == 1 or jobs * _memory(found) <= free_mb)
+        if len(found) == len(models) and (jobs == 1 or jobs * max(pace.memory_mb for pace in found.values()) <= free_mb)
     }
     if 1 not in fits:
         if small:
@@ -126,28 +118,21 @@ def grid_s(specs: Sequence[Spec], jobs: int, paces: Mapping[str, Pace]) -> float
     starts = sum(pace.start_s for pace in paces.values()) / len(paces)
     rates = sum(pace.train_images_per_s for pace in paces.values()) / len(paces)
     other = Pace(starts, rates, 0.0)
-    each = []
-    for spec in specs:
-        pace = paces.get(spec.model.name, other)
-        each.append(pace.start_s + total_updates(spec) * spec.protocol.batch / pace.train_images_per_s)
+    known = [(spec, paces.get(spec.model.name, other)) for spec in specs]
+    each = [one.start_s + total_updates(spec) * spec.protocol.batch / one.train_images_per_s for spec, one in known]
     return max(sum(each) / jobs, max(each))
 
 
 def free_memory_mb() -> float:
     """Return what runs may take of the memory that is free now, in MiB; no limit where the system does not tell."""
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        line = next(line for line in lines if line.startswith("MemAvailable"))
-        return MEMORY_SHARE * int(line.split()[1]) / 1024
-    return float("inf")
+    found = system_field("/proc/meminfo", "MemAvailable")
+    return MEMORY_SHARE * int(found.split()[0]) / 1024 if found else float("inf")
 
 
 def measure_concurrency(
-    spec: Spec, processes: int, threads: int, *, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str]
+    spec: Spec, processes: int, *, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str]
 ) -> Pace | None:
     """Train a spec's model in several processes at once and return their mean pace; None where one of them failed."""
-    import multiprocessing
-
     context = multiprocessing.get_context("spawn")
     together = context.Barrier(processes, timeout=LIMIT_S)
     pipes = [context.Pipe(duplex=False) for _ in range(processes)]
@@ -155,7 +140,7 @@ def measure_concurrency(
     children = [context.Process(target=_train, args=(*arguments, theirs), daemon=True) for _, theirs in pipes]
     found = []
     try:
-        with children_get(process_environment(max(1, threads)) | memory_environment(processes)):
+        with children_get(process_environment(THREADS) | memory_environment(processes)):
             for child in children:
                 child.start()
         for _, theirs in pipes:
@@ -179,9 +164,6 @@ def measure_concurrency(
 def _train(
     spec: Spec, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str], together: Any, pipe: Any
 ) -> None:
-    from study.core.registry import load_plugin
-    from study.training.speed import measure_speed
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners
     for plugin in plugins:
         load_plugin(plugin)
@@ -200,23 +182,12 @@ def _train(
 
 def _largest(runs: Sequence[PlannedRun]) -> dict[str, Spec]:
     """Return one spec a model for the models that most of the work is in."""
-    work: dict[str, float] = {}
-    for run in runs:
-        name = run.spec.model.name
-        work[name] = work.get(name, 0.0) + run.estimate_s
     specs = {run.spec.model.name: run.spec for run in runs}
-    found: dict[str, Spec] = {}
-    covered = 0.0
-    for name in sorted(work, key=lambda name: -work[name]):
-        if found and covered >= MEASURED_SHARE * sum(work.values()):
-            break
-        found[name] = specs[name]
-        covered += work[name]
-    return found
-
-
-def _memory(paces: Mapping[str, Pace]) -> float:
-    return max(pace.memory_mb for pace in paces.values())
+    work = {name: sum(run.estimate_s for run in runs if run.spec.model.name == name) for name in specs}
+    names = sorted(work, key=lambda name: -work[name])
+    covered = itertools.accumulate(work[name] for name in names)
+    needed = 1 + sum(one < MEASURED_SHARE * sum(work.values()) for one in covered)
+    return {name: specs[name] for name in names[:needed]}
 
 
 def _key(spec: Spec, jobs: int, cores: int) -> str:

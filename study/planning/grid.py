@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from study.models.entry import MODELS, ModelEntry
 from study.models.weights import WeightsChoice, resolve_weights
 from study.protocols import PROTOCOLS, Protocol, resolve
 from study.protocols.budgets import Budget
-from study.protocols.protocol import PhasePlan
 from study.protocols.splits import share_of
 
 #: What ``models = "all"`` runs; entries that belong to one published recipe are in groups of their own.
@@ -56,71 +56,44 @@ _AXES: dict[str, tuple[type, ...]] = dict.fromkeys(AXES, (list,))
 
 @dataclass(frozen=True)
 class Grid:
-    """What a grid file asks for; flags come before it.
+    """What a grid file asks for; flags come before it."""
 
-    Attributes:
-        name: Name or file as given.
-        models: Names and groups, crossed with ``protocols``.
-        protocols: Names and groups.
-        runs: Further pairs of model and protocol.
-        axes: Values of ``AXES``, crossed with everything else.
-        seeds: Seeds, or None for the budget's.
-        data: Dataset, or None.
-        budget: Budget, or None.
-        epochs: Epochs of every phase, or None for the protocol's own.
-        side_px: Input side of every model, or None for the budget's or the entry's own.
-        train_share: Share of the training split that is trained on.
-    """
-
-    name: str
-    models: tuple[str, ...] = ()
-    protocols: tuple[str, ...] = ()
-    runs: tuple[tuple[str, str], ...] = ()
+    name: str  #: Name or file as given.
+    models: tuple[str, ...] = ()  #: Names and groups, crossed with ``protocols``.
+    protocols: tuple[str, ...] = ()  #: Names and groups.
+    runs: tuple[tuple[str, str], ...] = ()  #: Further pairs of model and protocol.
+    #: Values of ``AXES``, crossed with everything else.
     axes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    seeds: tuple[int, ...] | None = None
-    data: str | None = None
-    budget: str | None = None
-    epochs: int | None = None
-    side_px: int | None = None
-    train_share: float = 1.0
+    seeds: tuple[int, ...] | None = None  #: Seeds, or None for the budget's.
+    data: str | None = None  #: Dataset, or None.
+    budget: str | None = None  #: Budget, or None.
+    epochs: int | None = None  #: Epochs of every phase, or None for the protocol's own.
+    side_px: int | None = None  #: Input side of every model, or None for the budget's or the entry's own.
+    train_share: float = 1.0  #: Share of the training split that is trained on.
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What decides a run beside its model and its protocol.
+    """What decides a run beside its model and its protocol."""
 
-    Attributes:
-        budget: The budget.
-        seeds: Seeds of every pair.
-        weights: ``auto``, ``none``, ``imagenet`` or a file; or ``MODEL=`` one of these for some models, with commas.
-        sides_px: Input sides that every model is run with; empty for the budget's or the entry's own.
-        train_shares: Shares of the training split that every model is run with.
-        epochs: Epochs of every phase, or None for the protocol's own.
-        precision: Keras' dtype policy.
-        backend: Keras' backend.
-    """
-
-    budget: Budget
-    seeds: tuple[int, ...] = (0,)
+    budget: Budget  #: The budget.
+    seeds: tuple[int, ...] = (0,)  #: Seeds of every pair.
+    #: ``auto``, ``none``, ``imagenet`` or a file; or ``MODEL=`` one of these for some models, with commas.
     weights: str = "auto"
+    #: Input sides that every model is run with; empty for the budget's or the entry's own.
     sides_px: tuple[int, ...] = ()
-    train_shares: tuple[float, ...] = (1.0,)
-    epochs: int | None = None
-    precision: str = "float32"
-    backend: str = "tensorflow"
+    train_shares: tuple[float, ...] = (1.0,)  #: Shares of the training split that every model is run with.
+    epochs: int | None = None  #: Epochs of every phase, or None for the protocol's own.
+    precision: str = "float32"  #: Keras' dtype policy.
+    backend: str = "tensorflow"  #: Keras' backend.
 
 
 @dataclass(frozen=True)
 class PlannedSpec:
-    """A resolved spec with what a plan says about it but an identity does not.
+    """A resolved spec with what a plan says about it but an identity does not."""
 
-    Attributes:
-        spec: The spec.
-        weights: Where its first weights are and what to say about them.
-    """
-
-    spec: Spec
-    weights: WeightsChoice
+    spec: Spec  #: The spec.
+    weights: WeightsChoice  #: Where its first weights are and what to say about them.
 
 
 def grid_names() -> list[str]:
@@ -255,14 +228,14 @@ def select_models(names: Iterable[str]) -> list[ModelEntry]:
     >>> [entry.name for entry in select_models(["cnn3", "core"])]
     ['cnn3', 'cnn2', 'cnn5', 'resnet50', 'vgg16']
     """
-    found: dict[str, ModelEntry] = {}
-    for name in names:
-        groups = ALL_MODELS if name == "all" else (name,)
-        members = [entry for entry in MODELS if set(groups) & set(entry.groups)]
-        members.sort(key=lambda entry: FAMILY_ORDER.index(entry.family))
-        for entry in [MODELS.get(name)] if name in MODELS.names() else _members("model", MODELS, name, members):
-            found[entry.name] = entry
-    return list(found.values())
+
+    def members(group: str) -> list[ModelEntry]:
+        groups = set(ALL_MODELS if group == "all" else (group,))
+        return sorted(
+            (one for one in MODELS if groups & set(one.groups)), key=lambda one: FAMILY_ORDER.index(one.family)
+        )
+
+    return _select("model", MODELS, names, members)
 
 
 def select_protocols(names: Iterable[str]) -> list[Protocol]:
@@ -273,33 +246,36 @@ def select_protocols(names: Iterable[str]) -> list[Protocol]:
     Raises:
         UsageError: neither a name nor a group.
     """
-    found: dict[str, Protocol] = {}
+
+    def members(group: str) -> list[Protocol]:
+        if "@" in group:
+            return [_varied(group)]
+        if group == "all":
+            return [one for one in PROTOCOLS if not set(one.groups) & set(NEVER_IN_ALL)]
+        return [one for one in PROTOCOLS if group in one.groups]
+
+    return _select("protocol", PROTOCOLS, names, members)
+
+
+def _select(kind: str, registry: Registry[Any], names: Iterable[str], members: Callable[[str], list[Any]]) -> list[Any]:
+    """Return the entries of some names, each once; ``members`` finds those of what is no entry's own name."""
+    found: dict[str, Any] = {}
     for name in names:
-        members = [
-            protocol
-            for protocol in PROTOCOLS
-            if name in protocol.groups or (name == "all" and not set(protocol.groups) & set(NEVER_IN_ALL))
-        ]
-        if "@" in name:
-            chosen = [_varied(name)]
-        elif name in PROTOCOLS.names():
-            chosen = [PROTOCOLS.get(name)]
-        else:
-            chosen = _members("protocol", PROTOCOLS, name, members)
-        found.update((protocol.name, protocol) for protocol in chosen)
+        chosen = [registry.get(name)] if name in registry.names() else members(name)
+        if not chosen:
+            groups = {group for entry in registry for group in entry.groups}
+            raise unknown_name(kind, name, [*registry.names(), *groups, "all"])
+        found.update((one.name, one) for one in chosen)
     return list(found.values())
 
 
 def _varied(name: str) -> Protocol:
     """Return the protocol of a name with ``@rate=X``, ``@batch=N`` or both with a comma (in flags: a plus sign)."""
     base, _, text = name.partition("@")
-    values: dict[str, float] = {}
-    for part in text.replace("+", ",").split(","):
-        axis, _, value = part.partition("=")
-        try:
-            values[axis] = float(value)
-        except ValueError:
-            values[axis] = -1.0
+    values = {"": -1.0}
+    with contextlib.suppress(ValueError):
+        parts = (part.partition("=") for part in text.replace("+", ",").split(","))
+        values = {axis: float(value) for axis, _, value in parts}
     if not set(values) <= set(PROTOCOL_AXES) or not all(0 < value <= MOST[axis] for axis, value in values.items()):
         raise UsageError(
             f"after '@' a protocol takes rate=X, batch=N or both with '+', above 0 and at most {MOST['rate']:g} and "
@@ -331,8 +307,9 @@ def vary(protocol: Protocol, *, rate: float | None = None, batch: int | None = N
     if batch is not None:
         changes["batch"] = int(batch)
     if rate is not None:
-        changes["custom"] = _with_rate(protocol.custom, rate)
-        changes["transfer"] = _with_rate(protocol.transfer, rate)
+        for family, phases in (("custom", protocol.custom), ("transfer", protocol.transfer)):
+            rates = [float(f"{phase.rate * (rate / phases[0].rate):.10g}") for phase in phases]  # no noise in specs
+            changes[family] = tuple(replace(phase, rate=one) for phase, one in zip(phases, rates, strict=True))
     return replace(protocol, **changes)
 
 
@@ -395,23 +372,6 @@ def _names(path: Path, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in names):
         raise UsageError(f"{path}: {key} must be a name or a list of names, got {shown(value)}.")
     return tuple(names)
-
-
-def _members(kind: str, registry: Registry[Any], name: str, members: list[Any]) -> list[Any]:
-    if not members:
-        groups = {group for entry in registry for group in entry.groups}
-        raise unknown_name(kind, name, [*registry.names(), *groups, "all"])
-    return members
-
-
-def _with_rate(phases: tuple[PhasePlan, ...], rate: float) -> tuple[PhasePlan, ...]:
-    factor = rate / phases[0].rate
-    return tuple(replace(phase, rate=_scaled(phase.rate, factor)) for phase in phases)
-
-
-def _scaled(rate: float, factor: float) -> float:
-    """Return the product without the last digits' noise, which would show in specs."""
-    return float(f"{rate * factor:.10g}")
 
 
 def weights_by_model(text: str, names: Iterable[str]) -> dict[str, str]:

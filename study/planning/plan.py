@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
@@ -31,22 +31,14 @@ MOST_S, SLOWEST = 1e12, 1e-9
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of the plan.
+    """One run of the plan."""
 
-    Attributes:
-        planned: Its spec and weights.
-        record: What an earlier start left, or None.
-        estimate_s: About how long the run takes if nothing stops early.
-        speed: The speed that this follows from.
-        changed: True where it was done by other code than today's.
-        comes_with: Name of the protocol whose open run, earlier in the plan, leaves this record too; else empty.
-    """
-
-    planned: PlannedSpec
-    record: Record | None
-    estimate_s: float
-    speed: Speed
-    changed: bool = False
+    planned: PlannedSpec  #: Its spec and weights.
+    record: Record | None  #: What an earlier start left, or None.
+    estimate_s: float  #: About how long the run takes if nothing stops early.
+    speed: Speed  #: The speed that this follows from.
+    changed: bool = False  #: True where it was done by other code than today's.
+    #: Name of the protocol whose open run, earlier in the plan, leaves this record too; else empty.
     comes_with: str = ""
 
     @property
@@ -73,7 +65,8 @@ class Plan:
 
     def seconds_left(self, jobs: int, apart: bool = False) -> float:
         """Return about how long the open runs take; ``jobs`` of them share the same cores, or have theirs ``apart``."""
-        gain = max(jobs, 1) if apart else 1.0 if jobs <= 1 else _gain(jobs)
+        # Shared cores gain little, since one run uses them all.
+        gain = max(jobs, 1) if apart else min(1.0 + 0.15 * max(jobs - 1, 0), 1.5)
         return sum(run.estimate_s for run in self.open) / gain
 
     def lines(self, jobs: int, apart: bool = False) -> list[str]:
@@ -143,30 +136,25 @@ def make_plan(
     records = store.find_all([one.spec for one in planned])
     seen = _seen_speeds([record for record in records if record], recorded)
     runs: list[PlannedRun] = []
-    trained: set[str] = set()
     estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
-    speeds: list[Speed] = []
-    for one in planned:
-        speed = seen.get(_speed_name(one.spec)) or measured.get(one.spec.model.name)
-        speed = speed or scaled_speed(speed_of(one.spec, recorded), one.spec.side_px)
-        speeds.append(speed)
-        alike = id(one.spec.protocol), one.spec.model.name, speed
+    for one, record in zip(planned, records, strict=True):
+        spec = one.spec
+        speed = seen.get(_speed_name(spec)) or measured.get(spec.model.name)
+        speed = speed or scaled_speed(speed_of(spec, recorded), spec.side_px)
+        alike = id(spec.protocol), spec.model.name, speed
         if alike not in estimates:
-            estimates[alike] = estimate_s(one.spec, image_set, speed)
-    times = [
-        estimates[id(one.spec.protocol), one.spec.model.name, speed] for one, speed in zip(planned, speeds, strict=True)
-    ]
-    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(one.spec.seed for one in planned))}
-    for place in sorted(range(len(planned)), key=lambda place: (seeds[planned[place].spec.seed], times[place])):
-        one, record = planned[place], records[place]
+            estimates[alike] = estimate_s(spec, image_set, speed)
         changed = record is not None and record.status == "done" and record.provenance.code != code_hash()
-        run = PlannedRun(one, record, times[place], speeds[place], changed)
-        same_training = paired_protocol(one.spec.protocol)
+        runs.append(PlannedRun(one, record, estimates[alike], speed, changed))
+    seeds = {seed: place for place, seed in enumerate(dict.fromkeys(one.spec.seed for one in planned))}
+    runs.sort(key=lambda run: (seeds[run.spec.seed], run.estimate_s))
+    trained: set[str] = set()
+    for place, run in enumerate(runs):
+        same_training = paired_protocol(run.spec.protocol)
         if run.state != "done" and same_training:
-            if replace(one.spec, protocol=same_training).key in trained:
-                run = with_changes(run, estimate_s=0.0, comes_with=same_training.name)
-            trained.add(one.spec.key)
-        runs.append(run)
+            if replace(run.spec, protocol=same_training).key in trained:
+                runs[place] = with_changes(run, estimate_s=0.0, comes_with=same_training.name)
+            trained.add(run.spec.key)
     return Plan(tuple(runs))
 
 
@@ -198,12 +186,7 @@ def estimate_s(
 
 
 class Estimates:
-    """How long the open runs take: by the plan's speeds at first, from the first epoch on by what is measured.
-
-    Args:
-        runs: The open runs.
-        image_set: For the numbers of images.
-    """
+    """How long the open runs take: by the plan's speeds at first, from the first epoch on by what is measured."""
 
     #: An epoch that takes so much more or less time than was known changes the estimates.
     CHANGE = 0.1
@@ -264,36 +247,32 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h" + (f" {minutes:02d} min" if minutes else "")
 
 
-def _gain(jobs: int) -> float:
-    """Return how much faster a grid is with the cores shared out among runs: little, since one run uses them all."""
-    return min(1.0 + 0.15 * (jobs - 1), 1.5)
-
-
 def _speed_name(spec: Spec) -> str:
     return f"{spec.model.name} {spec.side_px} {spec.precision}"
 
 
 def _seen_speeds(records: Iterable[Record], speeds: Mapping[str, Speed]) -> dict[str, Speed]:
     """Return the speeds that done records of the same model, side and precision report."""
-    groups: dict[str, list[tuple[Spec, float, float]]] = {}
+    groups: defaultdict[str, list[Speed]] = defaultdict(list)
     for record in records:
-        paces = (record.timing.train_images_per_s or 0.0, record.timing.predict_images_per_s or 0.0)
-        if record.status == "done" and all(paces):
-            groups.setdefault(_speed_name(record.spec), []).append((record.spec, *paces))
+        train, predict = record.timing.train_images_per_s, record.timing.predict_images_per_s
+        if record.status == "done" and train and predict:
+            groups[_speed_name(record.spec)].append(Speed(train, predict, speed_of(record.spec, speeds).start_s))
     return {
         name: Speed(
-            median(train for _, train, _ in group),
-            median(predict for _, _, predict in group),
-            speed_of(group[0][0], speeds).start_s,
+            median(one.train_images_per_s for one in group),
+            median(one.predict_images_per_s for one in group),
+            group[0].start_s,
         )
         for name, group in groups.items()
     }
 
 
 def _states(runs: Sequence[PlannedRun]) -> str:
-    marks = {True: " (code changed since)", False: ""}
-    notes = (f" (comes with {run.comes_with})" if run.comes_with else marks[run.changed] for run in runs)
-    counts = Counter(f"{run.state}{note}" for run, note in zip(runs, notes, strict=True))
+    counts: Counter[str] = Counter()
+    for run in runs:
+        changed = " (code changed since)" if run.changed else ""
+        counts[run.state + (f" (comes with {run.comes_with})" if run.comes_with else changed)] += 1
     if len(runs) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {state}" for state, count in counts.items())

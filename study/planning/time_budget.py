@@ -36,17 +36,11 @@ Measure = Callable[[Sequence[Spec]], Mapping[str, float]]
 
 @dataclass(frozen=True)
 class TimeBudget:
-    """What was chosen.
+    """What was chosen."""
 
-    Attributes:
-        updates: Cap on a phase's updates by kind.
-        speeds: Speed of every measured model, at its side.
-        lines: What the plan says about it.
-    """
-
-    updates: Mapping[str, int]
-    speeds: Mapping[str, Speed]
-    lines: tuple[str, ...]
+    updates: Mapping[str, int]  #: Cap on a phase's updates by kind.
+    speeds: Mapping[str, Speed]  #: Speed of every measured model, at its side.
+    lines: tuple[str, ...]  #: What the plan says about it.
 
 
 def choose_budget(drawn: bool, store: Store, full_s: Callable[[], float], night_s: float) -> tuple[str, str]:
@@ -139,14 +133,7 @@ def fit_time_budget(
 def fit_updates(
     specs: Sequence[Spec], image_set: ImageSet, speeds: Mapping[str, Speed], time_s: float
 ) -> dict[str, int]:
-    """Return the most updates by phase kind with which all specs together take ``time_s`` seconds.
-
-    Args:
-        specs: One family's specs at full length.
-        image_set: For the numbers of images.
-        speeds: Speed by model name.
-        time_s: Seconds for all of them.
-    """
+    """Return the most updates by phase kind with which one family's specs together take ``time_s`` seconds."""
     full: dict[str, tuple[int, int]] = {}
     for phase in (phase for spec in specs for phase in spec.protocol.phases):
         full[phase.kind] = max(full.get(phase.kind, (0, 0)), (phase.updates, phase.updates_per_epoch))

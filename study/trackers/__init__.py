@@ -37,17 +37,11 @@ class Tracker(Protocol):
 
 @dataclass(frozen=True)
 class TrackerEntry:
-    """A registered tracker.
+    """A registered tracker."""
 
-    Attributes:
-        name: What ``--track`` takes.
-        open: Makes a ``Tracker`` from a study's store and the folder in which to log.
-        needs: The package that it imports, or empty.
-    """
-
-    name: str
-    open: Callable[[Store, Path], Tracker]
-    needs: str = ""
+    name: str  #: What ``--track`` takes.
+    open: Callable[[Store, Path], Tracker]  #: Makes a ``Tracker`` from a study's store and the folder in which to log.
+    needs: str = ""  #: The package that it imports, or empty.
 
 
 #: Every module of this package registers itself.

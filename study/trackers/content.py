@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,42 +19,25 @@ _COSTS = ("parameters", "macs", "latency_single_ms", "peak_memory_mb")
 
 @dataclass(frozen=True)
 class Point:
-    """One value of a curve.
+    """One value of a curve."""
 
-    Attributes:
-        epoch: 0-based, over all phases.
-        value: The value.
-        time_s: When, in seconds since 1970, as far as the record tells.
-    """
-
-    epoch: int
-    value: float
-    time_s: float
+    epoch: int  #: 0-based, over all phases.
+    value: float  #: The value.
+    time_s: float  #: When, in seconds since 1970, as far as the record tells.
 
 
 @dataclass(frozen=True)
 class Content:
-    """What is logged of one finished run.
+    """What is logged of one finished run."""
 
-    Attributes:
-        key: Run key.
-        version: Changes when the run is done again: the hash of its predictions.
-        params: What was run, flat, in words.
-        metrics: Scores (shares, 0..1), timings and costs by name.
-        curves: By name of ``CURVES``.
-        report: The run in Markdown: scores, classes, what to know.
-        start_s: When it started, in seconds since 1970; 0 where the record does not say.
-        end_s: When it ended.
-    """
-
-    key: str
-    version: str
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    curves: Mapping[str, tuple[Point, ...]]
-    report: str
-    start_s: float
-    end_s: float
+    key: str  #: Run key.
+    version: str  #: Changes when the run is done again: the hash of its predictions.
+    params: Mapping[str, str]  #: What was run, flat, in words.
+    metrics: Mapping[str, float]  #: Scores (shares, 0..1), timings and costs by name.
+    curves: Mapping[str, tuple[Point, ...]]  #: By name of ``CURVES``.
+    report: str  #: The run in Markdown: scores, classes, what to know.
+    start_s: float  #: When it started, in seconds since 1970; 0 where the record does not say.
+    end_s: float  #: When it ended.
 
 
 def content_of(record: Record) -> Content:
@@ -91,27 +75,33 @@ def flat(data: Mapping[str, Any], before: str = "") -> dict[str, str]:
 
 def run_report(run: ScoredRun) -> str:
     """Return a run in Markdown."""
-    record, classes = run.record, run.record.dataset.classes
-    lines = [f"# {escape(record.key)}", ""]
+    record, test = run.record, run.test
+    parts = [f"# {escape(record.key)}"]
     if record.dataset.drawn:
-        lines += ["**The faces are drawn, not photographed: these numbers say nothing about people.**", ""]
+        parts.append("**The faces are drawn, not photographed: these numbers say nothing about people.**")
     if record.leaky:
-        lines += ["**Leaky: it saw or chose on test images on purpose, and is never ranked.**", ""]
-    lines += ["", "| split | accuracy | macro-F1 | balanced accuracy |", "|:--|--:|--:|--:|"]
-    for split, scores in (("validation", run.validation), ("test", run.test)):
-        shown = (scores.accuracy, scores.macro_f1, scores.balanced_accuracy)
-        lines.append(f"| {split} | {' | '.join(map(percent, shown))} |")
-    lines += [
-        "",
-        "Test split, in percent:",
-        "",
-        "| class | precision | recall | F1 | images |",
-        "|:--|--:|--:|--:|--:|",
+        parts.append("**Leaky: it saw or chose on test images on purpose, and is never ranked.**")
+    splits = [
+        (split, *map(percent, (scores.accuracy, scores.macro_f1, scores.balanced_accuracy)))
+        for split, scores in (("validation", run.validation), ("test", test))
     ]
-    for place, name in enumerate(classes):
-        each = tuple(float(scores[place]) for scores in (run.test.precision, run.test.recall, run.test.f1))
-        lines.append(f"| {escape(name)} | {' | '.join(map(percent, each))} | {int(run.test.support[place])} |")
-    return "\n".join(lines) + "\n"
+    rows = zip(record.dataset.classes, test.precision, test.recall, test.f1, test.support, strict=True)
+    classes = [(escape(name), *map(percent, shares), int(images)) for name, *shares, images in rows]
+    return "\n\n".join(
+        [
+            *parts,
+            _table(("split", "accuracy", "macro-F1", "balanced accuracy"), splits),
+            "Test split, in percent:",
+            _table(("class", "precision", "recall", "F1", "images"), classes),
+            "",
+        ]
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
+    from tabulate import tabulate
+
+    return tabulate(rows, head, "pipe", disable_numparse=True, colalign=("left", *["right"] * (len(head) - 1)))
 
 
 def _metrics(run: ScoredRun) -> dict[str, float]:
@@ -130,14 +120,12 @@ def _metrics(run: ScoredRun) -> dict[str, float]:
 
 
 def _curves(record: Record, start_s: float) -> dict[str, tuple[Point, ...]]:
-    times, now = [], start_s
-    for row in record.history:
-        now += row.train_s + row.validation_s
-        times.append(now)
+    times = itertools.accumulate((row.train_s + row.validation_s for row in record.history), initial=start_s)
+    ends = list(times)[1:]
     curves = {
         name: tuple(
             Point(row.epoch, float(getattr(row, name)), time_s)
-            for row, time_s in zip(record.history, times, strict=True)
+            for row, time_s in zip(record.history, ends, strict=True)
             if getattr(row, name) is not None
         )
         for name in CURVES

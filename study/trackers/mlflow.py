@@ -24,16 +24,10 @@ _MOST_PARAMS, _MOST_METRICS = 100, 1000
 
 @tracker("mlflow", needs="mlflow")
 class Log:
-    """An experiment of the study's name in ``<folder>/mlflow.db``.
-
-    Args:
-        store: The study's store.
-        folder: Where trackers log.
-    """
+    """An experiment of the study's name in ``<folder>/mlflow.db``."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
-        self._folder = folder
         self._database = folder / "mlflow.db"
         folder.mkdir(parents=True, exist_ok=True)
         self._client = _client(self._database)

@@ -21,12 +21,7 @@ _REPORT = "report"
 
 @tracker("tensorboard", needs="tensorboard")
 class Log:
-    """Event files below ``<folder>/tensorboard/<study>/<run key>/``.
-
-    Args:
-        store: The study's store.
-        folder: Where trackers log.
-    """
+    """Event files below ``<folder>/tensorboard/<study>/<run key>/``."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store

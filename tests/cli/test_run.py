@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from study.analysis import runs
-from study.cli import run as driver
+from study.cli import driver
 from study.cli import run_options as flags
 from study.cli.run_options import Flags, split_names
 from study.core.errors import DataError, StoreError, UsageError
@@ -28,6 +28,7 @@ from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.execution.executors import EXECUTORS
 from study.planning import grid
+from study.planning.concurrency import Paces
 from study.planning.grid import Choices, PlannedSpec, read_grid
 from study.protocols.resolve import paired_protocol
 from study.trackers import TRACKERS, TrackerEntry
@@ -140,7 +141,7 @@ def test_a_dry_run_writes_and_executes_nothing_and_says_how_many_seeds_see_a_dif
 def test_a_dry_run_of_the_night_measures_nothing(
     given: Flags, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", lambda *_, **__: pytest.fail("measured"))
+    monkeypatch.setattr("study.cli.driver.measure_concurrency", lambda *_, **__: pytest.fail("measured"))
     assert driver.run(replace(given, budget="tonight", dry_run=True)) == 0
     assert "will be measured" in capsys.readouterr().out
 
@@ -150,12 +151,12 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, in
     """What is measured: the model and how many of it at once; nothing has been measured on this machine before."""
     asked: list[tuple[str, int]] = []
 
-    def measure(spec: Spec, processes: int, threads: int, **_: object) -> Pace:
+    def measure(spec: Spec, processes: int, **_: object) -> Pace:
         asked.append((spec.model.name, processes))
         return Pace(1.0, 1.0, 1.0)
 
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", measure)
+    monkeypatch.setattr("study.cli.driver.measure_concurrency", measure)
     return asked
 
 
@@ -168,7 +169,7 @@ def test_the_night_is_chosen_once(given: Flags, execute: FakeExecute, asked: lis
 def test_what_the_night_has_measured_is_not_measured_again_for_the_jobs(
     given: Flags, execute: FakeExecute, asked: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.core.environment.usable_cores", lambda: 2)
+    monkeypatch.setattr("study.cli.driver.usable_cores", lambda: 2)
     driver.run(replace(given, budget="tonight", jobs=flags.AUTO_JOBS, executor=None, dry_run=False, models=("cnn3",),
                        seeds="2", time_limit_s=1e-3))  # fmt: skip
     assert asked == [("cnn3", 1), ("cnn3", 2)]
@@ -182,7 +183,7 @@ def test_every_record_is_read_once_every_run_scored_once_and_specs_resolved_once
     monkeypatch.setattr("study.report.local.write_local_pictures", lambda store, image_set, reports: None)
     monkeypatch.setenv("STUDY_CACHE", str(given.results.parent / "cache"))
     monkeypatch.setattr("study.execution.run_one.execute", execute)
-    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", lambda *_, **__: Pace(1.0, 1.0, 1.0))
+    monkeypatch.setattr("study.cli.driver.measure_concurrency", lambda *_, **__: Pace(1.0, 1.0, 1.0))
     counts: Counter[str] = Counter()
 
     def count(where: object, name: str, what: Callable[..., str]) -> None:
@@ -196,7 +197,7 @@ def test_every_record_is_read_once_every_run_scored_once_and_specs_resolved_once
 
     count(Store, "_read_anew", lambda store, path: f"read {path.name}")
     count(runs, "score_run", lambda record: f"scored {record.key}")
-    count(grid, "resolve_specs", lambda *_: "resolved")
+    count(driver, "resolve_specs", lambda *_: "resolved")
     night = replace(given, budget="tonight")
     assert driver.run(night) == 0
     assert len(counts) == 5 and set(counts.values()) == {1}, counts
@@ -274,15 +275,14 @@ def test_without_a_budget_the_plan_says_which_was_chosen_and_how_to_ask_for_anot
 def test_photographs_get_all_of_it_where_a_fast_machine_does_that_in_a_night(
     fast: bool, pace: float, budget: str, given: Flags, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("study.planning.time_budget.is_fast", lambda cores: fast)
-    monkeypatch.setattr("study.planning.concurrency.measure_concurrency", lambda *_, **__: Pace(1.0, pace, 1.0))
-    monkeypatch.setattr("study.planning.grid.resolve_specs", lambda pairs, choices, images: resolved(choices, images))
+    monkeypatch.setattr("study.cli.driver.is_fast", lambda cores: fast)
+    monkeypatch.setattr("study.cli.driver.resolve_specs", lambda pairs, choices, images: resolved(choices, images))
     photographs = replace(load(DATA), drawn=False)
     full = driver.make_choices(replace(given, budget="full"), read_grid("all"))
     store = Store(given.results, "photographs")
     executor = EXECUTORS.get("process")
-    assert driver.find_budget(given, full, [], executor, photographs, store) == budget
+    paces = Paces(tmp_path, 8, lambda *_: Pace(1.0, pace, 1.0))
+    assert driver.find_budget(given, full, [], executor, photographs, store, paces) == budget
 
 
 def resolved(choices: Choices, images: ImageSet) -> list[PlannedSpec]:
@@ -300,7 +300,7 @@ def test_a_plan_of_more_than_a_day_asks_back_at_a_terminal(
     answer: bool, given: Flags, execute: FakeExecute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("study.cli.run.typer.confirm", lambda text: asked.append(text) or answer)  # type: ignore[func-returns-value]
+    monkeypatch.setattr("study.cli.driver.typer.confirm", lambda text: asked.append(text) or answer)  # type: ignore[func-returns-value]
     monkeypatch.setattr("sys.stdin", Terminal())
     monkeypatch.setattr("sys.stdout", Terminal())
     assert driver.agreed(given, 25 * 3600) is answer
@@ -450,8 +450,8 @@ def test_ferplus_labels_are_checked_before_anything_is_trained(given: Flags, exe
 def test_more_cores_than_one_run_uses_are_shared_out_unless_somebody_says_otherwise(
     cores: int, jobs: int | None, of_the_budget: int, measured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from study.cli.run import leaves_cores
+    from study.cli.driver import leaves_cores
     from study.protocols.budgets import Budget
 
-    monkeypatch.setattr("study.core.environment.usable_cores", lambda: cores)
+    monkeypatch.setattr("study.cli.driver.usable_cores", lambda: cores)
     assert leaves_cores(Flags(jobs=jobs), Budget("full", jobs=of_the_budget)) is measured

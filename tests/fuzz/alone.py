@@ -72,7 +72,7 @@ def _manifest(path: Path) -> None:
 def _imported(path: Path) -> None:
     import numpy as np
 
-    from study.execution.predictions_file import read_predictions
+    from study.execution.import_predictions import read_predictions
 
     dataset = {"ids": np.array(["a", "b"]), "splits": np.array([2, 2], np.uint8), "labels": np.array([0, 1])}
     read_predictions(path, dataset, ("sad", "happy"))

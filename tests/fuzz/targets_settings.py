@@ -24,7 +24,7 @@ def _predictions_seeds(folder: Path) -> Seeds:
 
 
 def _read_predictions(data: bytes, folder: Path) -> object:
-    from study.execution.predictions_file import read_predictions
+    from study.execution.import_predictions import read_predictions
 
     path = folder / "predictions.csv"
     path.write_bytes(data)

@@ -35,10 +35,10 @@ class Measure:
 
     def __init__(self, shares: dict[int, float | None], start_s: float = 5.0, memory_mb: float = 100.0) -> None:
         self.shares, self.start_s, self.memory_mb = shares, start_s, memory_mb
-        self.asked: list[tuple[str, int, int]] = []
+        self.asked: list[tuple[str, int]] = []
 
-    def __call__(self, spec: Spec, processes: int, threads: int) -> Pace | None:
-        self.asked.append((spec.model.name, processes, threads))
+    def __call__(self, spec: Spec, processes: int) -> Pace | None:
+        self.asked.append((spec.model.name, processes))
         share = self.shares[processes]
         return None if share is None else Pace(self.start_s, 1000.0 * share, self.memory_mb)
 
@@ -52,7 +52,7 @@ def test_the_fastest_way_is_chosen_and_kept(faces: ImageSet, tmp_path: Path) -> 
     measure = Measure({1: 1.0, 2: 0.6, 4: 0.2})
     found = choose_jobs(runs(faces), Paces(tmp_path, 4, measure))
     assert found.jobs == 2 and "2 threads each, on 4 cores" in found.line
-    assert measure.asked == [("cnn3", 1, 2), ("cnn3", 2, 2), ("cnn3", 4, 2)]
+    assert measure.asked == [("cnn3", 1), ("cnn3", 2), ("cnn3", 4)]
     again = choose_jobs(runs(faces), Paces(tmp_path, 4, None))
     assert again == found, "a dry run looks at what was measured before"
 
@@ -79,7 +79,7 @@ def test_short_work_is_not_measured(faces: ImageSet, tmp_path: Path) -> None:
 def test_only_models_that_most_of_the_work_is_in_are_measured(faces: ImageSet, tmp_path: Path) -> None:
     measure = Measure({1: 1.0, 2: 0.6})
     choose_jobs(runs(faces, "cnn5", estimate_s=900.0) + runs(faces, "cnn2"), Paces(tmp_path, 2, measure))
-    assert {name for name, _, _ in measure.asked} == {"cnn5"}
+    assert {name for name, _ in measure.asked} == {"cnn5"}
 
 
 def test_a_damaged_file_of_measurements_is_made_again(faces: ImageSet, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_grid_takes_no_less_than_its_longest_run(faces: ImageSet) -> None:
 
 
 def test_the_flag_takes_a_number_or_auto() -> None:
-    assert (parse_jobs(None), parse_jobs("3"), parse_jobs("auto")) == (None, 3, AUTO_JOBS)
+    assert (parse_jobs("3"), parse_jobs("auto")) == (3, AUTO_JOBS)
     for wrong in ("0", "-1", "two", "1.5", "99999"):
         with pytest.raises(UsageError, match="--jobs"):
             parse_jobs(wrong)
@@ -107,7 +107,7 @@ def test_the_flag_takes_a_number_or_auto() -> None:
 def test_processes_that_are_measured_together_train_at_the_same_time(faces: ImageSet) -> None:
     spec = runs(faces)[0].spec
     about = {"image_shape": (48, 48, 1), "classes": 7, "plugins": ()}
-    pace = measure_concurrency(spec, 2, 1, **about)  # type: ignore[arg-type]
+    pace = measure_concurrency(spec, 2, **about)  # type: ignore[arg-type]
     assert pace is not None and pace.train_images_per_s > 0 and pace.start_s > 0 and pace.memory_mb > 100
     broken = replace(spec, model=replace(spec.model, name="cnn33"))
-    assert measure_concurrency(broken, 1, 1, **about) is None, "its run will tell why"  # type: ignore[arg-type]
+    assert measure_concurrency(broken, 1, **about) is None, "its run will tell why"  # type: ignore[arg-type]

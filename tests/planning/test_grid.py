@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.run import make_choices
+from study.cli.driver import make_choices
 from study.cli.run_options import Flags
 from study.core.errors import UsageError
 from study.core.registry import load_plugin

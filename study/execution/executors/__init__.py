@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from study.core.environment import provenance
 from study.core.record import Record
 from study.core.registry import Registry
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
+from study.execution.time_limit import stopping_at
 
 #: What an executor reports while runs are going on: the run's spec and one event of ``study.execution.run_one.execute``
 #: (``kind`` ``start``, ``phase``, ``epoch``, ``note`` or ``predict``; with ``node`` where there are several), or
 #: ``stopped`` for a run that has no record because its time was up (``Job.ends``).
 OnEvent = Callable[[Spec, Mapping[str, Any]], None]
-
+#: Takes the events of one run.
+Report = Callable[[dict[str, Any]], None]
 
 #: Seconds after which jobs are asked for again where there was none to start.
 POLL_S = 1.0
@@ -32,20 +35,13 @@ class Abandoned(BaseException):
 
 @dataclass(frozen=True)
 class Job:
-    """One run to execute; its paths are absolute, so that no run that changes the working folder misleads another.
+    """One run to execute; its paths are absolute, so that no run that changes the working folder misleads another."""
 
-    Attributes:
-        spec: What to run.
-        start_weights: File of weights to start from, or None.
-        keep_weights: Where the best weights go, or None to drop them.
-        checkpoints: Folder for checkpoints while the run trains, or None.
-        ends: When (``time.time``) it must have ended or stopped at an epoch's end with its checkpoint; None for never.
-    """
-
-    spec: Spec
-    start_weights: Path | None = None
-    keep_weights: Path | None = None
-    checkpoints: Path | None = None
+    spec: Spec  #: What to run.
+    start_weights: Path | None = None  #: File of weights to start from, or None.
+    keep_weights: Path | None = None  #: Where the best weights go, or None to drop them.
+    checkpoints: Path | None = None  #: Folder for checkpoints while the run trains, or None.
+    #: When (``time.time``) it must have ended or stopped at an epoch's end with its checkpoint; None for never.
     ends: float | None = None
 
     def __post_init__(self) -> None:
@@ -90,22 +86,15 @@ class RunSpecs(Protocol):
 
 @dataclass(frozen=True)
 class Executor:
-    """A registered executor.
+    """A registered executor."""
 
-    Attributes:
-        name: What ``--executor`` takes.
-        run_specs: Executes jobs.
-        most_jobs: The most runs at the same time; None for as many as ``--jobs`` says.
-        own_cores: Whether its runs have cores of their own, on other machines, and it knows how many it holds.
-        options: Returns what ``run_specs`` takes besides, from the flags ``address``, ``cpus_per_run`` and
-            ``gpus_per_run`` (each None where it was not given) and a function that prints a line; None where it takes
-            none of them.
-    """
-
-    name: str
-    run_specs: RunSpecs
-    most_jobs: int | None = None
+    name: str  #: What ``--executor`` takes.
+    run_specs: RunSpecs  #: Executes jobs.
+    most_jobs: int | None = None  #: The most runs at the same time; None for as many as ``--jobs`` says.
+    #: Whether its runs have cores of their own, on other machines, and it knows how many it holds.
     own_cores: bool = False
+    #: Returns what ``run_specs`` takes besides, from the flags ``address``, ``cpus_per_run`` and ``gpus_per_run`` (each
+    #: None where it was not given) and a function that prints a line; None where it takes none of them.
     options: Callable[[Mapping[str, Any], Callable[[str], None]], dict[str, Any]] | None = None
 
 
@@ -127,10 +116,33 @@ def executor(name: str, **facts: Any) -> Callable[[RunSpecs], RunSpecs]:
     return register
 
 
-def get_executor(name: str) -> RunSpecs:
-    """Return an executor's ``run_specs``.
+def execute_job(job: Job, image_set: ImageSet, report: Report, plugins: Sequence[str]) -> Record:
+    """Execute one job in this process, where the backend is imported.
 
     Raises:
-        UsageError: no such executor.
+        Stopped: its time is up, and its checkpoint is written.
     """
-    return EXECUTORS.get(name).run_specs
+    from study.execution.run_one import execute
+
+    with stopping_at(job.ends):
+        return execute(
+            job.spec,
+            image_set,
+            weights_path=job.start_weights,
+            keep_weights=job.keep_weights,
+            checkpoint_folder=job.checkpoints,
+            progress=report,
+            plugins=plugins,
+        )
+
+
+def failed_record(spec: Spec, image_set: ImageSet, reason: str, tail: str = "") -> Record:
+    """Return the record of a run that failed without one; ``tail`` is the end of what it printed."""
+    return Record(
+        spec=spec, status="failed", dataset=image_set.card(), reason=reason, traceback=tail, provenance=provenance()
+    )
+
+
+def too_long(limit_s: float) -> str:
+    """Return why a run failed that was ended for the time it took."""
+    return f"took longer than a run may take ({limit_s / 60:g} min): give more with --run-limit"

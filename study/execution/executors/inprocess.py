@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import threading
@@ -10,15 +11,19 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from types import FrameType
 
+from study.core.errors import StudyError
 from study.core.record import Record
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor
-from study.execution.executors.outcome import TimeLimitError, failed_record, too_long
-from study.execution.time_limit import Stopped, stopping_at
+from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, execute_job, executor, failed_record, too_long
+from study.execution.time_limit import Stopped
 from study.training.banners import without_banners
 
 #: Seconds between further alarms where a run went on after the first, because something caught what it raised.
 AGAIN_S = 5.0
+
+
+class TimeLimitError(StudyError):
+    """A run has taken longer than it may."""
 
 
 @executor("inprocess", most_jobs=1)
@@ -37,24 +42,14 @@ def run_specs(
     compiled code that does not return, nor is there anything left to make a record where a run ends the whole process:
     the executor ``process`` is for that.
     """
-    from study.execution.run_one import execute
-
     for job in jobs:
         if job is None:
             time.sleep(POLL_S)
             continue
         try:
             on_event(job.spec, {"kind": "start"})
-            with without_banners(), _alarm(limit_s), stopping_at(job.ends), contextlib.chdir(os.getcwd()):
-                record = execute(
-                    job.spec,
-                    image_set,
-                    weights_path=job.start_weights,
-                    keep_weights=job.keep_weights,
-                    checkpoint_folder=job.checkpoints,
-                    progress=lambda event, spec=job.spec: on_event(spec, event),  # type: ignore[misc]
-                    plugins=plugins,
-                )
+            with without_banners(), _alarm(limit_s), contextlib.chdir(os.getcwd()):
+                record = execute_job(job, image_set, functools.partial(on_event, job.spec), plugins)
         except Abandoned:
             continue
         except Stopped:

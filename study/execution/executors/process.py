@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
+import mmap
 import multiprocessing
 import os
 import signal
@@ -11,20 +13,30 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from study.core.errors import StudyError, UsageError, WriteError
 from study.core.record import Record
 from study.core.registry import load_plugin
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor
-from study.execution.executors.image_transfer import pack, unpack
-from study.execution.executors.outcome import failed_record, how_it_ended, too_long
-from study.execution.time_limit import Stopped, stopping_at
+from study.execution.executors import (
+    POLL_S,
+    Abandoned,
+    Job,
+    OnEvent,
+    Report,
+    execute_job,
+    executor,
+    failed_record,
+    too_long,
+)  # fmt: skip
+from study.execution.time_limit import Stopped
 from study.training.device import memory_environment
 from study.training.environment import THREADS, children_get, process_environment
 
@@ -37,6 +49,21 @@ OUTPUT_TAIL = 4000
 GRACE_S = 5.0
 #: Linux' number for "send me a signal when my parent ends" (prctl).
 PR_SET_PDEATHSIG = 1
+
+
+def how_it_ended(code: int | None) -> str:
+    """Return why a run failed whose worker process ended with an exit code; negative ones are signals."""
+    if code is None or code >= 0:
+        return f"the worker process exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hints = {
+        "SIGKILL": "; the system may have run out of memory: use fewer --jobs",
+        "SIGBUS": "; the file with its images may have been cut short: start again",
+    }
+    return f"the worker process was ended by {name}{hints.get(name, '')}"
 
 
 @executor("process")
@@ -57,25 +84,8 @@ def run_specs(
     yield from run_on_processes(execute_job, jobs, image_set, **options)  # type: ignore[arg-type]
 
 
-Report = Callable[[dict[str, Any]], None]
-Execute = Callable[[Job, ImageSet, Report, Sequence[str], int], Record]
-
-
-def execute_job(job: Job, image_set: ImageSet, report: Report, plugins: Sequence[str], threads: int) -> Record:
-    """Execute one job; runs in a worker, where the backend is imported."""
-    from study.execution.run_one import execute
-
-    with stopping_at(job.ends):
-        return execute(
-            job.spec,
-            image_set,
-            weights_path=job.start_weights,
-            keep_weights=job.keep_weights,
-            checkpoint_folder=job.checkpoints,
-            progress=report,
-            plugins=plugins,
-            threads=threads,
-        )
+#: What ``execute_job`` does: a job, the images, where events go, plugins -> the record.
+Execute = Callable[[Job, ImageSet, Report, Sequence[str]], Record]
 
 
 def run_on_processes(
@@ -87,13 +97,10 @@ def run_on_processes(
     plugins: Sequence[str],
     on_event: OnEvent,
     limit_s: float | None = None,
-    threads: int | None = None,
 ) -> Generator[Record, None, None]:
-    """Execute jobs with any function that a worker can import; ``run_specs`` does it with ``execute_job``.
-
-    Every worker has ``threads``, by default as many as every run has.
-    """
-    pool = _Pool(execute, iter(jobs), image_set, workers, plugins, limit_s, threads)
+    """Execute jobs with any function that a worker can import; ``run_specs`` does it with ``execute_job``."""
+    most = max(1, workers)
+    pool = _Pool(functools.partial(_start_worker, execute, image_set, plugins, most), iter(jobs), most, limit_s)
     try:
         while pool.goes_on():
             for worker in pool.ready():
@@ -124,32 +131,12 @@ def run_on_processes(
 
 
 class _Pool:
-    """The workers, started when there is work for them.
-
-    Args:
-        execute: What they do with a job.
-        jobs: Where jobs come from.
-        image_set: The dataset.
-        workers: The most workers.
-        plugins: Files that they import.
-        limit_s: Seconds that one job may take.
-        threads: Threads of each, or None for as many as every run has.
-    """
+    """The workers, started when there is work for them, and ``most`` of them at the same time."""
 
     def __init__(
-        self,
-        execute: Execute,
-        jobs: Iterator[Job | None],
-        image_set: ImageSet,
-        workers: int,
-        plugins: Sequence[str],
-        limit_s: float | None,
-        threads: int | None = None,
+        self, start: Callable[[], _Worker], jobs: Iterator[Job | None], most: int, limit_s: float | None
     ) -> None:
-        self._jobs = jobs
-        self._most = max(1, workers)
-        self._limit_s = limit_s
-        self._start = lambda: _start_worker(execute, image_set, plugins, threads or THREADS, self._most)
+        self._start, self._jobs, self._most, self._limit_s = start, jobs, most, limit_s
         self._workers: list[_Worker] = []
         self._no_more = False
         self._ask_again = False
@@ -213,30 +200,18 @@ class _Pool:
 
 @dataclass
 class _Worker:
-    """A worker process.
+    """A worker process."""
 
-    Attributes:
-        process: The process.
-        connection: Our end of the pipe to it.
-        output: What it prints.
-        runs: After how many it makes room for a new one.
-        death: Readable once the process has ended, whoever still holds its pipe; None where the system has no such
-            thing.
-        job: What it is doing.
-        ends: When (``time.monotonic``) it will have taken too long; None for never.
-        silent: True once the pipe is closed from the other side, because the process ends or has ended.
-        given: How many jobs it was given.
-    """
-
-    process: SpawnProcess
-    connection: Connection
-    output: IO[bytes]
-    runs: int
+    process: SpawnProcess  #: The process.
+    connection: Connection  #: Our end of the pipe to it.
+    output: IO[bytes]  #: What it prints.
+    runs: int  #: After how many it makes room for a new one.
+    #: Readable once the process has ended, whoever still holds its pipe; None where the system has no such thing.
     death: int | None = None
-    job: Job | None = None
-    ends: float | None = None
-    silent: bool = False
-    given: int = 0
+    job: Job | None = None  #: What it is doing.
+    ends: float | None = None  #: When (``time.monotonic``) it will have taken too long; None for never.
+    silent: bool = False  #: True once the pipe is closed from the other side, because the process ends or has ended.
+    given: int = 0  #: How many jobs it was given.
 
     @property
     def running(self) -> Job:
@@ -283,14 +258,46 @@ class _Worker:
         Path(self.output.name).unlink(missing_ok=True)
 
 
-def _start_worker(execute: Execute, image_set: ImageSet, plugins: Sequence[str], threads: int, workers: int) -> _Worker:
+@dataclass(frozen=True)
+class MappedImages:
+    """Where the images of an image set lie in a file."""
+
+    file: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+
+def pack(image_set: ImageSet) -> tuple[ImageSet, MappedImages | None]:
+    """Return the image set in a form that is cheap to send to another process of this machine.
+
+    Memory maps are reopened there, so that the pages are shared.
+    """
+    images = image_set.images
+    whole = isinstance(images, np.memmap) and isinstance(images.base, mmap.mmap) and images.flags.c_contiguous
+    if not whole or images.filename is None:  # type: ignore[attr-defined]
+        return image_set, None
+    assert isinstance(images, np.memmap)
+    place = MappedImages(str(images.filename), images.dtype.str, images.shape, images.offset)
+    return replace(image_set, images=np.empty((0, *images.shape[1:]), np.uint8)), place
+
+
+def unpack(packed: tuple[ImageSet, MappedImages | None]) -> ImageSet:
+    """Return the image set that was packed."""
+    image_set, place = packed
+    if place is None:
+        return image_set
+    return replace(image_set, images=np.memmap(place.file, place.dtype, "r", place.offset, place.shape))
+
+
+def _start_worker(execute: Execute, image_set: ImageSet, plugins: Sequence[str], workers: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     try:
         output = tempfile.NamedTemporaryFile(prefix="study-worker-", suffix=".log", delete=False)  # noqa: SIM115
         ours, theirs = context.Pipe()
-        arguments = (execute, theirs, pack(image_set), list(plugins), threads, output.name)
+        arguments = (execute, theirs, pack(image_set), list(plugins), output.name)
         process = context.Process(target=_work, args=arguments, daemon=True)
-        with children_get(process_environment(threads) | memory_environment(workers)):
+        with children_get(process_environment(THREADS) | memory_environment(workers)):
             process.start()
     except OSError as error:
         raise StudyError(f"no worker process can be started ({error.strerror}): free memory or disk space.") from error
@@ -310,9 +317,7 @@ def _kill_left(output: IO[bytes]) -> None:
                 os.kill(int(stream.parts[2]), signal.SIGKILL)
 
 
-def _work(
-    execute: Execute, connection: Connection, packed: Any, plugins: Sequence[str], threads: int, output: str
-) -> None:
+def _work(execute: Execute, connection: Connection, packed: Any, plugins: Sequence[str], output: str) -> None:
     """Serve jobs until the driver closes the pipe; the body of a worker."""
 
     def report(event: dict[str, Any]) -> None:
@@ -341,9 +346,7 @@ def _work(
             report({"kind": "start"})
             try:
                 record = (
-                    failed_record(job.spec, image_set, missing)
-                    if missing
-                    else execute(job, image_set, report, plugins, threads)
+                    failed_record(job.spec, image_set, missing) if missing else execute(job, image_set, report, plugins)
                 )
             except WriteError as error:
                 connection.send(("unwritable", str(error)))

@@ -26,7 +26,7 @@ from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.execution.executors import Job
 from study.execution.executors.process import run_on_processes
-from study.execution.executors.ray import AHEAD, run_on_ray
+from study.execution.executors.ray import AHEAD
 from study.execution.executors.ray.cluster import Cluster
 from study.execution.locks import Locks
 from study.execution.progress import PlainDisplay
@@ -35,7 +35,7 @@ from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, 
 from study.planning.plan import Plan, make_plan
 from study.protocols.budgets import read_budget, read_speeds
 from tests.changed import replace
-from tests.execution.executors.clusters import cluster_of
+from tests.execution.executors.clusters import cluster_of, run_on_ray
 from tests.execution.executors.fake_execute import done_record, sleep_in_worker
 
 #: FER-2013's validation and test splits, and a history of the full budget's length.

@@ -6,8 +6,15 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
+
+from study.core.record import Record
+from study.datasets.image_set import ImageSet
+from study.execution.executors import Job
+from study.execution.executors.ray import run_specs
 
 #: How often a node is started again where the machine was too busy for Ray's own limits.
 ATTEMPTS = 4
@@ -58,3 +65,10 @@ def cluster_of(nodes: int, **head: Any) -> Iterator[Any]:
         yield cluster
     finally:
         cluster.shutdown()
+
+
+def run_on_ray(execute: Callable[..., Record], todo: list[Job], faces: ImageSet, **options: Any) -> Iterator[Record]:
+    """Yield the records of the executor on Ray, with another function than training for what a run is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.execution.executors.process.execute_job", execute)
+        yield from run_specs(todo, faces, **options)

@@ -53,7 +53,7 @@ def failed_record(spec: Spec, image_set: ImageSet) -> Record:
     )
 
 
-def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
+def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any) -> Record:
     """Behave by the seed: 1 exits, 2 is killed, 3 waits, 4 finds the disk full, 5 leaves a child behind and dies, 6
     goes to another folder, 9 stops; the rest tell about their worker.
     """
@@ -81,13 +81,13 @@ def execute_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, 
     if job.spec.seed == 6:
         os.chdir("/")
     record = done_record(job.spec, image_set)
-    facts = {"pid": os.getpid(), "threads": threads, "omp": os.environ["OMP_NUM_THREADS"]}
+    facts = {"pid": os.getpid(), "omp": os.environ["OMP_NUM_THREADS"]}
     facts["folder"] = folder
     facts["mapped"] = isinstance(image_set.images, np.memmap)
     return replace(record, cost=facts)  # type: ignore[arg-type]  # what the test asks about
 
 
-def sleep_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
+def sleep_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any) -> Record:
     """Take a tenth of a second for every thousand of the seed, without a processor."""
     time.sleep(job.spec.seed // 1000 / 10)
     return done_record(job.spec, image_set)

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.cli import run as driver
+from study.cli import driver
 from study.cli.run_options import Flags
 from study.core.record import Record
 from study.core.registry import load_plugin
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.execution.executors import EXECUTORS, Job, get_executor
+from study.execution.executors import EXECUTORS, Job
 from study.execution.executors.ray.cluster import Cluster
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.protocols.budgets import read_budget
@@ -88,7 +88,7 @@ def records() -> Iterator[dict[str, Record]]:
 
     def record(name: str, workers: int = 1, **more: Any) -> Record:
         options = {"workers": workers, "plugins": (), "on_event": lambda spec, event: None}
-        (made,) = get_executor(name)(todo, faces, **options, **more)
+        (made,) = EXECUTORS.get(name).run_specs(todo, faces, **options, **more)
         assert made.status == "done", made.reason
         return made
 

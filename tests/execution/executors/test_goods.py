@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.execution.executors.ray.content_files import ContentFiles, MissingContent, content_files_of
+from study.execution.executors.ray.worker import ContentFiles, MissingContent, content_files_of
 
 
 @pytest.fixture

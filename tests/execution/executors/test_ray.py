@@ -22,13 +22,12 @@ from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.execution.executors import Abandoned, Job
 from study.execution.executors import ray as on_ray
-from study.execution.executors.ray import run_on_ray
 from study.execution.executors.ray.cluster import Cluster, connected
 from study.execution.executors.ray.inputs import Supplies
 from study.execution.executors.ray.worker import NodeFacts, Terms, misfit
 from study.training.environment import THREADS
 from tests.changed import replace
-from tests.execution.executors.clusters import add_node, cluster_of
+from tests.execution.executors.clusters import add_node, cluster_of, run_on_ray
 from tests.execution.executors.fake_execute import done_record, execute_in_worker
 from tests.execution.executors.test_executors import Events, jobs
 
@@ -106,7 +105,7 @@ def test_the_environment_of_runs_is_said() -> None:
     assert plain["KERAS_BACKEND"] == "jax" and plain["PYTHONPATH"] == "/here" and "HOME" not in plain
     assert plain["STUDY_CACHE"] == str(Path("cache").absolute()), "a node works in another folder"
     assert plain["CUDA_VISIBLE_DEVICES"] == "" and "CUDA_VISIBLE_DEVICES" not in sharing
-    assert sharing["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert sharing["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
 
 
 @needs_ray
@@ -203,7 +202,7 @@ def test_more_than_any_node_has_is_refused(faces: ImageSet, address: str) -> Non
         on_cluster(faces, jobs(faces, 10), address, cluster=Cluster(address, cpus_per_run=5))
 
 
-def tell_files(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
+def tell_files(job: Job, image_set: ImageSet, report: Any, plugins: Any) -> Record:
     """Leave weights, and tell about the files that were found and the environment."""
     record = done_record(job.spec, image_set)
     start = job.start_weights.read_bytes() if job.start_weights else b""
@@ -263,7 +262,7 @@ def find_nothing_missing(terms: Terms, marks: Any) -> NodeFacts:
 def test_a_node_that_joins_later_is_sent_what_it_lacks_when_it_has_a_run(
     faces: ImageSet, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.execution.executors.ray.preflight.look", find_nothing_missing)
+    monkeypatch.setattr("study.execution.executors.ray.inputs.look", find_nothing_missing)
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     np.save(tmp_path / "images.npy", faces.images)
     mapped = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
@@ -274,7 +273,7 @@ def test_a_node_that_joins_later_is_sent_what_it_lacks_when_it_has_a_run(
     assert {record.cost["images"] for record in found} == {int(faces.images.sum())}
 
 
-def end_the_task(job: Job, image_set: ImageSet, report: Any, plugins: Any, threads: int) -> Record:
+def end_the_task(job: Job, image_set: ImageSet, report: Any, plugins: Any) -> Record:
     """Behave as if the node were lost in every run of seed 10: the process that watches over the run ends too."""
     if job.spec.seed == 10:
         os.kill(os.getppid(), signal.SIGKILL)
@@ -318,8 +317,8 @@ def test_small_runs_share_a_gpu_by_fractions(faces: ImageSet, address: str) -> N
 ALONE = '''
 import os, subprocess, sys
 from study.datasets.load import load
-from study.execution.executors.ray import run_on_ray
 from study.execution.executors.ray.cluster import Cluster
+from tests.execution.executors.clusters import run_on_ray
 from tests.execution.executors.test_executors import Events, jobs
 from tests.execution.executors.fake_execute import execute_in_worker
 

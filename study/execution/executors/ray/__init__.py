@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from study.core.errors import StudyError, UsageError, WriteError
 from study.core.files import write_atomically
 from study.core.record import Record
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, process
-from study.execution.executors.outcome import failed_record
-from study.execution.executors.process import OUTPUT_TAIL, Execute
+from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, failed_record, process
+from study.execution.executors.process import OUTPUT_TAIL
 from study.execution.executors.ray.cluster import Cluster, connected
-from study.execution.executors.ray.inputs import Supplied, Supplies
-from study.execution.executors.ray.preflight import alive, survey
+from study.execution.executors.ray.inputs import Supplied, Supplies, alive, survey
 from study.execution.executors.ray.worker import Mailbox, run_task
 
 #: How long to wait for records before events are looked at.
@@ -47,40 +46,19 @@ def run_specs(
 ) -> Generator[Record, None, None]:
     """Execute the jobs on a Ray cluster; see ``study.execution.executors.RunSpecs``.
 
-    Args:
-        jobs: As there.
-        image_set: As there.
-        workers: Runs that are given to Ray at the same time; 0 for what its nodes hold and a few more.
-        plugins: As there.
-        on_event: As there; events carry the ``node`` too.
-        limit_s: As there.
-        cluster: Which cluster, and what a run takes of it; None for what ``Cluster`` has by default.
+    ``workers`` may be 0, for what the nodes hold and a few more; events carry the ``node`` too; ``cluster`` says which
+    cluster, and what a run takes of it.
 
     Raises:
         UsageError: Ray is missing or too old; nodes differ from the driver in what is installed; no node holds a run.
         StudyError: the cluster cannot be reached, or is lost.
         WriteError: as there.
     """
-    options = {"workers": workers, "plugins": plugins, "on_event": on_event, "limit_s": limit_s, "cluster": cluster}
-    yield from run_on_ray(process.execute_job, jobs, image_set, **options)  # type: ignore[arg-type]
-
-
-def run_on_ray(
-    execute: Execute,
-    jobs: Iterable[Job | None],
-    image_set: ImageSet,
-    *,
-    workers: int,
-    plugins: Sequence[str],
-    on_event: OnEvent,
-    limit_s: float | None = None,
-    cluster: Cluster | None = None,
-) -> Generator[Record, None, None]:
-    """Execute jobs with any function that the nodes can import; ``run_specs`` does it with ``execute_job``."""
     cluster = cluster or Cluster()
     with connected(cluster) as ray:
-        flight = _Flight(ray, execute, iter(jobs), image_set, workers, plugins, on_event, limit_s, cluster)
+        supplies = Supplies(ray, process.execute_job, image_set, plugins, limit_s, cluster)
         try:
+            flight = _Flight(ray, iter(jobs), image_set, workers, on_event, cluster, supplies)
             flight.begin()
             while flight.goes_on():
                 yield from flight.records()
@@ -88,54 +66,47 @@ def run_on_ray(
             reason = (str(error).strip().splitlines() or [""])[-1]
             raise StudyError(f"the Ray cluster failed ({type(error).__name__}: {reason}).") from error
         finally:
-            flight.end()
+            # What is in flight ends as the driver disconnects: Ray ends a driver's tasks and actors when it leaves.
+            # Cancelling them before is no use and does harm: where a task ends at the moment in which it is cancelled,
+            # as all do on Ctrl-C in a cluster of the driver's own, Ray aborts the driver ("Tried to complete task that
+            # was not pending"; the race is told in https://github.com/ray-project/ray/pull/54738).
+            supplies.clear()
 
 
+@dataclass
 class _Flight:
-    """The runs in flight.
+    """The runs in flight, at most ``workers`` of them; 0 for what the nodes hold and a few more."""
 
-    Args:
-        ray: The package, connected.
-        execute: What a run is.
-        jobs: Where runs come from.
-        image_set: The dataset.
-        workers: The most runs in flight, 0 for what the nodes hold and a few more.
-        plugins: Files to import.
-        on_event: Takes events.
-        limit_s: Seconds that a run may take.
-        cluster: What a run takes of the cluster.
-    """
+    ray: Any  #: The package, connected.
+    jobs: Iterator[Job | None]
+    image_set: ImageSet
+    workers: int
+    on_event: OnEvent
+    cluster: Cluster
+    supplies: Supplies
 
-    def __init__(
-        self,
-        ray: Any,
-        execute: Execute,
-        jobs: Iterator[Job | None],
-        image_set: ImageSet,
-        workers: int,
-        plugins: Sequence[str],
-        on_event: OnEvent,
-        limit_s: float | None,
-        cluster: Cluster,
-    ) -> None:
-        self._ray, self._jobs, self._image_set, self._workers = ray, jobs, image_set, workers
-        self._on_event, self._cluster = on_event, cluster
+    def __post_init__(self) -> None:
+        ray = self.ray
         self._going: dict[Any, Supplied] = {}
         self._refs: dict[str, Any] = {}
         self._starts: Counter[str] = Counter()
         self._no_more = False
         self._asked, self._looked, self._window = 0.0, 0.0, 0
-        self._supplies = supplies = Supplies(ray, image_set, plugins, limit_s, cluster)
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
         self._mailbox = ray.remote(Mailbox).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
         # Ray's retries are for lost nodes alone: a run that fails or dies is a record. They are never used up by them.
         task = ray.remote(run_task).options(
-            num_cpus=cluster.cpus_per_run, num_gpus=cluster.gpus_per_run, max_retries=-1, name="study"
+            num_cpus=self.cluster.cpus_per_run, num_gpus=self.cluster.gpus_per_run, max_retries=-1, name="study"
         )
         self._submit = lambda going: task.remote(
-            execute, going.job, going.content_files, going.marks, supplies.reference, dict(supplies.sent), self._mailbox
+            going.job,
+            going.content_files,
+            going.marks,
+            self.supplies.reference,
+            dict(self.supplies.sent),
+            self._mailbox,
         )
 
     def begin(self) -> None:
@@ -145,7 +116,7 @@ class _Flight:
             UsageError: a node differs from the driver in what is installed, or none holds a run.
         """
         first = self._next_job()
-        survey(self._ray, self._cluster, self._supplies, first.marks if first else {}, bool(self._workers))
+        survey(self.ray, self.cluster, self.supplies, first.marks if first else {}, bool(self.workers))
         if first:
             self._give(first)
 
@@ -159,9 +130,9 @@ class _Flight:
         if not self._going:
             time.sleep(min(TURN_S, POLL_S))
             return
-        ready, _ = self._ray.wait(list(self._going), timeout=TURN_S)
+        ready, _ = self.ray.wait(list(self._going), timeout=TURN_S)
         if ready:
-            ready, _ = self._ray.wait(list(self._going), num_returns=len(self._going), timeout=0)
+            ready, _ = self.ray.wait(list(self._going), num_returns=len(self._going), timeout=0)
         yield from self._events()
         ready = [ref for ref in ready if ref in self._going]
         if ready:
@@ -170,23 +141,13 @@ class _Flight:
             going = self._going.pop(ref)
             yield from self._outcome(ref, going)
 
-    def end(self) -> None:
-        """Remove what was put into folders; what is in flight ends as the driver disconnects.
-
-        Ray ends a driver's tasks and actors when it leaves. Cancelling them before is no use and does harm: where a
-        task ends at the moment in which it is cancelled, as all do on Ctrl-C in a cluster of the driver's own, Ray
-        aborts the driver ("Tried to complete task that was not pending"; the race is told in
-        https://github.com/ray-project/ray/pull/54738).
-        """
-        self._supplies.clear()
-
     def _fill(self, ending: int = 0) -> None:
         """Give Ray runs until as many are in flight as may be, besides those that are just ending."""
         now = time.monotonic()
         if now - self._looked >= LOOK_S:
             self._looked = now
-            held = self._cluster.fit(alive(self._ray))
-            self._window = self._workers or max(1, held + max(1, int(held * AHEAD)))
+            held = self.cluster.fit(alive(self.ray))
+            self._window = self.workers or max(1, held + max(1, int(held * AHEAD)))
         while not self._no_more and now >= self._asked and len(self._going) - ending < self._window:
             going = self._next_job()
             if going is None:
@@ -195,14 +156,14 @@ class _Flight:
 
     def _next_job(self) -> Supplied | None:
         try:
-            job = next(self._jobs)
+            job = next(self.jobs)
         except StopIteration:
             self._no_more = True
             return None
         if job is None:
             self._asked = time.monotonic() + POLL_S
             return None
-        return self._supplies.supply(job)
+        return self.supplies.supply(job)
 
     def _give(self, going: Supplied) -> None:
         ref = self._submit(going)
@@ -212,8 +173,8 @@ class _Flight:
     def _events(self) -> Iterator[Record]:
         """Pass events on; yield a failed record for a run that has been started too often."""
         try:
-            events = self._ray.get(self._mailbox.take.remote())
-        except self._ray.exceptions.RayActorError:  # it starts again; the display alone lives on events
+            events = self.ray.get(self._mailbox.take.remote())
+        except self.ray.exceptions.RayActorError:  # it starts again; the display alone lives on events
             return
         for key, event in events:
             going = self._going.get(self._refs.get(key))
@@ -224,35 +185,35 @@ class _Flight:
                 if event["kind"] == "taken":
                     self._starts[key] += 1
                     if self._starts[key] > 1:
-                        self._on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
+                        self.on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
                 else:
-                    self._on_event(spec, event)
+                    self.on_event(spec, event)
             except Abandoned:
                 self._drop(key)
                 continue
             if self._starts[key] > MOST_STARTS:
                 self._drop(key)
-                yield failed_record(spec, self._image_set, f"its node was lost {MOST_STARTS} times while it ran")
+                yield failed_record(spec, self.image_set, f"its node was lost {MOST_STARTS} times while it ran")
 
     def _drop(self, key: str) -> None:
         ref = self._refs.pop(key)
         del self._going[ref]
         self._starts.pop(key, None)
-        self._ray.cancel(ref, force=True)
+        self.ray.cancel(ref, force=True)
 
     def _outcome(self, ref: Any, going: Supplied) -> Iterator[Record]:
         job = going.job
         try:
-            kind, content, weights = self._ray.get(ref)
-        except self._ray.exceptions.OutOfMemoryError:
+            kind, content, weights = self.ray.get(ref)
+        except self.ray.exceptions.OutOfMemoryError:
             reason = "its node ran out of memory: give runs more room with --cpus-per-run"
-            kind, content, weights = "record", failed_record(job.spec, self._image_set, reason), None
-        except (self._ray.exceptions.RayTaskError, self._ray.exceptions.WorkerCrashedError) as error:
+            kind, content, weights = "record", failed_record(job.spec, self.image_set, reason), None
+        except (self.ray.exceptions.RayTaskError, self.ray.exceptions.WorkerCrashedError) as error:
             text = str(error).strip()
-            failed = failed_record(job.spec, self._image_set, text.splitlines()[-1], text[-OUTPUT_TAIL:])
+            failed = failed_record(job.spec, self.image_set, text.splitlines()[-1], text[-OUTPUT_TAIL:])
             kind, content, weights = "record", failed, None
         if kind == "missing":
-            self._supplies.send(content)
+            self.supplies.send(content)
             self._give(going)
             return
         if kind == "unwritable":
@@ -264,6 +225,6 @@ class _Flight:
         self._refs.pop(job.spec.key, None)
         self._starts.pop(job.spec.key, None)
         if kind == "stopped":
-            self._on_event(job.spec, {"kind": "stopped"})
+            self.on_event(job.spec, {"kind": "stopped"})
         else:
             yield content

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.core.errors import StudyError, UsageError
+from study.training.environment import children_get
 
 #: Ray's version from which token authentication and what is used here are as this expects.
 OLDEST = (2, 54)
@@ -31,8 +32,9 @@ FORWARDED = (
     "PYTHONPATH",
 )
 PATHS = {"KERAS_HOME", "STUDY_CACHE", "PYTHONPATH"}
-#: Several runs share a GPU when each takes only the memory that it needs.
-FIXED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_CPP_MIN_LOG_LEVEL": "2"}
+#: What runs get besides what every child process gets: JAX takes of a GPU only what a run needs, so that several share
+#: one by fractions.
+FIXED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 #: How long an address may take to answer.
 KNOCK_S = 10.0
 _LOOPBACK = ("127.", "localhost", "[::1]")
@@ -44,20 +46,14 @@ if sys.platform == "linux":
 
 @dataclass(frozen=True)
 class Cluster:
-    """Which cluster, and what a run takes of it.
+    """Which cluster, and what a run takes of it."""
 
-    Attributes:
-        address: ``HOST:PORT`` of a cluster that runs, or ``auto``: the one that this machine belongs to. None for
-            ``RAY_ADDRESS``, and without that for one of this machine's own, which ends with the driver.
-        cpus_per_run: Processors of a run, by which Ray tells how many runs a node takes.
-        gpus_per_run: GPUs of a run; of fractions several share one GPU.
-        log: Takes lines for a person.
-    """
-
+    #: ``HOST:PORT`` of a cluster that runs, or ``auto``: the one that this machine belongs to. None for
+    #: ``RAY_ADDRESS``, and without that for one of this machine's own, which ends with the driver.
     address: str | None = None
-    cpus_per_run: float = 1.0
-    gpus_per_run: float = 0.0
-    log: Callable[[str], None] = lambda line: None
+    cpus_per_run: float = 1.0  #: Processors of a run, by which Ray tells how many runs a node takes.
+    gpus_per_run: float = 0.0  #: GPUs of a run; of fractions several share one GPU.
+    log: Callable[[str], None] = lambda line: None  #: Takes lines for a person.
 
     @property
     def resources(self) -> dict[str, float]:
@@ -98,7 +94,9 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         )
     if address not in ("local", "auto"):
         _knock(address)
-    with _own_token() if address == "local" else contextlib.nullcontext():
+    own = address == "local"
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # nobody else gets into an own cluster
+    with children_get(token if own and "RAY_AUTH_MODE" not in os.environ else {}):
         ray = _import_ray()
         with _signals_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # on GPUs of runs without; `environment` says which they see
@@ -108,13 +106,13 @@ def connected(cluster: Cluster) -> Iterator[Any]:
                     runtime_env={"env_vars": cluster.environment(os.environ)},
                     log_to_driver=False,
                     logging_level=logging.ERROR,
-                    **(_OWN if address == "local" else {}),
+                    **(_OWN if own else {}),
                 )
             except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise _nobody(address, reason) from error
         try:
-            if address != "local":
+            if not own:
                 _warn_if_open(cluster, ray)
             yield ray
         finally:
@@ -150,19 +148,6 @@ def _import_ray() -> Any:
     if tuple(int(number) for number in ray.__version__.split(".")[:2]) < OLDEST:
         raise UsageError(f"the executor ray needs Ray {'.'.join(map(str, OLDEST))} or later, found {ray.__version__}.")
     return ray
-
-
-@contextlib.contextmanager
-def _own_token() -> Iterator[None]:
-    """Let a cluster that is started inside the block refuse whoever does not have its token, made up for it alone."""
-    if "RAY_AUTH_MODE" in os.environ:
-        yield
-        return
-    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
-    try:
-        yield
-    finally:
-        del os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"]
 
 
 def _warn_if_open(cluster: Cluster, ray: Any) -> None:

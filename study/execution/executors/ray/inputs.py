@@ -1,78 +1,77 @@
-"""Supplies: what runs on Ray need from the driver, files by content, and how a node knows a shared folder."""
+"""What runs on Ray need from the driver: files by content, marked folders, and a look at what the nodes have of it."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from study.core.errors import UsageError
 from study.core.files import make_folder, temporary_path, write_error
 from study.datasets.image_set import ImageSet
 from study.execution.executors import Job
-from study.execution.executors.image_transfer import pack
+from study.execution.executors.process import Execute, pack
 from study.execution.executors.ray.cluster import Cluster
-from study.execution.executors.ray.content_files import ContentFiles, bytes_of, content_files_of
-from study.execution.executors.ray.worker import Marks, Terms, installed
-from study.training.environment import THREADS
+from study.execution.executors.ray.worker import (
+    ContentFiles,
+    Marks,
+    NodeFacts,
+    Terms,
+    bytes_of,
+    content_files_of,
+    installed,
+    look,
+)
+
+#: How long the survey may take.
+SURVEY_LIMIT_S = 300.0
 
 
 @dataclass(frozen=True)
 class Supplied:
-    """A run with what it needs.
+    """A run with what it needs."""
 
-    Attributes:
-        job: The run, its paths absolute: a node works in another folder.
-        content_files: Files that it needs besides what all runs need.
-        marks: The marks of its folders.
-    """
-
-    job: Job
-    content_files: tuple[ContentFiles, ...]
-    marks: Marks
+    job: Job  #: The run.
+    content_files: tuple[ContentFiles, ...]  #: Files that it needs besides what all runs need.
+    marks: Marks  #: The marks of its folders.
 
 
 class Supplies:
-    """What a driver's runs need, and what of it was sent.
-
-    Args:
-        ray: The package, connected.
-        image_set: The dataset of all runs.
-        plugins: Files to import.
-        limit_s: Seconds that a run may take.
-        cluster: What a run takes of the cluster.
-
-    Attributes:
-        terms: What all runs have in common.
-        reference: The terms in Ray's object store.
-        sent: sha256 of content_files -> reference to their bytes there.
-        marks: Folder -> the file in it by which nodes know it, and what that holds.
-    """
+    """What a driver's runs need, and what of it was sent."""
 
     def __init__(
-        self, ray: Any, image_set: ImageSet, plugins: Sequence[str], limit_s: float | None, cluster: Cluster
+        self,
+        ray: Any,
+        execute: Execute,
+        image_set: ImageSet,
+        plugins: Sequence[str],
+        limit_s: float | None,
+        cluster: Cluster,
     ) -> None:
         self._ray, self._image_set = ray, image_set
         self._known: dict[Path, ContentFiles] = {}
-        self.sent: dict[str, Any] = {}
-        self.marks: dict[Path, tuple[Path, str]] = {}
+        self.sent: dict[str, Any] = {}  #: sha256 of content files -> reference to their bytes in Ray's object store.
+        self.marks: dict[Path, tuple[Path, str]] = {}  #: Folder -> the file by which nodes know it, and what it holds.
         packed, place = pack(image_set)
         images = None
         if place is not None:
             data = bytes_of(image_set.images)
             images = ContentFiles(Path(place.file), place.offset, len(data), hashlib.sha256(data.data).hexdigest())
+        #: What all runs have in common, and the reference to it.
         self.terms = Terms(
             token=secrets.token_hex(8),
+            execute=execute,
             image_set=packed,
             place=place,
             images=images,
             plugins=tuple(self._content_files(Path(file).resolve()) for file in plugins),
-            threads=THREADS,
             limit_s=limit_s,
             keep_process=not cluster.gpus_per_run,
             installed=installed(),
@@ -85,12 +84,8 @@ class Supplies:
         Raises:
             WriteError: the folder cannot be written.
         """
-        names = ("start_weights", "keep_weights", "checkpoints")
-        paths = {name: place.absolute() for name in names if (place := getattr(job, name)) is not None}
-        content_files = (self._content_files(paths["start_weights"]),) if "start_weights" in paths else ()
-        return Supplied(
-            replace(job, **paths), content_files, self.mark([paths[name] for name in names[1:] if name in paths])
-        )
+        content_files = (self._content_files(job.start_weights),) if job.start_weights else ()
+        return Supplied(job, content_files, self.mark([path for path in (job.keep_weights, job.checkpoints) if path]))
 
     def send(self, content_files: ContentFiles) -> None:
         """Put content_files into Ray's object store, from which each node that lacks them fetches them once."""
@@ -108,7 +103,7 @@ class Supplies:
         """
         if not places:
             return {}
-        folder = _common([place.parent for place in places])
+        folder = Path(os.path.commonpath([place.parent for place in places]))
         if folder not in self.marks:
             mark = temporary_path(folder / "shared")  # named so that it is cleared away after a driver that is killed
             try:
@@ -131,7 +126,70 @@ class Supplies:
         return self._known[path]
 
 
-def _common(places: Sequence[Path]) -> Path:
-    """Return the deepest folder above all of some absolute paths, or the path itself where there is one."""
-    above = [[*reversed(place.parents), place] for place in places]
-    return [level[0] for level in zip(*above, strict=False) if len(set(level)) == 1][-1]
+def survey(ray: Any, cluster: Cluster, supplies: Supplies, marks: Marks, may_grow: bool) -> None:
+    """Look what is installed on each node, send it what it lacks, and say which folders all share with the driver.
+
+    ``marks`` are those of the first run's folders, and a cluster without room may be one that grows by itself.
+
+    Raises:
+        UsageError: a node differs from the driver in what is installed, or none holds a run.
+    """
+    nodes = alive(ray)
+    if not cluster.fit(nodes) and not may_grow:
+        wanted = " and ".join(f"{amount:g} {name}" for name, amount in cluster.resources.items())
+        raise UsageError(
+            f"no node of the Ray cluster has the {wanted} that a run takes: lower --cpus-per-run or --gpus-per-run, or "
+            "say with --jobs how many runs an autoscaler should make room for."
+        )
+    facts = _ask(ray, nodes, supplies, marks)
+    wrong = sorted({f"{one.name} has {one.misfit}" for one in facts if one.misfit})
+    if wrong:
+        raise UsageError(f"what is installed must be the same on all nodes: {'; '.join(wrong)}.")
+    for one in {content_files for fact in facts for content_files in fact.missing}:
+        supplies.send(one)
+    cluster.log(_line(cluster, nodes, facts, bool(marks)))
+
+
+def alive(ray: Any) -> list[dict[str, Any]]:
+    """Return what Ray says of each node that it takes to be there."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _ask(ray: Any, nodes: Sequence[Mapping[str, Any]], supplies: Supplies, marks: Marks) -> list[NodeFacts]:
+    """Return what the nodes found about themselves, without those that are gone or slow: their runs look again."""
+    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    task = ray.remote(look)
+    asked = {
+        task.options(num_cpus=0, scheduling_strategy=affinity(node["NodeID"], soft=False)).remote(
+            supplies.reference, marks
+        ): node
+        for node in nodes
+    }
+    ray.wait(list(asked), num_returns=len(asked), timeout=SURVEY_LIMIT_S)
+    errors = ray.exceptions
+    facts: list[NodeFacts] = []
+    for ref, node in asked.items():
+        try:
+            facts.append(ray.get(ref, timeout=1.0))
+        except (errors.NodeDiedError, errors.TaskUnschedulableError, errors.GetTimeoutError):
+            continue
+        except errors.RayError as error:
+            reason = (str(error).strip().splitlines() or [""])[-1]
+            raise UsageError(
+                f"node {node['NodeManagerHostname']} of the Ray cluster cannot run a study ({reason}): install the "
+                "same package there as here."
+            ) from error
+    return facts
+
+
+def _line(cluster: Cluster, nodes: Sequence[Mapping[str, Any]], facts: Sequence[NodeFacts], marked: bool) -> str:
+    processors, gpus = (sum(node["Resources"].get(name, 0.0) for node in nodes) for name in ("CPU", "GPU"))
+    missing = sum(bool(one.missing) for one in facts)
+    data = "seen by all" if not missing else f"sent once to each of {missing} that do not see them"
+    shared = "not shared: a run whose node is lost starts over"
+    if all(one.shared for one in facts):
+        shared = "shared" if marked else "not looked at yet"
+    return (
+        f"Ray: {len(nodes)} node{'s' if len(nodes) != 1 else ''} with {processors:g} CPU and {gpus:g} GPU, "
+        f"room for {cluster.fit(nodes)} at a time; images {data}; results folder {shared}"
+    )

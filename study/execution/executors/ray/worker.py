@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import os
 import platform
 import shutil
@@ -14,19 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study import __version__
 from study.core.environment import code_hash, versions
 from study.core.errors import WriteError
-from study.core.files import make_folder, temporary_path
+from study.core.files import make_folder, temporary_path, write_atomically
 from study.core.record import Record
 from study.core.spec import Spec
 from study.datasets.cache import default_dir
 from study.datasets.image_set import ImageSet
 from study.execution.executors import Job
-from study.execution.executors.image_transfer import MappedImages, unpack
-from study.execution.executors.process import Execute, run_on_processes
-from study.execution.executors.ray.content_files import ContentFiles, MissingContent
+from study.execution.executors.process import Execute, MappedImages, run_on_processes, unpack
 from study.execution.time_limit import Stopped
 
 #: What a task gives back: ``record`` with the record and its weights (uint8, or None where they lie in their place
@@ -35,34 +36,103 @@ from study.execution.time_limit import Stopped
 Outcome = tuple[str, Any, Any]
 #: Folder that runs may use -> a file in it and what it holds, by which a node knows whether the folder is shared.
 Marks = Mapping[Path, tuple[Path, str]]
+#: Fetches the bytes, uint8 (n,), of content files that a node does not see.
+Fetch = Callable[[], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class ContentFiles:
+    """A file, or the end of one, as the driver sees it."""
+
+    path: Path  #: Where it lies for the driver.
+    offset: int  #: Where the bytes begin that matter; they go on to the end of the file.
+    size: int  #: Their number.
+    sha256: str  #: Their sha256 (hex).
+
+    def obtain(self, fetch: Fetch | None) -> tuple[Path, int]:
+        """Return a file of this machine with the bytes, and where in it they begin.
+
+        It is the driver's own path where that holds the same bytes here, because the folder is shared; otherwise a
+        copy in this machine's cache, which is written at the first time, so that bytes travel once to a machine.
+        ``fetch`` is None where they were not sent.
+
+        Raises:
+            MissingContent: they are not here, and there is nothing to fetch them with.
+            WriteError: the copy cannot be written.
+        """
+        if self.seen:
+            return self.path, self.offset
+        copy = default_dir() / "content_files" / self.sha256[:16] / self.path.name
+        if not self.seen_at(copy, 0):
+            if fetch is None:
+                raise MissingContent(self)
+            write_atomically(copy, fetch().tobytes())
+        return copy, 0
+
+    @property
+    def seen(self) -> bool:
+        """Whether this machine holds the bytes where they lie for the driver."""
+        return self.seen_at(self.path, self.offset)
+
+    def seen_at(self, path: Path, offset: int) -> bool:
+        """Return whether a file of this machine holds the bytes; it is read once for each time it was changed."""
+        try:
+            state = os.stat(path)
+        except OSError:
+            return False
+        if state.st_size != offset + self.size:
+            return False
+        return _sha256(path, offset, (state.st_ino, state.st_size, state.st_mtime_ns)) == self.sha256
+
+
+class MissingContent(Exception):  # noqa: N818 (a message to the driver, which then sends them)
+    """A node does not see some content files and was not sent them."""
+
+    def __init__(self, content_files: ContentFiles) -> None:
+        super().__init__(content_files)
+        self.content_files = content_files
+
+
+def content_files_of(path: Path) -> ContentFiles:
+    """Return a whole file as content_files.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    data = path.read_bytes()
+    return ContentFiles(path, 0, len(data), hashlib.sha256(data).hexdigest())
+
+
+def bytes_of(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a contiguous array's bytes, uint8 (n,), without a copy."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(path: Path, offset: int, state: tuple[int, int, int]) -> str:
+    """Return the sha256 of the end of a file, empty where it cannot be read; ``state`` tells changed files apart."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What every run of a driver's start has in common; sent to each node once.
+    """What every run of a driver's start has in common; sent to each node once."""
 
-    Attributes:
-        token: Tells the starts of drivers apart.
-        image_set: The dataset; without its images where they lie in a file.
-        place: Type and shape of the images in that file, or None.
-        images: That file, or None.
-        plugins: Files to import.
-        threads: Threads of a run.
-        limit_s: Seconds that a run may take, or None.
-        keep_process: Whether one child process does run after run; otherwise each has its own, which gives everything
-            on the GPU back.
-        installed: What a node must have installed, see ``installed``.
-    """
-
-    token: str
-    image_set: ImageSet
-    place: MappedImages | None
-    images: ContentFiles | None
-    plugins: tuple[ContentFiles, ...]
-    threads: int
-    limit_s: float | None
+    token: str  #: Tells the starts of drivers apart.
+    execute: Execute  #: What a run is.
+    image_set: ImageSet  #: The dataset; without its images where they lie in a file.
+    place: MappedImages | None  #: Type and shape of the images in that file, or None.
+    images: ContentFiles | None  #: That file, or None.
+    plugins: tuple[ContentFiles, ...]  #: Files to import.
+    limit_s: float | None  #: Seconds that a run may take, or None.
+    #: Whether one child process does run after run; otherwise each has its own, which gives everything on the GPU back.
     keep_process: bool
-    installed: Mapping[str, str]
+    installed: Mapping[str, str]  #: What a node must have installed, see ``installed``.
 
     @property
     def content_files(self) -> tuple[ContentFiles, ...]:
@@ -84,28 +154,17 @@ def misfit(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """What the look at a node found.
+    """What the look at a node found."""
 
-    Attributes:
-        name: The node's name, as Ray shows it.
-        misfit: In what its installation differs from the driver's.
-        missing: ContentFiles that it does not see.
-        shared: Whether it sees all marked folders.
-    """
-
-    name: str
-    misfit: str
-    missing: tuple[ContentFiles, ...]
-    shared: bool
+    name: str  #: The node's name, as Ray shows it.
+    misfit: str  #: In what its installation differs from the driver's.
+    missing: tuple[ContentFiles, ...]  #: ContentFiles that it does not see.
+    shared: bool  #: Whether it sees all marked folders.
 
 
 def look(terms: Terms, marks: Marks) -> NodeFacts:
     """Look at this node; executed once on each when a driver starts."""
-    missing = tuple(
-        content_files
-        for content_files in terms.content_files
-        if not content_files.seen_at(content_files.path, content_files.offset)
-    )
+    missing = tuple(one for one in terms.content_files if not one.seen)
     shared = all(map(_is_shared, marks.values()))
     return NodeFacts(platform.node(), misfit(terms.installed, installed()), missing, shared)
 
@@ -127,13 +186,7 @@ class Mailbox:
 
 
 def run_task(
-    execute: Execute,
-    job: Job,
-    content_files: Sequence[ContentFiles],
-    marks: Marks,
-    terms: Terms,
-    sent: Mapping[str, Any],
-    mailbox: Any,
+    job: Job, content_files: Sequence[ContentFiles], marks: Marks, terms: Terms, sent: Mapping[str, Any], mailbox: Any
 ) -> Outcome:
     """Execute a job on this node; the body of a Ray task.
 
@@ -141,7 +194,6 @@ def run_task(
     the record is a failed one, and where this task's own process dies it was for the node, and Ray tries again.
 
     Args:
-        execute: What a run is.
         job: The run, with the driver's paths.
         content_files: What this run needs besides what all need: its start weights.
         marks: The marks of the job's folders.
@@ -163,8 +215,8 @@ def run_task(
     scratch = temporary_path(default_dir() / "weights")
     try:
         for one in [*terms.content_files, *content_files]:
-            fetch = (lambda ref: lambda: ray.get(ref))(sent[one.sha256]) if one.sha256 in sent else None
-            places[one.path] = one.obtain(fetch)
+            ref = sent.get(one.sha256)
+            places[one.path] = one.obtain(functools.partial(ray.get, ref) if ref is not None else None)
         shared = all(map(_is_shared, marks.values()))
         here = job if shared else replace(job, checkpoints=None)
         if job.start_weights in places:
@@ -174,7 +226,7 @@ def run_task(
             here = replace(here, keep_weights=scratch / job.keep_weights.name)
         # From here: the child's own events may be lost with this process, and a lost node must be counted.
         report(job.spec, {"kind": "taken"})
-        record = _standing_child(execute, terms, places).run(here, report)
+        record = _standing_child(terms, places).run(here, report)
         return "record", record, _read(here.keep_weights) if here.keep_weights != job.keep_weights else None
     except MissingContent as error:
         return "missing", error.content_files, None
@@ -194,27 +246,28 @@ class _Child:
     """A child process that runs one job after the other for this task's process.
 
     Args:
-        execute: What it does with a job.
         terms: What all runs have in common.
-        image_set: The dataset, with images of this machine.
-        plugins: Files to import, of this machine.
+        places: Where on this machine their files lie: the driver's path -> a file, and where in it they begin.
     """
 
-    def __init__(self, execute: Execute, terms: Terms, image_set: ImageSet, plugins: Sequence[str]) -> None:
+    def __init__(self, terms: Terms, places: Mapping[Path, tuple[Path, int]]) -> None:
         self.token = terms.token
+        images = terms.place
+        if images is not None and terms.images is not None:
+            file, offset = places[terms.images.path]
+            images = replace(images, file=str(file), offset=offset)
         self._waiting: deque[Job] = deque()
         self._report: Callable[[Spec, Mapping[str, Any]], None] = lambda spec, event: None
         # A spawned process imports its parent's main module, which is Ray's here and of no use there.
         vars(sys.modules["__main__"]).pop("__file__", None)
         self._records: Generator[Record, None, None] = run_on_processes(
-            execute,
+            terms.execute,
             self._jobs(),
-            image_set,
+            unpack((terms.image_set, images)),
             workers=1,
-            plugins=plugins,
+            plugins=[str(places[one.path][0]) for one in terms.plugins],
             on_event=self._on_event,
             limit_s=terms.limit_s,
-            threads=terms.threads,
         )
 
     def run(self, job: Job, report: Callable[[Spec, Mapping[str, Any]], None]) -> Record:
@@ -240,16 +293,11 @@ class _Child:
 _children: list[_Child] = []
 
 
-def _standing_child(execute: Execute, terms: Terms, places: Mapping[Path, tuple[Path, int]]) -> _Child:
+def _standing_child(terms: Terms, places: Mapping[Path, tuple[Path, int]]) -> _Child:
     """Return the child process of this task's process, started where there is none for these terms."""
     if not _children or _children[0].token != terms.token:
         _dismiss()
-        place = terms.place
-        if place is not None and terms.images is not None:
-            file, offset = places[terms.images.path]
-            place = replace(place, file=str(file), offset=offset)
-        image_set = unpack((terms.image_set, place))
-        _children.append(_Child(execute, terms, image_set, [str(places[one.path][0]) for one in terms.plugins]))
+        _children.append(_Child(terms, places))
     return _children[0]
 
 

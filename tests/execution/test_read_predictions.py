@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from study.core.errors import DataError
-from study.execution.predictions_file import Predictions, read_predictions
+from study.execution.import_predictions import Predictions, read_predictions
 
 CLASSES = ("angry", "happy", "sad")
 SPLITS = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2], np.uint8)
@@ -204,6 +204,11 @@ def test_files_that_are_no_csv_are_refused(tmp_path: Path, content: bytes) -> No
     path.write_bytes(content)
     with pytest.raises(DataError, match="expected"):
         read_predictions(path, DATASET, CLASSES)
+
+
+def test_a_zero_with_any_exponent_is_a_probability(tmp_path: Path) -> None:
+    rows = [line.replace("0.2,0.5", "0e400,0.7") for line in probabilities()]
+    assert read(tmp_path, *rows).arrays["test_probabilities"][:, 0].tolist() == [0, 0, 0]
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
