@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.factorial import factorial_weights
 from study.analysis.recipes import Recipe, random_weights
-from study.core.errors import UsageError
 from study.core.spec import Spec, content_hash
 
 OVERSAMPLING, AUGMENTATION = "oversampling", "augmentation"
@@ -69,10 +67,10 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
     by_model = {model: {recipe: cell for recipe, cell in cells.items() if recipe.model == model} for model in models}
     overall, single = [], []
     for factor, switches in SWITCHES.items():
-        overall += _contrast(factor, None, _switched(cells, switches))
+        overall += _contrast(factor, None, factorial_weights(cells, switches))
         for model in models:
-            single += _contrast(factor, model, _switched(by_model[model], switches))
-        ran = {model: weights for model in models if (weights := _switched(by_model[model], switches))}
+            single += _contrast(factor, model, factorial_weights(by_model[model], switches))
+        ran = {model: weights for model in models if (weights := factorial_weights(by_model[model], switches))}
         # Of two models, one against the other says it all.
         for model in list(ran)[: len(ran) if len(ran) > 2 else len(ran) - 1] if len(switches) == 1 else ():
             single += _contrast(f"{factor} × model", model, _against_other_models(ran, model))
@@ -86,7 +84,7 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
                 chosen = {one: spec for one, spec in specs.items() if one.model == model or families[one] == "custom"}
                 single += _contrast(title, model, _between_families(chosen, families, family))
         for factor, switches in SWITCHES.items():
-            effects = {model: _switched(by_model[model], switches) for model in models}
+            effects = {model: factorial_weights(by_model[model], switches) for model in models}
             overall += _contrast(f"{factor} × {family}", None, _between_effects(effects, cells, families, family))
     ways = {recipe: spec for recipe, spec in specs.items() if spec.protocol.name.startswith(WAYS)}
     bodies = list(dict.fromkeys(spec.model.name for spec in ways.values()))
@@ -104,18 +102,14 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
 
 def _cells(specs: Mapping[Recipe, Spec]) -> dict[Recipe, dict[str, Any]]:
     """Return the levels of the recipes that differ from others in the two switches; each set of levels once."""
-    augmentations = [spec.protocol.augmentation for spec in specs.values()]
-    named = [
-        augmentation
-        for spec, augmentation in zip(specs.values(), augmentations, strict=True)
-        if augmentation and spec.protocol.name == "augment"
-    ]
+    augmented = [spec.protocol for spec in specs.values() if spec.protocol.augmentation]
     # Another protocol's own augmentation is another treatment: it is compared as a recipe, not as this factor.
-    treatment = next(iter([*named, *filter(None, augmentations)]), ())
+    augmented.sort(key=lambda protocol: protocol.name != "augment")
+    treatment = augmented[0].augmentation if augmented else ()
     cells: dict[Recipe, dict[str, Any]] = {}
     seen = set()
-    for (recipe, spec), augmentation in zip(specs.items(), augmentations, strict=True):
-        sampling = spec.protocol.sampling
+    for recipe, spec in specs.items():
+        sampling, augmentation = spec.protocol.sampling, spec.protocol.augmentation
         if sampling not in ("none", "oversample") or augmentation not in ((), treatment):
             continue
         rest = spec.without_seed()
@@ -127,12 +121,29 @@ def _cells(specs: Mapping[Recipe, Spec]) -> dict[Recipe, dict[str, Any]]:
     return cells
 
 
-def _switched(cells: Mapping[Recipe, Mapping[str, Any]], switches: tuple[str, ...]) -> dict[Recipe, float]:
-    try:
-        weights = factorial_weights(list(cells.values()), switches)
-    except UsageError:  # nothing was run both ways: there is no such effect to show
-        return {}
-    return {recipe: float(weight) for recipe, weight in zip(cells, weights, strict=True) if weight}
+def factorial_weights(cells: Mapping[Recipe, Mapping[str, Any]], factors: Sequence[str]) -> dict[Recipe, float]:
+    """Return the weights of a factor's effect, or of an interaction; none where nothing was run both ways.
+
+    One factor: mean over strata of (with - without). Two: mean of the difference of differences, and so on (Yates,
+    "The design and analysis of factorial experiments", 1937). A stratum holds recipes that are equal in everything but
+    the factors; only strata with every combination count, so that a factor is never confounded with a model that was
+    not run under all of it.
+
+    Args:
+        cells: For each recipe its levels by name, no two alike; the factors' levels are True and False.
+        factors: The factor, or the factors whose interaction is meant.
+    """
+    strata: dict[frozenset[Any], dict[tuple[bool, ...], Recipe]] = defaultdict(dict)
+    for recipe, cell in cells.items():
+        stratum = frozenset((name, level) for name, level in cell.items() if name not in factors)
+        strata[stratum][tuple(cell[factor] for factor in factors)] = recipe
+    complete = [stratum for stratum in strata.values() if len(stratum) == 2 ** len(factors)]
+    found = {
+        recipe: (-1.0) ** levels.count(False) / len(complete)
+        for stratum in complete
+        for levels, recipe in stratum.items()
+    }
+    return {recipe: found[recipe] for recipe in cells if recipe in found}
 
 
 def _against_other_models(effects: Mapping[str, Mapping[Recipe, float]], model: str) -> dict[Recipe, float]:

@@ -18,10 +18,10 @@ from study.analysis.comparisons import (
 )
 from study.analysis.contrasts import Sample
 from study.analysis.ensembles import Ensemble, ensembles
-from study.analysis.equivalence import MARGIN
 from study.analysis.factors import FactorContrast, factor_contrasts
 from study.analysis.leaderboard import Standing
 from study.analysis.metric import ordered
+from study.analysis.pairs import MARGIN
 from study.analysis.power import Design, detectable_effect
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun

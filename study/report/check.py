@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from study.analysis.equivalence import MARGIN
+from study.analysis.pairs import MARGIN
 from study.core.store import Store
 from study.report.build import build_report
 from study.report.figures.picture import stored_data_hash

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 
-from study.analysis.equivalence import MARGIN
+from study.analysis.pairs import MARGIN
 from study.core.record import Record
 from study.core.spec import RunProtocol
 from study.report.collect import StudyData

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.analysis.leaderboard import MEASURES, Spread
-from study.analysis.pareto import pareto_front
+from study.analysis.leaderboard import MEASURES, Spread, pareto_front
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.figures.picture import MARKERS, Picture, new_figure, protocol_colours
