@@ -100,7 +100,7 @@ def apply_temperature(probabilities: NDArray[Any], temperature: float) -> NDArra
     >>> apply_temperature(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
     [[0.667, 0.333]]
     """
+    from scipy.special import softmax
+
     logits = np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)) / temperature
-    scaled: NDArray[np.float64] = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    scaled /= scaled.sum(axis=-1, keepdims=True)
-    return scaled
+    return np.asarray(softmax(logits, axis=-1))

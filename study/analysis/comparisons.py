@@ -156,13 +156,8 @@ def factor_effects(
     measures: Sequence[Measure] = (ACCURACY,),
     networks: dict[Recipe, ScoredRun] | None = None,
 ) -> list[Effect]:
-    """Estimate every effect on every measure as one family under Holm's correction: of recipes, or of given networks.
-
-    Args:
-        scores: The study's networks.
-        contrasts: The effects.
-        measures: What they are effects on.
-        networks: Each recipe's network, for statements about these networks; None for statements about recipes.
+    """Estimate every effect on every measure as one family under Holm's correction: of recipes, or
+    of each recipe's network where ``networks`` are given.
     """
     wanted = [(contrast, measure) for contrast in contrasts for measure in measures]
     found = [

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.clusters import Clusters
-from study.analysis.contrasts import Family, Sample
+from study.analysis.contrasts import Sample
 from study.analysis.influence import Linearised, linearise
-from study.analysis.scores import NETWORK, RECIPE, Measure, Statement, bounded, within
+from study.analysis.scores import Measure, Statement, bounded, stated, within
 
 Answers = NDArray[np.integer]
 
@@ -32,14 +32,16 @@ class PairedScores:
 
     def score(self, metric: str, answers: Answers) -> Statement:
         """Return the mean of a metric over seeds, for answers of shape (seeds, images)."""
-        return bounded(self._stated(self._linearised(metric, answers)), self.labels, Measure(metric))
+        return bounded(
+            stated(Sample.of(self._linearised(metric, answers), self.clusters)), self.labels, Measure(metric)
+        )
 
     def difference(self, metric: str, first: Answers, second: Answers) -> Statement:
         """Return first less second; row by row they are of the same seed."""
         one, other = self._linearised(metric, first), self._linearised(metric, second)
         guard = np.concatenate([one.guard, other.guard], axis=1)
-        found = self._stated(Linearised(one.values - other.values, one.influence - other.influence, guard))
-        return within(found, (1.0, -1.0), Measure(metric))
+        apart = Linearised(one.values - other.values, one.influence - other.influence, guard)
+        return within(stated(Sample.of(apart, self.clusters)), (1.0, -1.0), Measure(metric))
 
     def value(self, metric: str, answers: Answers) -> float:
         """Return the mean of a metric over seeds without an interval."""
@@ -48,10 +50,3 @@ class PairedScores:
     def _linearised(self, metric: str, answers: Answers) -> Linearised:
         certain = np.eye(self.classes, dtype=np.float32)[answers]  # metrics of the confusion matrix look at no more
         return linearise(metric, certain, self.labels)
-
-    def _stated(self, scores: Linearised) -> Statement:
-        sample = Sample.of(scores, self.clusters)
-        family = Family([sample])
-        found = family.of_networks([1.0]) if sample.few else family.contrast([1.0])
-        low, high = found.interval()
-        return Statement(NETWORK if sample.few else RECIPE, found.value, low, high, found.p_value, (), found)

@@ -51,6 +51,15 @@ class Rescoring:
     subsets: tuple[Subset, ...]
     scores: Mapping[Recipe, tuple[Statement, ...]]
 
+    def subset(self, name: str) -> Subset | None:
+        """Return the subset of that name; None where this study has none."""
+        return next((one for one in self.subsets if one.name == name), None)
+
+    def on(self, name: str) -> dict[Recipe, Statement]:
+        """Return every recipe's score on the subset of that name; none where this study has no such subset."""
+        places = [place for place, one in enumerate(self.subsets) if one.name == name]
+        return {recipe: scores[place] for recipe, scores in self.scores.items() for place in places}
+
 
 def subsets_of_test(dataset: Mapping[str, NDArray[Any]], ferplus: NDArray[np.int64] | None = None) -> list[Subset]:
     """Return the subsets that a study's dataset file allows; those with fewer than ``FEWEST`` images are left out.
@@ -78,14 +87,11 @@ def rescore(standings: Sequence[Standing], subsets: Sequence[Subset], hashes: ND
         subsets: From ``subsets_of_test``.
         hashes: (test images,) content hashes: identical images count as one draw.
     """
+    classes = len(standings[0].runs[0].record.dataset.classes)
     scores: dict[Recipe, list[Statement]] = {one.recipe: [] for one in standings}
     for subset in subsets:
-        paired = PairedScores(subset.labels[subset.mask], _classes(standings), hashes[subset.mask])
+        paired = PairedScores(subset.labels[subset.mask], classes, hashes[subset.mask])
         for one in standings:
             answers = np.stack([predicted(run.record.arrays["test_probabilities"])[subset.mask] for run in one.runs])
             scores[one.recipe].append(paired.score("accuracy", answers))
     return Rescoring(tuple(subsets), {recipe: tuple(found) for recipe, found in scores.items()})
-
-
-def _classes(standings: Sequence[Standing]) -> int:
-    return len(standings[0].runs[0].record.dataset.classes)

@@ -118,19 +118,15 @@ class Scores:
         runs = self.recipes[recipe]
         if any(self.lacks(run, measure) for run in runs):
             return _nothing(runs)
-        return bounded(self._stated(self.sample(runs, measure), runs), self.labels, measure)
+        return bounded(stated(self.sample(runs, measure), runs), self.labels, measure)
 
     def winner(self, candidates: Sequence[Recipe], measure: Measure = ACCURACY) -> Statement:
-        """Return the score of the first candidate, which was chosen by the validation accuracy of the same networks.
+        """Return the score of the first candidate, the best by the validation accuracy of the same networks.
 
         The networks that won were lucky, and lucky networks score well on the test split too. So each network is scored
         for the recipe that the *other* seeds choose (cross-validation over seeds: Varma and Simon, BMC Bioinformatics
         7, 2006, 91): this estimate has no such bias. Its interval reaches as far as the wider of its own and the
         winner's usual one beyond the lower and the higher of the two estimates, since the same luck can repeat.
-
-        Args:
-            candidates: Recipes with seeds enough, best on validation first.
-            measure: What to score.
         """
         usual = self.score(candidates[0], measure)
         if len(candidates) < 2 or usual.question != RECIPE or usual.value != usual.value:
@@ -138,7 +134,7 @@ class Scores:
         runs = self._chosen_by_other_seeds(candidates)
         if any(self.lacks(run, measure) for run in runs):
             return usual
-        fair = self._stated(self.sample(runs, measure), runs)
+        fair = stated(self.sample(runs, measure), runs)
         width = max(one.high - one.value for one in (usual, fair))
         low, high = min(fair.value, usual.value) - width, max(fair.value, usual.value) + width
         keys = tuple(dict.fromkeys((*usual.runs, *fair.runs)))
@@ -186,12 +182,12 @@ class Scores:
             of_networks: Of these networks alone, however many there are.
         """
         sample = Sample.of(linearise_mean(per_image, (-1.0, 1.0)), self.clusters)
-        return within(self._stated(sample, runs, of_networks), (1.0, -1.0))
+        return within(stated(sample, runs, of_networks), (1.0, -1.0))
 
     def answers_score(self, probabilities: NDArray[Any], runs: Sequence[ScoredRun], metric: str) -> Statement:
         """Return a metric of any probabilities on the test split (images, classes), such as an ensemble's."""
         sample = Sample.of(linearise(metric, probabilities[None], self.labels), self.clusters)
-        return bounded(self._stated(sample, runs), self.labels, Measure(metric))
+        return bounded(stated(sample, runs), self.labels, Measure(metric))
 
     def sample(self, runs: Sequence[ScoredRun], measure: Measure = ACCURACY) -> Sample:
         """Return a metric of the networks of one recipe, or of one network, with what the images contribute."""
@@ -215,20 +211,16 @@ class Scores:
 
     def probabilities(self, run: ScoredRun, answers: str = PLAIN) -> NDArray[Any]:
         """Return a network's probabilities on the split, (images, classes)."""
-        plain: NDArray[Any] = run.record.arrays[f"{self.split}_probabilities"]
+        arrays: Mapping[str, NDArray[Any]] = run.record.arrays
+        plain = arrays[f"{self.split}_probabilities"]
         if answers == FLIPPED:
-            both: NDArray[Any] = (plain + run.record.arrays[f"{self.split}_flipped"]) / 2
-            return both
+            return np.asarray((plain + arrays[f"{self.split}_flipped"]) / 2)
         if answers == VIEWED:
-            views: NDArray[Any] = run.record.arrays[f"{self.split}_views"]
-            return views
-        if answers == CALIBRATED:
-            return apply_temperature(plain, self.temperature(run))
-        return plain
+            return arrays[f"{self.split}_views"]
+        return apply_temperature(plain, self.temperature(run)) if answers == CALIBRATED else plain
 
     def _correct(self, run: ScoredRun, answers: str) -> NDArray[np.bool_]:
-        right: NDArray[np.bool_] = self.probabilities(run, answers).argmax(axis=1) == self.labels
-        return right
+        return np.asarray(self.probabilities(run, answers).argmax(axis=1) == self.labels)
 
     def probability_of_best(self, recipes: Sequence[Recipe], draws: int = 20_000) -> dict[Recipe, float]:
         """Return how probable it is that each recipe has the highest mean test accuracy of all.
@@ -238,10 +230,6 @@ class Scores:
         draws are shrunk towards the mean of all as far as chance explains how they spread (Efron and Morris, J. Amer.
         Statist. Assoc. 70, 1975, 311-319): of recipes that are nearly alike, the first is then not called the best too
         often.
-
-        Args:
-            recipes: With seeds enough.
-            draws: Their number; the same everywhere.
         """
         if len(recipes) < 2:
             return {}
@@ -260,13 +248,6 @@ class Scores:
         means = kept * means + np.sqrt(kept) * noise
         wins = np.bincount(means.argmax(axis=1), minlength=len(samples)) / draws
         return dict(zip(recipes, map(float, wins), strict=True))
-
-    def _stated(self, sample: Sample, runs: Sequence[ScoredRun], of_networks: bool = False) -> Statement:
-        """State a sample's mean: of the recipe, or of its networks where they are too few."""
-        family = Family([sample])
-        if sample.few or of_networks:
-            return _stated(NETWORK, family.of_networks([1.0]), runs)
-        return _stated(RECIPE, family.contrast([1.0]), runs)
 
     def _chosen_by_other_seeds(self, candidates: Sequence[Recipe]) -> list[ScoredRun]:
         """Return for each part of the seeds the networks of the recipe that the other parts choose."""
@@ -323,8 +304,15 @@ def within(found: Statement, weights: Sequence[float], measure: Measure = ACCURA
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a symmetric square root."""
     values, vectors = np.linalg.eigh(covariance)
-    root: NDArray[np.float64] = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return root
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+def stated(sample: Sample, runs: Sequence[ScoredRun] = (), of_networks: bool = False) -> Statement:
+    """State a sample's mean: of the recipe, or of its networks where they are too few or meant."""
+    family = Family([sample])
+    if sample.few or of_networks:
+        return _stated(NETWORK, family.of_networks([1.0]), runs)
+    return _stated(RECIPE, family.contrast([1.0]), runs)
 
 
 def _stated(question: str, found: Estimate, runs: Sequence[ScoredRun]) -> Statement:

@@ -45,9 +45,6 @@ class Entrant:
 class Child:
     """A contestant's process.
 
-    Args:
-        entrant: Who.
-
     Raises:
         ContestError: it ended before it was ready.
     """

@@ -28,16 +28,7 @@ def measure_peak(rounds: int, seconds: float, threads: int, say: Say) -> dict[st
 def measure_model(
     task: Task, precisions: Sequence[str], with_peers: bool, rounds: int, seconds: float, say: Say
 ) -> dict[str, Any]:
-    """Return what one model's contestants did, by name: rates a round, losses, memory, size.
-
-    Args:
-        task: The task; its precision is replaced by each of ``precisions``.
-        precisions: Precisions of our own contestants.
-        with_peers: Whether peers take part.
-        rounds: Rounds that count.
-        seconds: Seconds of a turn, about.
-        say: Told what goes on.
-    """
+    """Return what one model's contestants did, by name: rates a round, losses, memory, size."""
     entrants = [ours(replace(task, precision=precision)) for precision in precisions]
     entrants += peers(task) if with_peers else []
     with children(entrants, say) as contestants:

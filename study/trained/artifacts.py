@@ -80,14 +80,7 @@ def belongs(manifest: Mapping[str, Any], record: Record) -> bool:
 
 
 def write_manifest(folder: Path, record: Record, weights_sha256: str, exports: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Write what a folder of exports holds.
-
-    Args:
-        folder: The folder.
-        record: The run.
-        weights_sha256: Of the weights that were exported.
-        exports: By kind: ``file`` (name in the folder), ``sha256`` (empty for a folder) and whatever was measured.
-    """
+    """Write what a folder of exports holds; ``exports`` has by kind ``file``, ``sha256`` and whatever was measured."""
     content = {
         "key": record.key,
         "weights_sha256": weights_sha256,

@@ -69,10 +69,7 @@ def write_litert(model: Any, path: Path) -> None:
 def write_int8(model: Any, path: Path, representative: NDArray[np.uint8]) -> None:
     """Write LiteRT with weights and activations in 8 bits; images stay uint8 and probabilities float32.
 
-    Args:
-        model: The network.
-        path: Where to write.
-        representative: Training images (n, h, w, c) by which the range of every activation is measured.
+    The range of every activation is measured on ``representative`` training images (n, h, w, c).
     """
     import tensorflow as tf
 

@@ -9,10 +9,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.clusters import Clusters
-from study.analysis.contrasts import Family, Sample
+from study.analysis.contrasts import Sample
 from study.analysis.evaluations import BySeverity, Robustness
 from study.analysis.influence import linearise_mean
+from study.analysis.scores import stated
 from study.core.spec import derive_seed
 
 Image = NDArray[np.uint8]
@@ -91,10 +91,8 @@ def measure_robustness(
 
 def share_with_interval(per_image: NDArray[np.float64], groups: ArrayLike) -> tuple[float, float, float]:
     """Return the mean of a number per image, 0 to 1, with its 95 % interval over new images."""
-    sample = Sample.of(linearise_mean(per_image[None], (0.0, 1.0)), Clusters.of(groups, len(per_image)))
-    found = Family([sample]).of_networks([1.0])
-    low, high = found.interval()
-    return float(found.value), max(0.0, float(low)), min(1.0, float(high))
+    found = stated(Sample.of(linearise_mean(per_image[None]), groups))
+    return float(found.value), max(0.0, float(found.low)), min(1.0, float(found.high))
 
 
 def _rounded(pixels: NDArray[Any]) -> Image:

@@ -74,14 +74,6 @@ def evaluate(
 ) -> Evaluation:
     """Score a run's probabilities, float32 (n, classes), for the prepared images of a dataset.
 
-    Args:
-        store: Where the run is.
-        record: The run.
-        image_set: The dataset.
-        foreign: Its images as the run took them.
-        probabilities: The answers.
-        slices: Subgroups of the images.
-
     Raises:
         DataError: the slices name none of the images.
     """
@@ -101,11 +93,7 @@ def evaluate(
 def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) -> Path:
     """Write ``<reports>/<study>/evaluations/<name>/README.md`` with tables and the confusion matrix; return its path.
 
-    Args:
-        found: The evaluation.
-        store: The run's store, which is only read.
-        reports: Folder of all reports.
-        kind: What the network ran on.
+    ``kind`` says what the network ran on.
     """
     folder = reports / store.study / "evaluations" / found.name
     tables = {"scores": scores_table(found), "per-class": class_table(found), "confusion": confusion_table(found)}
@@ -191,12 +179,7 @@ def elsewhere(found: Evaluation) -> dict[str, Elsewhere]:
 def write_robustness(found: Evaluations, store: Store, record: Record, reports: Path, kind: str) -> Path:
     """Write ``<reports>/<study>/evaluations/corruptions-<run>/README.md`` with its tables; return its path.
 
-    Args:
-        found: What is known of the run, its robustness included.
-        store: The run's store, which is only read.
-        record: The run.
-        reports: Folder of all reports.
-        kind: What the network ran on.
+    ``kind`` says what the network ran on.
     """
     folder = reports / store.study / "evaluations" / f"corruptions-{record.key}"
     tables = robustness_tables([found])

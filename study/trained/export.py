@@ -36,12 +36,6 @@ Entry = dict[str, Any]
 class Exporter:
     """Writes one run's network in any format.
 
-    Args:
-        store: The study's store.
-        record: The run.
-        folder: Where the files go.
-        sample: Images to check them on.
-
     Raises:
         UsageError: ``folder`` holds the exports of another run, or the model entry is unknown or changed.
         WeightsError: the weights are missing, do not fit or do not give the run's stored predictions.
@@ -184,10 +178,7 @@ class Exporter:
 def export_all(exporter: Exporter, kinds: Sequence[str], say: Callable[[str, Entry], None]) -> None:
     """Write several formats; one that cannot be kept does not stop the others.
 
-    Args:
-        exporter: Writes them.
-        kinds: Names of formats.
-        say: Receives each format with what is known of it.
+    ``say`` receives each format with what is known of it.
 
     Raises:
         UsageError: some were refused; the message has every reason.

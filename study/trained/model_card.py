@@ -30,12 +30,6 @@ TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 def write_card(store: Store, record: Record, folder: Path, exports: Mapping[str, Mapping[str, Any]]) -> Path:
     """Write the card of a run beside its exports and return its path.
 
-    Args:
-        store: The study's store.
-        record: The run.
-        folder: The folder of its exports.
-        exports: What is known of each, as the manifest has it.
-
     Raises:
         StoreError: the predictions cannot be read.
     """

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from study.analysis.held_out import HeldOut, held_out
-from study.analysis.label_errors import RankedLabels, rank_labels
+from study.analysis.label_errors import HeldOut, RankedLabels, held_out, rank_labels
 from study.core.errors import DataError, StoreError
 
 if TYPE_CHECKING:
