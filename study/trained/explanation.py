@@ -44,7 +44,7 @@ def write_panels(
     head: Sequence[str],
     seed: int = 0,
 ) -> list[Path]:
-    """Draw one panel for each class that has images.
+    """Draw one panel for each class that has images and return the paths written.
 
     Args:
         cam: Grad-CAM of the network.
@@ -55,9 +55,6 @@ def write_panels(
         name: Start of their file names.
         head: First lines of their titles.
         seed: The same seed chooses the same examples.
-
-    Returns:
-        The paths written.
     """
     answers = predicted(probabilities)
     written = []
@@ -67,10 +64,8 @@ def write_panels(
             continue
         rng = np.random.default_rng(derive_seed(seed, name, title))
         right, wrong = members[answers[members] == label], members[answers[members] != label]
-        rows = [
-            *_rows_right(cam, foreign, probabilities, classes, _some(rng, right)),
-            *_rows_wrong(cam, foreign, probabilities, classes, _some(rng, wrong)),
-        ]
+        chosen = [rng.permutation(places)[:EXAMPLES] for places in (right, wrong)]
+        rows = [row for places in chosen for row in _rows(cam, foreign, probabilities, classes, places)]
         facts = f"{title}: {len(right):,} of {len(members):,} images right, examples chosen at random."
         path = folder / f"{file_name(f'{name}-{title}')}.png"
         write_atomically(path, _png(rows, [*head, facts]))
@@ -87,60 +82,32 @@ def overlaid(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.
     smooth = np.clip(cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
     colours = matplotlib.colormaps["inferno"](smooth)[..., :3]
     cover = OPACITY * smooth[..., np.newaxis]
-    mixed: NDArray[np.float64] = (1 - cover) * _colours(image) + cover * colours
-    return mixed
+    return np.asarray((1 - cover) * _colours(image) + cover * colours)
 
 
-def _rows_right(
+def _rows(
     cam: GradCam,
     foreign: Foreign,
     probabilities: NDArray[np.float32],
     classes: Sequence[str],
     places: NDArray[np.int64],
 ) -> list[Row]:
+    """Return the rows of some images that are all right, or all wrong: those have a map for the label too."""
     if not len(places):
         return []
-    images, labels = foreign.images[places], foreign.labels[places]
-    return [
-        Row("right", [(_colours(image), "") for image in images]),
-        Row("speaks for\nits answer", _cells(images, cam(images, labels), probabilities[places], labels, classes)),
-    ]
+    images, labels, shares = foreign.images[places], foreign.labels[places], probabilities[places]
+    answers = predicted(shares)
 
+    def cells(about: NDArray[np.int64]) -> list[tuple[NDArray[np.float64], str]]:
+        return [
+            (overlaid(image, heat), f"{classes[label]} {100 * share[label]:.0f} %")
+            for image, heat, label, share in zip(images, cam(images, about), about, shares, strict=True)
+        ]
 
-def _rows_wrong(
-    cam: GradCam,
-    foreign: Foreign,
-    probabilities: NDArray[np.float32],
-    classes: Sequence[str],
-    places: NDArray[np.int64],
-) -> list[Row]:
-    if not len(places):
-        return []
-    images, labels = foreign.images[places], foreign.labels[places]
-    answers = predicted(probabilities[places])
-    return [
-        Row("wrong", [(_colours(image), "") for image in images]),
-        Row("speaks for\nits answer", _cells(images, cam(images, answers), probabilities[places], answers, classes)),
-        Row("speaks for\nthe label", _cells(images, cam(images, labels), probabilities[places], labels, classes)),
-    ]
-
-
-def _cells(
-    images: NDArray[np.uint8],
-    heats: NDArray[np.float32],
-    probabilities: NDArray[np.float32],
-    about: NDArray[np.int64],
-    classes: Sequence[str],
-) -> list[tuple[NDArray[np.float64], str]]:
-    shares = probabilities[np.arange(len(about)), about]
-    return [
-        (overlaid(image, heat), f"{classes[label]} {100 * share:.0f} %")
-        for image, heat, label, share in zip(images, heats, about, shares, strict=True)
-    ]
-
-
-def _some(rng: np.random.Generator, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    return rng.permutation(places)[:EXAMPLES]
+    right = bool((answers == labels).all())
+    rows = [Row("right" if right else "wrong", [(_colours(image), "") for image in images])]
+    rows.append(Row("speaks for\nits answer", cells(answers)))
+    return rows if right else [*rows, Row("speaks for\nthe label", cells(labels))]
 
 
 def _colours(image: NDArray[np.uint8]) -> NDArray[np.float64]:

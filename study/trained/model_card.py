@@ -14,7 +14,7 @@ from study.models.entry import MODELS
 from study.report.markdown import render
 from study.report.tables.setup import augmentation_words, monitor_words, part_words, schedule_words, weights_words
 from study.report.tables.table import Column, Table
-from study.report.wording import code, large, listed, percent, plain, points, with_interval_inline
+from study.report.wording import code, escape, large, listed, percent, plain, points, with_interval_inline
 from study.trained.formats import FORMATS
 from study.trained.retraining import retrain_command
 from study.trained.runtime import notice_of
@@ -62,11 +62,11 @@ def build_card(
         height=height,
         width=width,
         channels=channels,
-        counts=counts_table(card),
-        overall=overall_table(scores),
-        by_class=class_table(scores, card.classes),
-        phases=phase_table(spec.protocol.phases),
-        exports=export_table(exports),
+        counts=_counts_table(card),
+        overall=_overall_table(scores),
+        by_class=_class_table(scores, card.classes),
+        phases=_phase_table(spec.protocol.phases),
+        exports=_export_table(exports),
         checked_on=listed(sorted({one["checked_on"] for one in exports.values()})),
         int8=exports.get("litert-int8"),
         release=release,
@@ -89,76 +89,55 @@ def build_card(
     )
 
 
-def counts_table(card: DatasetCard) -> str:
-    """Images of each class and split."""
+def _counts_table(card: DatasetCard) -> str:
     counts = card.counts
     rows = [[name, *(counts[split][place] for split in SPLITS)] for place, name in enumerate(card.classes)]
     rows.append(["all", *(sum(counts[split]) for split in SPLITS)])
-    columns = [Column("", "class", right=False), *(Column("", split, lambda count: f"{count:,}") for split in SPLITS)]
-    return Table("", columns, rows).markdown()
+    return _table(["class", *SPLITS], [[escape(name), *map(_count, numbers)] for name, *numbers in rows])
 
 
-def overall_table(scores: NetworkScores) -> str:
-    """Every metric of ``OVERALL`` with its interval."""
-    shows = {"log_loss": plain}
+def _overall_table(scores: NetworkScores) -> str:
     rows = [
-        [title, with_interval_inline(scores.score(metric), shows.get(metric, percent))]
+        [escape(title), with_interval_inline(scores.score(metric), plain if metric == "log_loss" else percent)]
         for metric, title in OVERALL.items()
     ]
-    return Table("", [Column("", "metric", right=False), Column("", "95 % interval in brackets", str)], rows).markdown()
+    return _table(["metric", "95 % interval in brackets"], rows)
 
 
-def class_table(scores: NetworkScores, classes: Sequence[str]) -> str:
-    """Precision, recall and F1 of every class that has images, with intervals."""
-    support = scores.run.test.support
+def _class_table(scores: NetworkScores, classes: Sequence[str]) -> str:
     rows = [
-        [name, *(with_interval_inline(scores.score(measure, place)) for measure in BY_CLASS), int(support[place])]
-        for place, name in enumerate(classes)
-        if support[place]
+        [escape(name), *(with_interval_inline(scores.score(measure, place)) for measure in BY_CLASS), _count(images)]
+        for place, (name, images) in enumerate(zip(classes, scores.run.test.support, strict=True))
+        if images
     ]
-    columns = [Column("", "class", right=False), *(Column("", f"{measure}, %", str) for measure in BY_CLASS)]
-    return Table("", [*columns, Column("", "images", lambda count: f"{count:,}")], rows).markdown()
+    return _table(["class", *(f"{measure}, %" for measure in BY_CLASS), "images"], rows)
 
 
-def phase_table(phases: Sequence[Phase]) -> str:
-    """What each phase of the training was allowed."""
-    rows = [
-        [
-            phase.name,
-            phase.trainable,
-            part_words(phase.optimizer),
-            phase.rate,
-            phase.updates,
-            schedule_words(phase),
-            phase.patience,
-        ]
-        for phase in phases
-    ]
-    columns = [
-        Column("", "phase", right=False),
-        Column("", "trains", right=False),
-        Column("", "optimizer", right=False),
-        Column("", "rate", lambda rate: f"{rate:g}"),
-        Column("", "updates, at most", lambda count: f"{count:,}"),
-        Column("", "schedule", right=False),
-        Column("", "patience, epochs", str),
-    ]
-    return Table("", columns, rows).markdown()
+def _phase_table(phases: Sequence[Phase]) -> str:
+    titles = ["phase", "trains", "optimizer", "rate", "updates, at most", "schedule", "patience, epochs"]
+    rows = []
+    for one in phases:
+        words, schedule = (one.name, one.trainable, part_words(one.optimizer)), escape(schedule_words(one))
+        rows.append([*map(escape, words), f"{one.rate:g}", _count(one.updates), schedule, str(one.patience)])
+    return _table(titles, rows, left=("phase", "trains", "optimizer", "schedule"))
 
 
-def export_table(exports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Every file with its size and its largest difference."""
-    rows = [
-        [FORMATS[kind].title, one["file"], one["bytes"] / 1e6, one["largest_difference"]]
-        for kind, one in exports.items()
-    ]
-    columns = [
-        Column("", "format", right=False),
-        Column("", "file", code, right=False),
-        Column("", "MB", lambda size: f"{size:.1f}"),
-        Column("", "largest difference of a probability", lambda value: f"{value:.1g}"),
-    ]
-    return Table("", columns, rows).markdown()
+def _export_table(exports: Mapping[str, Mapping[str, Any]]) -> str:
+    titles = ["format", "file", "MB", "largest difference of a probability"]
+    rows = []
+    for kind, one in exports.items():
+        names = escape(FORMATS[kind].title), code(one["file"])
+        rows.append([*names, f"{one['bytes'] / 1e6:.1f}", f"{one['largest_difference']:.1g}"])
+    return _table(titles, rows, left=("format", "file"))
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ("class", "metric")) -> str:
+    """Return a Markdown table of cells that are ready; the columns of the titles in ``left`` are aligned so."""
+    return Table("", [Column("", title, str, right=title not in left) for title in titles], rows).markdown()
 
 
 def majority_share(card: DatasetCard) -> float:
