@@ -17,10 +17,10 @@ from study.core.files import file_sha256, make_folder, temporary_path, write_err
 from study.core.record import Record
 from study.core.store import Store
 from study.trained.artifacts import MANIFEST, belongs, read_manifest, write_manifest
-from study.trained.calls import OPENERS, Call
-from study.trained.formats import FORMATS
-from study.trained.retraining import retrain_command
+from study.trained.formats import FORMATS, Call
+from study.trained.runtime import in_batches
 from study.trained.study_images import Sample, spread
+from study.trained.winner import retrain_command
 
 #: Largest difference of a probability from the run's own that an export may have.
 TOLERANCE = 1e-3
@@ -97,7 +97,7 @@ class Exporter:
                     write_int8(self.model, path, self._representative())
                 else:
                     WRITERS[kind](self.model, path)
-                return OPENERS[kind](path)
+                return FORMATS[kind].open(path)
         except (StudyError, OSError):
             raise
         except Exception as error:  # whatever a converter raises means that it cannot
@@ -124,7 +124,7 @@ class Exporter:
         image_set = self._image_set()
         places = image_set.indices("validation")
         images, labels = image_set.images[places], image_set.labels[places]
-        exact, coarse = (_in_batches(one, images) for one in (self._own, call))
+        exact, coarse = (in_batches(one, images, len(image_set.classes)) for one in (self._own, call))
         answers = [predicted(one)[None] for one in (coarse, exact)]
         scores = PairedScores(labels, coarse.shape[1], image_set.hashes[places])
         found = scores.difference("accuracy", *answers)
@@ -191,11 +191,6 @@ def export_all(exporter: Exporter, kinds: Sequence[str], say: Callable[[str, Ent
             refused.append(str(error))
     if refused:
         raise UsageError(" ".join(refused))
-
-
-def _in_batches(call: Call, images: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float32]:
-    parts = [call(np.ascontiguousarray(images[start : start + batch])) for start in range(0, len(images), batch)]
-    return np.concatenate(parts)
 
 
 def _largest(answers: NDArray[np.float32], others: NDArray[np.float32]) -> float:

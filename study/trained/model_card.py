@@ -16,9 +16,9 @@ from study.report.tables.setup import augmentation_words, monitor_words, part_wo
 from study.report.tables.table import Column, Table
 from study.report.wording import code, escape, large, listed, percent, plain, points, with_interval_inline
 from study.trained.formats import FORMATS
-from study.trained.retraining import retrain_command
 from study.trained.runtime import notice_of
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, stored_scores
+from study.trained.winner import retrain_command
 
 if TYPE_CHECKING:
     from study.trained.release import Release
@@ -91,9 +91,11 @@ def build_card(
 
 def _counts_table(card: DatasetCard) -> str:
     counts = card.counts
-    rows = [[name, *(counts[split][place] for split in SPLITS)] for place, name in enumerate(card.classes)]
-    rows.append(["all", *(sum(counts[split]) for split in SPLITS)])
-    return _table(["class", *SPLITS], [[escape(name), *map(_count, numbers)] for name, *numbers in rows])
+    rows = [
+        [escape(name), *(_count(counts[split][place]) for split in SPLITS)] for place, name in enumerate(card.classes)
+    ]
+    rows.append(["all", *(_count(sum(counts[split])) for split in SPLITS)])
+    return _table(["class", *SPLITS], rows)
 
 
 def _overall_table(scores: NetworkScores) -> str:

@@ -14,7 +14,7 @@ from study.core.record import Record
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.datasets.readers import layout
-from study.trained.retraining import data_words
+from study.trained.winner import data_words
 
 #: Images that an export is checked on.
 SAMPLE = 256

@@ -14,7 +14,7 @@ from study.core.record import Record
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.trained.retraining import data_words
+from study.trained.winner import data_words
 from tests.trained.runs import contents, real_run, register_small
 
 FACES = "synthetic:images=300"
