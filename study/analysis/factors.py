@@ -65,39 +65,39 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
     cells = _cells(specs)
     models = list(dict.fromkeys(recipe.model for recipe in specs))
     by_model = {model: {recipe: cell for recipe, cell in cells.items() if recipe.model == model} for model in models}
-    overall, single = [], []
+    found = []
     for factor, switches in SWITCHES.items():
-        overall += _contrast(factor, None, factorial_weights(cells, switches))
-        for model in models:
-            single += _contrast(factor, model, factorial_weights(by_model[model], switches))
         ran = {model: weights for model in models if (weights := factorial_weights(by_model[model], switches))}
+        found.append(FactorContrast(factor, None, factorial_weights(cells, switches)))
+        found += [FactorContrast(factor, model, weights) for model, weights in ran.items()]
         # Of two models, one against the other says it all.
         for model in list(ran)[: len(ran) if len(ran) > 2 else len(ran) - 1] if len(switches) == 1 else ():
-            single += _contrast(f"{factor} × model", model, _against_other_models(ran, model))
+            found.append(FactorContrast(f"{factor} × model", model, _against_other_models(ran, model)))
     families = {recipe: _family(spec) for recipe, spec in specs.items()}
     for family in (TRANSFER, RANDOM_BODY):
         title = f"{family} vs custom"
-        overall += _contrast(title, None, _between_families(specs, families, family))
+        found.append(FactorContrast(title, None, _between_families(specs, families, family)))
         members = [model for model in models if any(families[one] == family for one in specs if one.model == model)]
-        if len(members) > 1:
-            for model in members:
-                chosen = {one: spec for one, spec in specs.items() if one.model == model or families[one] == "custom"}
-                single += _contrast(title, model, _between_families(chosen, families, family))
+        for model in members if len(members) > 1 else []:
+            chosen = {one: spec for one, spec in specs.items() if one.model == model or families[one] == "custom"}
+            found.append(FactorContrast(title, model, _between_families(chosen, families, family)))
         for factor, switches in SWITCHES.items():
             effects = {model: factorial_weights(by_model[model], switches) for model in models}
-            overall += _contrast(f"{factor} × {family}", None, _between_effects(effects, cells, families, family))
+            weights = _between_effects(effects, cells, families, family)
+            found.append(FactorContrast(f"{factor} × {family}", None, weights))
     ways = {recipe: spec for recipe, spec in specs.items() if spec.protocol.name.startswith(WAYS)}
     bodies = list(dict.fromkeys(spec.model.name for spec in ways.values()))
     for way in dict.fromkeys(spec.protocol.name for spec in ways.values()):
         if is_random_start(way):
             continue
         title = way.removeprefix(WAYS) + AGAINST_RANDOM
-        overall += _contrast(title, None, _against_random_start(ways, way, validation))
+        found.append(FactorContrast(title, None, _against_random_start(ways, way, validation)))
         for body in bodies if len(bodies) > 1 else []:
             chosen = {recipe: spec for recipe, spec in ways.items() if spec.model.name == body}
-            single += _contrast(title, body, _against_random_start(chosen, way, validation))
+            found.append(FactorContrast(title, body, _against_random_start(chosen, way, validation)))
+    overall = [one for one in found if one.weights and one.model is None]
     shared = {one.factor: one.weights for one in overall}
-    return overall + [one for one in single if one.weights != shared.get(one.factor)]
+    return overall + [one for one in found if one.weights and one.model and one.weights != shared.get(one.factor)]
 
 
 def _cells(specs: Mapping[Recipe, Spec]) -> dict[Recipe, dict[str, Any]]:
@@ -210,10 +210,6 @@ def _between_effects(
         for weights in whole[name]
         for recipe, weight in weights.items()
     }
-
-
-def _contrast(factor: str, model: str | None, weights: Mapping[Recipe, float]) -> list[FactorContrast]:
-    return [FactorContrast(factor, model, weights)] if weights else []
 
 
 def _family(spec: Spec) -> str:

@@ -128,15 +128,15 @@ def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
     for run in runs:
         groups[naming.of(run.record)].append(run)
     standings = [_standing(recipe, sorted(group, key=lambda run: run.spec.seed)) for recipe, group in groups.items()]
-    apart = [one for one in standings if one.hardly_trained or not all(map(_may_be_ranked, one.runs))]
-    ranked = [one for one in standings if one not in apart]
-    ranked.sort(key=lambda one: (*_quality(one), naming.order(one.recipe)))
-    apart.sort(key=lambda one: naming.order(one.recipe))
+    fit = [
+        one
+        for one in standings
+        if all(run.record.on_own_test and run.on_validation and not is_leaky(run.record) for run in one.runs)
+        and not one.hardly_trained
+    ]
+    ranked = sorted(fit, key=lambda one: (*_quality(one), naming.order(one.recipe)))
+    apart = sorted((one for one in standings if one not in fit), key=lambda one: naming.order(one.recipe))
     return [replace(one, rank=place) for place, one in enumerate(ranked, start=1)] + apart
-
-
-def _may_be_ranked(run: ScoredRun) -> bool:
-    return run.record.on_own_test and run.on_validation and not is_leaky(run.record)
 
 
 def _above_majority(run: ScoredRun) -> bool:

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from study.analysis.leaderboard import hardly_trained
 from study.analysis.metrics import predicted
-from study.analysis.paired import Answers, PairedScores
 from study.analysis.recipes import Naming, Recipe
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import Statement
+from study.analysis.scores import Answers, PairedScores, Statement
 from study.core.spec import SPLITS, Spec, content_hash
 
 Dataset = Mapping[str, NDArray[Any]]

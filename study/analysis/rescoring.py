@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from study.analysis.leaderboard import Standing
 from study.analysis.metrics import predicted
-from study.analysis.paired import PairedScores
 from study.analysis.recipes import Recipe
-from study.analysis.scores import Statement
+from study.analysis.scores import PairedScores, Statement
 from study.core.spec import SPLITS
 
 #: A subset of fewer images is not scored: its interval would say nothing.

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from study.analysis.calibration import apply_temperature, fit_temperature
 from study.analysis.clusters import Clusters
 from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Estimate, Family, Sample
-from study.analysis.influence import linearise, linearise_mean
+from study.analysis.influence import Linearised, linearise, linearise_mean
 from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
@@ -36,6 +36,8 @@ class Measure(NamedTuple):
 
 
 ACCURACY = Measure("accuracy")
+#: Classes that networks answered, (networks, images).
+Answers = NDArray[np.integer]
 #: Of the spread between recipes' means at least this share is taken to be real, where all of it may be chance.
 LEAST_KEPT = 0.05
 SMALLEST = 1e-12
@@ -256,6 +258,45 @@ class Scores:
         counts = np.array([[len(fold) for fold in row] for row in folds])
         totals = np.array([[sum(run.validation.accuracy for run in fold) for fold in row] for row in folds])
         return [run for part, row in enumerate(chosen_by_other_parts(totals, counts)) for run in folds[int(row)][part]]
+
+
+class PairedScores:
+    """Scores of answers to the same images: two sets of them by the same seeds, and what lies between.
+
+    With three seeds or more statements are on recipes: the difference is taken seed by seed, since both networks of a
+    seed start alike, and the seeds are the sample. With fewer they are on the trained networks, over new images.
+
+    Args:
+        labels: int (images,).
+        classes: Number of classes.
+        groups: (images,) ids equal for images of equal content, or None where that is not known.
+    """
+
+    def __init__(self, labels: NDArray[np.integer], classes: int, groups: ArrayLike | None) -> None:
+        self.labels = np.asarray(labels, dtype=np.int64)
+        self.classes = classes
+        self.clusters = Clusters.of(groups, len(self.labels))
+
+    def score(self, metric: str, answers: Answers) -> Statement:
+        """Return the mean of a metric over seeds, for answers of shape (seeds, images)."""
+        return bounded(
+            stated(Sample.of(self._linearised(metric, answers), self.clusters)), self.labels, Measure(metric)
+        )
+
+    def difference(self, metric: str, first: Answers, second: Answers) -> Statement:
+        """Return first less second; row by row they are of the same seed."""
+        one, other = self._linearised(metric, first), self._linearised(metric, second)
+        guard = np.concatenate([one.guard, other.guard], axis=1)
+        apart = Linearised(one.values - other.values, one.influence - other.influence, guard)
+        return within(stated(Sample.of(apart, self.clusters)), (1.0, -1.0), Measure(metric))
+
+    def value(self, metric: str, answers: Answers) -> float:
+        """Return the mean of a metric over seeds without an interval."""
+        return float(self._linearised(metric, answers).values.mean())
+
+    def _linearised(self, metric: str, answers: Answers) -> Linearised:
+        certain = np.eye(self.classes, dtype=np.float32)[answers]  # metrics of the confusion matrix look at no more
+        return linearise(metric, certain, self.labels)
 
 
 def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.int64]:

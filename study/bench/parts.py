@@ -39,18 +39,7 @@ JOBS_LINE = re.compile(r"^Jobs: .*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much is measured.
-
-    Attributes:
-        models: Names of model entries.
-        peers: Whether peers take part.
-        rounds: Rounds that count.
-        seconds: Seconds of one contestant's turn, about.
-        side_px: Input side.
-        batch: Images an update.
-        precision: ``auto``, or one of ``study.training.precision.PRECISIONS``.
-        images: Training images.
-    """
+    """How much is measured; ``study bench --help`` says what each means."""
 
     models: tuple[str, ...]
     peers: bool = False

@@ -64,7 +64,11 @@ def choose_run(store: Store, key: str | None = None) -> Record:
     """
     done = finished_runs(store)
     if key is not None:
-        return _named(store, done, key)
+        found = fitting(done, key)
+        if len(found) == 1:
+            return found[0]
+        fits = f"fits {len(found)} runs" if found else "fits no finished run"
+        raise UsageError(f"--run {key!r} {fits} of study {store.study}: {_listed(found or done) or 'it has none'}.")
     fit = [record for record in done if record.weights_file and record.on_own_test]
     ranked = [record for record in fit if not is_leaky(record)]
     if not ranked:
@@ -107,15 +111,6 @@ def _best_of(results: str | Path, found: Mapping[str, Sequence[Record]]) -> Stor
             f"no study in {results}/ has a finished run: train one with `make study`, or give --results FOLDER."
         )
     return Store(results, next(usable, finished[0]))
-
-
-def _named(store: Store, done: Sequence[Record], key: str) -> Record:
-    found = fitting(done, key)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"--run {key!r} fits {len(found)} runs of study {store.study}: {_listed(found)}.")
-    raise UsageError(f"--run {key!r} fits no finished run of study {store.study}: {_listed(done) or 'it has none'}.")
 
 
 def fitting(done: Sequence[Record], key: str) -> list[Record]:
