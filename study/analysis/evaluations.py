@@ -17,8 +17,6 @@ from study.core.store import Store
 #: Value, lower and upper end of its 95 % interval over new images.
 Interval = tuple[float, float, float]
 BySeverity = tuple[float, float, float, float, float]
-
-
 _MOST_BYTES = 1 << 20
 
 
