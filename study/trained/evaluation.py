@@ -23,15 +23,13 @@ from study.report.tables.robustness import robustness_tables
 from study.report.tables.table import Column, Table
 from study.report.wording import escape, percent, plain, with_interval
 from study.trained.corruptions import CORRUPTIONS
-from study.trained.foreign import ALL, Foreign
+from study.trained.images import ALL, Foreign
 from study.trained.runtime import DRAWN_NOTICE
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, scores_on, stored_scores
 from study.trained.slices import Slices
 
 TEMPLATES = Path(__file__).parent / "templates"
 DRAWN_DATA = "The images are drawn faces, not photographs: these scores say nothing about people."
-#: Smaller subgroups have no score.
-LEAST_IN_GROUP = 2
 IMAGES = Column("images", "images", lambda count: f"{count:,}")
 
 
@@ -77,16 +75,16 @@ def evaluate(
     Raises:
         DataError: the slices name none of the images.
     """
+
+    def scored(chosen: NDArray[np.bool_]) -> NetworkScores | None:
+        if len(np.unique(foreign.hashes[chosen])) < 2:
+            return None
+        return scores_on(store, record, foreign.labels[chosen], probabilities[chosen], foreign.hashes[chosen])
+
     here = scores_on(store, record, foreign.labels, probabilities, foreign.hashes)
-    new = np.ones(len(foreign.labels), bool) if foreign.seen is None else ~foreign.seen
-    unseen = None
-    if not new.all() and len(np.unique(foreign.hashes[new])) > 1:
-        unseen = scores_on(store, record, foreign.labels[new], probabilities[new], foreign.hashes[new])
-    groups = {}
-    for name, members in (slices.members(foreign.ids) if slices else {}).items():
-        if members.sum() >= LEAST_IN_GROUP and len(np.unique(foreign.hashes[members])) > 1:
-            answers = (foreign.labels[members], probabilities[members], foreign.hashes[members])
-            groups[name] = scores_on(store, record, *answers)
+    unseen = scored(~foreign.seen) if foreign.seen is not None and foreign.seen.any() else None
+    members = slices.members(foreign.ids) if slices else {}
+    groups = {name: found for name, chosen in members.items() if (found := scored(chosen))}
     return Evaluation(record, image_set, foreign, here, unseen, stored_scores(store, record), groups)
 
 

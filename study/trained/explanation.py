@@ -15,8 +15,8 @@ from study.analysis.metrics import predicted
 from study.core.files import write_atomically
 from study.core.spec import derive_seed
 from study.report.figures.picture import file_name, new_figure
-from study.trained.foreign import Foreign
 from study.trained.gradcam import GradCam
+from study.trained.images import Foreign
 
 #: Examples of a class in a row.
 EXAMPLES = 6

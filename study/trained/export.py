@@ -18,8 +18,8 @@ from study.core.record import Record
 from study.core.store import Store
 from study.trained.artifacts import MANIFEST, belongs, read_manifest, write_manifest
 from study.trained.formats import FORMATS, Call
+from study.trained.images import Sample, spread
 from study.trained.runtime import in_batches
-from study.trained.study_images import Sample, spread
 from study.trained.winner import retrain_command
 
 #: Largest difference of a probability from the run's own that an export may have.
@@ -74,8 +74,10 @@ class Exporter:
             try:
                 call = self._converted(kind, temporary)
                 measured = self._measured_int8(call) if kind == INT8 else self._checked(kind, call)
-                size = _size(temporary)
-                _replace(temporary, path)
+                size = sum(file.stat().st_size for file in (temporary, *temporary.rglob("*")) if file.is_file())
+                if temporary.is_dir():
+                    _remove(path)
+                temporary.replace(path)
             finally:
                 _remove(temporary)
         except OSError as error:
@@ -198,17 +200,6 @@ def _largest(answers: NDArray[np.float32], others: NDArray[np.float32]) -> float
     if answers.shape != others.shape:
         return float("inf")
     return float(np.max(np.abs(answers.astype(np.float64) - others)))
-
-
-def _size(path: Path) -> int:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files)
-
-
-def _replace(source: Path, target: Path) -> None:
-    if source.is_dir():
-        _remove(target)
-    source.replace(target)
 
 
 def _remove(path: Path) -> None:

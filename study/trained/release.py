@@ -139,8 +139,8 @@ def make_release(
         WeightsError: the run's weights are missing or other ones.
     """
     from study.trained.export import Exporter
+    from study.trained.images import SAMPLE, Sample, spread
     from study.trained.model_card import CARD, build_card
-    from study.trained.study_images import SAMPLE, Sample, spread
 
     make_folder(folder)
     chosen = spread(image_set.indices("validation"), SAMPLE)

@@ -1,21 +1,26 @@
-"""The images that a stored run was trained on, where they are at hand: given, found in data/, or drawn again."""
+"""Images for a stored run: its own, given, found in data/ or drawn again; and any dataset's in its size and classes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.core.errors import DataError, StudyError
+from study.core.errors import DataError, StudyError, UsageError
 from study.core.record import Record
-from study.datasets.image_set import ImageSet
+from study.core.spec import SPLITS
+from study.core.store import Store
+from study.datasets.image_set import ImageSet, hash_images
 from study.datasets.load import load
 from study.datasets.readers import layout
+from study.trained.class_map import map_classes
 from study.trained.winner import data_words
 
+#: The split that stands for all of a dataset.
+ALL = "all"
 #: Images that an export is checked on.
 SAMPLE = 256
 #: Settings of the faces that stand in where a study's photographs are not at hand.
@@ -48,7 +53,7 @@ def study_images(record: Record, data: str | None, log: Callable[[str], None]) -
     Raises:
         DataError: ``data`` is another dataset, or cannot be used.
     """
-    if data is None and not record.dataset.drawn and not _something_in(Path("data")):
+    if data is None and not record.dataset.drawn and not (Path("data").is_dir() and layout.find_all(Path("data"))):
         return None
     try:
         found = load(data or (data_words(record.dataset) if record.dataset.drawn else None), log=log)
@@ -111,5 +116,79 @@ def resized(images: NDArray[np.uint8], image_shape: tuple[int, ...]) -> NDArray[
     return result
 
 
-def _something_in(folder: Path) -> bool:
-    return folder.is_dir() and bool(layout.find_all(folder))
+@dataclass(frozen=True)
+class Foreign:
+    """Labelled images for a run.
+
+    Attributes:
+        images: uint8 (n, height, width, channels) of the run's image shape.
+        labels: int64 (n,), in the run's classes.
+        ids: (n,), of the dataset.
+        hashes: bytes (n,), content hashes of ``images``.
+        split: Which of the dataset's images these are: ``all``, ``train``, ``validation`` or ``test``.
+        mapped: The run's class by the dataset's.
+        left_out: Images by class of the dataset that has no counterpart.
+        own: Whether it is the run's own dataset.
+        seen: bool (n,), whether the run trained on the image or on an identical one, or chose by it; None where the
+            study does not tell.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    hashes: NDArray[np.bytes_]
+    split: str
+    mapped: Mapping[str, str]
+    left_out: Mapping[str, int]
+    own: bool
+    seen: NDArray[np.bool_] | None
+
+
+def prepare(
+    store: Store,
+    record: Record,
+    image_set: ImageSet,
+    table: Mapping[str, str] | None = None,
+    split: str | None = None,
+) -> Foreign:
+    """Return a dataset's images as a run takes them.
+
+    Args:
+        store: Where the run is.
+        record: The run.
+        image_set: The dataset.
+        table: The run's class by the dataset's, as ``map_classes`` takes it.
+        split: One split of the dataset, or ``all``; None for the test split of the run's own dataset, else ``all``.
+
+    Raises:
+        UsageError: no class has a counterpart, or fewer than two images are left.
+    """
+    classes = list(record.dataset.classes)
+    own = image_set.fingerprint == record.dataset.fingerprint
+    split = split or ("test" if own else ALL)
+    mapped = map_classes(image_set.classes, classes, table)
+    chosen = np.arange(len(image_set)) if split == ALL else image_set.indices(split)
+    translated = np.array([classes.index(mapped[name]) if name in mapped else -1 for name in image_set.classes])
+    labels = translated[image_set.labels[chosen]]
+    counts = np.bincount(image_set.labels[chosen], minlength=len(image_set.classes))
+    left_out = {
+        name: int(count) for name, count in zip(image_set.classes, counts, strict=True) if name not in mapped and count
+    }
+    kept = chosen[labels >= 0]
+    if len(kept) < 2:
+        raise UsageError(f"scores need at least two images, {image_set.name} has {len(kept)} of the run's classes.")
+    images = resized(np.ascontiguousarray(image_set.images[kept]), record.dataset.image_shape)
+    hashes, seen = hash_images(images), None
+    if (dataset := store.find_dataset()) is not None:
+        seen = np.isin(hashes, dataset["hashes"][dataset["splits"] != SPLITS.index("test")])
+    return Foreign(
+        images=images,
+        labels=labels[labels >= 0].astype(np.int64),
+        ids=image_set.ids[kept],
+        hashes=hashes,
+        split=split,
+        mapped=mapped,
+        left_out=left_out,
+        own=own,
+        seen=seen,
+    )
