@@ -70,14 +70,7 @@ def fit_temperature(validation_probabilities: NDArray[Any], validation_labels: N
 
     Temperature scaling, Guo et al. 2017, section 4.2: probabilities become softmax(logits / T). Softmax outputs give
     the logits up to a constant that cancels. T above 1 says that the network is overconfident. The test split must
-    not be passed: the fit would be scored on the labels that it saw.
-
-    Args:
-        validation_probabilities: (images, classes) of one network on the validation split.
-        validation_labels: int (images,).
-
-    Returns:
-        The temperature, within ``TEMPERATURES``.
+    not be passed: the fit would be scored on the labels that it saw. The result lies within ``TEMPERATURES``.
     """
     from scipy.optimize import minimize_scalar
 

@@ -102,12 +102,9 @@ class Leak:
 
 
 def measure_leaks(runs: Sequence[ScoredRun], naming: Naming, dataset: Dataset | None) -> list[Leak]:
-    """Measure every leaky recipe of a study that has finished runs, in table order.
+    """Measure every leaky recipe of a study that has finished runs, on whatever split, in table order.
 
-    Args:
-        runs: All finished runs, on whatever split.
-        naming: Names of recipes.
-        dataset: ``Store.load_dataset``, so that identical images count as one draw; None where the study has none.
+    With its dataset (``Store.load_dataset``) identical images count as one draw.
     """
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
     for run in runs:

@@ -19,13 +19,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class McNemar:
-    """McNemar's exact test of two networks on the same images.
-
-    Attributes:
-        only_first: Duplicate groups on which the first network has more right answers than the second.
-        only_second: The reverse.
-        p_value: Exact, two-sided, for both being equally likely.
-    """
+    """Duplicate groups on which one network has more right answers than the other; p-value for both equally likely."""
 
     only_first: int
     only_second: int

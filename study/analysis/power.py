@@ -60,13 +60,8 @@ def power(effects: ArrayLike, design: Design, seeds: int, recipes: int = 2) -> N
     """Return the probability that two of several recipes are called different, after correction for all pairs.
 
     Variances over seeds are drawn as a study would estimate them; given these, the difference of means is normal, so
-    that the average over ``STUDIES`` draws of its exact tail is the power.
-
-    Args:
-        effects: True differences, any shape.
-        design: Of the study.
-        seeds: Of each recipe, from 3 up.
-        recipes: Number of recipes that are compared.
+    that the average over ``STUDIES`` draws of its exact tail is the power. Effects are true differences of any shape;
+    each recipe has as many seeds, from 3 up.
     """
     from scipy.special import ndtr
 

@@ -40,12 +40,7 @@ class Subset:
 
 @dataclass(frozen=True)
 class Rescoring:
-    """Every recipe's accuracy on every subset.
-
-    Attributes:
-        subsets: The subsets, all test images first.
-        scores: For each recipe a statement for each subset.
-    """
+    """Every recipe's accuracy on every subset, all test images first."""
 
     subsets: tuple[Subset, ...]
     scores: Mapping[Recipe, tuple[Statement, ...]]
@@ -79,13 +74,7 @@ def subsets_of_test(dataset: Mapping[str, NDArray[Any]], ferplus: NDArray[np.int
 
 
 def rescore(standings: Sequence[Standing], subsets: Sequence[Subset], hashes: NDArray[Any]) -> Rescoring:
-    """Score every recipe's stored answers on every subset.
-
-    Args:
-        standings: Recipes whose predictions are on the image set's own test split.
-        subsets: From ``subsets_of_test``.
-        hashes: (test images,) content hashes: identical images count as one draw.
-    """
+    """Score every recipe's stored answers on every subset; images of equal hashes (test images,) are one draw."""
     classes = len(standings[0].runs[0].record.dataset.classes)
     scores: dict[Recipe, list[Statement]] = {one.recipe: [] for one in standings}
     for subset in subsets:

@@ -51,13 +51,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a contestant did when asked.
-
-    Attributes:
-        images: Images trained on or predicted.
-        seconds: How long they took.
-        loss: Mean training loss; nan for predictions.
-    """
+    """What a contestant did when asked: images trained on or predicted, and the mean training loss."""
 
     images: int
     seconds: float

@@ -37,13 +37,8 @@ class Corruption:
 def corrupt(name: str, images: Image, severity: int, hashes: NDArray[np.bytes_]) -> Image:
     """Return images spoilt by one of ``CORRUPTIONS``.
 
-    Chance is seeded by corruption, severity and image: an image is spoilt alike in any set, on any machine.
-
-    Args:
-        name: The corruption.
-        images: uint8 (n, height, width, channels).
-        severity: 1 to 5.
-        hashes: bytes (n,), content hashes of the images.
+    Chance is seeded by corruption, severity (1 to 5) and the image's content hash: an image is spoilt alike in any
+    set, on any machine.
     """
     corruption = CORRUPTIONS[name]
     strength = corruption.strengths[severity - 1]
@@ -61,14 +56,9 @@ def measure_robustness(
     hashes: NDArray[np.bytes_],
     say: Callable[[str], None] = lambda line: None,
 ) -> Robustness:
-    """Score a network on every corruption at every severity.
+    """Score a network on every corruption of clean images at every severity; ``say`` is told after each corruption.
 
-    Args:
-        call: The network: images uint8 (n, height, width, channels) to probabilities (n, classes).
-        images: Clean images.
-        labels: int64 (n,), their classes.
-        hashes: bytes (n,), equal for identical images, which count as one draw.
-        say: Receives a line after each corruption.
+    Hashes (n,) are equal for identical images, which count as one draw.
     """
     wrong = np.zeros(len(labels))
     errors: dict[str, BySeverity] = {}

@@ -35,17 +35,13 @@ IMAGES = Column("images", "images", lambda count: f"{count:,}")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's answers to a dataset, scored.
+    """A run's answers to a dataset, scored on its images (``foreign``: as the run took them).
 
     Attributes:
-        record: The run.
-        image_set: The dataset.
-        foreign: Its images as the run took them.
-        here: Scores on these images.
-        unseen: Scores on those of them that the run has not met in training or validation; None where it has met none,
-            where nothing is known of it, or where fewer than two are left.
-        home: The run's scores on the test split of its own dataset.
-        groups: Scores by subgroup (column, value), where the user named some.
+        unseen: On those of them that the run has not met in training or validation; None where it has met none, where
+            nothing is known of it, or where fewer than two are left.
+        home: On the test split of the run's own dataset.
+        groups: By subgroup (column, value), where the user named some.
     """
 
     record: Record

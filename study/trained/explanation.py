@@ -44,7 +44,7 @@ def write_panels(
     head: Sequence[str],
     seed: int = 0,
 ) -> list[Path]:
-    """Draw one panel for each class that has images and return the paths written.
+    """Draw one panel for each class that has images into the folder and return the paths written.
 
     Args:
         cam: Grad-CAM of the network.

@@ -45,10 +45,7 @@ class Sample:
 def study_images(record: Record, data: str | None, log: Callable[[str], None]) -> ImageSet | None:
     """Return the image set of a run, or None where it is not at hand.
 
-    Args:
-        record: The run.
-        data: Where it is; None to draw the built-in faces again, or to look into ``data/``.
-        log: Receives lines for people.
+    Without ``data`` the built-in faces are drawn again, or ``data/`` is looked into.
 
     Raises:
         DataError: ``data`` is another dataset, or cannot be used.
