@@ -22,14 +22,12 @@ class Reliability:
     """The bins of a reliability diagram.
 
     Attributes:
-        edges: float64 (bins + 1,), from 0 to 1; a bin holds its upper edge.
         counts: int64 (bins,), images in each bin.
         confidence: float64 (bins,), mean top-label probability, nan where a bin is empty.
         accuracy: float64 (bins,), share of correct images, nan where a bin is empty.
         error: Expected calibration error, 0 to 1.
     """
 
-    edges: NDArray[np.float64]
     counts: NDArray[np.int64]
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
@@ -62,7 +60,7 @@ def reliability(probabilities: NDArray[Any], labels: NDArray[Any], bins: int = B
         mean_confidence = np.bincount(which, weights=confidence, minlength=bins) / counts
         accuracy = np.bincount(which, weights=correct, minlength=bins) / counts
     error = float(np.nansum(counts * np.abs(accuracy - mean_confidence)) / len(labels))
-    return Reliability(np.linspace(0.0, 1.0, bins + 1), counts, mean_confidence, accuracy, error)
+    return Reliability(counts, mean_confidence, accuracy, error)
 
 
 def fit_temperature(validation_probabilities: NDArray[Any], validation_labels: NDArray[Any]) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,10 @@ from study.trained.images import Foreign
 EXAMPLES = 6
 #: How much of the picture the hottest place covers.
 OPACITY = 0.6
+#: One row of a panel: its words at the left, and each picture (h, w, 3) in 0..1 with the words above it.
+Row = tuple[str, list[tuple[NDArray[np.float64], str]]]
 _CELL_IN = 1.42
 _MARGIN_IN = 1.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a panel: its words at the left, and each picture (h, w, 3) in 0..1 with words above."""
-
-    words: str
-    cells: Sequence[tuple[NDArray[np.float64], str]]
 
 
 def write_panels(
@@ -86,11 +79,7 @@ def overlaid(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.
 
 
 def _rows(
-    cam: GradCam,
-    foreign: Foreign,
-    probabilities: NDArray[np.float32],
-    classes: Sequence[str],
-    places: NDArray[np.int64],
+    cam: GradCam, foreign: Foreign, probabilities: NDArray[Any], classes: Sequence[str], places: NDArray[Any]
 ) -> list[Row]:
     """Return the rows of some images that are all right, or all wrong: those have a map for the label too."""
     if not len(places):
@@ -105,9 +94,9 @@ def _rows(
         ]
 
     right = bool((answers == labels).all())
-    rows = [Row("right" if right else "wrong", [(_colours(image), "") for image in images])]
-    rows.append(Row("speaks for\nits answer", cells(answers)))
-    return rows if right else [*rows, Row("speaks for\nthe label", cells(labels))]
+    rows = [("right" if right else "wrong", [(_colours(image), "") for image in images])]
+    rows.append(("speaks for\nits answer", cells(answers)))
+    return rows if right else [*rows, ("speaks for\nthe label", cells(labels))]
 
 
 def _colours(image: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -128,10 +117,10 @@ def _png(rows: Sequence[Row], lines: Sequence[str]) -> bytes:
     )
     for axes in grid.flat:
         axes.set_axis_off()
-    for cells, row in zip(grid, rows, strict=True):
+    for cells, (title, pictures) in zip(grid, rows, strict=True):
         box = cells[0].get_position()
-        figure.text(0.012, (box.y0 + box.y1) / 2, row.words, va="center", fontsize=9)
-        for axes, (picture, words) in zip(cells, row.cells, strict=False):
+        figure.text(0.012, (box.y0 + box.y1) / 2, title, va="center", fontsize=9)
+        for axes, (picture, words) in zip(cells, pictures, strict=False):
             axes.imshow(picture, interpolation="nearest")
             axes.set_title(words, fontsize=8, pad=2)
     buffer = io.BytesIO()

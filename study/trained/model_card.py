@@ -49,7 +49,6 @@ def build_card(
     scores = stored_scores(store, record)
     spec, card = record.spec, record.dataset
     entry = MODELS.get(spec.model.name)
-    height, width, channels = card.image_shape
     published = entry.published.get(spec.weights.source)
     exports = {kind: exports[kind] for kind in FORMATS if kind in exports}
     return render(
@@ -59,9 +58,7 @@ def build_card(
         card=card,
         entry=entry,
         notice=notice_of(record),
-        height=height,
-        width=width,
-        channels=channels,
+        scores=scores,
         counts=_counts_table(card),
         overall=_overall_table(scores),
         by_class=_class_table(scores, card.classes),
@@ -76,13 +73,8 @@ def build_card(
         augmentation=augmentation_words(spec.protocol.augmentation),
         loss=part_words(spec.protocol.loss),
         watched=monitor_words(spec.protocol.phases[-1]),
-        parameters=large(record.cost.parameters),
-        macs=large(record.cost.macs),
-        validation=percent(scores.run.validation.accuracy),
-        flipped=percent(scores.run.test_accuracy_flipped),
-        majority=percent(majority_share(card)),
-        worst=card.classes[scores.run.test.worst_class],
-        worst_recall=percent(float(scores.run.test.recall[scores.run.test.worst_class])),
+        large=large,
+        majority=majority_share(card),
         retrain=retrain_command(Store("results", store.study), record),  # no folders of this machine
         points=points,
         percent=percent,

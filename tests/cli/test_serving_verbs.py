@@ -88,7 +88,7 @@ def test_explain_draws_a_panel_a_class(record: Record, faces: ImageSet) -> None:
 
 
 def test_explain_needs_the_images(store: Store, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    import study.trained.images as images
+    from study.trained import images
 
     monkeypatch.setattr(images, "study_images", lambda *_: None)
     with pytest.raises(UsageError, match="give --data PATH"):
