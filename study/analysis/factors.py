@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,22 +155,28 @@ def _against_other_models(effects: Mapping[str, Mapping[Recipe, float]], model: 
     }
 
 
+def _mean_difference(strata: Iterable[tuple[list[Recipe], list[Recipe]]]) -> dict[Recipe, float]:
+    """Return the mean over recipes with less that over recipes without, averaged over the strata that have both."""
+    complete = [stratum for stratum in strata if all(stratum)]
+    return {
+        recipe: sign / len(members) / len(complete)
+        for stratum in complete
+        for members, sign in zip(stratum, (1.0, -1.0), strict=True)
+        for recipe in members
+    }
+
+
 def _between_families(specs: Mapping[Recipe, Spec], families: Mapping[Recipe, str], family: str) -> dict[Recipe, float]:
     strata: dict[tuple[str, str], dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
     for recipe, spec in specs.items():
         strata[spec.protocol.name, spec.budget][families[recipe]].append(recipe)
-    complete = [stratum for stratum in strata.values() if stratum[family] and stratum["custom"]]
-    weights = {}
-    for stratum in complete:
-        for members, sign in ((stratum[family], 1.0), (stratum["custom"], -1.0)):
-            weights.update({recipe: sign / len(members) / len(complete) for recipe in members})
-    return weights
+    return _mean_difference((stratum[family], stratum["custom"]) for stratum in strata.values())
 
 
 def _against_random_start(
     specs: Mapping[Recipe, Spec], way: str, validation: Mapping[Recipe, float]
 ) -> dict[Recipe, float]:
-    """Return one way to transfer less the random start, averaged over the bodies, sides and shares that ran both."""
+    """Return one way to transfer less the best random start, over the bodies, sides and shares that ran both."""
     strata: dict[str, dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
     for recipe, spec in specs.items():
         protocol = spec.protocol
@@ -178,12 +184,9 @@ def _against_random_start(
         alike = [spec.model.to_json(), spec.side_px, spec.precision, protocol.train_share, updates]
         name = RANDOM_START if is_random_start(protocol.name) else protocol.name
         strata[content_hash(alike)][name].append(recipe)
-    complete = [one for one in strata.values() if one[way] and one[RANDOM_START]]
-    weights: dict[Recipe, float] = {}
-    for stratum in complete:
-        weights.update({recipe: 1 / len(stratum[way]) / len(complete) for recipe in stratum[way]})
-        weights[max(stratum[RANDOM_START], key=lambda recipe: validation[recipe])] = -1 / len(complete)
-    return weights
+    for stratum in strata.values():
+        stratum[RANDOM_START] = sorted(stratum[RANDOM_START], key=lambda one: -validation[one])[:1]
+    return _mean_difference((stratum[way], stratum[RANDOM_START]) for stratum in strata.values())
 
 
 def _between_effects(
