@@ -60,7 +60,7 @@ def test_a_head_learns_on_cached_features_what_it_learns_behind_its_body(monkeyp
 
 @pytest.mark.skipif(not on_tensorflow(), reason="only TensorFlow's loop is left out")
 def test_without_the_traced_loop_fit_makes_the_same_updates(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = Task("small", images=256)
+    task = Task("cnn2", images=256)
     traced = Ours(task, *make_arrays(task)).train(4)
     monkeypatch.setattr(steps, "_TensorflowLoop", steps._TensorflowLoop)  # put back when the test ends
     leave_out("traced-loop")
