@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import RECIPE, Measure, Statement
+from study.analysis.scores import NETWORK, RECIPE, Measure
 from study.analysis.statistics import Statistics
 from study.core.errors import UsageError, unknown_name
 from study.core.spec import SPLITS
@@ -46,11 +45,7 @@ def load(name: str | None = None, results: str | Path = "results") -> Study:
 
 
 class Study:
-    """A study's results as tables; it is read once, when the first table is asked for.
-
-    Args:
-        store: Its records.
-    """
+    """A study's results as tables; it is read once, when the first table is asked for."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -81,11 +76,10 @@ class Study:
 
     def runs(self) -> pandas.DataFrame:
         """Return every run with its recipe, seed, status, scores and origin."""
-        frame = run_keys_table(self._data).frame()
-        recipes = [self._data.recipe(record) for record in self._data.records]
-        frame["model"] = [one.model for one in recipes]
-        frame["protocol"] = [one.protocol for one in recipes]
-        frame["seed"] = [record.spec.seed for record in self._data.records]
+        frame, records = run_keys_table(self._data).frame(), self._data.records
+        frame["model"] = [self._data.recipe(record).model for record in records]
+        frame["protocol"] = [self._data.recipe(record).protocol for record in records]
+        frame["seed"] = [record.spec.seed for record in records]
         first = ["key", "model", "protocol", "seed", "status"]
         return frame[[*first, *(name for name in frame if name not in first)]]
 
@@ -152,38 +146,34 @@ class Study:
 
         scores = self._found.scores
         first, second = self._side(a), self._side(b)
+        recipes = [one for one in (first, second) if isinstance(one, Recipe) and scores.has_seeds(one)]
+        about = RECIPE if len(recipes) == 2 and first != second else NETWORK
         measures = [Measure(name) for name in COMPARED]
         measures += [Measure("recall", place) for place in range(len(self.classes))]
         rows = []
         for measure in measures:
-            if (
-                isinstance(first, Recipe)
-                and isinstance(second, Recipe)
-                and first != second
-                and all(map(scores.has_seeds, (first, second)))
-            ):
-                sides = [scores.score(recipe, measure) for recipe in (first, second)]
-                found = scores.recipe_contrast({first: 1.0, second: -1.0}, measure)
+            if about == RECIPE:
+                sides = [scores.score(recipe, measure) for recipe in recipes]
+                found = scores.recipe_contrast({recipes[0]: 1.0, recipes[1]: -1.0}, measure)
             else:
                 networks = [scores.recipes[one] if isinstance(one, Recipe) else (one,) for one in (first, second)]
                 shares = [[(run, 1.0 / len(group)) for run in group] for group in networks]
                 sides = [scores.network_contrast(group, measure) for group in shares]
                 found = scores.network_contrast(shares[0] + [(run, -share) for run, share in shares[1]], measure)
-            rows.append(self._row(measure, sides, found))
+            rows.append(
+                {
+                    "metric": measure.metric,
+                    "class": "" if measure.class_index is None else self.classes[measure.class_index],
+                    "a": sides[0].value,
+                    "b": sides[1].value,
+                    "difference": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "p_value": found.p_value,
+                    "statement_about": f"{about}s",
+                }
+            )
         return pandas.DataFrame(rows)
-
-    def _row(self, measure: Measure, sides: Sequence[Statement], found: Statement) -> dict[str, Any]:
-        return {
-            "metric": measure.metric,
-            "class": "" if measure.class_index is None else self.classes[measure.class_index],
-            "a": sides[0].value,
-            "b": sides[1].value,
-            "difference": found.value,
-            "low": found.low,
-            "high": found.high,
-            "p_value": found.p_value,
-            "statement_about": "recipes" if found.question == RECIPE else "networks",
-        }
 
     def _repr_html_(self) -> str:
         rows = self.leaderboard()[["rank", "model", "protocol", "seeds", "validation_accuracy", "test_accuracy"]]

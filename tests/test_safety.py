@@ -18,7 +18,7 @@ MODULES = {"pickle", "cPickle", "dill", "joblib", "cloudpickle", "marshal", "she
 CALLS = {"eval", "exec", "compile", "__import__"}
 #: Loads whole models: only what `study export` has just written itself, to check it.
 MODEL_LOADERS = {"load_model", "model_from_json", "model_from_config", "deserialize_keras_object"}
-CHECKS_OWN_EXPORTS = "trained/calls.py"
+CHECKS_OWN_EXPORTS = "trained/formats.py"
 
 
 def trees() -> Iterator[tuple[str, ast.AST]]:
@@ -75,7 +75,7 @@ def test_whole_models_are_no_runtime() -> None:
 
     assert set(PACKAGES) == {"onnx", "litert"}
     runtime = (ROOT / "trained" / "runtime.py").read_text(encoding="utf-8")
-    assert 'return _runtime("keras", store, record, restored_call(store, record))' in runtime
+    assert 'return _runtime("keras", store, record, Predictor(restore_network(store, record).model))' in runtime
 
 
 def test_no_shell_is_called() -> None:

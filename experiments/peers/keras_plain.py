@@ -54,7 +54,7 @@ class Clock(keras.callbacks.Callback):
 
 
 class Plain:
-    """The network with its arrays; see `study.bench.task.Contestant`."""
+    """The network with its arrays; see `study.bench.task`."""
 
     macs = 0
 

@@ -24,7 +24,7 @@ CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)
 
 
 class Loop:
-    """The network with its tensors; see `study.bench.task.Contestant`."""
+    """The network with its tensors; see `study.bench.task`."""
 
     macs = 0
 

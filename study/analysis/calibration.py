@@ -22,14 +22,12 @@ class Reliability:
     """The bins of a reliability diagram.
 
     Attributes:
-        edges: float64 (bins + 1,), from 0 to 1; a bin holds its upper edge.
         counts: int64 (bins,), images in each bin.
         confidence: float64 (bins,), mean top-label probability, nan where a bin is empty.
         accuracy: float64 (bins,), share of correct images, nan where a bin is empty.
         error: Expected calibration error, 0 to 1.
     """
 
-    edges: NDArray[np.float64]
     counts: NDArray[np.int64]
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
@@ -62,7 +60,7 @@ def reliability(probabilities: NDArray[Any], labels: NDArray[Any], bins: int = B
         mean_confidence = np.bincount(which, weights=confidence, minlength=bins) / counts
         accuracy = np.bincount(which, weights=correct, minlength=bins) / counts
     error = float(np.nansum(counts * np.abs(accuracy - mean_confidence)) / len(labels))
-    return Reliability(np.linspace(0.0, 1.0, bins + 1), counts, mean_confidence, accuracy, error)
+    return Reliability(counts, mean_confidence, accuracy, error)
 
 
 def fit_temperature(validation_probabilities: NDArray[Any], validation_labels: NDArray[Any]) -> float:
@@ -70,14 +68,7 @@ def fit_temperature(validation_probabilities: NDArray[Any], validation_labels: N
 
     Temperature scaling, Guo et al. 2017, section 4.2: probabilities become softmax(logits / T). Softmax outputs give
     the logits up to a constant that cancels. T above 1 says that the network is overconfident. The test split must
-    not be passed: the fit would be scored on the labels that it saw.
-
-    Args:
-        validation_probabilities: (images, classes) of one network on the validation split.
-        validation_labels: int (images,).
-
-    Returns:
-        The temperature, within ``TEMPERATURES``.
+    not be passed: the fit would be scored on the labels that it saw. The result lies within ``TEMPERATURES``.
     """
     from scipy.optimize import minimize_scalar
 
@@ -100,7 +91,7 @@ def apply_temperature(probabilities: NDArray[Any], temperature: float) -> NDArra
     >>> apply_temperature(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
     [[0.667, 0.333]]
     """
+    from scipy.special import softmax
+
     logits = np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)) / temperature
-    scaled: NDArray[np.float64] = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    scaled /= scaled.sum(axis=-1, keepdims=True)
-    return scaled
+    return np.asarray(softmax(logits, axis=-1))

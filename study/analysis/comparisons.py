@@ -6,19 +6,25 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from string import ascii_letters
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.compact_letters import compact_letters
 from study.analysis.contrasts import LEVEL
-from study.analysis.equivalence import ALPHA, Equivalence, equivalence
-from study.analysis.exact import McNemar, mcnemar_exact
 from study.analysis.factors import FactorContrast
+from study.analysis.pairs import (
+    ALPHA,
+    Equivalence,
+    McNemar,
+    Superiority,
+    equivalence,
+    mcnemar_exact,
+    probability_of_superiority,
+)
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement, within
-from study.analysis.superiority import Superiority, probability_of_superiority
 
 
 @dataclass(frozen=True)
@@ -88,13 +94,7 @@ class Effect:
 
 
 def compare_recipes(scores: Scores, ranked: Sequence[Recipe], margin: float) -> Comparisons:
-    """Compare the recipes that have seeds enough, over new seeds and new images.
-
-    Args:
-        scores: The study's networks.
-        ranked: Recipes, best on validation first.
-        margin: Of equivalence, in shares of accuracy.
-    """
+    """Compare those of the recipes, best on validation first, that have seeds enough, over new seeds and new images."""
     chosen = tuple(recipe for recipe in ranked if scores.has_seeds(recipe))
     every = list(combinations(chosen, 2))
     pairs = {pair: _simultaneous(scores, *pair, len(every)) for pair in every}
@@ -156,13 +156,8 @@ def factor_effects(
     measures: Sequence[Measure] = (ACCURACY,),
     networks: dict[Recipe, ScoredRun] | None = None,
 ) -> list[Effect]:
-    """Estimate every effect on every measure as one family under Holm's correction: of recipes, or of given networks.
-
-    Args:
-        scores: The study's networks.
-        contrasts: The effects.
-        measures: What they are effects on.
-        networks: Each recipe's network, for statements about these networks; None for statements about recipes.
+    """Estimate every effect on every measure as one family under Holm's correction: of recipes, or
+    of each recipe's network where ``networks`` are given.
     """
     wanted = [(contrast, measure) for contrast in contrasts for measure in measures]
     found = [
@@ -236,3 +231,35 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     steps = raw[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted
+
+
+def compact_letters(different: NDArray[np.bool_]) -> list[str]:
+    """Return the letters of each recipe by insertion and absorption.
+
+    Piepho, J. Comput. Graph. Statist. 13, 2004, 456-466: start with one letter for all; every pair that differs splits
+    each letter that both carry into one without the first and one without the second; a letter whose holders
+    all hold another one is absorbed. What is left are the maximal sets without a difference. "Not different" is not
+    transitive, so a recipe may carry several letters.
+
+    Args:
+        different: bool (recipes, recipes), symmetric, False on the diagonal; the best recipe first.
+
+    Returns:
+        For each recipe its letters in order: ``a`` to ``z``, ``A`` to ``Z``, then the same with a prime, ``a'`` ...
+
+    >>> compact_letters(np.array([[False, False, True], [False, False, False], [True, False, False]]))
+    ['a', 'ab', 'b']
+    """
+    recipes = range(len(different))
+    sets = {frozenset(recipes)}
+    for pair in combinations(recipes, 2):
+        if different[pair]:
+            holding = {members for members in sets if members.issuperset(pair)}
+            split = sets - holding | {members - {one} for members in holding for one in pair}
+            sets = {members for members in split if not any(members < other for other in split)}
+    letters = [""] * len(different)
+    for place, members in enumerate(sorted(sets, key=sorted)):
+        letter = ascii_letters[place % len(ascii_letters)] + "'" * (place // len(ascii_letters))
+        for recipe in members:
+            letters[recipe] += letter
+    return letters

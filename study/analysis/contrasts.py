@@ -169,8 +169,7 @@ class Family:
         Raises:
             UsageError: too few seeds, or another number of weights.
         """
-        share = np.asarray(weights, dtype=np.float64)
-        self._check(share)
+        share = self._checked(weights)
         for sample, weight in zip(self.samples, share, strict=True):
             if weight and sample.few:
                 raise UsageError(
@@ -193,13 +192,13 @@ class Family:
 
     def of_networks(self, weights: Sequence[float]) -> Estimate:
         """Estimate the same sum for these trained networks, over new images alone."""
-        share = np.asarray(weights, dtype=np.float64)
-        self._check(share)
+        share = self._checked(weights)
         return Estimate(self._value(share), 0.0, 1.0, *self._images(share))
 
-    def _check(self, weights: Array) -> None:
+    def _checked(self, weights: Sequence[float]) -> Array:
         if len(weights) != len(self.samples):
             raise UsageError(f"a contrast needs one weight a recipe, got {len(weights)} for {len(self.samples)}.")
+        return np.asarray(weights, dtype=np.float64)
 
     def _value(self, weights: Array) -> float:
         return float(sum(w * one.values.mean() for w, one in zip(weights, self.samples, strict=True) if w))

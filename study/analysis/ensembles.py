@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from study.analysis.runs import ScoredRun
 from study.analysis.scores import Scores
 from study.core.errors import UsageError
 
+Member = TypeVar("Member")
 OVER_SEEDS, OVER_MODELS, OVER_RECIPES = "seeds", "models", "recipes"
 
 
@@ -49,12 +50,7 @@ class Ensemble:
 
 
 def ensembles(scores: Scores, ranked: Sequence[Recipe]) -> list[Ensemble]:
-    """Return the ensembles over seeds, over models and over recipes that have more than one member.
-
-    Args:
-        scores: The study's networks.
-        ranked: Recipes, best on validation first.
-    """
+    """Return the ensembles of more than one member over seeds, models and recipes (ranked: best first)."""
     networks = {recipe: _finite(scores.recipes[recipe]) for recipe in ranked}
     networks = {recipe: runs for recipe, runs in networks.items() if runs}
     found = [Ensemble(OVER_SEEDS, (recipe,), (runs,)) for recipe, runs in networks.items() if len(runs) > 1]
@@ -71,10 +67,9 @@ def _chosen(over: str, candidates: Mapping[Recipe, tuple[ScoredRun, ...]]) -> li
     """Choose members on the validation split; a vote of one is no ensemble."""
     if not candidates:
         return []
-    by_name = {str(recipe): recipe for recipe in candidates}
-    votes = {name: _vote(candidates[recipe], "validation") for name, recipe in by_name.items()}
+    votes = {recipe: _vote(runs, "validation") for recipe, runs in candidates.items()}
     labels = next(iter(candidates.values()))[0].record.arrays["validation_labels"]
-    recipes = tuple(by_name[name] for name in select_members(votes, labels))
+    recipes = select_members(votes, labels)
     return [Ensemble(over, recipes, tuple(candidates[one] for one in recipes))] if len(recipes) > 1 else []
 
 
@@ -108,21 +103,16 @@ def soft_vote(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     """
     if probabilities.ndim != 3 or not len(probabilities):
         raise UsageError(f"a soft vote needs probabilities (members, images, classes), got {probabilities.shape}.")
-    mean: NDArray[np.float64] = probabilities.mean(axis=0, dtype=np.float64)
-    return mean
+    return np.asarray(probabilities.mean(axis=0, dtype=np.float64))
 
 
-def select_members(validation: Mapping[str, NDArray[Any]], validation_labels: NDArray[Any]) -> tuple[str, ...]:
-    """Choose an ensemble's members greedily on the validation split.
+def select_members(validation: Mapping[Member, NDArray[Any]], labels: NDArray[Any]) -> tuple[Member, ...]:
+    """Choose an ensemble's members by their probabilities (images, classes) on the validation split, greedily.
 
     Forward selection without replacement (Caruana, Niculescu-Mizil, Crew and Ksikes, ICML 2004, section 2): start with
     the candidate of the highest accuracy, add the one that raises the vote's accuracy most, stop when none raises it.
     Equal accuracies are settled by the smaller log loss, then by name. The chosen score is optimistic
     on the validation split; only the test split, which takes no part here, says what the ensemble is worth.
-
-    Args:
-        validation: Candidate name to probabilities (images, classes) on the validation split.
-        validation_labels: int (images,).
 
     Returns:
         Names in the order in which they were added; at least one.
@@ -132,19 +122,21 @@ def select_members(validation: Mapping[str, NDArray[Any]], validation_labels: ND
     """
     if not validation:
         raise UsageError("an ensemble needs at least one candidate, got none.")
-    rows = np.arange(len(validation_labels))
+    rows = np.arange(len(labels))
 
     def merit(total: NDArray[Any], members: int) -> tuple[int, float]:
-        hits = int(np.sum(total.argmax(axis=-1) == validation_labels))
-        true = np.clip(total[rows, validation_labels] / members, SMALLEST_PROBABILITY, 1.0)
+        hits = int(np.sum(total.argmax(axis=-1) == labels))
+        true = np.clip(total[rows, labels] / members, SMALLEST_PROBABILITY, 1.0)
         return hits, float(np.mean(np.log(true)))
 
-    chosen: list[str] = []
+    chosen: list[Member] = []
     total = np.zeros(next(iter(validation.values())).shape)
     best = -1
     while len(chosen) < len(validation):
         merits = {
-            name: merit(total + validation[name], len(chosen) + 1) for name in sorted(validation) if name not in chosen
+            name: merit(total + validation[name], len(chosen) + 1)
+            for name in sorted(validation, key=str)
+            if name not in chosen
         }
         name = max(merits, key=lambda one: merits[one])
         if merits[name][0] <= best:

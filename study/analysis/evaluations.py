@@ -17,8 +17,6 @@ from study.core.store import Store
 #: Value, lower and upper end of its 95 % interval over new images.
 Interval = tuple[float, float, float]
 BySeverity = tuple[float, float, float, float, float]
-
-
 _MOST_BYTES = 1 << 20
 
 
@@ -90,11 +88,7 @@ def find_evaluations(store: Store, record: Record) -> Evaluations:
 def keep_evaluations(store: Store, record: Record, **found: Any) -> Evaluations:
     """Add what was found about a run to what is kept, and return all of it; published studies are left as they are.
 
-    Args:
-        store: The run's store.
-        record: The run.
-        found: ``robustness``, which replaces an earlier one, or ``elsewhere``, whose entries replace those of the same
-            name.
+    ``robustness`` replaces an earlier one, entries of ``elsewhere`` those of the same name.
     """
     earlier = find_evaluations(store, record)
     elsewhere: Mapping[str, Elsewhere] = {**earlier.elsewhere, **found.pop("elsewhere", {})}

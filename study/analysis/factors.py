@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.factorial import factorial_weights
 from study.analysis.recipes import Recipe, random_weights
-from study.core.errors import UsageError
 from study.core.spec import RANDOM_FEATURES, Spec, content_hash
 
 OVERSAMPLING, AUGMENTATION = "oversampling", "augmentation"
@@ -68,55 +66,51 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
     cells = _cells(specs)
     models = list(dict.fromkeys(recipe.model for recipe in specs))
     by_model = {model: {recipe: cell for recipe, cell in cells.items() if recipe.model == model} for model in models}
-    overall, single = [], []
+    found = []
     for factor, switches in SWITCHES.items():
-        overall += _contrast(factor, None, _switched(cells, switches))
-        for model in models:
-            single += _contrast(factor, model, _switched(by_model[model], switches))
-        ran = {model: weights for model in models if (weights := _switched(by_model[model], switches))}
+        ran = {model: weights for model in models if (weights := factorial_weights(by_model[model], switches))}
+        found.append(FactorContrast(factor, None, factorial_weights(cells, switches)))
+        found += [FactorContrast(factor, model, weights) for model, weights in ran.items()]
         # Of two models, one against the other says it all.
         for model in list(ran)[: len(ran) if len(ran) > 2 else len(ran) - 1] if len(switches) == 1 else ():
-            single += _contrast(f"{factor} × model", model, _against_other_models(ran, model))
+            found.append(FactorContrast(f"{factor} × model", model, _against_other_models(ran, model)))
     families = {recipe: _family(spec) for recipe, spec in specs.items()}
     for family in (TRANSFER, RANDOM_BODY, FROZEN_RANDOM):
         title = f"{family} vs custom"
-        overall += _contrast(title, None, _between_families(specs, families, family))
+        found.append(FactorContrast(title, None, _between_families(specs, families, family)))
         members = [model for model in models if any(families[one] == family for one in specs if one.model == model)]
-        if len(members) > 1:
-            for model in members:
-                chosen = {one: spec for one, spec in specs.items() if one.model == model or families[one] == "custom"}
-                single += _contrast(title, model, _between_families(chosen, families, family))
+        for model in members if len(members) > 1 else []:
+            chosen = {one: spec for one, spec in specs.items() if one.model == model or families[one] == "custom"}
+            found.append(FactorContrast(title, model, _between_families(chosen, families, family)))
         for factor, switches in SWITCHES.items():
-            effects = {model: _switched(by_model[model], switches) for model in models}
-            overall += _contrast(f"{factor} × {family}", None, _between_effects(effects, cells, families, family))
+            effects = {model: factorial_weights(by_model[model], switches) for model in models}
+            weights = _between_effects(effects, cells, families, family)
+            found.append(FactorContrast(f"{factor} × {family}", None, weights))
     ways = {recipe: spec for recipe, spec in specs.items() if spec.protocol.name.startswith(WAYS)}
     bodies = list(dict.fromkeys(spec.model.name for spec in ways.values()))
     for way in dict.fromkeys(spec.protocol.name for spec in ways.values()):
         if is_random_start(way):
             continue
         title = way.removeprefix(WAYS) + AGAINST_RANDOM
-        overall += _contrast(title, None, _against_random_start(ways, way, validation))
+        found.append(FactorContrast(title, None, _against_random_start(ways, way, validation)))
         for body in bodies if len(bodies) > 1 else []:
             chosen = {recipe: spec for recipe, spec in ways.items() if spec.model.name == body}
-            single += _contrast(title, body, _against_random_start(chosen, way, validation))
+            found.append(FactorContrast(title, body, _against_random_start(chosen, way, validation)))
+    overall = [one for one in found if one.weights and one.model is None]
     shared = {one.factor: one.weights for one in overall}
-    return overall + [one for one in single if one.weights != shared.get(one.factor)]
+    return overall + [one for one in found if one.weights and one.model and one.weights != shared.get(one.factor)]
 
 
 def _cells(specs: Mapping[Recipe, Spec]) -> dict[Recipe, dict[str, Any]]:
     """Return the levels of the recipes that differ from others in the two switches; each set of levels once."""
-    augmentations = [spec.protocol.augmentation for spec in specs.values()]
-    named = [
-        augmentation
-        for spec, augmentation in zip(specs.values(), augmentations, strict=True)
-        if augmentation and spec.protocol.name == "augment"
-    ]
+    augmented = [spec.protocol for spec in specs.values() if spec.protocol.augmentation]
     # Another protocol's own augmentation is another treatment: it is compared as a recipe, not as this factor.
-    treatment = next(iter([*named, *filter(None, augmentations)]), ())
+    augmented.sort(key=lambda protocol: protocol.name != "augment")
+    treatment = augmented[0].augmentation if augmented else ()
     cells: dict[Recipe, dict[str, Any]] = {}
     seen = set()
-    for (recipe, spec), augmentation in zip(specs.items(), augmentations, strict=True):
-        sampling = spec.protocol.sampling
+    for recipe, spec in specs.items():
+        sampling, augmentation = spec.protocol.sampling, spec.protocol.augmentation
         if sampling not in ("none", "oversample") or augmentation not in ((), treatment):
             continue
         rest = spec.without_seed()
@@ -130,12 +124,29 @@ def _cells(specs: Mapping[Recipe, Spec]) -> dict[Recipe, dict[str, Any]]:
     return cells
 
 
-def _switched(cells: Mapping[Recipe, Mapping[str, Any]], switches: tuple[str, ...]) -> dict[Recipe, float]:
-    try:
-        weights = factorial_weights(list(cells.values()), switches)
-    except UsageError:  # nothing was run both ways: there is no such effect to show
-        return {}
-    return {recipe: float(weight) for recipe, weight in zip(cells, weights, strict=True) if weight}
+def factorial_weights(cells: Mapping[Recipe, Mapping[str, Any]], factors: Sequence[str]) -> dict[Recipe, float]:
+    """Return the weights of a factor's effect, or of an interaction; none where nothing was run both ways.
+
+    One factor: mean over strata of (with - without). Two: mean of the difference of differences, and so on (Yates,
+    "The design and analysis of factorial experiments", 1937). A stratum holds recipes that are equal in everything but
+    the factors; only strata with every combination count, so that a factor is never confounded with a model that was
+    not run under all of it.
+
+    Args:
+        cells: For each recipe its levels by name, no two alike; the factors' levels are True and False.
+        factors: The factor, or the factors whose interaction is meant.
+    """
+    strata: dict[frozenset[Any], dict[tuple[bool, ...], Recipe]] = defaultdict(dict)
+    for recipe, cell in cells.items():
+        stratum = frozenset((name, level) for name, level in cell.items() if name not in factors)
+        strata[stratum][tuple(cell[factor] for factor in factors)] = recipe
+    complete = [stratum for stratum in strata.values() if len(stratum) == 2 ** len(factors)]
+    found = {
+        recipe: (-1.0) ** levels.count(False) / len(complete)
+        for stratum in complete
+        for levels, recipe in stratum.items()
+    }
+    return {recipe: found[recipe] for recipe in cells if recipe in found}
 
 
 def _against_other_models(effects: Mapping[str, Mapping[Recipe, float]], model: str) -> dict[Recipe, float]:
@@ -147,22 +158,28 @@ def _against_other_models(effects: Mapping[str, Mapping[Recipe, float]], model: 
     }
 
 
+def _mean_difference(strata: Iterable[tuple[list[Recipe], list[Recipe]]]) -> dict[Recipe, float]:
+    """Return the mean over recipes with less that over recipes without, averaged over the strata that have both."""
+    complete = [stratum for stratum in strata if all(stratum)]
+    return {
+        recipe: sign / len(members) / len(complete)
+        for stratum in complete
+        for members, sign in zip(stratum, (1.0, -1.0), strict=True)
+        for recipe in members
+    }
+
+
 def _between_families(specs: Mapping[Recipe, Spec], families: Mapping[Recipe, str], family: str) -> dict[Recipe, float]:
     strata: dict[tuple[str, str], dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
     for recipe, spec in specs.items():
         strata[spec.protocol.name, spec.budget][families[recipe]].append(recipe)
-    complete = [stratum for stratum in strata.values() if stratum[family] and stratum["custom"]]
-    weights = {}
-    for stratum in complete:
-        for members, sign in ((stratum[family], 1.0), (stratum["custom"], -1.0)):
-            weights.update({recipe: sign / len(members) / len(complete) for recipe in members})
-    return weights
+    return _mean_difference((stratum[family], stratum["custom"]) for stratum in strata.values())
 
 
 def _against_random_start(
     specs: Mapping[Recipe, Spec], way: str, validation: Mapping[Recipe, float]
 ) -> dict[Recipe, float]:
-    """Return one way to transfer less the random start, averaged over the bodies, sides and shares that ran both."""
+    """Return one way to transfer less the best random start, over the bodies, sides and shares that ran both."""
     strata: dict[str, dict[str, list[Recipe]]] = defaultdict(lambda: defaultdict(list))
     for recipe, spec in specs.items():
         protocol = spec.protocol
@@ -170,12 +187,9 @@ def _against_random_start(
         alike = [spec.model.to_json(), spec.side_px, spec.precision, protocol.train_share, updates]
         name = RANDOM_START if is_random_start(protocol.name) else protocol.name
         strata[content_hash(alike)][name].append(recipe)
-    complete = [one for one in strata.values() if one[way] and one[RANDOM_START]]
-    weights: dict[Recipe, float] = {}
-    for stratum in complete:
-        weights.update({recipe: 1 / len(stratum[way]) / len(complete) for recipe in stratum[way]})
-        weights[max(stratum[RANDOM_START], key=lambda recipe: validation[recipe])] = -1 / len(complete)
-    return weights
+    for stratum in strata.values():
+        stratum[RANDOM_START] = sorted(stratum[RANDOM_START], key=lambda one: -validation[one])[:1]
+    return _mean_difference((stratum[way], stratum[RANDOM_START]) for stratum in strata.values())
 
 
 def _between_effects(
@@ -202,10 +216,6 @@ def _between_effects(
         for weights in whole[name]
         for recipe, weight in weights.items()
     }
-
-
-def _contrast(factor: str, model: str | None, weights: Mapping[Recipe, float]) -> list[FactorContrast]:
-    return [FactorContrast(factor, model, weights)] if weights else []
 
 
 def _family(spec: Spec) -> str:

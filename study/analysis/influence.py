@@ -70,8 +70,11 @@ def linearise(
     sums = counted.reshape(seeds, cells).astype(np.float64)
     values, (slopes, count_slope) = found.of_sums(sums, float(images)), found.gradient(sums, float(images))
     if found.each_class:
-        place = _checked_class(metric, class_index, classes)
-        values, slopes, count_slope = values[:, place], slopes[:, place], count_slope[:, place]
+        if class_index is None or not 0 <= class_index < classes:
+            raise UsageError(
+                f"{metric} belongs to one class: class_index must be 0 to {classes - 1}, got {class_index}."
+            )
+        values, slopes, count_slope = (part[:, class_index] for part in (values, slopes, count_slope))
     influence = images * (np.take_along_axis(slopes, cell, axis=1) * amount + count_slope[:, None])
     if not found.confusion:
         return Linearised(np.asarray(values), influence, np.zeros((seeds, 0)))
@@ -106,9 +109,3 @@ def _guards(by_cell: NDArray[np.float64], sums: NDArray[Any]) -> NDArray[np.floa
     right = np.einsum("scc->sc", apart)
     wrong = np.sqrt((np.sum(apart**2, axis=2) - right**2) / max(classes - 1, 1))  # of whichever wrong class
     return np.where(np.tile(support > 0, 2), np.concatenate([right, wrong], axis=1), 0.0)
-
-
-def _checked_class(metric: str, class_index: int | None, classes: int) -> int:
-    if class_index is None or not 0 <= class_index < classes:
-        raise UsageError(f"{metric} belongs to one class: class_index must be 0 to {classes - 1}, got {class_index}.")
-    return class_index

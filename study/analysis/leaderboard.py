@@ -1,4 +1,4 @@
-"""The leaderboard: mean and spread over seeds of every recipe, ranked by the validation split."""
+"""The leaderboard: mean and spread over seeds, ranked by the validation split; the front of score against cost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.recipes import Naming, Recipe, is_leaky
 from study.analysis.runs import ScoredRun
@@ -127,15 +128,15 @@ def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
     for run in runs:
         groups[naming.of(run.record)].append(run)
     standings = [_standing(recipe, sorted(group, key=lambda run: run.spec.seed)) for recipe, group in groups.items()]
-    apart = [one for one in standings if one.hardly_trained or not all(_may_be_ranked(run) for run in one.runs)]
-    ranked = [one for one in standings if one not in apart]
-    ranked.sort(key=lambda one: (*_quality(one), naming.order(one.recipe)))
-    apart.sort(key=lambda one: naming.order(one.recipe))
-    return [_placed(one, place) for place, one in enumerate(ranked, start=1)] + apart
-
-
-def _may_be_ranked(run: ScoredRun) -> bool:
-    return run.record.on_own_test and run.on_validation and not is_leaky(run.record)
+    fit = [
+        one
+        for one in standings
+        if all(run.record.on_own_test and run.on_validation and not is_leaky(run.record) for run in one.runs)
+        and not one.hardly_trained
+    ]
+    ranked = sorted(fit, key=lambda one: (*_quality(one), naming.order(one.recipe)))
+    apart = sorted((one for one in standings if one not in fit), key=lambda one: naming.order(one.recipe))
+    return [replace(one, rank=place) for place, one in enumerate(ranked, start=1)] + apart
 
 
 def _above_majority(run: ScoredRun) -> bool:
@@ -159,5 +160,22 @@ def _quality(standing: Standing) -> tuple[float, float]:
     return (-(standing.measures["validation_accuracy"].mean or 0.0), float("inf") if loss is None else loss)
 
 
-def _placed(standing: Standing, place: int) -> Standing:
-    return replace(standing, rank=place)
+def pareto_front(score: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which points are on the front: none other scores at least as high at no more cost and better in one of them.
+
+    Points that are equal in both stay together; a point without score or cost (nan) is never on the front.
+
+    Args:
+        score: (points,), more is better.
+        cost: (points,), less is better.
+
+    Returns:
+        bool (points,).
+
+    >>> pareto_front([0.6, 0.7, 0.65], [1.0, 2.0, 3.0]).tolist()
+    [True, True, False]
+    """
+    scores, costs = np.asarray(score, dtype=np.float64), np.asarray(cost, dtype=np.float64)
+    no_worse = (scores[None, :] >= scores[:, None]) & (costs[None, :] <= costs[:, None])
+    better = (scores[None, :] > scores[:, None]) | (costs[None, :] < costs[:, None])
+    return ~(no_worse & better).any(axis=1) & np.isfinite(scores) & np.isfinite(costs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from study.analysis.leaderboard import hardly_trained
 from study.analysis.metrics import predicted
-from study.analysis.paired import Answers, PairedScores
-from study.analysis.recipes import Naming, Recipe, is_leaky
+from study.analysis.recipes import Naming, Recipe
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import Statement
+from study.analysis.scores import Answers, PairedScores, Statement
 from study.core.spec import SPLITS, Spec, content_hash
 
 Dataset = Mapping[str, NDArray[Any]]
@@ -87,14 +86,14 @@ class Leak:
     measure: str
     claimed: Statement
     leaky: Mapping[str, Statement]
-    clean: Mapping[str, Statement]
-    worth: Mapping[str, Statement]
-    worth_trained_on: Statement | None
-    worth_unseen: Statement | None
-    clean_without_copies: Statement | None
-    curve: tuple[Step, ...]
     runs: tuple[str, ...]
-    hardly_trained: bool = False
+    hardly_trained: bool
+    clean: Mapping[str, Statement] = field(default_factory=dict)
+    worth: Mapping[str, Statement] = field(default_factory=dict)
+    worth_trained_on: Statement | None = None
+    worth_unseen: Statement | None = None
+    clean_without_copies: Statement | None = None
+    curve: tuple[Step, ...] = ()
 
     @property
     def paired(self) -> bool:
@@ -103,16 +102,13 @@ class Leak:
 
 
 def measure_leaks(runs: Sequence[ScoredRun], naming: Naming, dataset: Dataset | None) -> list[Leak]:
-    """Measure every leaky recipe of a study that has finished runs, in table order.
+    """Measure every leaky recipe of a study that has finished runs, on whatever split, in table order.
 
-    Args:
-        runs: All finished runs, on whatever split.
-        naming: Names of recipes.
-        dataset: ``Store.load_dataset``, so that identical images count as one draw; None where the study has none.
+    With its dataset (``Store.load_dataset``) identical images count as one draw.
     """
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
     for run in runs:
-        if is_leaky(run.record) and run.spec.protocol.leak != "none":
+        if run.spec.protocol.leak != "none":
             groups[naming.of(run.record)].append(run)
     return [
         _measure(recipe, sorted(groups[recipe], key=lambda run: run.spec.seed), runs, dataset)
@@ -122,43 +118,38 @@ def measure_leaks(runs: Sequence[ScoredRun], naming: Naming, dataset: Dataset | 
 
 def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRun], dataset: Dataset | None) -> Leak:
     protocol = leaky[0].spec.protocol
-    kind, twin = protocol.leak, protocol.twin
     pairs = [(one, other) for one in leaky if (other := _twin(one, runs)) is not None]
     chosen = [one for one, _ in pairs] or list(leaky)
-    arrays = chosen[0].record.arrays
-    scores = PairedScores(arrays["test_labels"], len(chosen[0].record.dataset.classes), _groups(arrays, dataset))
-    answers = _stack([one.record.arrays["test_probabilities"] for one in chosen])
-    claimed = _claimed(chosen, dataset)
+    record, arrays = chosen[0].record, chosen[0].record.arrays
+    labels, classes, groups = arrays["test_labels"], len(record.dataset.classes), _groups(arrays, dataset)
+    scores = PairedScores(labels, classes, groups)
+    answers = np.stack([predicted(one.record.arrays["test_probabilities"]) for one in chosen])
     found = Leak(
         recipe=recipe,
-        kind=kind,
-        twin=twin,
+        kind=protocol.leak,
+        twin=protocol.twin,
         seeds=tuple(one.spec.seed for one in chosen),
-        images=len(arrays["test_labels"]),
-        trained_on=int(chosen[0].record.contamination.trained_on_test_ids or 0),
-        measure=REWEIGHTED if kind == "oversample-before-split" else PLAIN,
-        claimed=claimed or scores.score(PLAIN, answers),
+        images=len(labels),
+        trained_on=int(record.contamination.trained_on_test_ids or 0),
+        measure=REWEIGHTED if protocol.leak == "oversample-before-split" else PLAIN,
+        claimed=_claimed(chosen, dataset) or scores.score(PLAIN, answers),
         leaky={metric: scores.score(metric, answers) for metric in (PLAIN, REWEIGHTED)},
-        clean={},
-        worth={},
-        worth_trained_on=None,
-        worth_unseen=None,
-        clean_without_copies=None,
-        curve=(),
         runs=tuple(one.record.key for one in chosen),
         hardly_trained=hardly_trained(chosen) or hardly_trained([clean for _, clean in pairs]),
     )
     if not pairs:
         return found
     clean = np.stack([_clean_answers(*pair) for pair in pairs])
-    seen = arrays["test_seen"] > 0 if "test_seen" in arrays else np.zeros(len(scores.labels), bool)
-    groups = _groups(arrays, dataset)
+    seen = arrays["test_seen"] > 0 if "test_seen" in arrays else np.zeros(len(labels), bool)
+    known = pairs[0][1].record.arrays.get("test_seen")
+
+    def part(images: NDArray[np.bool_]) -> PairedScores:
+        return PairedScores(labels[images], classes, None if groups is None else groups[images])
 
     def worth_on(images: NDArray[np.bool_]) -> Statement | None:
         if not seen.any() or images.sum() < FEWEST:
             return None
-        part = PairedScores(scores.labels[images], scores.classes, None if groups is None else groups[images])
-        return part.difference(found.measure, answers[:, images], clean[:, images])
+        return part(images).difference(found.measure, answers[:, images], clean[:, images])
 
     return replace(
         found,
@@ -166,7 +157,7 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
         worth_unseen=worth_on(~seen),
         clean={metric: scores.score(metric, clean) for metric in (PLAIN, REWEIGHTED)},
         worth={metric: scores.difference(metric, answers, clean) for metric in (PLAIN, REWEIGHTED)},
-        clean_without_copies=_without_copies(pairs, clean, dataset),
+        clean_without_copies=None if known is None else part(known == 0).score(PLAIN, clean[:, known == 0]),
         curve=_curve(pairs, scores, found.measure),
         runs=tuple(dict.fromkeys(run.record.key for pair in pairs for run in pair)),
     )
@@ -202,10 +193,9 @@ def _clean_answers(leaky: ScoredRun, twin: ScoredRun) -> Answers:
     The oracle is set beside the checkpoint that the same rule, the highest accuracy, picks on the validation split of
     the same training, so that nothing but the split differs.
     """
-    if twin is leaky:
-        answers: Answers = _trajectory(leaky)[_kept(leaky, _BY_ACCURACY)[-1]]
-        return answers
-    return predicted(twin.record.arrays["test_probabilities"])
+    if twin is not leaky:
+        return predicted(twin.record.arrays["test_probabilities"])
+    return np.asarray(_trajectory(leaky)[_kept(leaky, _BY_ACCURACY)[-1]])
 
 
 def _claimed(runs: Sequence[ScoredRun], dataset: Dataset | None) -> Statement | None:
@@ -228,24 +218,7 @@ def _groups(arrays: Mapping[str, NDArray[Any]], dataset: Dataset | None) -> NDAr
     if dataset is None:
         return None
     places = arrays.get("test_indices", np.flatnonzero(dataset["splits"] == SPLITS.index("test")))
-    groups: NDArray[Any] = dataset["hashes"][places]
-    return groups
-
-
-def _without_copies(
-    pairs: Sequence[tuple[ScoredRun, ScoredRun]], clean: Answers, dataset: Dataset | None
-) -> Statement | None:
-    arrays = pairs[0][1].record.arrays
-    if "test_seen" not in arrays:
-        return None
-    alone = arrays["test_seen"] == 0
-    groups = _groups(arrays, dataset)
-    scores = PairedScores(
-        arrays["test_labels"][alone],
-        len(pairs[0][1].record.dataset.classes),
-        None if groups is None else groups[alone],
-    )
-    return scores.score(PLAIN, clean[:, alone])
+    return np.asarray(dataset["hashes"][places])
 
 
 def _curve(pairs: Sequence[tuple[ScoredRun, ScoredRun]], scores: PairedScores, measure: str) -> tuple[Step, ...]:
@@ -274,13 +247,13 @@ def _shown(run: ScoredRun, kind: str, leaky: bool, epochs: int) -> Answers:
     answers = _trajectory(run)
     if kind not in CHOICES:
         return answers[:epochs]
-    if kind == ORACLE:
-        kept = _best_so_far((answers == run.record.arrays["test_labels"]).mean(axis=1)) if leaky else None
-        rows = kept if kept is not None else _kept(run, _BY_ACCURACY)
-    else:
+    if kind == VALIDATION:
         rows = _kept(run, _MONITORED[run.spec.protocol.phases[-1].monitor])
-    rows = np.concatenate([rows, np.full(max(0, epochs - len(rows)), rows[-1])])
-    return answers[rows[:epochs]]
+    elif leaky:
+        rows = _best_so_far((answers == run.record.arrays["test_labels"]).mean(axis=1))
+    else:
+        rows = _kept(run, _BY_ACCURACY)
+    return answers[np.pad(rows, (0, max(0, epochs - len(rows))), mode="edge")[:epochs]]
 
 
 def _kept(run: ScoredRun, by: str) -> NDArray[np.int64]:
@@ -293,20 +266,14 @@ def _best_so_far(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return where the highest value so far was first reached, for each place."""
     highest = np.maximum.accumulate(np.nan_to_num(values, nan=-np.inf))
     rises = np.concatenate([[True], highest[1:] > highest[:-1]])
-    places: NDArray[np.int64] = np.maximum.accumulate(np.where(rises, np.arange(len(values)), 0))
-    return places
+    return np.asarray(np.maximum.accumulate(np.where(rises, np.arange(len(values)), 0)))
 
 
 def _trajectory(run: ScoredRun) -> Answers:
     """Return the answers of every epoch, int64 (epochs, images)."""
-    answers: Answers = run.record.arrays["epoch_answers"].astype(np.int64)
-    return answers
+    return np.asarray(run.record.arrays["epoch_answers"], np.int64)
 
 
 def _training_accuracy(runs: Sequence[ScoredRun], epoch: int) -> float:
     """Return the mean training accuracy of an epoch, of the last one where training had ended before."""
     return float(np.mean([run.record.history[min(epoch, len(run.record.history) - 1)].accuracy for run in runs]))
-
-
-def _stack(probabilities: Sequence[NDArray[Any]]) -> Answers:
-    return np.stack([predicted(one) for one in probabilities])

@@ -111,11 +111,8 @@ def of_confusion(name: str, **more: Any) -> Callable[[Callable[[Array], Array]],
     """Register the decorated function of the confusion matrix as a metric.
 
     It takes float64 counts (..., true classes, predicted classes) and returns (...), or (..., classes) with
-    ``each_class``. It must not change where all counts are multiplied.
-
-    Args:
-        name: Lower-case letters, digits and ``_``; unique.
-        **more: Further fields of ``Metric``; its title is the name unless given.
+    ``each_class``. It must not change where all counts are multiplied. Further fields of ``Metric`` follow the name,
+    which is the title unless another is given.
     """
 
     def add(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
@@ -133,11 +130,8 @@ def of_confusion(name: str, **more: Any) -> Callable[[Callable[[Array], Array]],
 def of_images(name: str, **more: Any) -> Callable[[Callable[[Array, NDArray[Any]], Array]], Any]:
     """Register the decorated score of each image as a metric: its mean over the images.
 
-    It takes probabilities (..., images, classes) and labels int (images,) and returns (..., images).
-
-    Args:
-        name: Lower-case letters, digits and ``_``; unique.
-        **more: Further fields of ``Metric``; its title is the name unless given.
+    It takes probabilities (..., images, classes) and labels int (images,) and returns (..., images). Further fields of
+    ``Metric`` follow the name, which is the title unless another is given.
     """
 
     def add(function: Callable[[Array, NDArray[Any]], Array]) -> Any:

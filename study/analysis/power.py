@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,30 +36,14 @@ class Design:
     images: float
 
     @classmethod
-    def assumed(
-        cls,
-        images: int,
-        seed_deviation: float = SEED_DEVIATION,
-        within: float = DISAGREE_WITHIN,
-        between: float = DISAGREE_BETWEEN,
-    ) -> Design:
-        """Return the design before any run.
-
-        Args:
-            images: Number of test images.
-            seed_deviation: Standard deviation over seeds of accuracy on endless images.
-            within: How often two networks of one recipe disagree on being right on an image.
-            between: How often networks of two recipes do.
-        """
-        return cls(seed_deviation**2, within / 2.0 / images, max(between - within, 0.0) / images)
+    def assumed(cls, images: int) -> Design:
+        """Return the design before any run, with so many test images: the spread of cnn3 on FER-2013."""
+        between = DISAGREE_BETWEEN - DISAGREE_WITHIN
+        return cls(SEED_DEVIATION**2, DISAGREE_WITHIN / 2.0 / images, between / images)
 
     @classmethod
     def measured(cls, samples: Sequence[Sample]) -> Design:
-        """Return a study's design: medians over its recipes, which one diverged network cannot move.
-
-        Args:
-            samples: Accuracy of two or more recipes with three seeds or more.
-        """
+        """Return a study's design: medians over its recipes, which one diverged network cannot move."""
         interactions = [one.interaction for one in samples]
         seeds = [max(float(np.var(one.values, ddof=1)) - one.interaction, 0.0) for one in samples]
         between = [
@@ -76,13 +60,8 @@ def power(effects: ArrayLike, design: Design, seeds: int, recipes: int = 2) -> N
     """Return the probability that two of several recipes are called different, after correction for all pairs.
 
     Variances over seeds are drawn as a study would estimate them; given these, the difference of means is normal, so
-    that the average over ``STUDIES`` draws of its exact tail is the power.
-
-    Args:
-        effects: True differences, any shape.
-        design: Of the study.
-        seeds: Of each recipe, from 3 up.
-        recipes: Number of recipes that are compared.
+    that the average over ``STUDIES`` draws of its exact tail is the power. Effects are true differences of any shape;
+    each recipe has as many seeds, from 3 up.
     """
     from scipy.special import ndtr
 
@@ -92,54 +71,39 @@ def power(effects: ArrayLike, design: Design, seeds: int, recipes: int = 2) -> N
     return np.asarray((ndtr((apart - width) / sigma) + ndtr((-apart - width) / sigma)).mean(axis=-1))
 
 
-def detectable_effect(design: Design, seeds: int, recipes: int = 2, wanted: float = WANTED) -> float:
-    """Return the smallest true difference that is called different with the wanted probability; see ``power``."""
+def detectable_effect(design: Design, seeds: int, recipes: int = 2) -> float:
+    """Return the smallest true difference that is called different with probability ``WANTED``; see ``power``."""
     from scipy.optimize import brentq
 
     high = np.sqrt(design.seeds + design.interaction + design.images)
-    while power(high, design, seeds, recipes) < wanted:
+    while power(high, design, seeds, recipes) < WANTED:
         high *= 2.0
-    return float(brentq(lambda effect: float(power(effect, design, seeds, recipes)) - wanted, 0.0, high, rtol=1e-4))
+    return float(brentq(lambda effect: float(power(effect, design, seeds, recipes)) - WANTED, 0.0, high, rtol=1e-4))
 
 
-def seeds_needed(
-    design: Design, recipes: int = 2, effects: Sequence[float] = DIFFERENCES, wanted: float = WANTED
-) -> dict[float, int | None]:
-    """Return how many seeds show each difference between two of several recipes; None where ``MOST_SEEDS`` do not.
+def seeds_needed(design: Design, recipes: int = 2) -> dict[float, int | None]:
+    """Return how many seeds show each of ``DIFFERENCES`` between two of several recipes; None above ``MOST_SEEDS``."""
+    powers = cache(lambda seeds: power(DIFFERENCES, design, seeds, recipes))
 
-    Args:
-        design: Of the study.
-        recipes: Number of recipes that are compared.
-        effects: True differences, in shares.
-        wanted: Probability of seeing them.
-    """
-    tried: dict[int, NDArray[np.float64]] = {}
+    def seen(place: int, seeds: int) -> bool:
+        return bool(powers(seeds)[place] >= WANTED)
 
-    def reached(place: int, seeds: int) -> bool:
-        if seeds not in tried:
-            tried[seeds] = power(effects, design, seeds, recipes)
-        return bool(tried[seeds][place] >= wanted)
-
-    found = {}
-    for place, effect in enumerate(effects):  # more seeds see more: halving finds the first number that does
-        seeds = bisect_left(range(MINIMUM_SEEDS, MOST_SEEDS + 1), True, key=partial(reached, place))
-        found[effect] = seeds + MINIMUM_SEEDS if seeds + MINIMUM_SEEDS <= MOST_SEEDS else None
+    tried = range(MINIMUM_SEEDS, MOST_SEEDS + 1)
+    found: dict[float, int | None] = {}
+    for place, effect in enumerate(DIFFERENCES):  # more seeds see more: halving finds the first number that does
+        first = bisect_left(tried, True, key=partial(seen, place))
+        found[effect] = tried[first] if first < len(tried) else None
     return found
 
 
 def seeds_for_a_plan(images: int, recipes: int) -> str:
-    """Say how many seeds a plan needs, before any run; empty below two recipes or without test images.
-
-    Args:
-        images: Number of test images.
-        recipes: Number of recipes that are compared.
-    """
+    """Say how many seeds a plan needs, before any run; empty below two recipes or without test images."""
     if recipes < 2 or images < 1:
         return ""
     return seeds_sentence(seeds_needed(Design.assumed(images), recipes), recipes, measured=False)
 
 
-def seeds_sentence(needed: Mapping[float, int | None], recipes: int, measured: bool, wanted: float = WANTED) -> str:
+def seeds_sentence(needed: Mapping[float, int | None], recipes: int, measured: bool) -> str:
     """Say what ``seeds_needed`` found.
 
     >>> seeds_sentence({0.01: None, 0.02: 9, 0.03: 5}, 4, measured=False)
@@ -151,14 +115,12 @@ def seeds_sentence(needed: Mapping[float, int | None], recipes: int, measured: b
         + (f"{seeds} seeds" if seeds else f"more than {MOST_SEEDS} seeds")
         for effect, seeds in needed.items()
     ]
-    basis = (
-        "Measured: the median spread of this study's recipes."
-        if measured
-        else "Assumed: the spread of cnn3 on FER-2013."
-    )
+    spread = "Measured: the median spread of this study's recipes."
+    if not measured:
+        spread = "Assumed: the spread of cnn3 on FER-2013."
     return (
-        f"To see a true difference between two of {recipes} recipes with {100 * wanted:.0f} % probability takes: "
-        f"{'; '.join(parts)}. {basis}"
+        f"To see a true difference between two of {recipes} recipes with {100 * WANTED:.0f} % probability takes: "
+        f"{'; '.join(parts)}. {spread}"
     )
 
 

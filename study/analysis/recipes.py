@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from study.core.errors import DamagedError, StoreError
 from study.core.record import Record
@@ -96,7 +95,7 @@ def name_records(records: Iterable[Record]) -> Naming:
     recipes = {}
     for (model, protocol), group in twins.items():
         specs = [record.spec for record in group]
-        alike = len({content_hash(_without_seed(spec)) for spec in specs}) == 1
+        alike = len({content_hash(spec.without_seed()) for spec in specs}) == 1
         for record in group:
             recipes[record.key] = Recipe(model, protocol + ("" if alike else _difference(record.spec, specs)))
     model_keys = {recipes[record.key].model: _model_order(record) for record in records}
@@ -124,30 +123,22 @@ def _protocol_name(record: Record) -> str:
     return f"{name} (leaky)" if is_leaky(record) and not name.startswith("leaky") else str(name)
 
 
-def _without_seed(spec: Spec) -> dict[str, Any]:
-    data = spec.to_json()
-    del data["seed"]
-    return data
-
-
 def _difference(spec: Spec, others: list[Spec]) -> str:
     """Return, in brackets, what tells a spec apart from others of its names; some of them differ in more than seeds."""
-    aspects = {
-        "budget": lambda one: f"{one.budget} budget",
-        "side": lambda one: f"{one.side_px} px",
-        "precision": lambda one: one.precision,
-        "backend": lambda one: one.backend,
-        "weights": lambda one: f"weights {one.weights.sha256[:8]}",
-        "version": lambda one: f"version {one.model.version}",
-        "updates": lambda one: f"{one.protocol.updates} updates",
-    }
-    told = {name: say for name, say in aspects.items() if len({say(other) for other in others}) > 1}
-    words = [say(spec) for say in told.values()]
-    rests = defaultdict(set)
-    for other in others:
-        rests[tuple(say(other) for say in told.values())].add(content_hash(_without_seed(other)))
-    if any(len(hashes) > 1 for hashes in rests.values()):
-        words.append(f"#{content_hash(_without_seed(spec))[:6]}")
+    aspects: list[Callable[[Spec], str]] = [
+        lambda one: f"{one.budget} budget",
+        lambda one: f"{one.side_px} px",
+        lambda one: one.precision,
+        lambda one: one.backend,
+        lambda one: f"weights {one.weights.sha256[:8]}",
+        lambda one: f"version {one.model.version}",
+        lambda one: f"{one.protocol.updates} updates",
+    ]
+    told = [say for say in aspects if len({say(other) for other in others}) > 1]
+    words = [say(spec) for say in told]
+    named = {tuple(say(other) for say in told) for other in others}
+    if len({content_hash(other.without_seed()) for other in others}) > len(named):
+        words.append(f"#{content_hash(spec.without_seed())[:6]}")
     return f" [{', '.join(words)}]"
 
 

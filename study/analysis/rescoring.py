@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from study.analysis.leaderboard import Standing
 from study.analysis.metrics import predicted
-from study.analysis.paired import PairedScores
 from study.analysis.recipes import Recipe
-from study.analysis.scores import Statement
+from study.analysis.scores import PairedScores, Statement
 from study.core.spec import SPLITS
 
 #: A subset of fewer images is not scored: its interval would say nothing.
@@ -41,15 +40,19 @@ class Subset:
 
 @dataclass(frozen=True)
 class Rescoring:
-    """Every recipe's accuracy on every subset.
-
-    Attributes:
-        subsets: The subsets, all test images first.
-        scores: For each recipe a statement for each subset.
-    """
+    """Every recipe's accuracy on every subset, all test images first."""
 
     subsets: tuple[Subset, ...]
     scores: Mapping[Recipe, tuple[Statement, ...]]
+
+    def subset(self, name: str) -> Subset | None:
+        """Return the subset of that name; None where this study has none."""
+        return next((one for one in self.subsets if one.name == name), None)
+
+    def on(self, name: str) -> dict[Recipe, Statement]:
+        """Return every recipe's score on the subset of that name; none where this study has no such subset."""
+        places = [place for place, one in enumerate(self.subsets) if one.name == name]
+        return {recipe: scores[place] for recipe, scores in self.scores.items() for place in places}
 
 
 def subsets_of_test(dataset: Mapping[str, NDArray[Any]], ferplus: NDArray[np.int64] | None = None) -> list[Subset]:
@@ -71,21 +74,12 @@ def subsets_of_test(dataset: Mapping[str, NDArray[Any]], ferplus: NDArray[np.int
 
 
 def rescore(standings: Sequence[Standing], subsets: Sequence[Subset], hashes: NDArray[Any]) -> Rescoring:
-    """Score every recipe's stored answers on every subset.
-
-    Args:
-        standings: Recipes whose predictions are on the image set's own test split.
-        subsets: From ``subsets_of_test``.
-        hashes: (test images,) content hashes: identical images count as one draw.
-    """
+    """Score every recipe's stored answers on every subset; images of equal hashes (test images,) are one draw."""
+    classes = len(standings[0].runs[0].record.dataset.classes)
     scores: dict[Recipe, list[Statement]] = {one.recipe: [] for one in standings}
     for subset in subsets:
-        paired = PairedScores(subset.labels[subset.mask], _classes(standings), hashes[subset.mask])
+        paired = PairedScores(subset.labels[subset.mask], classes, hashes[subset.mask])
         for one in standings:
             answers = np.stack([predicted(run.record.arrays["test_probabilities"])[subset.mask] for run in one.runs])
             scores[one.recipe].append(paired.score("accuracy", answers))
     return Rescoring(tuple(subsets), {recipe: tuple(found) for recipe, found in scores.items()})
-
-
-def _classes(standings: Sequence[Standing]) -> int:
-    return len(standings[0].runs[0].record.dataset.classes)

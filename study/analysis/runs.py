@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -69,7 +67,9 @@ def score_run(record: Record) -> ScoredRun:
         }
         if not record.has_probabilities:
             scores = {split: replace(found, log_loss=float("nan")) for split, found in scores.items()}
-        flipped = _accuracy_flipped(arrays, "test")
+        flipped = float("nan")
+        if "test_flipped" in arrays:
+            flipped = accuracy(arrays["test_labels"], arrays["test_probabilities"] + arrays["test_flipped"])
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise StoreError(f"the predictions of {record.key} do not fit its labels ({error}). Run it again.") from error
     if scores["test"].support.shape != (classes,):
@@ -95,10 +95,3 @@ def scored_runs(store: Store, records: list[Record]) -> list[ScoredRun]:
                 known[name] = record, score_run(store.load_arrays(record))
             found.append(known[name][1])
     return found
-
-
-def _accuracy_flipped(arrays: Mapping[str, NDArray[Any]], split: str) -> float:
-    if f"{split}_flipped" not in arrays:
-        return float("nan")
-    both = arrays[f"{split}_probabilities"] + arrays[f"{split}_flipped"]
-    return accuracy(arrays[f"{split}_labels"], both)

@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.calibration import apply_temperature, fit_temperature
 from study.analysis.clusters import Clusters
-from study.analysis.contrasts import MINIMUM_SEEDS, Estimate, Family, Sample
-from study.analysis.exact import proportion_interval
-from study.analysis.influence import linearise, linearise_mean
+from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Estimate, Family, Sample
+from study.analysis.influence import Linearised, linearise, linearise_mean
 from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
@@ -37,6 +36,8 @@ class Measure(NamedTuple):
 
 
 ACCURACY = Measure("accuracy")
+#: Classes that networks answered, (networks, images).
+Answers = NDArray[np.integer]
 #: Of the spread between recipes' means at least this share is taken to be real, where all of it may be chance.
 LEAST_KEPT = 0.05
 SMALLEST = 1e-12
@@ -119,19 +120,15 @@ class Scores:
         runs = self.recipes[recipe]
         if any(self.lacks(run, measure) for run in runs):
             return _nothing(runs)
-        return bounded(self._stated(self.sample(runs, measure), runs), self.labels, measure)
+        return bounded(stated(self.sample(runs, measure), runs), self.labels, measure)
 
     def winner(self, candidates: Sequence[Recipe], measure: Measure = ACCURACY) -> Statement:
-        """Return the score of the first candidate, which was chosen by the validation accuracy of the same networks.
+        """Return the score of the first candidate, the best by the validation accuracy of the same networks.
 
         The networks that won were lucky, and lucky networks score well on the test split too. So each network is scored
         for the recipe that the *other* seeds choose (cross-validation over seeds: Varma and Simon, BMC Bioinformatics
         7, 2006, 91): this estimate has no such bias. Its interval reaches as far as the wider of its own and the
         winner's usual one beyond the lower and the higher of the two estimates, since the same luck can repeat.
-
-        Args:
-            candidates: Recipes with seeds enough, best on validation first.
-            measure: What to score.
         """
         usual = self.score(candidates[0], measure)
         if len(candidates) < 2 or usual.question != RECIPE or usual.value != usual.value:
@@ -139,7 +136,7 @@ class Scores:
         runs = self._chosen_by_other_seeds(candidates)
         if any(self.lacks(run, measure) for run in runs):
             return usual
-        fair = self._stated(self.sample(runs, measure), runs)
+        fair = stated(self.sample(runs, measure), runs)
         width = max(one.high - one.value for one in (usual, fair))
         low, high = min(fair.value, usual.value) - width, max(fair.value, usual.value) + width
         keys = tuple(dict.fromkeys((*usual.runs, *fair.runs)))
@@ -187,12 +184,12 @@ class Scores:
             of_networks: Of these networks alone, however many there are.
         """
         sample = Sample.of(linearise_mean(per_image, (-1.0, 1.0)), self.clusters)
-        return within(self._stated(sample, runs, of_networks), (1.0, -1.0))
+        return within(stated(sample, runs, of_networks), (1.0, -1.0))
 
     def answers_score(self, probabilities: NDArray[Any], runs: Sequence[ScoredRun], metric: str) -> Statement:
         """Return a metric of any probabilities on the test split (images, classes), such as an ensemble's."""
         sample = Sample.of(linearise(metric, probabilities[None], self.labels), self.clusters)
-        return bounded(self._stated(sample, runs), self.labels, Measure(metric))
+        return bounded(stated(sample, runs), self.labels, Measure(metric))
 
     def sample(self, runs: Sequence[ScoredRun], measure: Measure = ACCURACY) -> Sample:
         """Return a metric of the networks of one recipe, or of one network, with what the images contribute."""
@@ -216,20 +213,16 @@ class Scores:
 
     def probabilities(self, run: ScoredRun, answers: str = PLAIN) -> NDArray[Any]:
         """Return a network's probabilities on the split, (images, classes)."""
-        plain: NDArray[Any] = run.record.arrays[f"{self.split}_probabilities"]
+        arrays: Mapping[str, NDArray[Any]] = run.record.arrays
+        plain = arrays[f"{self.split}_probabilities"]
         if answers == FLIPPED:
-            both: NDArray[Any] = (plain + run.record.arrays[f"{self.split}_flipped"]) / 2
-            return both
+            return np.asarray((plain + arrays[f"{self.split}_flipped"]) / 2)
         if answers == VIEWED:
-            views: NDArray[Any] = run.record.arrays[f"{self.split}_views"]
-            return views
-        if answers == CALIBRATED:
-            return apply_temperature(plain, self.temperature(run))
-        return plain
+            return arrays[f"{self.split}_views"]
+        return apply_temperature(plain, self.temperature(run)) if answers == CALIBRATED else plain
 
     def _correct(self, run: ScoredRun, answers: str) -> NDArray[np.bool_]:
-        right: NDArray[np.bool_] = self.probabilities(run, answers).argmax(axis=1) == self.labels
-        return right
+        return np.asarray(self.probabilities(run, answers).argmax(axis=1) == self.labels)
 
     def probability_of_best(self, recipes: Sequence[Recipe], draws: int = 20_000) -> dict[Recipe, float]:
         """Return how probable it is that each recipe has the highest mean test accuracy of all.
@@ -239,10 +232,6 @@ class Scores:
         draws are shrunk towards the mean of all as far as chance explains how they spread (Efron and Morris, J. Amer.
         Statist. Assoc. 70, 1975, 311-319): of recipes that are nearly alike, the first is then not called the best too
         often.
-
-        Args:
-            recipes: With seeds enough.
-            draws: Their number; the same everywhere.
         """
         if len(recipes) < 2:
             return {}
@@ -262,13 +251,6 @@ class Scores:
         wins = np.bincount(means.argmax(axis=1), minlength=len(samples)) / draws
         return dict(zip(recipes, map(float, wins), strict=True))
 
-    def _stated(self, sample: Sample, runs: Sequence[ScoredRun], of_networks: bool = False) -> Statement:
-        """State a sample's mean: of the recipe, or of its networks where they are too few."""
-        family = Family([sample])
-        if sample.few or of_networks:
-            return _stated(NETWORK, family.of_networks([1.0]), runs)
-        return _stated(RECIPE, family.contrast([1.0]), runs)
-
     def _chosen_by_other_seeds(self, candidates: Sequence[Recipe]) -> list[ScoredRun]:
         """Return for each part of the seeds the networks of the recipe that the other parts choose."""
         parts = min(len(self.recipes[recipe]) for recipe in candidates)
@@ -276,6 +258,45 @@ class Scores:
         counts = np.array([[len(fold) for fold in row] for row in folds])
         totals = np.array([[sum(run.validation.accuracy for run in fold) for fold in row] for row in folds])
         return [run for part, row in enumerate(chosen_by_other_parts(totals, counts)) for run in folds[int(row)][part]]
+
+
+class PairedScores:
+    """Scores of answers to the same images: two sets of them by the same seeds, and what lies between.
+
+    With three seeds or more statements are on recipes: the difference is taken seed by seed, since both networks of a
+    seed start alike, and the seeds are the sample. With fewer they are on the trained networks, over new images.
+
+    Args:
+        labels: int (images,).
+        classes: Number of classes.
+        groups: (images,) ids equal for images of equal content, or None where that is not known.
+    """
+
+    def __init__(self, labels: NDArray[np.integer], classes: int, groups: ArrayLike | None) -> None:
+        self.labels = np.asarray(labels, dtype=np.int64)
+        self.classes = classes
+        self.clusters = Clusters.of(groups, len(self.labels))
+
+    def score(self, metric: str, answers: Answers) -> Statement:
+        """Return the mean of a metric over seeds, for answers of shape (seeds, images)."""
+        return bounded(
+            stated(Sample.of(self._linearised(metric, answers), self.clusters)), self.labels, Measure(metric)
+        )
+
+    def difference(self, metric: str, first: Answers, second: Answers) -> Statement:
+        """Return first less second; row by row they are of the same seed."""
+        one, other = self._linearised(metric, first), self._linearised(metric, second)
+        guard = np.concatenate([one.guard, other.guard], axis=1)
+        apart = Linearised(one.values - other.values, one.influence - other.influence, guard)
+        return within(stated(Sample.of(apart, self.clusters)), (1.0, -1.0), Measure(metric))
+
+    def value(self, metric: str, answers: Answers) -> float:
+        """Return the mean of a metric over seeds without an interval."""
+        return float(self._linearised(metric, answers).values.mean())
+
+    def _linearised(self, metric: str, answers: Answers) -> Linearised:
+        certain = np.eye(self.classes, dtype=np.float32)[answers]  # metrics of the confusion matrix look at no more
+        return linearise(metric, certain, self.labels)
 
 
 def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -291,16 +312,21 @@ def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]
 
 
 def bounded(found: Statement, labels: NDArray[np.int64], measure: Measure) -> Statement:
-    """Keep an interval within what a share can be; the exact one where every answer is right, or none."""
+    """Keep an interval within what a share can be; where every answer is right, or none, it is Clopper and Pearson's.
+
+    Biometrika 26, 1934, 404-413; of a score over classes, the mean of the classes' ends.
+    """
     metric = METRICS.get(measure.metric)
     if not metric.share:
         return found
     exact = metric.confusion and metric.lowest == 0.0 and measure.metric != "precision"
     if found.value in (0.0, 1.0) and exact:
+        from scipy.stats import binomtest
+
         classes = range(int(labels.max()) + 1) if measure.class_index is None else [measure.class_index]
         counts = [count for place in classes if (count := int(np.sum(labels == place)))]
         counts = [sum(counts)] if measure.metric == "accuracy" else counts
-        ends = [proportion_interval(count if found.value else 0, count) for count in counts]
+        ends = [binomtest(count if found.value else 0, count).proportion_ci(LEVEL, "exact") for count in counts]
         low, high = (float(np.mean(end)) for end in zip(*ends, strict=True))
         return replace(found, low=low, high=high)
     low, high = (float(np.clip(end, metric.lowest, 1.0)) for end in (found.low, found.high))
@@ -319,8 +345,15 @@ def within(found: Statement, weights: Sequence[float], measure: Measure = ACCURA
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a symmetric square root."""
     values, vectors = np.linalg.eigh(covariance)
-    root: NDArray[np.float64] = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    return root
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+def stated(sample: Sample, runs: Sequence[ScoredRun] = (), of_networks: bool = False) -> Statement:
+    """State a sample's mean: of the recipe, or of its networks where they are too few or meant."""
+    family = Family([sample])
+    if sample.few or of_networks:
+        return _stated(NETWORK, family.of_networks([1.0]), runs)
+    return _stated(RECIPE, family.contrast([1.0]), runs)
 
 
 def _stated(question: str, found: Estimate, runs: Sequence[ScoredRun]) -> Statement:

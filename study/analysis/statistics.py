@@ -18,10 +18,10 @@ from study.analysis.comparisons import (
 )
 from study.analysis.contrasts import Sample
 from study.analysis.ensembles import Ensemble, ensembles
-from study.analysis.equivalence import MARGIN
 from study.analysis.factors import FactorContrast, factor_contrasts
 from study.analysis.leaderboard import Standing
 from study.analysis.metric import ordered
+from study.analysis.pairs import MARGIN
 from study.analysis.power import Design, detectable_effect
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
@@ -168,17 +168,14 @@ def _effects(
 
     overall = [one for one in contrasts if one.model is None]
     single = [one for one in contrasts if one.model is not None]
+    factors = [one for one in overall if "×" not in one.factor]
     classes = range(int(scores.labels.max()) + 1)
-    measures = ordered(lambda one: one.with_effects)
+    names = [one.name for one in ordered(lambda one: one.with_effects)]
+    of_classes = [one.name for one in ordered(lambda one: one.each_class)]
     return Effects(
         question=question,
         seed=seed,
-        overall={one.name: family(overall, [Measure(one.name)]) for one in measures},
-        by_model={one.name: family(single, [Measure(one.name)]) for one in measures},
-        by_class={
-            each.name: family(
-                [one for one in overall if "×" not in one.factor], [Measure(each.name, place) for place in classes]
-            )
-            for each in ordered(lambda one: one.each_class)
-        },
+        overall={name: family(overall, [Measure(name)]) for name in names},
+        by_model={name: family(single, [Measure(name)]) for name in names},
+        by_class={name: family(factors, [Measure(name, place) for place in classes]) for name in of_classes},
     )

@@ -27,13 +27,8 @@ class ContestError(StudyError):
 
 @dataclass(frozen=True)
 class Entrant:
-    """Who takes part.
-
-    Attributes:
-        name: What tables call it.
-        file: Its Python file (``study.bench.serve``).
-        task: What it does.
-        environment: Environment variables beside the driver's own.
+    """Who takes part: its name in tables, its Python file (``study.bench.serve``), its task, and variables that its
+    process has beside the driver's own.
     """
 
     name: str
@@ -44,9 +39,6 @@ class Entrant:
 
 class Child:
     """A contestant's process.
-
-    Args:
-        entrant: Who.
 
     Raises:
         ContestError: it ended before it was ready.
@@ -122,14 +114,8 @@ def take_turns(
     """Let the contestants measure in turns, A B A B, and return their answers by name and measure, one a round.
 
     Each round has a turn of every measure, so that a machine which becomes slower or faster is no difference between
-    measures either.
-
-    Args:
-        contestants: Their processes; one that ends is taken out of the list, and out of what is returned.
-        measures: What to measure.
-        rounds: How many; each contestant has warmed up before its first turn.
-        seconds: About how long a turn takes.
-        failed: Told why one was taken out.
+    measures either. Each contestant has warmed up before its first turn. One that ends is taken out of the list and of
+    what is returned, and ``failed`` is told why.
     """
     found: dict[str, dict[str, list[dict[str, Any]]]]
     found = {child.entrant.name: {measure: [] for measure in measures} for child in contestants}

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.bench.task import LEAST_UPDATES, Task
+from study.bench.task import LEAST_UPDATES
 from study.core.environment import provenance, usable_cores
 from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
+from study.core.record import rounded
 from study.training.device import visible_gpus
 
 FILE = "measured.json"
@@ -31,11 +32,6 @@ def stamp(rounds: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def model_part(task: Task, backend: str) -> str:
-    """Return the name of the part on a model."""
-    return f"models/{task.model}-{task.side_px}px-{backend}"
-
-
 def read(folder: Path) -> dict[str, Any]:
     """Return the parts in a folder of reports, by name; none where nothing was measured yet.
 
@@ -51,8 +47,7 @@ def read(folder: Path) -> dict[str, Any]:
             raise ValueError(f"format {content['format']!r}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path}: no measurements of the bench ({error}). Remove it and measure again.") from error
-    parts: dict[str, Any] = content["parts"]
-    return parts
+    return dict(content["parts"])
 
 
 def add(folder: Path, parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,18 +57,8 @@ def add(folder: Path, parts: Mapping[str, Any]) -> dict[str, Any]:
         StoreError: the file that is there cannot be read.
         WriteError: the folder cannot be written.
     """
-    kept = read(folder) | json.loads(json.dumps(_rounded(parts)))
+    kept = read(folder) | rounded(parts, DIGITS)
     text = json.dumps({"format": FORMAT, "parts": kept}, sort_keys=True, indent=1)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / FILE, text.encode() + b"\n")
     return read(folder)
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
-    if isinstance(value, Mapping):
-        return {name: _rounded(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rounded(one) for one in value]
-    return value

@@ -20,7 +20,7 @@ HEAD_IMAGES = 1024
 
 
 class Ours:
-    """A network with a feed for each of the two protocols; see ``study.bench.task.Contestant``."""
+    """A network with a feed for each of the two protocols; see ``study.bench.task``."""
 
     def __init__(self, task: Task, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         import keras

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from study.bench import PARTS
-from study.bench.data_file import model_part, stamp
-from study.bench.grid import measure_grid
-from study.bench.measure import measure_model, measure_peak, measure_tricks
+from study.bench.contest import Child, ContestError, children, take_turns
+from study.bench.data_file import stamp
+from study.bench.entrants import ours, peers, without, yardstick
 from study.bench.task import Task
 from study.bench.tricks import TRICKS
 from study.core.environment import usable_cores
 from study.core.errors import UsageError, unknown_name
 from study.models.entry import MODELS
 from study.training.backend import chosen_backend
-from study.training.precision import resolve_precision
+from study.training.precision import PRECISIONS, resolve_precision
 
 Say = Callable[[str], None]
+#: What every contestant of a model does in each round, in this order.
+MEASURES = ("train", "predict", "train_augmented")
+#: The grid of small runs: six short trainings on drawn faces, so that starting is a good part of each.
+GRID = (
+    *("--data", "synthetic:images=600", "--models", "cnn3", "--protocols", "baseline,augment"),
+    *("--seeds", "3", "--budget", "full", "--epochs", "3"),
+)
+GRID_RUNS, GRID_WHAT = 6, "cnn3, two protocols, three seeds, 3 epochs of 600 drawn faces"
+JOBS_LINE = re.compile(r"^Jobs: .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much is measured.
-
-    Attributes:
-        models: Names of model entries.
-        peers: Whether peers take part.
-        rounds: Rounds that count.
-        seconds: Seconds of one contestant's turn, about.
-        side_px: Input side.
-        batch: Images an update.
-        precision: ``auto``, or one of ``study.training.precision.PRECISIONS``.
-        images: Training images.
-    """
+    """How much is measured; ``study bench --help`` says what each means."""
 
     models: tuple[str, ...]
     peers: bool = False
@@ -63,34 +67,119 @@ def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, A
     chosen = resolve_precision(bounds.precision)
     precisions = list(dict.fromkeys(["float32", chosen] if bounds.precision == "auto" else [chosen]))
     found: dict[str, Any] = {}
+
+    def keep(name: str, **measured: Any) -> None:
+        found[name] = measured | {"made": stamp(bounds.rounds, bounds.seconds)}
+
     if "peak" in names:
         say("Measuring the peak")
-        rates = measure_peak(bounds.rounds, bounds.seconds, usable_cores(), say)
-        found["peak"] = {"rates": rates, "made": stamp(bounds.rounds, bounds.seconds)}
+        keep("peak", rates=_peak(bounds, say))
     for name in bounds.models:
         task = Task(name, chosen, bounds.side_px, bounds.batch, bounds.images, threads=usable_cores())
-        about = {"model": name, "side_px": bounds.side_px, "backend": chosen_backend(), "batch": bounds.batch}
         if "models" in names:
             say(f"Measuring {name}")
-            contestants = measure_model(task, precisions, bounds.peers, bounds.rounds, bounds.seconds, say)
-            about |= {
-                "images": bounds.images,
-                "auto_precision": chosen,
-                "peer_versions": _peer_versions() if bounds.peers else {},
-            }
-            made = stamp(bounds.rounds, bounds.seconds)
-            found[model_part(task, chosen_backend())] = about | {"contestants": contestants, "made": made}
+            keep(
+                f"models/{name}-{bounds.side_px}px-{chosen_backend()}",
+                model=name,
+                side_px=bounds.side_px,
+                backend=chosen_backend(),
+                batch=bounds.batch,
+                images=bounds.images,
+                auto_precision=chosen,
+                peer_versions=_peer_versions() if bounds.peers else {},
+                contestants=_model(task, precisions, bounds, say),
+            )
         if "tricks" in names and any(name in trick.models for trick in TRICKS):
             say(f"Measuring what tricks are worth on {name}")
-            measured = measure_tricks(task, bounds.rounds, bounds.seconds, say)
-            what = {trick.name: trick.what for trick in TRICKS}
-            found[f"tricks/{name}"] = {
-                "measured": measured, "about": what, "made": stamp(bounds.rounds, bounds.seconds)
-            }  # fmt: skip
+            about = {trick.name: trick.what for trick in TRICKS}
+            keep(f"tricks/{name}", measured=_tricks(task, bounds, say), about=about)
     if "grid" in names:
         say("Measuring a grid of small runs")
-        found["grid"] = measure_grid(bounds.rounds, say) | {"made": stamp(bounds.rounds, bounds.seconds)}
+        keep("grid", **_grid(bounds.rounds, say))
     return found
+
+
+def _peak(bounds: Bounds, say: Say) -> dict[str, Any]:
+    """Return floating-point operations per second of a large convolution, by precision, one number a round."""
+    entrants = [yardstick(precision, usable_cores()) for precision in PRECISIONS]
+    with children(entrants, say) as contestants:
+        turns = take_turns(contestants, ["convolve"], bounds.rounds, bounds.seconds, say)
+    return {name: [_rate(answer) for answer in answers["convolve"]] for name, answers in turns.items()}
+
+
+def _model(task: Task, precisions: Sequence[str], bounds: Bounds, say: Say) -> dict[str, Any]:
+    """Return what one model's contestants did, by name: rates a round, losses, memory, size."""
+    entrants = [ours(replace(task, precision=precision)) for precision in precisions]
+    entrants += peers(task) if bounds.peers else []
+    with children(entrants, say) as contestants:
+        about = {
+            child.entrant.name: {**child.greeting, "precision": child.entrant.task.precision} for child in contestants
+        }
+        say(f"  {task.model}: {', '.join(about)}")
+        turns = take_turns(contestants, MEASURES, bounds.rounds, bounds.seconds, say)
+    found: dict[str, dict[str, Any]] = {}
+    for name, answers in turns.items():
+        # What a plain run needs: in the first round nothing was augmented before.
+        found[name] = {**about[name], "memory_mb": answers["predict"][0]["memory_mb"]}
+        for measure in MEASURES:
+            found[name][measure] = [_rate(answer) for answer in answers[measure]]
+            found[name][f"{measure}_busy_cores"] = [one["cpu_s"] / one["seconds"] for one in answers[measure]]
+    return found
+
+
+def _tricks(task: Task, bounds: Bounds, say: Say) -> list[dict[str, Any]]:
+    """Return for each trick that is measured on the task's model the rates with and without it, a round each."""
+    found = []
+    chosen = [trick for trick in TRICKS if task.model in trick.models]
+    with children([ours(task), *(without(trick, task) for trick in chosen)], say) as contestants:
+        for measure in sorted({trick.measure for trick in chosen}):
+            here = [trick for trick in chosen if trick.measure == measure]
+            names = {f"without {trick.name}": trick for trick in here}
+            taking: list[Child] = [c for c in contestants if c.entrant.name in names or not c.entrant.task.without]
+            say(f"  {task.model}: {measure.replace('_', ' ')}, with and {', '.join(names)}")
+            turns = take_turns(taking, [measure], bounds.rounds, bounds.seconds, say)
+            rates = {name: [_rate(answer) for answer in answers[measure]] for name, answers in turns.items()}
+            whole = rates.pop(f"study {task.precision}", None)
+            for name, rate in rates.items():
+                if whole:
+                    trick = names[name]
+                    about = {"trick": trick.name, "model": task.model, "measure": measure}
+                    found.append({**about, "with": whole, "without": rate})
+    return found
+
+
+def _rate(answer: dict[str, Any]) -> float:
+    return float(answer["images"]) / float(answer["seconds"])
+
+
+def _grid(rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run the grid in both ways in turns and return the seconds of each.
+
+    Raises:
+        ContestError: the grid failed.
+    """
+    times: dict[str, list[float]] = {"1": [], "auto": []}
+    choice = ""
+    with tempfile.TemporaryDirectory(prefix="study-bench-") as folder:
+        for number in range(rounds):
+            for jobs, spent in times.items():
+                say(f"  grid: --jobs {jobs}, round {number + 1} of {rounds}")
+                places = ["--results", str(Path(folder, f"{jobs}{number}")), "--reports", str(Path(folder, "reports"))]
+                call = [sys.executable, "-m", "study.run", *GRID, *places, "--jobs", jobs]
+                start = time.perf_counter()
+                done = subprocess.run(call, capture_output=True, text=True, check=False)
+                spent.append(time.perf_counter() - start)
+                if done.returncode:
+                    raise ContestError(f"the grid ended with code {done.returncode}: {done.stderr.strip()[-300:]}")
+                if found := JOBS_LINE.search(done.stdout):
+                    choice = found[0]
+    return {
+        "runs": GRID_RUNS,
+        "what": GRID_WHAT,
+        "one_by_one_s": times["1"],
+        "auto_s": times["auto"],
+        "choice": f"{choice}.",
+    }
 
 
 def _peer_versions() -> dict[str, str]:

@@ -20,12 +20,7 @@ SHORT_S, MORE_BATCHES = 0.5, 4
 
 
 class Server:
-    """Turns of one contestant.
-
-    Args:
-        file: Python file with ``make(task, images, labels)``.
-        task: The task.
-    """
+    """Turns of one contestant: what ``make(task, images, labels)`` of its file returns."""
 
     def __init__(self, file: Path, task: Task) -> None:
         found = importlib.util.spec_from_file_location(file.stem, file)

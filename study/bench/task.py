@@ -1,15 +1,22 @@
-"""The task: what every contestant of a measurement trains, and the images that it trains on."""
+"""The task: what every contestant of a measurement trains, and the images that it trains on.
+
+A contestant's file has ``make(task, images, labels)``. What it returns has ``parameters`` (weights, trainable or not),
+``macs`` (multiply-accumulates of an image; 0 where it does not tell), and methods that give a ``Turn`` and continue
+where they stopped: ``train(updates)`` on images as they are, ``train_augmented(updates)`` under the protocol
+``augment`` or what comes nearest, ``predict(batches)`` of ``PREDICT_BATCH`` images.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 #: Side of the images as they are stored, FER-2013's.
 STORED_SIDE_PX = 48
+#: Images that are predicted at once.
+PREDICT_BATCH = 256
 #: Updates of a turn at least, however long they take: what starts with an epoch must count for little, as in an epoch,
 #: and an update or two say little.
 LEAST_UPDATES = 8
@@ -44,45 +51,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a contestant did when asked.
-
-    Attributes:
-        images: Images trained on or predicted.
-        seconds: How long they took.
-        loss: Mean training loss; nan for predictions.
-    """
+    """What a contestant did when asked: images trained on or predicted, and the mean training loss."""
 
     images: int
     seconds: float
     loss: float = float("nan")
-
-
-class Contestant(Protocol):
-    """What a contestant's file returns from ``make(task, images, labels)``; every method continues where it stopped.
-
-    Attributes:
-        parameters: Weights of the network, trainable or not.
-        macs: Multiply-accumulates of one image; 0 where it does not tell.
-    """
-
-    parameters: int
-    macs: int
-
-    def train(self, updates: int) -> Turn:
-        """Make updates on images as they are."""
-        ...
-
-    def train_augmented(self, updates: int) -> Turn:
-        """Make updates under the protocol ``augment``, or what comes nearest."""
-        ...
-
-    def predict(self, batches: int) -> Turn:
-        """Predict batches of ``PREDICT_BATCH`` images."""
-        ...
-
-
-#: Images that are predicted at once.
-PREDICT_BATCH = 256
 
 
 def make_arrays(task: Task) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

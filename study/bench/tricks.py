@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from study.core.errors import unknown_name
 from study.models import fast
@@ -34,10 +38,21 @@ def _without(*names: str) -> Callable[[], None]:
     return lambda: fast.left_out.update(names)
 
 
+class _Fit:
+    """The loop over updates by Keras' ``fit``."""
+
+    def __init__(self, model: Any, average: None) -> None:
+        self._model = model
+
+    def run(self, batches: Any, rates: NDArray[np.float32], decays: NDArray[np.float32]) -> None:
+        self._model.optimizer.learning_rate.assign(rates[0])
+        self._model.fit(batches, steps_per_epoch=len(rates), verbose=0)
+
+
 def _keras_loop() -> None:
     from study.training import steps
 
-    steps.on_tensorflow = lambda: False
+    steps._TensorflowLoop = _Fit  # type: ignore[assignment, misc]
 
 
 def _body_every_time() -> None:

@@ -59,7 +59,7 @@ def evaluate(
     from study.trained.class_map import read_map
     from study.trained.evaluation import elsewhere, write_evaluation, write_robustness
     from study.trained.evaluation import evaluate as score
-    from study.trained.foreign import prepare
+    from study.trained.images import prepare
     from study.trained.runtime import open_runtime
     from study.trained.slices import read_slices
 
@@ -115,7 +115,7 @@ def _image_sets(record: Record, data: list[str] | None, corruptions: bool) -> li
     """
     from study.core.errors import DataError
     from study.datasets.load import load
-    from study.trained.study_images import study_images
+    from study.trained.images import study_images
 
     sets = [load(one, log=typer.echo) for one in data or ()]
     fingerprint = record.dataset.fingerprint

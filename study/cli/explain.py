@@ -33,11 +33,10 @@ def explain(
     from study.core.errors import UsageError
     from study.datasets.load import load
     from study.trained.explanation import write_panels
-    from study.trained.foreign import prepare
     from study.trained.gradcam import GradCam
+    from study.trained.images import prepare, study_images
     from study.trained.restore import restore_network
     from study.trained.runtime import notice_of
-    from study.trained.study_images import study_images
     from study.trained.winner import weights_of
     from study.training.predict import Predictor
 

@@ -64,9 +64,9 @@ def export(
     from study.cli.run_options import split_names
     from study.trained.artifacts import export_folder
     from study.trained.formats import INSTALL, USUAL, missing_packages, select_formats
+    from study.trained.images import check_sample
     from study.trained.model_card import write_card
     from study.trained.runtime import notice_of
-    from study.trained.study_images import check_sample
     from study.trained.winner import weights_of
 
     if predictions is not None:
@@ -100,8 +100,8 @@ def export(
 def _release(store: Store, record: Record, data: str | None, out: Path | None) -> None:
     from study.core.errors import DataError
     from study.trained.formats import select_formats
+    from study.trained.images import study_images
     from study.trained.release import FOLDER, make_release
-    from study.trained.study_images import study_images
     from study.trained.winner import weights_of
 
     select_formats(["onnx"])

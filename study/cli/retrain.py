@@ -38,7 +38,7 @@ def retrain(
     if store.weights_path(record.spec).is_file():
         typer.echo(f"The weights of {record.key} are here: nothing to do.")
         return
-    from study.trained.study_images import study_images
+    from study.trained.images import study_images
 
     image_set = study_images(record, data, typer.echo)
     if image_set is None:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.analysis.held_out import HeldOut, held_out
-from study.analysis.label_errors import RankedLabels, rank_labels
+from study.analysis.label_errors import HeldOut, RankedLabels, held_out, rank_labels
 from study.core.errors import DataError, StoreError
 from study.core.files import write_atomically
 from study.core.spec import SPLITS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from study.analysis.equivalence import MARGIN
+from study.analysis.pairs import MARGIN
 from study.core.store import Store
 from study.report.collect import StudyData, collect
 from study.report.latex import latex_tables

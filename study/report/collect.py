@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.equivalence import MARGIN
 from study.analysis.evaluations import Evaluations, all_evaluations
 from study.analysis.leaderboard import Standing, leaderboard
 from study.analysis.leaks import Leak, measure_leaks
+from study.analysis.pairs import MARGIN
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Collection
 from pathlib import Path
 
-from study.analysis.equivalence import MARGIN
+from study.analysis.pairs import MARGIN
 from study.core.files import write_atomically
 from study.core.store import Store
 from study.report.build import Report, build_report

@@ -19,15 +19,8 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Artifact:
-    """One exported model.
+    """One exported model: its file with its sha256, or the folder of a SavedModel without."""
 
-    Attributes:
-        kind: ``keras``, ``h5``, ``onnx``, ``litert``, ``savedmodel`` or ``litert-int8``.
-        path: The file, or the folder of a SavedModel.
-        sha256: Of the file; empty for a folder.
-    """
-
-    kind: str
     path: Path
     sha256: str
 
@@ -55,7 +48,7 @@ def find_exports(store: Store, record: Record) -> dict[str, Artifact]:
     if weights.is_file() and file_sha256(weights) != manifest["weights_sha256"]:
         return {}
     return {
-        kind: Artifact(kind, folder / entry["file"], entry["sha256"])
+        kind: Artifact(folder / entry["file"], entry["sha256"])
         for kind, entry in manifest["exports"].items()
         if (folder / entry["file"]).exists()
     }
@@ -80,14 +73,7 @@ def belongs(manifest: Mapping[str, Any], record: Record) -> bool:
 
 
 def write_manifest(folder: Path, record: Record, weights_sha256: str, exports: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Write what a folder of exports holds.
-
-    Args:
-        folder: The folder.
-        record: The run.
-        weights_sha256: Of the weights that were exported.
-        exports: By kind: ``file`` (name in the folder), ``sha256`` (empty for a folder) and whatever was measured.
-    """
+    """Write what a folder of exports holds; ``exports`` has by kind ``file``, ``sha256`` and whatever was measured."""
     content = {
         "key": record.key,
         "weights_sha256": weights_sha256,

@@ -23,7 +23,8 @@ def write_keras(model: Any, path: Path) -> None:
         UsageError: the model has layers of its own, whose code a file cannot carry.
     """
     plain = without_own_layers(model)
-    foreign = sorted({type(layer).__name__ for layer in leaves(plain) if not _is_kerass(layer)})
+    kinds = {type(layer) for layer in leaves(plain)}
+    foreign = sorted(kind.__name__ for kind in kinds if not kind.__module__.startswith("keras."))
     if foreign:
         raise UsageError(f"its own layers ({', '.join(foreign)}) need their code: choose onnx, litert or savedmodel.")
     log = logging.getLogger("absl")
@@ -61,34 +62,27 @@ def write_onnx(model: Any, path: Path) -> None:
     onnx.save(written, path)
 
 
-def write_litert(model: Any, path: Path) -> None:
+def write_litert(model: Any, path: Path, **settings: Any) -> None:
     """Write LiteRT in float32, with LiteRT's own operations alone."""
-    _litert(model, path)
+    import tensorflow as tf
+
+    only_own = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # others need a library that LiteRT lacks
+    model.export(path, format="litert", verbose=False, target_spec=only_own, **settings)
 
 
 def write_int8(model: Any, path: Path, representative: NDArray[np.uint8]) -> None:
     """Write LiteRT with weights and activations in 8 bits; images stay uint8 and probabilities float32.
 
-    Args:
-        model: The network.
-        path: Where to write.
-        representative: Training images (n, h, w, c) by which the range of every activation is measured.
+    The range of every activation is measured on ``representative`` training images (n, h, w, c).
     """
     import tensorflow as tf
 
-    _litert(
+    write_litert(
         model,
         path,
         optimizations=[tf.lite.Optimize.DEFAULT],
         representative_dataset=lambda: ([image[np.newaxis]] for image in representative),
     )
-
-
-def _litert(model: Any, path: Path, **settings: Any) -> None:
-    import tensorflow as tf
-
-    only_own = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # others need a library that LiteRT lacks
-    model.export(path, format="litert", verbose=False, target_spec=only_own, **settings)
 
 
 #: How each kind is written, beside ``write_int8``.
@@ -118,7 +112,3 @@ def without_own_layers(model: Any) -> Any:
     plain = keras.models.clone_model(model, clone_function=clone, recursive=True)
     plain.set_weights(model.get_weights())
     return plain
-
-
-def _is_kerass(layer: Any) -> bool:
-    return type(layer).__module__.partition(".")[0] == "keras"

@@ -9,10 +9,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.clusters import Clusters
-from study.analysis.contrasts import Family, Sample
+from study.analysis.contrasts import Sample
 from study.analysis.evaluations import BySeverity, Robustness
 from study.analysis.influence import linearise_mean
+from study.analysis.scores import stated
 from study.core.spec import derive_seed
 
 Image = NDArray[np.uint8]
@@ -37,13 +37,8 @@ class Corruption:
 def corrupt(name: str, images: Image, severity: int, hashes: NDArray[np.bytes_]) -> Image:
     """Return images spoilt by one of ``CORRUPTIONS``.
 
-    Chance is seeded by corruption, severity and image: an image is spoilt alike in any set, on any machine.
-
-    Args:
-        name: The corruption.
-        images: uint8 (n, height, width, channels).
-        severity: 1 to 5.
-        hashes: bytes (n,), content hashes of the images.
+    Chance is seeded by corruption, severity (1 to 5) and the image's content hash: an image is spoilt alike in any
+    set, on any machine.
     """
     corruption = CORRUPTIONS[name]
     strength = corruption.strengths[severity - 1]
@@ -61,14 +56,9 @@ def measure_robustness(
     hashes: NDArray[np.bytes_],
     say: Callable[[str], None] = lambda line: None,
 ) -> Robustness:
-    """Score a network on every corruption at every severity.
+    """Score a network on every corruption of clean images at every severity; ``say`` is told after each corruption.
 
-    Args:
-        call: The network: images uint8 (n, height, width, channels) to probabilities (n, classes).
-        images: Clean images.
-        labels: int64 (n,), their classes.
-        hashes: bytes (n,), equal for identical images, which count as one draw.
-        say: Receives a line after each corruption.
+    Hashes (n,) are equal for identical images, which count as one draw.
     """
     wrong = np.zeros(len(labels))
     errors: dict[str, BySeverity] = {}
@@ -91,10 +81,8 @@ def measure_robustness(
 
 def share_with_interval(per_image: NDArray[np.float64], groups: ArrayLike) -> tuple[float, float, float]:
     """Return the mean of a number per image, 0 to 1, with its 95 % interval over new images."""
-    sample = Sample.of(linearise_mean(per_image[None], (0.0, 1.0)), Clusters.of(groups, len(per_image)))
-    found = Family([sample]).of_networks([1.0])
-    low, high = found.interval()
-    return float(found.value), max(0.0, float(low)), min(1.0, float(high))
+    found = stated(Sample.of(linearise_mean(per_image[None]), groups))
+    return float(found.value), max(0.0, float(found.low)), min(1.0, float(found.high))
 
 
 def _rounded(pixels: NDArray[Any]) -> Image:

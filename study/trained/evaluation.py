@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.evaluations import Elsewhere, Evaluations
-from study.analysis.scores import Statement
 from study.core.files import write_atomically
 from study.core.record import Record
 from study.core.store import Store
@@ -22,32 +23,25 @@ from study.report.sections.robustness import robustness_tables
 from study.report.table import Column, Table
 from study.report.wording import escape, percent, plain, with_interval
 from study.trained.corruptions import CORRUPTIONS
-from study.trained.foreign import ALL, Foreign
+from study.trained.images import ALL, Foreign
 from study.trained.runtime import DRAWN_NOTICE
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, scores_on, stored_scores
 from study.trained.slices import Slices
 
-TEMPLATE = Path(__file__).parent / "templates" / "evaluation.md.j2"
+TEMPLATES = Path(__file__).parent / "templates"
 DRAWN_DATA = "The images are drawn faces, not photographs: these scores say nothing about people."
-
-
-#: Smaller subgroups have no score.
-LEAST_IN_GROUP = 2
+IMAGES = Column("images", "images", lambda count: f"{count:,}")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's answers to a dataset, scored.
+    """A run's answers to a dataset, scored on its images (``foreign``: as the run took them).
 
     Attributes:
-        record: The run.
-        image_set: The dataset.
-        foreign: Its images as the run took them.
-        here: Scores on these images.
-        unseen: Scores on those of them that the run has not met in training or validation; None where it has met none,
-            where nothing is known of it, or where fewer than two are left.
-        home: The run's scores on the test split of its own dataset.
-        groups: Scores by subgroup (column, value), where the user named some.
+        unseen: On those of them that the run has not met in training or validation; None where it has met none, where
+            nothing is known of it, or where fewer than two are left.
+        home: On the test split of the run's own dataset.
+        groups: By subgroup (column, value), where the user named some.
     """
 
     record: Record
@@ -74,53 +68,42 @@ def evaluate(
 ) -> Evaluation:
     """Score a run's probabilities, float32 (n, classes), for the prepared images of a dataset.
 
-    Args:
-        store: Where the run is.
-        record: The run.
-        image_set: The dataset.
-        foreign: Its images as the run took them.
-        probabilities: The answers.
-        slices: Subgroups of the images.
-
     Raises:
         DataError: the slices name none of the images.
     """
+
+    def scored(chosen: NDArray[np.bool_]) -> NetworkScores | None:
+        if len(np.unique(foreign.hashes[chosen])) < 2:
+            return None
+        return scores_on(store, record, foreign.labels[chosen], probabilities[chosen], foreign.hashes[chosen])
+
     here = scores_on(store, record, foreign.labels, probabilities, foreign.hashes)
-    new = np.ones(len(foreign.labels), bool) if foreign.seen is None else ~foreign.seen
-    unseen = None
-    if not new.all() and len(np.unique(foreign.hashes[new])) > 1:
-        unseen = scores_on(store, record, foreign.labels[new], probabilities[new], foreign.hashes[new])
-    groups = {}
-    for name, members in (slices.members(foreign.ids) if slices else {}).items():
-        if members.sum() >= LEAST_IN_GROUP and len(np.unique(foreign.hashes[members])) > 1:
-            answers = (foreign.labels[members], probabilities[members], foreign.hashes[members])
-            groups[name] = scores_on(store, record, *answers)
+    unseen = scored(~foreign.seen) if foreign.seen is not None and foreign.seen.any() else None
+    members = slices.members(foreign.ids) if slices else {}
+    groups = {name: found for name, chosen in members.items() if (found := scored(chosen))}
     return Evaluation(record, image_set, foreign, here, unseen, stored_scores(store, record), groups)
 
 
 def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) -> Path:
     """Write ``<reports>/<study>/evaluations/<name>/README.md`` with tables and the confusion matrix; return its path.
 
-    Args:
-        found: The evaluation.
-        store: The run's store, which is only read.
-        reports: Folder of all reports.
-        kind: What the network ran on.
+    ``kind`` says what the network ran on.
     """
+    tables = [_scores_table(found), _class_table(found), _confusion_table(found)]
+    tables += [_slices_table(found)] if found.groups else []
+    picture = _confusion(found)
     folder = reports / store.study / "evaluations" / found.name
-    tables = {"scores": scores_table(found), "per-class": class_table(found), "confusion": confusion_table(found)}
-    if found.groups:
-        tables["slices"] = slices_table(found)
-    picture = confusion(found)
-    page = render(
-        TEMPLATE,
+    write_atomically(folder / "figures" / f"{picture.name}.png", picture.png())
+    return _written(
+        folder,
+        "evaluation.md.j2",
+        {table.name: table for table in tables},
         found=found,
         record=found.record,
         card=found.image_set.card(),
         foreign=found.foreign,
         kind=kind,
         study=store.study,
-        tables=tables,
         picture=picture,
         notices=[
             *([DRAWN_NOTICE] if found.record.dataset.drawn else []),
@@ -130,14 +113,36 @@ def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) 
         absent=[name for name, count in _supports(found) if not count],
         all_images=found.foreign.split == ALL,
     )
+
+
+def write_robustness(found: Evaluations, store: Store, record: Record, reports: Path, kind: str) -> Path:
+    """Write ``<reports>/<study>/evaluations/corruptions-<run>/README.md`` with its tables; return its path.
+
+    ``kind`` says what the network ran on.
+    """
+    return _written(
+        reports / store.study / "evaluations" / f"corruptions-{record.key}",
+        "robustness.md.j2",
+        robustness_tables([found]),
+        record=record,
+        robust=found.robustness,
+        corruptions=CORRUPTIONS,
+        kind=kind,
+        study=store.study,
+        notice=DRAWN_NOTICE if record.dataset.drawn else "",
+        percent=percent,
+    )
+
+
+def _written(folder: Path, template: str, tables: Mapping[str, Table], **names: Any) -> Path:
+    page = render(TEMPLATES / template, tables=tables, **names)
     for name, table in tables.items():
         write_atomically(folder / "tables" / f"{name}.csv", table.csv().encode())
-    write_atomically(folder / "figures" / f"{picture.name}.png", picture.png())
     write_atomically(folder / "README.md", page.encode())
     return folder / "README.md"
 
 
-def scores_table(found: Evaluation) -> Table:
+def _scores_table(found: Evaluation) -> Table:
     """Every metric of ``OVERALL`` here, on what of it is new to the run, and on the run's own test split."""
     places = ((found.image_set.name, found.here), ("new to the run", found.unseen), ("its own test split", found.home))
     rows = [
@@ -147,9 +152,9 @@ def scores_table(found: Evaluation) -> Table:
     ]
     columns = [
         Column("images_of", "images of", right=False),
-        Column("images", "images", lambda count: f"{count:,}"),
+        IMAGES,
         *(
-            Column(metric, title, plain_interval if metric == "log_loss" else with_interval)
+            Column(metric, title, partial(with_interval, show=plain if metric == "log_loss" else percent))
             for metric, title in OVERALL.items()
         ),
         Column("runs", ""),
@@ -157,7 +162,7 @@ def scores_table(found: Evaluation) -> Table:
     return Table("scores", columns, rows)
 
 
-def slices_table(found: Evaluation) -> Table:
+def _slices_table(found: Evaluation) -> Table:
     """What the run scores on each subgroup, and on how many images."""
     metrics = ("accuracy", "balanced_accuracy", "macro_f1")
     rows = [
@@ -167,7 +172,7 @@ def slices_table(found: Evaluation) -> Table:
     columns = [
         Column("column", "column", right=False),
         Column("group", "group", right=False),
-        Column("images", "images", lambda count: f"{count:,}"),
+        IMAGES,
         *(Column(metric, OVERALL[metric], with_interval) for metric in metrics),
     ]
     return Table("slices", columns, rows)
@@ -181,52 +186,14 @@ def elsewhere(found: Evaluation) -> dict[str, Elsewhere]:
     return {
         name: Elsewhere(
             images=len(scores.run.correct),
-            accuracy=_interval(scores.score("accuracy")),
-            balanced_accuracy=_interval(scores.score("balanced_accuracy")),
+            accuracy=scores.interval("accuracy"),
+            balanced_accuracy=scores.interval("balanced_accuracy"),
         )
         for name, scores in (whole | groups).items()
     }
 
 
-def write_robustness(found: Evaluations, store: Store, record: Record, reports: Path, kind: str) -> Path:
-    """Write ``<reports>/<study>/evaluations/corruptions-<run>/README.md`` with its tables; return its path.
-
-    Args:
-        found: What is known of the run, its robustness included.
-        store: The run's store, which is only read.
-        record: The run.
-        reports: Folder of all reports.
-        kind: What the network ran on.
-    """
-    folder = reports / store.study / "evaluations" / f"corruptions-{record.key}"
-    tables = robustness_tables([found])
-    page = render(
-        TEMPLATE.with_name("robustness.md.j2"),
-        record=record,
-        robust=found.robustness,
-        tables=tables,
-        corruptions=CORRUPTIONS,
-        kind=kind,
-        study=store.study,
-        notice=DRAWN_NOTICE if record.dataset.drawn else "",
-        percent=percent,
-    )
-    for name, table in tables.items():
-        write_atomically(folder / "tables" / f"{name}.csv", table.csv().encode())
-    write_atomically(folder / "README.md", page.encode())
-    return folder / "README.md"
-
-
-def _interval(found: Statement) -> tuple[float, float, float]:
-    return (float(found.value), float(found.low), float(found.high))
-
-
-def plain_interval(value: Statement) -> str:
-    """Write a log loss with its interval."""
-    return with_interval(value, plain)
-
-
-def class_table(found: Evaluation) -> Table:
+def _class_table(found: Evaluation) -> Table:
     """Precision, recall and F1 of every class that has images here, and its recall on the run's own test split."""
     rows = []
     for place, (name, count) in enumerate(_supports(found)):
@@ -235,14 +202,14 @@ def class_table(found: Evaluation) -> Table:
             rows.append([name, count, *scores, found.home.score("recall", place)])
     columns = [
         Column("class", "class", right=False),
-        Column("images", "images", lambda count: f"{count:,}"),
+        IMAGES,
         *(Column(measure, f"{measure}, %", with_interval) for measure in BY_CLASS),
         Column("recall_own_test_split", "recall on its test split, %", with_interval),
     ]
     return Table("per-class", columns, rows)
 
 
-def confusion_table(found: Evaluation) -> Table:
+def _confusion_table(found: Evaluation) -> Table:
     """Counts, rows true and columns predicted classes, without rows that have no image."""
     classes = found.record.dataset.classes
     counts = found.here.run.test.confusion
@@ -254,7 +221,7 @@ def confusion_table(found: Evaluation) -> Table:
     return Table("confusion", columns, rows)
 
 
-def confusion(found: Evaluation) -> Picture:
+def _confusion(found: Evaluation) -> Picture:
     """Return the confusion matrix as a picture."""
     run = found.here.run
     model, protocol = found.record.spec.recipe

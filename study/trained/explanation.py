@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,17 @@ from study.analysis.metrics import predicted
 from study.core.files import write_atomically
 from study.core.spec import derive_seed
 from study.report.picture import file_name, new_figure
-from study.trained.foreign import Foreign
 from study.trained.gradcam import GradCam
+from study.trained.images import Foreign
 
 #: Examples of a class in a row.
 EXAMPLES = 6
 #: How much of the picture the hottest place covers.
 OPACITY = 0.6
+#: One row of a panel: its words at the left, and each picture (h, w, 3) in 0..1 with the words above it.
+Row = tuple[str, list[tuple[NDArray[np.float64], str]]]
 _CELL_IN = 1.42
 _MARGIN_IN = 1.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a panel: its words at the left, and each picture (h, w, 3) in 0..1 with words above."""
-
-    words: str
-    cells: Sequence[tuple[NDArray[np.float64], str]]
 
 
 def write_panels(
@@ -44,7 +37,7 @@ def write_panels(
     head: Sequence[str],
     seed: int = 0,
 ) -> list[Path]:
-    """Draw one panel for each class that has images.
+    """Draw one panel for each class that has images into the folder and return the paths written.
 
     Args:
         cam: Grad-CAM of the network.
@@ -55,9 +48,6 @@ def write_panels(
         name: Start of their file names.
         head: First lines of their titles.
         seed: The same seed chooses the same examples.
-
-    Returns:
-        The paths written.
     """
     answers = predicted(probabilities)
     written = []
@@ -67,10 +57,8 @@ def write_panels(
             continue
         rng = np.random.default_rng(derive_seed(seed, name, title))
         right, wrong = members[answers[members] == label], members[answers[members] != label]
-        rows = [
-            *_rows_right(cam, foreign, probabilities, classes, _some(rng, right)),
-            *_rows_wrong(cam, foreign, probabilities, classes, _some(rng, wrong)),
-        ]
+        chosen = [rng.permutation(places)[:EXAMPLES] for places in (right, wrong)]
+        rows = [row for places in chosen for row in _rows(cam, foreign, probabilities, classes, places)]
         facts = f"{title}: {len(right):,} of {len(members):,} images right, examples chosen at random."
         path = folder / f"{file_name(f'{name}-{title}')}.png"
         write_atomically(path, _png(rows, [*head, facts]))
@@ -87,60 +75,28 @@ def overlaid(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.
     smooth = np.clip(cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
     colours = matplotlib.colormaps["inferno"](smooth)[..., :3]
     cover = OPACITY * smooth[..., np.newaxis]
-    mixed: NDArray[np.float64] = (1 - cover) * _colours(image) + cover * colours
-    return mixed
+    return np.asarray((1 - cover) * _colours(image) + cover * colours)
 
 
-def _rows_right(
-    cam: GradCam,
-    foreign: Foreign,
-    probabilities: NDArray[np.float32],
-    classes: Sequence[str],
-    places: NDArray[np.int64],
+def _rows(
+    cam: GradCam, foreign: Foreign, probabilities: NDArray[Any], classes: Sequence[str], places: NDArray[Any]
 ) -> list[Row]:
+    """Return the rows of some images that are all right, or all wrong: those have a map for the label too."""
     if not len(places):
         return []
-    images, labels = foreign.images[places], foreign.labels[places]
-    return [
-        Row("right", [(_colours(image), "") for image in images]),
-        Row("speaks for\nits answer", _cells(images, cam(images, labels), probabilities[places], labels, classes)),
-    ]
+    images, labels, shares = foreign.images[places], foreign.labels[places], probabilities[places]
+    answers = predicted(shares)
 
+    def cells(about: NDArray[np.int64]) -> list[tuple[NDArray[np.float64], str]]:
+        return [
+            (overlaid(image, heat), f"{classes[label]} {100 * share[label]:.0f} %")
+            for image, heat, label, share in zip(images, cam(images, about), about, shares, strict=True)
+        ]
 
-def _rows_wrong(
-    cam: GradCam,
-    foreign: Foreign,
-    probabilities: NDArray[np.float32],
-    classes: Sequence[str],
-    places: NDArray[np.int64],
-) -> list[Row]:
-    if not len(places):
-        return []
-    images, labels = foreign.images[places], foreign.labels[places]
-    answers = predicted(probabilities[places])
-    return [
-        Row("wrong", [(_colours(image), "") for image in images]),
-        Row("speaks for\nits answer", _cells(images, cam(images, answers), probabilities[places], answers, classes)),
-        Row("speaks for\nthe label", _cells(images, cam(images, labels), probabilities[places], labels, classes)),
-    ]
-
-
-def _cells(
-    images: NDArray[np.uint8],
-    heats: NDArray[np.float32],
-    probabilities: NDArray[np.float32],
-    about: NDArray[np.int64],
-    classes: Sequence[str],
-) -> list[tuple[NDArray[np.float64], str]]:
-    shares = probabilities[np.arange(len(about)), about]
-    return [
-        (overlaid(image, heat), f"{classes[label]} {100 * share:.0f} %")
-        for image, heat, label, share in zip(images, heats, about, shares, strict=True)
-    ]
-
-
-def _some(rng: np.random.Generator, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    return rng.permutation(places)[:EXAMPLES]
+    right = bool((answers == labels).all())
+    rows = [("right" if right else "wrong", [(_colours(image), "") for image in images])]
+    rows.append(("speaks for\nits answer", cells(answers)))
+    return rows if right else [*rows, ("speaks for\nthe label", cells(labels))]
 
 
 def _colours(image: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -161,10 +117,10 @@ def _png(rows: Sequence[Row], lines: Sequence[str]) -> bytes:
     )
     for axes in grid.flat:
         axes.set_axis_off()
-    for cells, row in zip(grid, rows, strict=True):
+    for cells, (title, pictures) in zip(grid, rows, strict=True):
         box = cells[0].get_position()
-        figure.text(0.012, (box.y0 + box.y1) / 2, row.words, va="center", fontsize=9)
-        for axes, (picture, words) in zip(cells, row.cells, strict=False):
+        figure.text(0.012, (box.y0 + box.y1) / 2, title, va="center", fontsize=9)
+        for axes, (picture, words) in zip(cells, pictures, strict=False):
             axes.imshow(picture, interpolation="nearest")
             axes.set_title(words, fontsize=8, pad=2)
     buffer = io.BytesIO()

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.metrics import predicted
-from study.analysis.paired import PairedScores
+from study.analysis.scores import PairedScores
 from study.core.errors import StudyError, UsageError, WeightsError
 from study.core.files import file_sha256, make_folder, temporary_path, write_error
 from study.core.record import Record
 from study.core.store import Store
 from study.trained.artifacts import MANIFEST, belongs, read_manifest, write_manifest
-from study.trained.calls import OPENERS, Call
-from study.trained.formats import FORMATS
-from study.trained.retraining import retrain_command
-from study.trained.study_images import Sample, spread
+from study.trained.formats import FORMATS, Call
+from study.trained.images import Sample, spread
+from study.trained.runtime import in_batches
+from study.trained.winner import retrain_command
 
 #: Largest difference of a probability from the run's own that an export may have.
 TOLERANCE = 1e-3
@@ -35,12 +35,6 @@ Entry = dict[str, Any]
 
 class Exporter:
     """Writes one run's network in any format.
-
-    Args:
-        store: The study's store.
-        record: The run.
-        folder: Where the files go.
-        sample: Images to check them on.
 
     Raises:
         UsageError: ``folder`` holds the exports of another run, or the model entry is unknown or changed.
@@ -80,8 +74,10 @@ class Exporter:
             try:
                 call = self._converted(kind, temporary)
                 measured = self._measured_int8(call) if kind == INT8 else self._checked(kind, call)
-                size = _size(temporary)
-                _replace(temporary, path)
+                size = sum(file.stat().st_size for file in (temporary, *temporary.rglob("*")) if file.is_file())
+                if temporary.is_dir():
+                    _remove(path)
+                temporary.replace(path)
             finally:
                 _remove(temporary)
         except OSError as error:
@@ -103,7 +99,7 @@ class Exporter:
                     write_int8(self.model, path, self._representative())
                 else:
                     WRITERS[kind](self.model, path)
-                return OPENERS[kind](path)
+                return FORMATS[kind].open(path)
         except (StudyError, OSError):
             raise
         except Exception as error:  # whatever a converter raises means that it cannot
@@ -130,7 +126,7 @@ class Exporter:
         image_set = self._image_set()
         places = image_set.indices("validation")
         images, labels = image_set.images[places], image_set.labels[places]
-        exact, coarse = (_in_batches(one, images) for one in (self._own, call))
+        exact, coarse = (in_batches(one, images, len(image_set.classes)) for one in (self._own, call))
         answers = [predicted(one)[None] for one in (coarse, exact)]
         scores = PairedScores(labels, coarse.shape[1], image_set.hashes[places])
         found = scores.difference("accuracy", *answers)
@@ -184,10 +180,7 @@ class Exporter:
 def export_all(exporter: Exporter, kinds: Sequence[str], say: Callable[[str, Entry], None]) -> None:
     """Write several formats; one that cannot be kept does not stop the others.
 
-    Args:
-        exporter: Writes them.
-        kinds: Names of formats.
-        say: Receives each format with what is known of it.
+    ``say`` receives each format with what is known of it.
 
     Raises:
         UsageError: some were refused; the message has every reason.
@@ -202,27 +195,11 @@ def export_all(exporter: Exporter, kinds: Sequence[str], say: Callable[[str, Ent
         raise UsageError(" ".join(refused))
 
 
-def _in_batches(call: Call, images: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float32]:
-    parts = [call(np.ascontiguousarray(images[start : start + batch])) for start in range(0, len(images), batch)]
-    return np.concatenate(parts)
-
-
 def _largest(answers: NDArray[np.float32], others: NDArray[np.float32]) -> float:
     """Return the largest difference; infinite where shapes differ."""
     if answers.shape != others.shape:
         return float("inf")
     return float(np.max(np.abs(answers.astype(np.float64) - others)))
-
-
-def _size(path: Path) -> int:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files)
-
-
-def _replace(source: Path, target: Path) -> None:
-    if source.is_dir():
-        _remove(target)
-    source.replace(target)
 
 
 def _remove(path: Path) -> None:

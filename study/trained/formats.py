@@ -1,13 +1,19 @@
-"""The formats that a run is exported to: file, packages, and how to call it without this project."""
+"""The formats that a run is exported to: file, packages, how to open it, and how to call it without this project."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from study.core.errors import UsageError, unknown_name
 
+#: A network as a function: images uint8 (n, height, width, channels) to probabilities float32 (n, classes).
+Call = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 #: Installs what the formats need, in a checkout.
 INSTALL = "python -m pip install --constraint constraints.txt --editable '.[export]'"
 
@@ -19,55 +25,94 @@ class Format:
     Attributes:
         file: Its name in the folder of exports.
         title: What a reader knows it as.
-        packages: Modules that writing and checking it need beside TensorFlow and Keras.
+        open: Opens the file as a function of images, with the packages of this kind alone.
         python: Lines of Python that load the file and set ``probabilities`` from ``images``.
+        packages: Modules that writing and checking it need beside TensorFlow and Keras.
     """
 
     file: str
     title: str
-    packages: tuple[str, ...]
+    open: Callable[[Path], Call]
     python: str
+    packages: tuple[str, ...] = ()
 
 
+def onnx_call(path: Path) -> Call:
+    """Open an ONNX file with ONNX Runtime."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda images: np.asarray(session.run(None, {name: images})[0])
+
+
+def litert_call(path: Path) -> Call:
+    """Open a LiteRT file; its tensors are laid out anew when the number of images changes."""
+    from study.core.environment import usable_cores
+    from study.training.banners import without_banners
+
+    with without_banners():
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(str(path), num_threads=usable_cores())
+        interpreter.allocate_tensors()
+    given, answered = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    laid_out = 0
+
+    def call(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        nonlocal laid_out
+        if laid_out != len(images):
+            interpreter.resize_tensor_input(given, images.shape)
+            interpreter.allocate_tensors()
+            laid_out = len(images)
+        interpreter.set_tensor(given, images)
+        interpreter.invoke()
+        return np.asarray(interpreter.get_tensor(answered))
+
+    return call
+
+
+def keras_call(path: Path) -> Call:
+    """Open a .keras or .h5 file with Keras alone."""
+    import keras
+
+    from study.training.predict import Predictor
+
+    return Predictor(keras.saving.load_model(path, compile=False))
+
+
+def savedmodel_call(path: Path) -> Call:
+    """Open a folder with TensorFlow alone."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    return lambda images: np.asarray(loaded.serve(tf.constant(images)), np.float32)
+
+
+_KERAS = """import keras
+network = keras.saving.load_model("{file}")
+probabilities = network.predict(images)"""
+_H5 = """import keras
+network = keras.saving.load_model("{file}", compile=False)
+probabilities = network.predict(images)"""
+_ONNX = """import onnxruntime
+network = onnxruntime.InferenceSession("{file}")
+(probabilities,) = network.run(["probabilities"], {{"images": images}})"""
 _LITERT = """from ai_edge_litert.interpreter import Interpreter
 network = Interpreter("{file}")
 probabilities = network.get_signature_runner()(images=images)["output_0"]"""
+_SAVEDMODEL = """import tensorflow as tf
+network = tf.saved_model.load("{file}")
+probabilities = network.serve(images).numpy()"""
 
 FORMATS: Mapping[str, Format] = {
-    "keras": Format(
-        "model.keras",
-        "Keras 3",
-        (),
-        """import keras
-network = keras.saving.load_model("{file}")
-probabilities = network.predict(images)""",
-    ),
-    "h5": Format(
-        "model.h5",
-        "Keras, HDF5",
-        (),
-        """import keras
-network = keras.saving.load_model("{file}", compile=False)
-probabilities = network.predict(images)""",
-    ),
-    "onnx": Format(
-        "model.onnx",
-        "ONNX",
-        ("onnx", "tf2onnx", "onnxruntime"),
-        """import onnxruntime
-network = onnxruntime.InferenceSession("{file}")
-(probabilities,) = network.run(["probabilities"], {{"images": images}})""",
-    ),
-    "litert": Format("model.tflite", "LiteRT (TensorFlow Lite)", ("ai_edge_litert",), _LITERT),
-    "savedmodel": Format(
-        "savedmodel",
-        "TensorFlow SavedModel",
-        (),
-        """import tensorflow as tf
-network = tf.saved_model.load("{file}")
-probabilities = network.serve(images).numpy()""",
-    ),
-    "litert-int8": Format("model-int8.tflite", "LiteRT in 8 bits", ("ai_edge_litert",), _LITERT),
+    "keras": Format("model.keras", "Keras 3", keras_call, _KERAS),
+    "h5": Format("model.h5", "Keras, HDF5", keras_call, _H5),
+    "onnx": Format("model.onnx", "ONNX", onnx_call, _ONNX, ("onnx", "tf2onnx", "onnxruntime")),
+    "litert": Format("model.tflite", "LiteRT (TensorFlow Lite)", litert_call, _LITERT, ("ai_edge_litert",)),
+    "savedmodel": Format("savedmodel", "TensorFlow SavedModel", savedmodel_call, _SAVEDMODEL),
+    "litert-int8": Format("model-int8.tflite", "LiteRT in 8 bits", litert_call, _LITERT, ("ai_edge_litert",)),
 }
 #: What ``--format`` takes; ``--int8`` adds the other.
 CHOICES = tuple(name for name in FORMATS if name != "litert-int8")

@@ -16,6 +16,7 @@ from study.report.table import Column, Table
 from study.report.wording import (
     augmentation_words,
     code,
+    escape,
     large,
     listed,
     monitor_words,
@@ -28,9 +29,9 @@ from study.report.wording import (
     with_interval_inline,
 )
 from study.trained.formats import FORMATS
-from study.trained.retraining import retrain_command
 from study.trained.runtime import notice_of
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, stored_scores
+from study.trained.winner import retrain_command
 
 if TYPE_CHECKING:
     from study.trained.release import Release
@@ -41,12 +42,6 @@ TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 
 def write_card(store: Store, record: Record, folder: Path, exports: Mapping[str, Mapping[str, Any]]) -> Path:
     """Write the card of a run beside its exports and return its path.
-
-    Args:
-        store: The study's store.
-        record: The run.
-        folder: The folder of its exports.
-        exports: What is known of each, as the manifest has it.
 
     Raises:
         StoreError: the predictions cannot be read.
@@ -67,7 +62,6 @@ def build_card(
     scores = stored_scores(store, record)
     spec, card = record.spec, record.dataset
     entry = MODELS.get(spec.model.name)
-    height, width, channels = card.image_shape
     published = entry.published.get(spec.weights.source)
     exports = {kind: exports[kind] for kind in FORMATS if kind in exports}
     return render(
@@ -77,14 +71,12 @@ def build_card(
         card=card,
         entry=entry,
         notice=notice_of(record),
-        height=height,
-        width=width,
-        channels=channels,
-        counts=counts_table(card),
-        overall=overall_table(scores),
-        by_class=class_table(scores, card.classes),
-        phases=phase_table(spec.protocol.phases),
-        exports=export_table(exports),
+        scores=scores,
+        counts=_counts_table(card),
+        overall=_overall_table(scores),
+        by_class=_class_table(scores, card.classes),
+        phases=_phase_table(spec.protocol.phases),
+        exports=_export_table(exports),
         checked_on=listed(sorted({one["checked_on"] for one in exports.values()})),
         int8=exports.get("litert-int8"),
         release=release,
@@ -94,89 +86,65 @@ def build_card(
         augmentation=augmentation_words(spec.protocol.augmentation),
         loss=part_words(spec.protocol.loss),
         watched=monitor_words(spec.protocol.phases[-1]),
-        parameters=large(record.cost.parameters),
-        macs=large(record.cost.macs),
-        validation=percent(scores.run.validation.accuracy),
-        flipped=percent(scores.run.test_accuracy_flipped),
-        majority=percent(majority_share(card)),
-        worst=card.classes[scores.run.test.worst_class],
-        worst_recall=percent(float(scores.run.test.recall[scores.run.test.worst_class])),
+        large=large,
+        majority=majority_share(card),
         retrain=retrain_command(Store("results", store.study), record),  # no folders of this machine
         points=points,
         percent=percent,
     )
 
 
-def counts_table(card: DatasetCard) -> str:
-    """Images of each class and split."""
+def _counts_table(card: DatasetCard) -> str:
     counts = card.counts
-    rows = [[name, *(counts[split][place] for split in SPLITS)] for place, name in enumerate(card.classes)]
-    rows.append(["all", *(sum(counts[split]) for split in SPLITS)])
-    columns = [Column("", "class", right=False), *(Column("", split, lambda count: f"{count:,}") for split in SPLITS)]
-    return Table("", columns, rows).markdown()
-
-
-def overall_table(scores: NetworkScores) -> str:
-    """Every metric of ``OVERALL`` with its interval."""
-    shows = {"log_loss": plain}
     rows = [
-        [title, with_interval_inline(scores.score(metric), shows.get(metric, percent))]
+        [escape(name), *(_count(counts[split][place]) for split in SPLITS)] for place, name in enumerate(card.classes)
+    ]
+    rows.append(["all", *(_count(sum(counts[split])) for split in SPLITS)])
+    return _table(["class", *SPLITS], rows)
+
+
+def _overall_table(scores: NetworkScores) -> str:
+    rows = [
+        [escape(title), with_interval_inline(scores.score(metric), plain if metric == "log_loss" else percent)]
         for metric, title in OVERALL.items()
     ]
-    return Table("", [Column("", "metric", right=False), Column("", "95 % interval in brackets", str)], rows).markdown()
+    return _table(["metric", "95 % interval in brackets"], rows)
 
 
-def class_table(scores: NetworkScores, classes: Sequence[str]) -> str:
-    """Precision, recall and F1 of every class that has images, with intervals."""
-    support = scores.run.test.support
+def _class_table(scores: NetworkScores, classes: Sequence[str]) -> str:
     rows = [
-        [name, *(with_interval_inline(scores.score(measure, place)) for measure in BY_CLASS), int(support[place])]
-        for place, name in enumerate(classes)
-        if support[place]
+        [escape(name), *(with_interval_inline(scores.score(measure, place)) for measure in BY_CLASS), _count(images)]
+        for place, (name, images) in enumerate(zip(classes, scores.run.test.support, strict=True))
+        if images
     ]
-    columns = [Column("", "class", right=False), *(Column("", f"{measure}, %", str) for measure in BY_CLASS)]
-    return Table("", [*columns, Column("", "images", lambda count: f"{count:,}")], rows).markdown()
+    return _table(["class", *(f"{measure}, %" for measure in BY_CLASS), "images"], rows)
 
 
-def phase_table(phases: Sequence[Phase]) -> str:
-    """What each phase of the training was allowed."""
-    rows = [
-        [
-            phase.name,
-            phase.trainable,
-            part_words(phase.optimizer),
-            phase.rate,
-            phase.updates,
-            schedule_words(phase),
-            phase.patience,
-        ]
-        for phase in phases
-    ]
-    columns = [
-        Column("", "phase", right=False),
-        Column("", "trains", right=False),
-        Column("", "optimizer", right=False),
-        Column("", "rate", lambda rate: f"{rate:g}"),
-        Column("", "updates, at most", lambda count: f"{count:,}"),
-        Column("", "schedule", right=False),
-        Column("", "patience, epochs", str),
-    ]
-    return Table("", columns, rows).markdown()
+def _phase_table(phases: Sequence[Phase]) -> str:
+    titles = ["phase", "trains", "optimizer", "rate", "updates, at most", "schedule", "patience, epochs"]
+    rows = []
+    for one in phases:
+        words, schedule = (one.name, one.trainable, part_words(one.optimizer)), escape(schedule_words(one))
+        rows.append([*map(escape, words), f"{one.rate:g}", _count(one.updates), schedule, str(one.patience)])
+    return _table(titles, rows, left=("phase", "trains", "optimizer", "schedule"))
 
 
-def export_table(exports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Every file with its size and its largest difference."""
-    rows = [
-        [FORMATS[kind].title, one["file"], one["bytes"] / 1e6, one["largest_difference"]]
-        for kind, one in exports.items()
-    ]
-    columns = [
-        Column("", "format", right=False),
-        Column("", "file", code, right=False),
-        Column("", "MB", lambda size: f"{size:.1f}"),
-        Column("", "largest difference of a probability", lambda value: f"{value:.1g}"),
-    ]
-    return Table("", columns, rows).markdown()
+def _export_table(exports: Mapping[str, Mapping[str, Any]]) -> str:
+    titles = ["format", "file", "MB", "largest difference of a probability"]
+    rows = []
+    for kind, one in exports.items():
+        names = escape(FORMATS[kind].title), code(one["file"])
+        rows.append([*names, f"{one['bytes'] / 1e6:.1f}", f"{one['largest_difference']:.1g}"])
+    return _table(titles, rows, left=("format", "file"))
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ("class", "metric")) -> str:
+    """Return a Markdown table of cells that are ready; the columns of the titles in ``left`` are aligned so."""
+    return Table("", [Column("", title, str, right=title not in left) for title in titles], rows).markdown()
 
 
 def majority_share(card: DatasetCard) -> float:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from study.core.errors import UsageError, WeightsError
 from study.core.files import file_sha256, make_folder, temporary_path, write_atomically
 from study.core.record import Record
 from study.core.store import Store, studies
 from study.datasets.image_set import ImageSet
-from study.trained.artifacts import find_exports
-from study.trained.calls import OPENERS, Call
-from study.trained.runtime import SHARE_RIGHT, Runtime, notice_of
-from study.trained.unsure import unsure_threshold
+from study.trained.formats import FORMATS, Call
+from study.trained.runtime import SHARE_RIGHT, Runtime, in_batches, notice_of, unsure_threshold
+from study.trained.winner import finished_runs, holds_a_model
 
 #: Part of the package; a checkout's `study export --release` writes it.
 FOLDER = Path(__file__).parent / "released"
@@ -92,7 +91,7 @@ def open_release(folder: Path | None = None) -> Runtime | None:
     found = find_release(folder)
     if found is None:
         return None
-    call = OPENERS["onnx"]((folder or FOLDER) / MODEL)
+    call = FORMATS["onnx"].open((folder or FOLDER) / MODEL)
     origin = f"the released network, {found.title}"
     return Runtime(
         "onnx", found.key, found.classes, found.image_shape, found.notice, call, found.unsure_below, origin=origin
@@ -124,11 +123,7 @@ def trained_on_photographs(results: str | Path) -> list[str]:
 def _has_photographs(store: Store) -> bool:
     if not any(True for kind in ("*.weights.h5", "*.export") for _ in store.folder.rglob(kind)):
         return False  # without reading a record: in a fresh clone no study has any
-    return any(
-        store.weights_path(record.spec).is_file() or find_exports(store, record)
-        for record in store.records()
-        if record.status == "done" and not record.imported and not record.dataset.drawn
-    )
+    return holds_a_model(store, [record for record in finished_runs(store) if not record.dataset.drawn])
 
 
 def make_release(
@@ -137,21 +132,15 @@ def make_release(
     """Write a run's network in half precision, with what it does otherwise than the run, and its model card.
 
     Weights are stored in 16 bits and computed with in 32: the file has half the size, on any processor the same speed.
-
-    Args:
-        store: Where the run is.
-        record: The run.
-        image_set: The run's own dataset; its validation and test images are what the two are compared on.
-        say: Receives lines for people.
-        folder: Where the files go.
+    The two are compared on the validation and test images of the run's own dataset.
 
     Raises:
         UsageError: the file is too large, or its labels are not the run's; nothing is left.
         WeightsError: the run's weights are missing or other ones.
     """
     from study.trained.export import Exporter
+    from study.trained.images import SAMPLE, Sample, spread
     from study.trained.model_card import CARD, build_card
-    from study.trained.study_images import SAMPLE, Sample, spread
 
     make_folder(folder)
     chosen = spread(image_set.indices("validation"), SAMPLE)
@@ -170,7 +159,7 @@ def make_release(
                 f"a released network has at most {MOST_BYTES / 1e6:g} MB, {record.key} has {size / 1e6:.1f} MB in half "
                 "precision: release a smaller network."
             )
-        found = _measured(store, record, image_set, small, OPENERS["onnx"](exact))
+        found = _measured(store, record, image_set, small, FORMATS["onnx"].open(exact))
         say(
             f"{size / 1e6:.1f} MB; the run's own label on {100 * found.agreement:.2f} % of {found.images:,} images, "
             f"largest difference of a probability {found.largest_difference:.2g}; test accuracy "
@@ -183,9 +172,7 @@ def make_release(
             )
         write_atomically(folder / MODEL, small.read_bytes())
     finally:
-        for path in temporary.iterdir():
-            path.unlink()
-        temporary.rmdir()
+        shutil.rmtree(temporary)
     entry = {"file": MODEL, "bytes": found.bytes, "largest_difference": found.largest_difference, "checked_on": ""}
     write_atomically(folder / CARD, build_card(store, record, {"onnx": entry}, found).encode())
     manifest = msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=1)
@@ -220,18 +207,11 @@ def halve(source: Path, target: Path) -> None:
 
 
 def _measured(store: Store, record: Record, image_set: ImageSet, small: Path, exact: Call) -> Release:
-    arrays = store.load_arrays(record).arrays
-    card = record.dataset
-    runtime = Runtime("onnx", record.key, tuple(card.classes), card.image_shape, "", OPENERS["onnx"](small))
-    whole = Runtime("onnx", record.key, tuple(card.classes), card.image_shape, "", exact)
-    answers, own, labels = [], [], []
-    for split in ("validation", "test"):
-        places = image_set.indices(split)
-        images: NDArray[np.uint8] = np.ascontiguousarray(image_set.images[places])
-        answers.append(runtime.probabilities(images))
-        own.append(whole.probabilities(images))
-        labels.append(image_set.labels[places])
-    one, other = np.concatenate(answers), np.concatenate(own)
+    arrays, card = store.load_arrays(record).arrays, record.dataset
+    places = np.concatenate([image_set.indices(split) for split in ("validation", "test")])
+    images, labels = image_set.images[places], image_set.labels[places]
+    one, other = (in_batches(call, images, len(card.classes)) for call in (FORMATS["onnx"].open(small), exact))
+    own, test = other.argmax(axis=1), slice(len(image_set.indices("validation")), None)
     model, protocol = record.spec.recipe
     return Release(
         key=record.key,
@@ -243,8 +223,8 @@ def _measured(store: Store, record: Record, image_set: ImageSet, small: Path, ex
         bytes=small.stat().st_size,
         sha256=file_sha256(small),
         images=len(one),
-        agreement=float(np.mean(one.argmax(axis=1) == other.argmax(axis=1))),
+        agreement=float(np.mean(one.argmax(axis=1) == own)),
         largest_difference=float(np.abs(one - other).max()),
-        test_accuracy=float(np.mean(answers[1].argmax(axis=1) == labels[1])),
-        run_test_accuracy=float(np.mean(own[1].argmax(axis=1) == labels[1])),
+        test_accuracy=float(np.mean(one.argmax(axis=1)[test] == labels[test])),
+        run_test_accuracy=float(np.mean(own[test] == labels[test])),
     )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from study.core.errors import UsageError
-from study.core.record import DatasetCard, Record
+from study.core.record import Record
 from study.core.store import Store
-from study.models.entry import MODELS, ModelEntry
+from study.models.entry import MODELS
 from study.trained.winner import weights_of
 from study.training.backend import chosen_backend, prepare_backend
 from study.training.banners import without_banners
@@ -18,12 +15,8 @@ from study.training.build import Network, build_network, load_weights
 def restore_network(store: Store, record: Record, precision: str | None = None) -> Network:
     """Return the network of a run with its trained weights.
 
-    Weights are portable between Keras' backends, so the one that is chosen here is used.
-
-    Args:
-        store: The study's store.
-        record: The run.
-        precision: Keras' dtype policy; None for the run's own.
+    Weights are portable between Keras' backends, so the one that is chosen here is used. ``precision`` is Keras' dtype
+    policy; None for the run's own.
 
     Raises:
         UsageError: the model entry is unknown or has another version than the run.
@@ -39,24 +32,16 @@ def restore_network(store: Store, record: Record, precision: str | None = None) 
             f"{entry.version}: use the code of that time, or train again with `study run`."
         )
     with without_banners():
-        return _built(entry, precision or spec.precision, spec.side_px, record.dataset, path)
+        prepare_backend(chosen_backend())
+        import keras
 
-
-def restored_call(store: Store, record: Record) -> Any:
-    """Return a run's network as a function of uint8 images (n, h, w, c), traced once."""
-    from study.training.predict import Predictor
-
-    return Predictor(restore_network(store, record).model)
-
-
-def _built(entry: ModelEntry, precision: str, side_px: int, card: DatasetCard, weights: Path) -> Network:
-    prepare_backend(chosen_backend())
-    import keras
-
-    keras.config.set_dtype_policy(precision)
-    try:
-        network = build_network(entry, image_shape=card.image_shape, classes=len(card.classes), side_px=side_px)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    load_weights(network.model, weights, entry.name)
+        keras.config.set_dtype_policy(precision or spec.precision)
+        card = record.dataset
+        try:
+            network = build_network(
+                entry, image_shape=card.image_shape, classes=len(card.classes), side_px=spec.side_px
+            )
+        finally:
+            keras.config.set_dtype_policy("float32")
+        load_weights(network.model, path, entry.name)
     return network

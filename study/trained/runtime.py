@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from study.core.errors import UsageError
 from study.core.record import Record
 from study.core.store import Store
 from study.trained.artifacts import find_exports
-from study.trained.calls import OPENERS, Call
-from study.trained.unsure import unsure_threshold
+from study.trained.formats import FORMATS, Call
 
 #: Images at a time; larger batches are no faster on a processor and take more memory.
 BATCH = 64
@@ -65,10 +64,15 @@ class Runtime:
             raise UsageError(
                 f"{self.key} takes uint8 images of {height}x{width}x{channels}, got {images.dtype} {images.shape[1:]}."
             )
-        answers = np.empty((len(images), len(self.classes)), np.float32)
-        for start in range(0, len(images), BATCH):
-            answers[start : start + BATCH] = self.call(np.ascontiguousarray(images[start : start + BATCH]))
-        return answers
+        return in_batches(self.call, images, len(self.classes))
+
+
+def in_batches(call: Call, images: NDArray[np.uint8], classes: int) -> NDArray[np.float32]:
+    """Return a network's probabilities, float32 (n, classes), for any number of images, a batch at a time."""
+    answers = np.empty((len(images), classes), np.float32)
+    for start in range(0, len(images), BATCH):
+        answers[start : start + BATCH] = call(np.ascontiguousarray(images[start : start + BATCH]))
+    return answers
 
 
 def open_runtime(store: Store, record: Record) -> Runtime:
@@ -87,7 +91,7 @@ def open_export(store: Store, record: Record) -> Runtime | None:
     for kind, package in PACKAGES.items():
         export = exports.get(kind)
         if export is not None and importlib.util.find_spec(package) is not None and export.intact():
-            return _runtime(kind, store, record, OPENERS[kind](export.path))
+            return _runtime(kind, store, record, FORMATS[kind].open(export.path))
     return None
 
 
@@ -97,9 +101,10 @@ def open_keras(store: Store, record: Record) -> Runtime:
     Raises:
         UsageError, WeightsError: as ``open_runtime``.
     """
-    from study.trained.restore import restored_call
+    from study.trained.restore import restore_network
+    from study.training.predict import Predictor
 
-    return _runtime("keras", store, record, restored_call(store, record))
+    return _runtime("keras", store, record, Predictor(restore_network(store, record).model))
 
 
 def notice_of(record: Record) -> str:
@@ -121,3 +126,34 @@ def _runtime(kind: str, store: Store, record: Record, call: Call) -> Runtime:
         unsure_below,
         origin=f"{record.key} of study {store.study}",
     )
+
+
+def unsure_threshold(probabilities: ArrayLike, labels: ArrayLike, share_right: float) -> float:
+    """Return the lowest probability from which on answers are right in a share of all cases.
+
+    An answer is the most probable class. Of the answers at or above the threshold at least ``share_right`` are right;
+    no lower threshold has that property.
+
+    Args:
+        probabilities: float (n, classes), of images whose labels are known.
+        labels: int (n,), their classes.
+        share_right: 0..1.
+
+    Returns:
+        0..1; 0 where all answers can be kept. Above 1 where no threshold is high enough: every answer is unsure.
+
+    >>> unsure_threshold([[0.9, 0.1], [0.4, 0.6], [0.55, 0.45]], [0, 1, 1], share_right=0.8)
+    0.6
+    """
+    given = np.asarray(probabilities, np.float64)
+    sureness = given.max(axis=1)
+    right = given.argmax(axis=1) == np.asarray(labels)
+    order = np.argsort(-sureness, kind="stable")
+    sureness = sureness[order]
+    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    # Answers of one probability are kept or left together: only the last of them can be where the line is drawn.
+    last = np.append(sureness[1:] < sureness[:-1], True)
+    (enough,) = np.nonzero(last & (shares >= share_right))
+    if len(enough) == 0:
+        return float(np.nextafter(1.0, 2.0))
+    return 0.0 if enough[-1] == len(order) - 1 else float(sureness[enough[-1]])

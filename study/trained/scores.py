@@ -17,7 +17,7 @@ from study.core.record import Record
 from study.core.spec import SPLITS
 from study.core.store import DATASET_FILE, Store
 
-#: What is said of a network as a whole, by the metric's name in ``study.analysis.influence``.
+#: What is said of a network as a whole, by the metric's name.
 OVERALL: Mapping[str, str] = {
     "accuracy": "accuracy, %",
     "balanced_accuracy": "balanced accuracy, %",
@@ -42,8 +42,13 @@ class NetworkScores:
         self._scores = Scores({self._recipe: [run]}, groups)
 
     def score(self, metric: str, class_index: int | None = None) -> Statement:
-        """Return a metric of ``study.analysis.influence.METRICS``; ``class_index`` for those of one class."""
+        """Return a registered metric; ``class_index`` for those of one class."""
         return self._scores.score(self._recipe, Measure(metric, class_index))
+
+    def interval(self, metric: str) -> tuple[float, float, float]:
+        """Return a metric with the ends of its interval."""
+        found = self.score(metric)
+        return float(found.value), float(found.low), float(found.high)
 
 
 def stored_scores(store: Store, record: Record) -> NetworkScores:
@@ -72,20 +77,11 @@ def scores_on(
     probabilities: NDArray[np.float32],
     hashes: NDArray[Any],
 ) -> NetworkScores:
-    """Return a run's scores on other images.
+    """Return a run's scores on other images: probabilities float32 (n, classes) for labels int64 (n,) in its classes.
 
-    Args:
-        store: Where the run is.
-        record: The run.
-        labels: int64 (n,), in the run's classes.
-        probabilities: float32 (n, classes).
-        hashes: (n,), equal for images of equal content.
+    Hashes (n,) are equal for images of equal content.
     """
     stored = store.load_arrays(record).arrays
     validation = {name: array for name, array in stored.items() if name.startswith("validation_")}
-    answers: dict[str, NDArray[Any]] = {
-        "test_labels": labels,
-        "test_probabilities": probabilities,
-        "test_flipped": probabilities,
-    }
-    return NetworkScores(score_run(replace(record, arrays={**validation, **answers})), hashes)
+    answers = {"test_labels": labels, "test_probabilities": probabilities, "test_flipped": probabilities}
+    return NetworkScores(score_run(replace(record, arrays=validation | answers)), hashes)

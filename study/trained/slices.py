@@ -20,12 +20,7 @@ MOST_GROUPS = 50
 
 @dataclass(frozen=True)
 class Slices:
-    """Which group each image belongs to.
-
-    Attributes:
-        file: Where it was read.
-        columns: For each column its value by image id; images without one are in no group of it.
-    """
+    """Which group each image belongs to: by column and image id; images without a value are in no group of it."""
 
     file: Path
     columns: Mapping[str, Mapping[str, str]]

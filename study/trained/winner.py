@@ -1,17 +1,17 @@
-"""Which run is used: the best of a study on its validation split, or the one that is named."""
+"""Which run is used: the best of a study on its validation split, or the one named; and how to train it again."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from study.analysis.metrics import accuracy, log_loss
 from study.analysis.recipes import is_leaky
 from study.core.errors import UsageError, WeightsError
-from study.core.record import Record
+from study.core.record import DatasetCard, Record
 from study.core.store import Store, find_study, newest_first, studies
 from study.trained.artifacts import find_exports
-from study.trained.retraining import retrain_command
 
 #: Keys that a message lists at most.
 MOST_LISTED = 12
@@ -62,9 +62,13 @@ def choose_run(store: Store, key: str | None = None) -> Record:
         UsageError: no run fits, or several do.
         StoreError: a record that cannot be read.
     """
-    done = _done(store)
+    done = finished_runs(store)
     if key is not None:
-        return _named(store, done, key)
+        found = fitting(done, key)
+        if len(found) == 1:
+            return found[0]
+        fits = f"fits {len(found)} runs" if found else "fits no finished run"
+        raise UsageError(f"--run {key!r} {fits} of study {store.study}: {_listed(found or done) or 'it has none'}.")
     fit = [record for record in done if record.weights_file and record.on_own_test]
     ranked = [record for record in fit if not is_leaky(record)]
     if not ranked:
@@ -95,27 +99,18 @@ def weights_of(store: Store, record: Record) -> Path:
 def _all_done(results: str | Path) -> dict[str, list[Record]]:
     """Return the finished runs of every study, the newest made here first and published ones last."""
     names = dict.fromkeys([*newest_first(results), *studies(results)])
-    return {name: _done(Store(results, name)) for name in names}
+    return {name: finished_runs(Store(results, name)) for name in names}
 
 
 def _best_of(results: str | Path, found: Mapping[str, Sequence[Record]]) -> Store:
     """Return the first study with a usable model, else the first with a finished run."""
     finished = [name for name, done in found.items() if done]
-    usable = (name for name in finished if _holds_a_model(Store(results, name), found[name]))
+    usable = (name for name in finished if holds_a_model(Store(results, name), found[name]))
     if not finished:
         raise UsageError(
             f"no study in {results}/ has a finished run: train one with `make study`, or give --results FOLDER."
         )
     return Store(results, next(usable, finished[0]))
-
-
-def _named(store: Store, done: Sequence[Record], key: str) -> Record:
-    found = fitting(done, key)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"--run {key!r} fits {len(found)} runs of study {store.study}: {_listed(found)}.")
-    raise UsageError(f"--run {key!r} fits no finished run of study {store.study}: {_listed(done) or 'it has none'}.")
 
 
 def fitting(done: Sequence[Record], key: str) -> list[Record]:
@@ -126,7 +121,7 @@ def fitting(done: Sequence[Record], key: str) -> list[Record]:
     return []
 
 
-def _done(store: Store) -> list[Record]:
+def finished_runs(store: Store) -> list[Record]:
     """Return the finished runs that left a network: imported predictions have none."""
     return [record for record in store.records() if record.status == "done" and not record.imported]
 
@@ -137,10 +132,33 @@ def _rank(store: Store, record: Record) -> tuple[float, float]:
     return (-accuracy(labels, probabilities), log_loss(labels, probabilities))
 
 
-def _holds_a_model(store: Store, done: Sequence[Record]) -> bool:
+def holds_a_model(store: Store, done: Sequence[Record]) -> bool:
+    """Tell whether weights or exports of any of these runs are here."""
     return any(store.weights_path(record.spec).is_file() or find_exports(store, record) for record in done)
 
 
 def _listed(records: Sequence[Record]) -> str:
     more = f" and {len(records) - MOST_LISTED} more" if len(records) > MOST_LISTED else ""
     return ", ".join(record.key for record in records[:MOST_LISTED]) + more
+
+
+def retrain_command(store: Store, record: Record, data: str | None = None) -> str:
+    """Return the command that trains a run again as its stored spec says.
+
+    Without ``data`` it names the built-in faces' own settings, or ``PATH`` in capitals, since records carry no paths.
+    """
+    words = ["study", "retrain", "--run", record.key, "--data", data or data_words(record.dataset)]
+    words += ["--study", store.study]
+    if store.results != Path("results"):
+        words += ["--results", str(store.results)]
+    if record.spec.weights.source == "file":
+        words += ["--weights", "FILE"]
+    return shlex.join(words)
+
+
+def data_words(card: DatasetCard) -> str:
+    """Return what ``--data`` takes to give the dataset of a card: exact for the built-in faces, else ``PATH``."""
+    if not card.drawn:
+        return "PATH"
+    settings = ",".join(f"{name}={value}" for name, value in card.settings.items())
+    return f"synthetic:{settings}" if settings else "synthetic"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.pareto import pareto_front
+from study.analysis.leaderboard import pareto_front
 from study.analysis.scores import Statement
 from study.core.record import Record, rounded
 from study.report.picture import protocol_colours

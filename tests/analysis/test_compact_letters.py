@@ -3,12 +3,10 @@
 from itertools import combinations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.analysis.compact_letters import compact_letters
-from study.core.errors import UsageError
+from study.analysis.comparisons import compact_letters
 
 
 def matrix(recipes: int, pairs: list[tuple[int, int]]) -> np.ndarray:
@@ -51,10 +49,6 @@ def test_the_example_of_eight_treatments_by_hand() -> None:
     assert compact_letters(matrix(8, pairs)) == ["a", "ab", "abc", "abcd", "bcd", "bcd", "cd", "d"]
 
 
-def test_the_best_recipe_carries_the_first_letter() -> None:
-    assert compact_letters(matrix(3, [(0, 2)]), order=[2, 1, 0]) == ["b", "ab", "a"]
-
-
 def test_all_alike_share_one_letter_and_all_different_none() -> None:
     assert compact_letters(matrix(3, [])) == ["a", "a", "a"]
     assert compact_letters(matrix(3, [(0, 1), (0, 2), (1, 2)])) == ["a", "b", "c"]
@@ -63,10 +57,3 @@ def test_all_alike_share_one_letter_and_all_different_none() -> None:
 
 def test_after_the_alphabet_come_capitals() -> None:
     assert compact_letters(~np.eye(28, dtype=bool))[-3:] == ["z", "A", "B"]
-
-
-def test_a_matrix_that_is_no_comparison_is_refused() -> None:
-    with pytest.raises(UsageError, match="symmetric square matrix"):
-        compact_letters(np.array([[False, True], [False, False]]))
-    with pytest.raises(UsageError, match="each of 2 recipes once"):
-        compact_letters(matrix(2, []), order=[0, 0])

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from study.analysis.contrasts import Estimate, Family, Sample
-from study.analysis.equivalence import equivalence
 from study.analysis.influence import linearise_mean
+from study.analysis.pairs import equivalence
 from study.core.errors import UsageError
 
 

@@ -1,10 +1,10 @@
-"""Exact statements: McNemar against SciPy and statsmodels, duplicates, Clopper and Pearson against SciPy."""
+"""Exact statements: McNemar against SciPy and statsmodels, and duplicates."""
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from study.analysis.exact import mcnemar_exact, proportion_interval
+from study.analysis.pairs import mcnemar_exact
 from study.core.errors import UsageError
 
 
@@ -46,14 +46,3 @@ def test_copies_with_conflicting_labels_that_split_the_networks_drop_out() -> No
 def test_mcnemar_refuses_seeds() -> None:
     with pytest.raises(UsageError, match="never pooled over seeds"):
         mcnemar_exact(np.ones((3, 10)), np.ones((3, 10)))
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(0, 55), (55, 55), (22, 55), (2153, 3589), (0, 1)])
-def test_the_interval_of_a_proportion_is_scipy_s(successes: int, trials: int) -> None:
-    theirs = binomtest(successes, trials).proportion_ci(method="exact")
-    assert proportion_interval(successes, trials) == pytest.approx((theirs.low, theirs.high))
-
-
-def test_counts_that_are_no_proportion_are_refused() -> None:
-    with pytest.raises(UsageError, match="got 3 of 2"):
-        proportion_interval(3, 2)

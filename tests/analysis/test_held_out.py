@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.analysis.held_out import held_out
+from study.analysis.label_errors import held_out
 from study.core.record import Contamination, Record
 from tests.changed import replace
 from tests.factories import make_card, make_counts, make_record

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from study.analysis.pareto import pareto_front
+from study.analysis.leaderboard import pareto_front
 
 
 def test_a_network_beaten_on_both_is_off_the_front() -> None:

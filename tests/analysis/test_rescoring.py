@@ -5,7 +5,7 @@ import pytest
 
 from study.analysis.leaderboard import leaderboard
 from study.analysis.recipes import name_records
-from study.analysis.rescoring import ALL, FERPLUS, NO_COPIES, NO_NEAR_COPIES, rescore, subsets_of_test
+from study.analysis.rescoring import ALL, FERPLUS, NO_COPIES, NO_NEAR_COPIES, Rescoring, rescore, subsets_of_test
 from study.analysis.runs import score_run
 from tests.factories import make_card, make_counts, make_dataset, make_record
 
@@ -41,7 +41,8 @@ def test_a_dataset_file_without_near_groups_gives_no_such_subset(dataset):
 
 def test_a_subset_of_a_few_images_is_left_out(dataset):
     dataset["hashes"] = np.full_like(dataset["hashes"], b"0" * 32)
-    assert NO_COPIES not in [one.name for one in subsets_of_test(dataset)]
+    found = Rescoring(tuple(subsets_of_test(dataset)), {})
+    assert found.subset(ALL) and found.subset(NO_COPIES) is None and found.on(NO_COPIES) == {}
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -51,6 +52,7 @@ def test_scores_are_the_shares_of_right_answers(dataset, seeds):
     correct = np.mean([run.correct for run in ranked[0].runs], axis=0)
     for subset, score in zip(found.subsets, found.scores[ranked[0].recipe], strict=True):
         assert score.value == pytest.approx(correct[subset.mask].mean())
+        assert found.on(subset.name)[ranked[0].recipe] == score and found.subset(subset.name) is subset
         assert score.low < score.value < score.high
     assert score.question == ("recipe" if seeds == 3 else "network")
 

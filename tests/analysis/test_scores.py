@@ -7,8 +7,8 @@ from scipy.stats import binomtest
 from study.analysis.comparisons import compare_networks, compare_recipes
 from study.analysis.contrasts import Family, Sample
 from study.analysis.ensembles import OVER_MODELS, OVER_SEEDS, ensembles
-from study.analysis.exact import mcnemar_exact
 from study.analysis.influence import linearise
+from study.analysis.pairs import mcnemar_exact
 from study.analysis.recipes import Recipe
 from study.analysis.runs import score_run
 from study.analysis.scores import CALIBRATED, FLIPPED, NETWORK, RECIPE, Measure, Scores

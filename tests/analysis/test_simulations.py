@@ -12,9 +12,8 @@ import pytest
 from study.analysis.clusters import Clusters
 from study.analysis.comparisons import holm
 from study.analysis.contrasts import Family, Sample
-from study.analysis.equivalence import MARGIN, equivalence
-from study.analysis.exact import mcnemar_exact
 from study.analysis.influence import linearise_mean
+from study.analysis.pairs import MARGIN, equivalence, mcnemar_exact
 from tests.analysis import simulations
 from tests.analysis.simulated_studies import (
     INTERACTION,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, norm
 
-from study.analysis.superiority import probability_of_superiority
+from study.analysis.pairs import probability_of_superiority
 from study.core.errors import UsageError
 
 FIRST, SECOND = np.array([0.61, 0.62, 0.63]), np.array([0.60, 0.615, 0.61, 0.605])

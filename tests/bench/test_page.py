@@ -9,8 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from study.bench.data_file import FILE, add, read
-from study.bench.page import build_page, further_sections, write_page
-from study.bench.summary import best_of, epoch_s, geometric_mean, ratio, share_of_peak
+from study.bench.page import best_of, build_page, epoch_s, further_sections, ratio, share_of_peak, write_page
 from study.cli.bench import app
 from study.core.errors import StoreError
 
@@ -60,7 +59,6 @@ def test_ratios_are_taken_round_by_round() -> None:
 
 
 def test_numbers_follow_from_their_definitions() -> None:
-    assert geometric_mean([1.0, 4.0]) == pytest.approx(2.0)
     assert epoch_s({"train": [449.0 * 64], "predict": [3589.0]}, 64) == pytest.approx(2.0)
     assert share_of_peak(10.0, 1000, [120_000.0]) == pytest.approx(0.5), "two operations each, three passes"
     contestants = PARTS["models/cnn3-48px-tensorflow"]["contestants"]

@@ -12,6 +12,8 @@ from study.bench.task import Task, make_arrays
 from study.bench.tricks import TRICKS, leave_out
 from study.core.errors import UsageError
 from study.core.registry import load_plugin
+from study.training import steps
+from study.training.backend import on_tensorflow
 from study.training.device import Gpu
 
 #: Enough for the losses to fall; the larger the network, the fewer.
@@ -54,6 +56,15 @@ def test_a_head_learns_on_cached_features_what_it_learns_behind_its_body(monkeyp
     assert cached.train_head(12).loss < first.loss, "it goes on, and its features are there already"
     monkeypatch.setattr("study.training.features.fixed", lambda network: False)
     assert Ours(task, *make_arrays(task)).train_head(12).loss == pytest.approx(first.loss, rel=1e-4)
+
+
+@pytest.mark.skipif(not on_tensorflow(), reason="only TensorFlow's loop is left out")
+def test_without_the_traced_loop_fit_makes_the_same_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task("cnn2", images=256)
+    traced = Ours(task, *make_arrays(task)).train(4)
+    monkeypatch.setattr(steps, "_TensorflowLoop", steps._TensorflowLoop)  # put back when the test ends
+    leave_out("traced-loop")
+    assert Ours(task, *make_arrays(task)).train(4).loss == pytest.approx(traced.loss, rel=1e-4)
 
 
 @pytest.mark.slow

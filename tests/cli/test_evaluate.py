@@ -15,7 +15,7 @@ from study.core.errors import DataError, UsageError
 from study.core.spec import SPLITS
 from study.core.store import Store
 from study.datasets.load import load
-from study.trained.foreign import prepare
+from study.trained.images import prepare
 from study.trained.winner import open_run
 from tests.factories import CLASSES
 from tests.trained.runs import add_onnx, band_images, contents, keep

@@ -14,7 +14,7 @@ from study.core.record import Record
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
-from study.trained.retraining import data_words
+from study.trained.winner import data_words
 from tests.trained.runs import contents, real_run, register_small
 
 FACES = "synthetic:images=300"
@@ -88,7 +88,7 @@ def test_explain_draws_a_panel_a_class(record: Record, faces: ImageSet) -> None:
 
 
 def test_explain_needs_the_images(store: Store, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    import study.trained.study_images as images
+    from study.trained import images
 
     monkeypatch.setattr(images, "study_images", lambda *_: None)
     with pytest.raises(UsageError, match="give --data PATH"):

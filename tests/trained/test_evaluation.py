@@ -13,7 +13,7 @@ from study.core.record import Record
 from study.core.store import Store
 from study.datasets.image_set import ImageSet, make_image_set
 from study.trained.evaluation import Evaluation, evaluate, write_evaluation
-from study.trained.foreign import prepare
+from study.trained.images import prepare
 from study.trained.scores import stored_scores
 from tests.factories import make_card
 from tests.trained.runs import contents, keep

@@ -19,9 +19,9 @@ from study.trained import convert, formats
 from study.trained.artifacts import MANIFEST, export_folder, find_exports
 from study.trained.export import Exporter, export_all
 from study.trained.formats import CHOICES, FORMATS, select_formats
+from study.trained.images import Sample
 from study.trained.model_card import write_card
 from study.trained.runtime import open_keras, open_runtime
-from study.trained.study_images import Sample
 from tests.changed import replace
 from tests.hidden import run_hidden
 from tests.trained.runs import contents, real_run, register_small, register_small_transfer

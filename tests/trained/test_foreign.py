@@ -12,8 +12,7 @@ from study.core.record import Record
 from study.core.store import Store
 from study.datasets import synthetic
 from study.datasets.image_set import ImageSet, make_image_set
-from study.trained.foreign import prepare
-from study.trained.study_images import resized
+from study.trained.images import prepare, resized
 from tests.trained.runs import band_images, keep, keep_images
 
 CLASSES = ("Happiness", "contempt", "sad")

@@ -12,8 +12,8 @@ import tensorflow as tf
 from study.core.errors import UsageError
 from study.models.entry import MODELS
 from study.trained.explanation import overlaid, write_panels
-from study.trained.foreign import Foreign
 from study.trained.gradcam import GradCam, last_convolution
+from study.trained.images import Foreign
 from study.training.build import build_network
 from tests.trained.runs import register_small
 

@@ -164,13 +164,13 @@ def test_the_command_writes_it_and_needs_the_runs_images(
     from typer.testing import CliRunner
 
     from study.cli import export
-    from study.trained import study_images
+    from study.trained import images
 
     words = ["--release", "--results", str(made[0].results), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(study_images, "study_images", lambda *given: None)
+    monkeypatch.setattr(images, "study_images", lambda *given: None)
     with pytest.raises(DataError, match="with --data PATH"):
         CliRunner().invoke(export.app, words, catch_exceptions=False)
-    monkeypatch.setattr(study_images, "study_images", lambda *given: faces)
+    monkeypatch.setattr(images, "study_images", lambda *given: faces)
     done = CliRunner().invoke(export.app, words, catch_exceptions=False)
     assert done.exit_code == 0 and f"Released network: {tmp_path / 'out'}" in done.output.replace("\n", "")
     written, earlier = find_release(tmp_path / "out"), find_release(made[2])

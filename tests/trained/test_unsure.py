@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.trained.unsure import unsure_threshold
+from study.trained.runtime import unsure_threshold
 
 
 def network(seed: int = 0, count: int = 2000) -> tuple[np.ndarray, np.ndarray]:

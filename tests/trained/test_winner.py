@@ -15,8 +15,7 @@ import typer.main
 from study.core.errors import UsageError, WeightsError
 from study.core.record import Imported, SplitFacts
 from study.core.store import Store
-from study.trained.retraining import retrain_command
-from study.trained.winner import choose_run, open_run, open_study, weights_of
+from study.trained.winner import choose_run, open_run, open_study, retrain_command, weights_of
 from tests.changed import replace
 from tests.factories import make_card, make_record
 from tests.trained.runs import add_onnx, keep

@@ -31,28 +31,25 @@ def _accuracy_slopes(sums: Array, images: Any) -> tuple[Array, Array]:
     return np.broadcast_to(np.eye(classes).reshape(-1) / images, sums.shape), -_accuracy(sums, images) / images
 
 
+#: A class's score is factor * hits / (by_row * its images + by_column * answers of it).
+_SHAPES = {"recall": (1.0, 1.0, 0.0), "precision": (1.0, 0.0, 1.0), "f1": (2.0, 1.0, 1.0)}
+
+
 def _of_classes(kind: str, sums: Array, images: Any) -> Array:
     hits, actual, predicted = _margins(sums)
+    factor, by_row, by_column = _SHAPES[kind]
     with np.errstate(invalid="ignore", divide="ignore"):
-        if kind == "recall":
-            return np.asarray(hits / actual)
-        below = predicted if kind == "precision" else (actual + predicted) / 2.0
-        return np.where(actual > 0, hits / below, np.nan)
+        return np.where(actual > 0, factor * hits / (by_row * actual + by_column * predicted), np.nan)
 
 
 def _of_classes_slopes(kind: str, sums: Array, images: Any) -> tuple[Array, Array]:
-    """Return the derivatives of each class's top * hits / below, where below is its row sum, column sum or both."""
     hits, actual, predicted = _margins(sums)
-    by_row, by_column, top, below = {
-        "recall": (1.0, 0.0, 1.0, actual),
-        "precision": (0.0, 1.0, 1.0, predicted),
-        "f1": (1.0, 1.0, 2.0, actual + predicted),
-    }[kind]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.where(below > 0, 1.0 / below, 0.0)
-        fall = scale * np.where(below > 0, top * hits / below, 0.0)
+    factor, by_row, by_column = _SHAPES[kind]
+    below = by_row * actual + by_column * predicted
+    scale = np.divide(1.0, below, out=np.zeros_like(below), where=below > 0)
+    fall = scale * np.divide(factor * hits, below, out=np.zeros_like(below), where=below > 0)
     one = np.eye(hits.shape[-1])
-    slopes = (one[:, :, None] * one[:, None, :]) * (top * scale)[..., None, None]
+    slopes = (one[:, :, None] * one[:, None, :]) * (factor * scale)[..., None, None]
     slopes = slopes - by_row * one[:, :, None] * fall[..., None, None]
     slopes = slopes - by_column * one[:, None, :] * fall[..., None, None]
     return slopes.reshape(*hits.shape, -1), np.zeros(hits.shape)
@@ -79,16 +76,7 @@ for _kind, _name, _title, _heading, _place in (
 ):
     _functions = functools.partial(_average, _kind), functools.partial(_average_slopes, _kind)
     _add(Metric(_name, _title, confusion_cells, *_functions, heading=_heading, with_effects=True, place=_place))
-for _place, _kind in enumerate(("precision", "recall", "f1")):
+for _place, (_kind, _title) in enumerate((("precision", "precision"), ("recall", "recall"), ("f1", "F1"))):
     _functions = functools.partial(_of_classes, _kind), functools.partial(_of_classes_slopes, _kind)
-    _add(
-        Metric(
-            _kind,
-            _kind.replace("f1", "F1"),
-            confusion_cells,
-            *_functions,
-            each_class=True,
-            on_leaderboard=False,
-            place=_place,
-        )
-    )
+    _more: dict[str, Any] = {"each_class": True, "on_leaderboard": False, "place": _place}
+    _add(Metric(_kind, _title, confusion_cells, *_functions, **_more))

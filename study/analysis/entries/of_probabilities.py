@@ -13,8 +13,7 @@ from study.analysis.metric import Array, Contributions, Metric, of_images, regis
 
 def _of_true(probabilities: NDArray[Any], labels: NDArray[Any]) -> Array:
     places = np.broadcast_to(labels, probabilities.shape[:-1])[..., None]
-    true: Array = np.take_along_axis(probabilities, places, axis=-1)[..., 0].astype(np.float64)
-    return true
+    return np.asarray(np.take_along_axis(probabilities, places, axis=-1)[..., 0], np.float64)
 
 
 @of_images("log_loss", title="log loss", share=False, place=30)
@@ -44,16 +43,5 @@ def _error_slopes(sums: Array, images: Any) -> tuple[Array, Array]:
     return np.sign(sums) / images, -_error(sums, images) / images
 
 
-register(
-    Metric(
-        "ece",
-        "expected calibration error",
-        _surplus,
-        _error,
-        _error_slopes,
-        confusion=False,
-        on_leaderboard=False,
-        place=50,
-    ),
-    __file__,
-)
+_more: dict[str, Any] = {"confusion": False, "on_leaderboard": False, "place": 50}
+register(Metric("ece", "expected calibration error", _surplus, _error, _error_slopes, **_more), __file__)

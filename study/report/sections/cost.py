@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.leaderboard import MEASURES, Spread
-from study.analysis.pareto import pareto_front
+from study.analysis.leaderboard import MEASURES, Spread, pareto_front
 from study.analysis.runs import ScoredRun
 from study.analysis.statistics import Statistics
 from study.core.record import Record

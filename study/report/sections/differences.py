@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.analysis.comparisons import Comparison, Comparisons
-from study.analysis.equivalence import Equivalence
+from study.analysis.pairs import Equivalence, Superiority
 from study.analysis.power import Design, seeds_needed, seeds_sentence
 from study.analysis.scores import RECIPE, Statement
 from study.analysis.statistics import Statistics
-from study.analysis.superiority import Superiority
 from study.report.collect import StudyData
 from study.report.picture import Picture, heatmap, label_share, new_figure, shortened
 from study.report.section import Section, fill, section

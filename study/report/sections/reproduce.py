@@ -6,9 +6,9 @@ import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from study.analysis.equivalence import MARGIN
 from study.analysis.influence import linearise
 from study.analysis.metric import Metric, ordered
+from study.analysis.pairs import MARGIN
 from study.analysis.runs import ScoredRun
 from study.core.record import Record
 from study.core.spec import RunProtocol

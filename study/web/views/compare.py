@@ -12,7 +12,7 @@ from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.report.collect import StudyData
 from study.report.wording import escape, p_sentence, percent, points
-from study.trained.study_images import study_images
+from study.trained.images import study_images
 from study.web.charts import differences_chart, matrix_chart
 from study.web.comparing import BOTH_WRONG, FIRST_RIGHT, SECOND_RIGHT, Comparison, answer_words, compare, most_certain
 from study.web.settings import Settings

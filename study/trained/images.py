@@ -1,0 +1,191 @@
+"""Images for a stored run: its own, given, found in data/ or drawn again; and any dataset's in its size and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.core.errors import DataError, StudyError, UsageError
+from study.core.record import Record
+from study.core.spec import SPLITS
+from study.core.store import Store
+from study.datasets.image_set import ImageSet, hash_images
+from study.datasets.load import load
+from study.datasets.readers import layout
+from study.trained.class_map import map_classes
+from study.trained.winner import data_words
+
+#: The split that stands for all of a dataset.
+ALL = "all"
+#: Images that an export is checked on.
+SAMPLE = 256
+#: Settings of the faces that stand in where a study's photographs are not at hand.
+STAND_IN = "synthetic:images=400"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images that an export is checked on.
+
+    Attributes:
+        images: uint8 (n, height, width, channels) as the network takes them.
+        what: Which they are, to be read after "on": ``256 images of fer2013's validation split``.
+        image_set: The study's image set, where it is at hand.
+    """
+
+    images: NDArray[np.uint8]
+    what: str
+    image_set: ImageSet | None
+
+
+def study_images(record: Record, data: str | None, log: Callable[[str], None]) -> ImageSet | None:
+    """Return the image set of a run, or None where it is not at hand.
+
+    Without ``data`` the built-in faces are drawn again, or ``data/`` is looked into.
+
+    Raises:
+        DataError: ``data`` is another dataset, or cannot be used.
+    """
+    if data is None and not record.dataset.drawn and not (Path("data").is_dir() and layout.find_all(Path("data"))):
+        return None
+    try:
+        found = load(data or (data_words(record.dataset) if record.dataset.drawn else None), log=log)
+    except StudyError:
+        if data is None:
+            return None
+        raise
+    if found.fingerprint == record.dataset.fingerprint:
+        return found
+    if data is None:
+        return None
+    raise DataError(
+        f"{data} must be the dataset of {record.key}, {record.dataset.name} "
+        f"({record.dataset.fingerprint[:12]}), found {found.name} ({found.fingerprint[:12]})."
+    )
+
+
+def check_sample(record: Record, data: str | None, log: Callable[[str], None]) -> Sample:
+    """Return images to check an export on: the run's own validation split, else drawn faces.
+
+    Raises:
+        DataError: ``data`` is another dataset than the run's, or cannot be used.
+    """
+    found = study_images(record, data, log)
+    if found is not None:
+        chosen = spread(found.indices("validation"), SAMPLE)
+        images = np.ascontiguousarray(found.images[chosen])
+        return Sample(images, f"{len(images)} images of {found.name}'s validation split", found)
+    shape = tuple(record.dataset.image_shape)
+    drawn = load(STAND_IN, log=lambda line: None).images[:SAMPLE]
+    what = f"{len(drawn)} drawn faces, since {record.dataset.name} is not at hand"
+    return Sample(resized(drawn, shape), what, None)
+
+
+def spread(places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return at most ``count`` of the places, evenly spread and ascending.
+
+    >>> spread(np.arange(10), 4).tolist()
+    [0, 3, 6, 9]
+    """
+    if len(places) <= count:
+        return places
+    return places[np.linspace(0, len(places) - 1, count).round().astype(np.int64)]
+
+
+def resized(images: NDArray[np.uint8], image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return images uint8 (n, h, w, 1 or 3) in another size and number of channels; colour becomes grey by BT.601."""
+    import cv2
+
+    height, width, channels = image_shape
+    if images.shape[1:] == tuple(image_shape):
+        return images
+    result = np.empty((len(images), height, width, channels), np.uint8)
+    shrinks = images.shape[1] > height or images.shape[2] > width
+    for target, image in zip(result, images, strict=True):
+        if image.shape[-1] == 3 and channels == 1:
+            image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        target[:] = small if small.ndim == 3 else small[..., np.newaxis]
+    return result
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Labelled images for a run.
+
+    Attributes:
+        images: uint8 (n, height, width, channels) of the run's image shape.
+        labels: int64 (n,), in the run's classes.
+        ids: (n,), of the dataset.
+        hashes: bytes (n,), content hashes of ``images``.
+        split: Which of the dataset's images these are: ``all``, ``train``, ``validation`` or ``test``.
+        mapped: The run's class by the dataset's.
+        left_out: Images by class of the dataset that has no counterpart.
+        own: Whether it is the run's own dataset.
+        seen: bool (n,), whether the run trained on the image or on an identical one, or chose by it; None where the
+            study does not tell.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    hashes: NDArray[np.bytes_]
+    split: str
+    mapped: Mapping[str, str]
+    left_out: Mapping[str, int]
+    own: bool
+    seen: NDArray[np.bool_] | None
+
+
+def prepare(
+    store: Store,
+    record: Record,
+    image_set: ImageSet,
+    table: Mapping[str, str] | None = None,
+    split: str | None = None,
+) -> Foreign:
+    """Return a dataset's images as a run takes them.
+
+    Args:
+        store: Where the run is.
+        record: The run.
+        image_set: The dataset.
+        table: The run's class by the dataset's, as ``map_classes`` takes it.
+        split: One split of the dataset, or ``all``; None for the test split of the run's own dataset, else ``all``.
+
+    Raises:
+        UsageError: no class has a counterpart, or fewer than two images are left.
+    """
+    classes = list(record.dataset.classes)
+    own = image_set.fingerprint == record.dataset.fingerprint
+    split = split or ("test" if own else ALL)
+    mapped = map_classes(image_set.classes, classes, table)
+    chosen = np.arange(len(image_set)) if split == ALL else image_set.indices(split)
+    translated = np.array([classes.index(mapped[name]) if name in mapped else -1 for name in image_set.classes])
+    labels = translated[image_set.labels[chosen]]
+    counts = np.bincount(image_set.labels[chosen], minlength=len(image_set.classes))
+    left_out = {
+        name: int(count) for name, count in zip(image_set.classes, counts, strict=True) if name not in mapped and count
+    }
+    kept = chosen[labels >= 0]
+    if len(kept) < 2:
+        raise UsageError(f"scores need at least two images, {image_set.name} has {len(kept)} of the run's classes.")
+    images = resized(np.ascontiguousarray(image_set.images[kept]), record.dataset.image_shape)
+    hashes, seen = hash_images(images), None
+    if (dataset := store.find_dataset()) is not None:
+        seen = np.isin(hashes, dataset["hashes"][dataset["splits"] != SPLITS.index("test")])
+    return Foreign(
+        images=images,
+        labels=labels[labels >= 0].astype(np.int64),
+        ids=image_set.ids[kept],
+        hashes=hashes,
+        split=split,
+        mapped=mapped,
+        left_out=left_out,
+        own=own,
+        seen=seen,
+    )
