@@ -187,9 +187,8 @@ def _against_random_start(
         alike = [spec.model.to_json(), spec.side_px, spec.precision, protocol.train_share, updates]
         name = RANDOM_START if is_random_start(protocol.name) else protocol.name
         strata[content_hash(alike)][name].append(recipe)
-    for stratum in strata.values():
-        stratum[RANDOM_START] = sorted(stratum[RANDOM_START], key=lambda one: -validation[one])[:1]
-    return _mean_difference((stratum[way], stratum[RANDOM_START]) for stratum in strata.values())
+    complete = [one for one in strata.values() if one[way] and one[RANDOM_START]]
+    return _mean_difference((one[way], [max(one[RANDOM_START], key=lambda of: validation[of])]) for one in complete)
 
 
 def _between_effects(

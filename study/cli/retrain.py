@@ -10,6 +10,7 @@ import typer
 from study.cli.app import examples, option
 from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
 from study.core.errors import UsageError, WeightsError
+from study.core.spec import RANDOM_FEATURES
 
 if TYPE_CHECKING:
     from study.core.record import Record
@@ -63,7 +64,7 @@ def start_weights(record: Record, given: Path | None) -> Path | None:
     from study.models.weights import resolve_weights
 
     start = record.spec.weights
-    if start.source == "none":
+    if start.source in ("none", RANDOM_FEATURES):
         return None
     if start.source == "file" and given is None:
         raise WeightsError(

@@ -147,7 +147,11 @@ class Flags:
         str, option("WHICH", "Trained weights to keep: all, best (of each model) or none.", parser=check_keep_weights)
     ] = "all"
     weights: Annotated[
-        str, option("NAME|FILE", "Start of transfer networks: auto, imagenet, none or a file; or MODEL=..., by model.")
+        str,
+        option(
+            "NAME|FILE",
+            "Start of transfer networks: auto, imagenet, none, random-features or a file; or by model: MODEL=...",
+        ),
     ] = "auto"
     side: Annotated[int | None, option("PX", "Input side of every model in pixels.", min=1, max=1 << 12)] = None
     train_share: Annotated[

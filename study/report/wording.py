@@ -9,7 +9,7 @@ from typing import Any
 from study.analysis.leaderboard import Spread
 from study.analysis.scores import Statement
 from study.core.record import Pretraining
-from study.core.spec import Part, Phase, Start
+from study.core.spec import RANDOM_FEATURES, Part, Phase, Start
 
 NOTHING = "–"
 #: A blank at which no line of a narrow cell is broken.
@@ -187,7 +187,12 @@ def weights_words(weights: Start, pretraining: Pretraining | None) -> str:
     if weights.source == "file":
         file = f"file {weights.sha256[:10]}"
         return f"{file}, {pretraining.words()}" if pretraining else file
-    known = {"none": "random weights", "imagenet": "ImageNet", "imported": "not known"}
+    known = {
+        "none": "random weights",
+        RANDOM_FEATURES: "random features",
+        "imagenet": "ImageNet",
+        "imported": "not known",
+    }
     return known.get(weights.source, weights.source)
 
 

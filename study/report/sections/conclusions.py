@@ -14,6 +14,7 @@ from study.analysis.factors import (
     AGAINST_RANDOM,
     AUGMENTATION,
     BOTH,
+    FROZEN_RANDOM,
     OVERSAMPLING,
     RANDOM_BODY,
     TRANSFER,
@@ -306,6 +307,7 @@ def _factors(data: StudyData, found: Statistics) -> list[str]:
         AUGMENTATION: "augmentation",
         f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size and cost too)",
         f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
+        f"{FROZEN_RANDOM} vs custom": "a head on random features (a body that learns nothing, not transfer)",
     }
     starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)})
     start = f"the best of {starts} random starts by validation accuracy" if starts > 1 else "a random start"

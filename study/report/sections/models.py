@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from study.analysis.recipes import random_weights
 from study.core.record import Cost, Record
-from study.core.spec import NewSplit, RunProtocol, canonical_json, plain
+from study.core.spec import RANDOM_FEATURES, NewSplit, RunProtocol, canonical_json, plain
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
 from study.report.table import Column, Table
@@ -35,6 +35,12 @@ holds a smaller one. Validation and test split are whole.
 scores say nothing about transfer.
 
 {% endif %}
+{% if random_features %}
+**(random features)**: a transfer architecture whose body holds random numbers, the same in every run, and learns \
+nothing: its head alone is trained. This is the floor that pretrained weights must beat, and says nothing about \
+transfer.
+
+{% endif %}
 {{ protocols.markdown() }}
 
 An epoch has as many updates under every sampling, so that oversampling buys no extra training.
@@ -54,6 +60,7 @@ def write(data: StudyData) -> Section:
         schedules=schedules,
         shares=sorted({share for share in shares if share < 1}),
         all_shares=all(share < 1 for share in shares),
+        random_features=any(one.spec.weights.source == RANDOM_FEATURES for one in data.trained),
         random_weights=any(random_weights(one.spec) and not one.spec.protocol.start for one in data.trained),
     )
     return Section(text, [models, protocols, schedules])

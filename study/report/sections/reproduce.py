@@ -11,7 +11,7 @@ from study.analysis.metric import Metric, ordered
 from study.analysis.pairs import MARGIN
 from study.analysis.runs import ScoredRun
 from study.core.record import Record
-from study.core.spec import RunProtocol
+from study.core.spec import RANDOM_FEATURES, RunProtocol
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
 from study.report.table import Column, Table, hidden
@@ -99,7 +99,7 @@ def _settings(records: Sequence[Record]) -> list[str]:
         "--side": {spec.side_px for spec in specs},
         "--train-share": {spec.protocol.train_share for spec in specs if spec.protocol.train_share < 1},
         "--precision": {spec.precision for spec in specs},
-        "--weights": sources if sources <= {"none", "imagenet", "FILE"} else set(),
+        "--weights": sources if sources <= {"none", RANDOM_FEATURES, "imagenet", "FILE"} else set(),
     }
     return [word for flag, found in values.items() if len(found) == 1 for word in (flag, str(*found))]
 
