@@ -20,7 +20,7 @@ from study.core.files import write_atomically
 from study.core.spec import SPLITS
 from study.report.local import MOST_IN_ROW, Cell, image_sheet
 from study.report.markdown import folded, render
-from study.report.table import Column, Table, hidden
+from study.report.table import Column, Table, hidden, text_columns
 from study.report.wording import NOTHING, code, escape, p_value, percent, points
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _tables(audit: Audit, suspected: LabelErrors | None) -> dict[str, Table]:
     return tables
 
 
-def _words(key: str, title: str) -> Column:
+def _left(key: str, title: str) -> Column:
     return Column(key, title, right=False)
 
 
@@ -179,7 +179,7 @@ def _share(part: int, whole: int) -> str:
 def _classes(audit: Audit) -> Table:
     counts = audit.data.counts()
     totals = {split: sum(row) for split, row in counts.items()}
-    columns = [_words("class", "class")]
+    columns = text_columns("class")
     for split in SPLITS:
         columns += [Column(f"{split}_images", split, _integer), Column(f"{split}_share", "%", percent)]
     rows = [
@@ -192,7 +192,7 @@ def _classes(audit: Audit) -> Table:
 
 def _class_drift(audit: Audit) -> Table:
     columns = [
-        _words("split", "train and"),
+        _left("split", "train and"),
         Column("chi_square", "chi-square", lambda value: f"{value:.1f}"),
         Column("degrees_of_freedom", "degrees of freedom", value="freedom"),
         Column("p_value", "p", p_value),
@@ -203,7 +203,7 @@ def _class_drift(audit: Audit) -> Table:
 
 def _copies_by_split(audit: Audit) -> Table:
     """Images of the row's split that have a copy in the column's."""
-    columns = [_words("", "images of"), Column("", "images", _integer)]
+    columns = [_left("", "images of"), Column("", "images", _integer)]
     columns += [Column("", f"{words}: {other}", str) for words in ("identical", "any copy") for other in SPLITS]
     rows: list[list[Any]] = []
     for split in SPLITS:
@@ -215,7 +215,7 @@ def _copies_by_split(audit: Audit) -> Table:
 
 def _copies_by_class(audit: Audit) -> Table:
     """Test and validation images with a copy in train, class by class."""
-    columns = [_words("", "class")]
+    columns = [_left("", "class")]
     for split in ("test", "validation"):
         columns.append(Column("", f"{split} images", _integer))
         for words in ("identical", "any copy"):
@@ -249,7 +249,7 @@ def _copies(audit: Audit) -> Table:
 
 
 def _conflicts(audit: Audit) -> Table:
-    columns = [_words("first_label", "label"), _words("second_label", "and label")]
+    columns = [_left("first_label", "label"), _left("second_label", "and label")]
     columns.append(Column("groups_of_identical_images", "groups of identical images"))
     names = audit.data.classes
     return Table(
@@ -287,9 +287,9 @@ def _pixels(audit: Audit) -> Table:
         return f"{value:.3g}"
 
     columns = [
-        _words("measure", "measure"),
+        *text_columns("measure"),
         Column("train_median", "median in train", number),
-        _words("split", "other split"),
+        _left("split", "other split"),
         Column("median", "median there", number),
         Column("cliffs_delta", "Cliff's delta", lambda value: points(value / 100, 3), value="delta"),
         Column("p_value", "p", p_value),
@@ -305,8 +305,7 @@ def _empty(audit: Audit) -> Table:
     ]
     columns = [
         Column("image", "image", code, right=False),
-        _words("split", "split"),
-        _words("label", "label"),
+        *text_columns("split", "label"),
         Column("brightness", "mean grey level", lambda value: f"{value:.0f}"),
         Column("contrast", "standard deviation", lambda value: f"{value:.2g}"),
     ]
@@ -321,10 +320,9 @@ def _label_errors(audit: Audit, suspected: LabelErrors) -> Table:
     columns = [
         Column("rank", "rank"),
         Column("image", "image", code, right=False),
-        _words("split", "split"),
-        _words("label", "label"),
+        *text_columns("split", "label"),
         Column("label_probability", "its probability", probability),
-        _words("suggested", "networks say"),
+        _left("suggested", "networks say"),
         Column("suggested_probability", "its probability", probability),
         Column("margin"),
     ]
@@ -341,7 +339,7 @@ def _label_errors(audit: Audit, suspected: LabelErrors) -> Table:
 def _joint(audit: Audit, suspected: LabelErrors) -> Table:
     """Estimated shares in percent by given label and true class."""
     names = audit.data.classes
-    columns = [_words("label", "label"), *(Column(name, escape(name), percent) for name in names)]
+    columns = [*text_columns("label"), *(Column(name, escape(name), percent) for name in names)]
     rows = [[name, *map(float, shares)] for name, shares in zip(names, suspected.found.joint, strict=True)]
     return Table("label-joint", columns, rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from study.core.spec import SPLITS
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.table import Column, Table
+from study.report.table import Column, Table, text_columns
 from study.report.wording import percent
 
 TEMPLATE = """\
@@ -64,4 +64,4 @@ def _table(data: StudyData) -> Table:
     rows.append(["all", *(sum(counts[split]) for split in SPLITS), 1.0])
     images = [Column(split, split, lambda count: f"{count:,}") for split in SPLITS]
     share = Column("train_share", "share of train, %", percent)
-    return Table("class-counts", [Column("class", "class", right=False), *images, share], rows)
+    return Table("class-counts", [*text_columns("class"), *images, share], rows)

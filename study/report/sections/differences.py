@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +13,10 @@ from study.analysis.scores import RECIPE, Statement
 from study.analysis.statistics import Statistics
 from study.analysis.superiority import Superiority
 from study.report.collect import StudyData
-from study.report.picture import Picture, heatmap, label_share, new_figure, shortened
+from study.report.picture import Figure, Picture, heatmap, label_share, new_figure, shortened
 from study.report.section import Section, fill, section
 from study.report.table import Column, Table, recipe_columns
 from study.report.wording import FIXED_BLANK, p_value, points, probability, with_interval_inline
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Tables of more pairs are left to the CSV.
 MOST_PAIRS = 45
