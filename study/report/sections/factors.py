@@ -14,7 +14,7 @@ from study.report.collect import StudyData
 from study.report.picture import LABEL_SIZE, Axes, Figure, Picture, label_share, new_figure
 from study.report.section import Section, fill, section
 from study.report.table import Column, Table, hidden, text_columns
-from study.report.wording import escape, listed, p_sentence, points, with_interval_inline
+from study.report.wording import escape, in_points, listed, p_sentence, points
 
 TEMPLATE = """\
 {% if found.effects %}
@@ -117,7 +117,7 @@ def _every_class_table(data: StudyData, found: Statistics) -> Table:
 def _words(one: Effect) -> str:
     """Write an effect with its interval and corrected p, bold where it is significant."""
     value = points(one.difference.value)
-    text = with_interval_inline(one.difference, points)
+    text = in_points(one.difference)
     text = f"**{value}**{text.removeprefix(value)}" if one.told_apart else text
     return text if one.adjusted != one.adjusted else f"{text}<br><sub>{p_sentence(one.adjusted)}</sub>"
 
