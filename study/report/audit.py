@@ -168,10 +168,6 @@ def _left(key: str, title: str) -> Column:
     return Column(key, title, right=False)
 
 
-def _integer(value: int) -> str:
-    return f"{value:,}"
-
-
 def _share(part: int, whole: int) -> str:
     return f"{part:,} ({percent(part / whole)} %)" if whole else NOTHING
 
@@ -181,7 +177,7 @@ def _classes(audit: Audit) -> Table:
     totals = {split: sum(row) for split, row in counts.items()}
     columns = text_columns("class")
     for split in SPLITS:
-        columns += [Column(f"{split}_images", split, _integer), Column(f"{split}_share", "%", percent)]
+        columns += [Column(f"{split}_images", split, "{:,}".format), Column(f"{split}_share", "%", percent)]
     rows = [
         [name, *(cell for split in SPLITS for cell in (counts[split][label], counts[split][label] / totals[split]))]
         for label, name in enumerate(audit.data.classes)
@@ -193,17 +189,17 @@ def _classes(audit: Audit) -> Table:
 def _class_drift(audit: Audit) -> Table:
     columns = [
         _left("split", "train and"),
-        Column("chi_square", "chi-square", lambda value: f"{value:.1f}"),
+        Column("chi_square", "chi-square", "{:.1f}".format),
         Column("degrees_of_freedom", "degrees of freedom", value="freedom"),
         Column("p_value", "p", p_value),
-        Column("cramers_v", "Cramer's V", lambda value: f"{value:.3f}"),
+        Column("cramers_v", "Cramer's V", "{:.3f}".format),
     ]
     return Table.of("class-drift", columns, audit.class_drifts)
 
 
 def _copies_by_split(audit: Audit) -> Table:
     """Images of the row's split that have a copy in the column's."""
-    columns = [_left("", "images of"), Column("", "images", _integer)]
+    columns = [_left("", "images of"), Column("", "images", "{:,}".format)]
     columns += [Column("", f"{words}: {other}", str) for words in ("identical", "any copy") for other in SPLITS]
     rows: list[list[Any]] = []
     for split in SPLITS:
@@ -217,9 +213,9 @@ def _copies_by_class(audit: Audit) -> Table:
     """Test and validation images with a copy in train, class by class."""
     columns = [_left("", "class")]
     for split in ("test", "validation"):
-        columns.append(Column("", f"{split} images", _integer))
+        columns.append(Column("", f"{split} images", "{:,}".format))
         for words in ("identical", "any copy"):
-            columns += [Column("", words, str), Column("", "relabelled", _integer)]
+            columns += [Column("", words, str), Column("", "relabelled", "{:,}".format)]
     every = {
         (near, one.split, one.label): one
         for near, overlaps in ((False, audit.identical_overlaps), (True, audit.alike_overlaps))
@@ -252,9 +248,8 @@ def _conflicts(audit: Audit) -> Table:
     columns = [_left("first_label", "label"), _left("second_label", "and label")]
     columns.append(Column("groups_of_identical_images", "groups of identical images"))
     names = audit.data.classes
-    return Table(
-        "conflicting-labels", columns, [[names[one], names[two], count] for one, two, count in audit.conflicts]
-    )
+    rows = [[names[one], names[two], count] for one, two, count in audit.conflicts]
+    return Table("conflicting-labels", columns, rows)
 
 
 def _named(audit: Audit, row: np.integer[Any] | int) -> list[str]:
@@ -283,9 +278,7 @@ def _near_pairs(audit: Audit) -> Table:
 
 
 def _pixels(audit: Audit) -> Table:
-    def number(value: float) -> str:
-        return f"{value:.3g}"
-
+    number = "{:.3g}".format
     columns = [
         *text_columns("measure"),
         Column("train_median", "median in train", number),
@@ -306,16 +299,14 @@ def _empty(audit: Audit) -> Table:
     columns = [
         Column("image", "image", code, right=False),
         *text_columns("split", "label"),
-        Column("brightness", "mean grey level", lambda value: f"{value:.0f}"),
-        Column("contrast", "standard deviation", lambda value: f"{value:.2g}"),
+        Column("brightness", "mean grey level", "{:.0f}".format),
+        Column("contrast", "standard deviation", "{:.2g}".format),
     ]
     return Table("empty-images", columns, rows)
 
 
 def _label_errors(audit: Audit, suspected: LabelErrors) -> Table:
-    def probability(value: float) -> str:
-        return f"{value:.2f}"
-
+    probability = "{:.2f}".format
     data, found, held_out = audit.data, suspected.found, suspected.held_out
     columns = [
         Column("rank", "rank"),
@@ -326,13 +317,11 @@ def _label_errors(audit: Audit, suspected: LabelErrors) -> Table:
         Column("suggested_probability", "its probability", probability),
         Column("margin"),
     ]
-    rows = []
-    for rank, (place, class_, margin) in enumerate(
-        zip(found.rows, found.suggested, found.margin, strict=True), start=1
-    ):
+    rows: list[list[Any]] = []
+    for place, class_, margin in zip(found.rows, found.suggested, found.margin, strict=True):
         row, odds = held_out.rows[place], held_out.probabilities[place]
         suggestion = [float(odds[data.labels[row]]), data.classes[class_], float(odds[class_]), float(margin)]
-        rows.append([rank, *_named(audit, row), *suggestion])
+        rows.append([len(rows) + 1, *_named(audit, row), *suggestion])
     return Table("suspicious-labels", columns, rows)
 
 
@@ -353,15 +342,14 @@ def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | No
     data, identical = audit.data, {int(rows[0]) for rows in audit.conflicting}
     across = [rows for rows in audit.groups if all(len(np.unique(of[rows])) > 1 for of in (data.splits, data.hashes))]
     only_near = [rows for rows in audit.conflicting_alike if int(rows[0]) not in identical]
+    empty = np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
     sheets = {
         "copies-across-splits.png": [_group(audit, rows) for rows in across],
         "conflicting-labels.png": [_group(audit, rows) for rows in audit.conflicting + only_near],
         "mirrored.png": [_pair(audit, int(place)) for place in np.flatnonzero(audit.near.mirrored)],
         "least-alike.png": [_pair(audit, int(place)) for place in np.argsort(audit.near.similarity, kind="stable")],
         "largest-groups.png": [_group(audit, rows) for rows in sorted(audit.groups, key=len, reverse=True)],
-        "empty.png": [
-            _group(audit, [row]) for row in np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
-        ],
+        "empty.png": [_group(audit, [row]) for row in empty],
         "suspicious-labels.png": [[cell] for cell in _suspected(audit, suspected)] if suspected else [],
     }
     written = []

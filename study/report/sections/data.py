@@ -62,6 +62,6 @@ def _table(data: StudyData) -> Table:
         for place, name in enumerate(data.classes)
     ]
     rows.append(["all", *(sum(counts[split]) for split in SPLITS), 1.0])
-    images = [Column(split, split, lambda count: f"{count:,}") for split in SPLITS]
+    images = [Column(split, split, "{:,}".format) for split in SPLITS]
     share = Column("train_share", "share of train, %", percent)
     return Table("class-counts", [*text_columns("class"), *images, share], rows)

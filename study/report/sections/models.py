@@ -121,9 +121,9 @@ def _schedules(data: StudyData) -> Table:
     columns = [
         Column("followed_by", "followed by", right=False),
         *text_columns("phase", "trains", "optimizer"),
-        Column("rate", "rate", lambda rate: f"{rate:g}"),
-        Column("updates", "updates, at most", lambda count: f"{count:,}"),
-        Column("epochs", "epochs", lambda epochs: f"{epochs:.3g}"),
+        Column("rate", "rate", "{:g}".format),
+        Column("updates", "updates, at most", "{:,}".format),
+        Column("epochs", "epochs", "{:.3g}".format),
         *text_columns("schedule"),
         Column("patience", "patience"),
     ]
