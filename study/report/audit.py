@@ -19,7 +19,7 @@ from study.core.files import write_atomically
 from study.core.spec import SPLITS
 from study.report.local import MOST_IN_ROW, Cell, image_sheet
 from study.report.markdown import folded, render
-from study.report.table import Column, Table, hidden
+from study.report.table import Column, Table, hidden, text_columns
 from study.report.wording import NOTHING, code, escape, p_value, percent, points
 
 if TYPE_CHECKING:
@@ -163,12 +163,8 @@ def _tables(audit: Audit, suspected: LabelErrors | None) -> dict[str, Table]:
     return tables
 
 
-def _words(key: str, title: str) -> Column:
+def _left(key: str, title: str) -> Column:
     return Column(key, title, right=False)
-
-
-def _integer(value: int) -> str:
-    return f"{value:,}"
 
 
 def _share(part: int, whole: int) -> str:
@@ -178,9 +174,9 @@ def _share(part: int, whole: int) -> str:
 def _classes(audit: Audit) -> Table:
     counts = audit.data.counts()
     totals = {split: sum(row) for split, row in counts.items()}
-    columns = [_words("class", "class")]
+    columns = text_columns("class")
     for split in SPLITS:
-        columns += [Column(f"{split}_images", split, _integer), Column(f"{split}_share", "%", percent)]
+        columns += [Column(f"{split}_images", split, "{:,}".format), Column(f"{split}_share", "%", percent)]
     rows = [
         [name, *(cell for split in SPLITS for cell in (counts[split][label], counts[split][label] / totals[split]))]
         for label, name in enumerate(audit.data.classes)
@@ -191,18 +187,18 @@ def _classes(audit: Audit) -> Table:
 
 def _class_drift(audit: Audit) -> Table:
     columns = [
-        _words("split", "train and"),
-        Column("chi_square", "chi-square", lambda value: f"{value:.1f}"),
+        _left("split", "train and"),
+        Column("chi_square", "chi-square", "{:.1f}".format),
         Column("degrees_of_freedom", "degrees of freedom", value="freedom"),
         Column("p_value", "p", p_value),
-        Column("cramers_v", "Cramer's V", lambda value: f"{value:.3f}"),
+        Column("cramers_v", "Cramer's V", "{:.3f}".format),
     ]
     return Table.of("class-drift", columns, audit.class_drifts)
 
 
 def _copies_by_split(audit: Audit) -> Table:
     """Images of the row's split that have a copy in the column's."""
-    columns = [_words("", "images of"), Column("", "images", _integer)]
+    columns = [_left("", "images of"), Column("", "images", "{:,}".format)]
     columns += [Column("", f"{words}: {other}", str) for words in ("identical", "any copy") for other in SPLITS]
     rows: list[list[Any]] = []
     for split in SPLITS:
@@ -214,11 +210,11 @@ def _copies_by_split(audit: Audit) -> Table:
 
 def _copies_by_class(audit: Audit) -> Table:
     """Test and validation images with a copy in train, class by class."""
-    columns = [_words("", "class")]
+    columns = [_left("", "class")]
     for split in ("test", "validation"):
-        columns.append(Column("", f"{split} images", _integer))
+        columns.append(Column("", f"{split} images", "{:,}".format))
         for words in ("identical", "any copy"):
-            columns += [Column("", words, str), Column("", "relabelled", _integer)]
+            columns += [Column("", words, str), Column("", "relabelled", "{:,}".format)]
     every = {
         (near, one.split, one.label): one
         for near, overlaps in ((False, audit.identical_overlaps), (True, audit.alike_overlaps))
@@ -248,12 +244,11 @@ def _copies(audit: Audit) -> Table:
 
 
 def _conflicts(audit: Audit) -> Table:
-    columns = [_words("first_label", "label"), _words("second_label", "and label")]
+    columns = [_left("first_label", "label"), _left("second_label", "and label")]
     columns.append(Column("groups_of_identical_images", "groups of identical images"))
     names = audit.data.classes
-    return Table(
-        "conflicting-labels", columns, [[names[one], names[two], count] for one, two, count in audit.conflicts]
-    )
+    rows = [[names[one], names[two], count] for one, two, count in audit.conflicts]
+    return Table("conflicting-labels", columns, rows)
 
 
 def _named(audit: Audit, row: np.integer[Any] | int) -> list[str]:
@@ -282,13 +277,11 @@ def _near_pairs(audit: Audit) -> Table:
 
 
 def _pixels(audit: Audit) -> Table:
-    def number(value: float) -> str:
-        return f"{value:.3g}"
-
+    number = "{:.3g}".format
     columns = [
-        _words("measure", "measure"),
+        *text_columns("measure"),
         Column("train_median", "median in train", number),
-        _words("split", "other split"),
+        _left("split", "other split"),
         Column("median", "median there", number),
         Column("cliffs_delta", "Cliff's delta", lambda value: points(value / 100, 3), value="delta"),
         Column("p_value", "p", p_value),
@@ -304,43 +297,37 @@ def _empty(audit: Audit) -> Table:
     ]
     columns = [
         Column("image", "image", code, right=False),
-        _words("split", "split"),
-        _words("label", "label"),
-        Column("brightness", "mean grey level", lambda value: f"{value:.0f}"),
-        Column("contrast", "standard deviation", lambda value: f"{value:.2g}"),
+        *text_columns("split", "label"),
+        Column("brightness", "mean grey level", "{:.0f}".format),
+        Column("contrast", "standard deviation", "{:.2g}".format),
     ]
     return Table("empty-images", columns, rows)
 
 
 def _label_errors(audit: Audit, suspected: LabelErrors) -> Table:
-    def probability(value: float) -> str:
-        return f"{value:.2f}"
-
+    probability = "{:.2f}".format
     data, found, held_out = audit.data, suspected.found, suspected.held_out
     columns = [
         Column("rank", "rank"),
         Column("image", "image", code, right=False),
-        _words("split", "split"),
-        _words("label", "label"),
+        *text_columns("split", "label"),
         Column("label_probability", "its probability", probability),
-        _words("suggested", "networks say"),
+        _left("suggested", "networks say"),
         Column("suggested_probability", "its probability", probability),
         Column("margin"),
     ]
-    rows = []
-    for rank, (place, class_, margin) in enumerate(
-        zip(found.rows, found.suggested, found.margin, strict=True), start=1
-    ):
+    rows: list[list[Any]] = []
+    for place, class_, margin in zip(found.rows, found.suggested, found.margin, strict=True):
         row, odds = held_out.rows[place], held_out.probabilities[place]
         suggestion = [float(odds[data.labels[row]]), data.classes[class_], float(odds[class_]), float(margin)]
-        rows.append([rank, *_named(audit, row), *suggestion])
+        rows.append([len(rows) + 1, *_named(audit, row), *suggestion])
     return Table("suspicious-labels", columns, rows)
 
 
 def _joint(audit: Audit, suspected: LabelErrors) -> Table:
     """Estimated shares in percent by given label and true class."""
     names = audit.data.classes
-    columns = [_words("label", "label"), *(Column(name, escape(name), percent) for name in names)]
+    columns = [*text_columns("label"), *(Column(name, escape(name), percent) for name in names)]
     rows = [[name, *map(float, shares)] for name, shares in zip(names, suspected.found.joint, strict=True)]
     return Table("label-joint", columns, rows)
 
@@ -354,15 +341,14 @@ def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | No
     data, identical = audit.data, {int(rows[0]) for rows in audit.conflicting}
     across = [rows for rows in audit.groups if all(len(np.unique(of[rows])) > 1 for of in (data.splits, data.hashes))]
     only_near = [rows for rows in audit.conflicting_alike if int(rows[0]) not in identical]
+    empty = np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
     sheets = {
         "copies-across-splits.png": [_group(audit, rows) for rows in across],
         "conflicting-labels.png": [_group(audit, rows) for rows in audit.conflicting + only_near],
         "mirrored.png": [_pair(audit, int(place)) for place in np.flatnonzero(audit.near.mirrored)],
         "least-alike.png": [_pair(audit, int(place)) for place in np.argsort(audit.near.similarity, kind="stable")],
         "largest-groups.png": [_group(audit, rows) for rows in sorted(audit.groups, key=len, reverse=True)],
-        "empty.png": [
-            _group(audit, [row]) for row in np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
-        ],
+        "empty.png": [_group(audit, [row]) for row in empty],
         "suspicious-labels.png": [[cell] for cell in _suspected(audit, suspected)] if suspected else [],
     }
     written = []

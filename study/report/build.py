@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from study.analysis.pairs import MARGIN
 from study.core.store import Store
@@ -48,7 +48,7 @@ class Report:
     markdown: str
     tables: Mapping[str, str]
     pictures: Mapping[str, Picture]
-    latex: Mapping[str, str] = field(default_factory=dict)
+    latex: Mapping[str, str]
 
 
 def build_report(store: Store, margin: float = MARGIN) -> Report:

@@ -16,7 +16,7 @@ from study.analysis.pairs import MARGIN
 from study.analysis.recipes import Naming, Recipe, read_records
 from study.analysis.rescoring import Rescoring, rescore, subsets_of_test
 from study.analysis.runs import ScoredRun, scored_runs
-from study.analysis.scores import Statement
+from study.analysis.scores import ACCURACY, Measure, Statement
 from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
 from study.core.record import DatasetCard, Record
@@ -120,6 +120,11 @@ class StudyData:
     def recipe(self, record: Record) -> Recipe:
         """Return a record's recipe."""
         return self.naming.of(record)
+
+
+def shown_score(found: Statistics, one: Standing, measure: Measure = ACCURACY) -> Statement:
+    """Return a recipe's test score; that of the first allows for its choice by the same seeds that score it."""
+    return found.winner(measure) if one.rank == 1 else found.scores.score(one.recipe, measure)
 
 
 def collect(store: Store, margin: float = MARGIN) -> StudyData:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL.Image import Image
+else:  # so that sections name them in annotations without importing matplotlib
+    Axes = Figure = Any
 
 #: Pixels to the inch: sharp on dense screens, where a picture is shown at ``1 / DENSITY`` of its pixels.
 DPI, DENSITY = 170, 1.45

@@ -26,7 +26,7 @@ class Column:
         show: Writes a value in Markdown; None is a dash.
         right: Aligned right (numbers) or left (words).
         value: What a row of ``Table.of`` shows of its item: a function of it, or its attribute of this name, or of the
-            name ``key``. A dotted name is an attribute's attribute, None where there is no such part.
+            name ``key``. A dotted name is an attribute of an attribute, None where the first is None.
     """
 
     key: str
@@ -35,7 +35,7 @@ class Column:
     right: bool = True
     value: Callable[[Any], Any] | str = ""
 
-    def of(self, item: Any) -> Any:
+    def cell(self, item: Any) -> Any:
         """Return the cell of an item."""
         if callable(self.value):
             return self.value(item)
@@ -47,6 +47,11 @@ class Column:
 def hidden(*keys: str) -> list[Column]:
     """Return columns that the CSV alone has."""
     return [Column(key) for key in keys]
+
+
+def text_columns(*names: str) -> list[Column]:
+    """Return columns of words that the CSV and the page call the same."""
+    return [Column(name, name, right=False) for name in names]
 
 
 def recipe_columns(recipe: str = "recipe") -> list[Column]:
@@ -75,7 +80,7 @@ class Table:
     @classmethod
     def of(cls, name: str, columns: Sequence[Column], items: Iterable[Any]) -> Table:
         """Return a table with a row for each item, whose cells the columns take from it."""
-        return cls(name, columns, [[column.of(item) for column in columns] for item in items])
+        return cls(name, columns, [[column.cell(item) for column in columns] for item in items])
 
     def markdown(self) -> str:
         """Return a GitHub table."""

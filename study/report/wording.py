@@ -80,6 +80,11 @@ def with_interval_inline(value: Statement, show: Any = percent) -> str:
     return f"{show(value.value)} ({_ends(value, show)})"
 
 
+def in_points(difference: Statement) -> str:
+    """Write a difference in percentage points with its interval in brackets."""
+    return with_interval_inline(difference, points)
+
+
 def _ends(value: Statement, show: Any) -> str:
     return f"{show(value.low)}{FIXED_BLANK}to{FIXED_BLANK}{show(value.high)}"
 

@@ -35,12 +35,10 @@ class WrittenAudit:
     """An audit on disk.
 
     Attributes:
-        folder: Where it lies.
         parts: Its page.
         pictures: Sheets of what was found; they are drawn where the data are at hand.
     """
 
-    folder: Path
     parts: tuple[Part, ...]
     pictures: tuple[Path, ...]
 
@@ -62,7 +60,7 @@ def find_audit(reports: Path, dataset: str, fingerprint: str) -> WrittenAudit | 
     text = page.read_text(encoding="utf-8", errors="replace")
     if not text.startswith(TITLE) or fingerprint[:12] not in text:
         return None
-    return WrittenAudit(folder, tuple(cut(text)), tuple(sorted((folder / "local").glob("*.png"))))
+    return WrittenAudit(tuple(cut(text)), tuple(sorted((folder / "local").glob("*.png"))))
 
 
 def cut(text: str) -> list[Part]:

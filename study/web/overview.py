@@ -12,7 +12,7 @@ from study.analysis.recipes import is_leaky
 from study.analysis.scores import RECIPE, Statement
 from study.core.record import Record
 from study.core.store import Store
-from study.report.collect import StudyData, collect
+from study.report.collect import StudyData, collect, shown_score
 from study.report.wording import NOTHING, percent, points
 
 Row = dict[str, Any]
@@ -124,15 +124,14 @@ def _row(data: StudyData, standing: Standing) -> Row:
 
     records = [run.record for run in standing.runs]
     found, late = data.found, standing.unconverged
-    score = None
-    if found and all(record.on_own_test for record in records):
-        score = found.winner() if standing.rank == 1 else found.scores.score(standing.recipe)
+    own = all(record.on_own_test for record in records)
+    score = shown_score(found, standing) if found and own else None
     shown = score is not None and score.low == score.low
     kinds = {
         RANKED: standing.rank is not None,
         LEAKY: any(map(is_leaky, records)),
         IMPORTED: any(record.imported for record in records),
-        ELSEWHERE: not all(record.on_own_test for record in records),
+        ELSEWHERE: not own,
         HARDLY: standing.hardly_trained,
     }
     notes = [kind for kind, fits in kinds.items() if fits and kind != RANKED]

@@ -53,7 +53,7 @@ def test_an_audit_of_other_images_does_not_count(tmp_path):
     folder = tmp_path / "faces-audit"
     folder.mkdir()
     (folder / "README.md").write_text(PAGE, encoding="utf-8")
-    assert find_audit(tmp_path, "faces", "0123456789abcdef").folder == folder
+    assert find_audit(tmp_path, "faces", "0123456789abcdef").parts == tuple(cut(PAGE))
     assert find_audit(tmp_path, "faces", "fedcba9876543210") is None
     assert find_audit(tmp_path, "others", "0123456789abcdef") is None
 

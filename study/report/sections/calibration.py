@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,14 +10,10 @@ from study.analysis.calibration import BINS, reliability
 from study.analysis.scores import CALIBRATED, PLAIN, Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LEGEND, Picture, panel_grid, protocol_colours
+from study.report.picture import LEGEND, Axes, Figure, Picture, panel_grid, protocol_colours
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, RUNS, Column, Table
 from study.report.wording import plain, plain_with_interval, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 {% if shown %}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,10 @@ from study.analysis.metrics import Scores
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, Picture, heatmap, label_share, new_figure, shortened
+from study.report.picture import LABEL_SIZE, Figure, Picture, heatmap, label_share, new_figure, shortened
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, RUNS, Column, Table, hidden
 from study.report.wording import escape, percent, whole_percent, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 F1 on the test split{{ ", mean over seeds" if several_seeds }}, recipes in the order of the leaderboard.

@@ -35,13 +35,13 @@ from study.report.sections.views import views_of
 from study.report.wording import (
     FIXED_BLANK,
     escape,
+    in_points,
     listed,
     p_sentence,
     percent,
     plural,
     points,
     probability,
-    with_interval_inline,
 )
 
 TEMPLATE = """\
@@ -142,13 +142,11 @@ def _leaks(data: StudyData) -> list[str]:
         text = (
             f"**{escape(leak.recipe)}** claims {percent(leak.claimed.value)} %. On the same images{equal} it scores "
             f"{percent(leak.leaky[leak.measure].value)} % and its clean twin {percent(clean.value)} %: the leak is "
-            f"worth {with_interval_inline(worth, points)} points{about}"
+            f"worth {in_points(worth)} points{about}"
         )
         if leak.worth_trained_on and leak.worth_unseen:
-            text += (
-                f", {with_interval_inline(leak.worth_trained_on, points)} on images that it trained on and "
-                f"{with_interval_inline(leak.worth_unseen, points)} on the others"
-            )
+            text += f", {in_points(leak.worth_trained_on)} on images that it trained on"
+            text += f" and {in_points(leak.worth_unseen)} on the others"
         sentences.append(f"{text}.")
     return sentences
 
@@ -316,11 +314,11 @@ def _factors(data: StudyData, found: Statistics) -> list[str]:
             way = factor.removesuffix(AGAINST_RANDOM)
             subjects[factor] = f"a pretrained body, {way} (against {start}, equal updates and images)"
     mains = [one for one in effects.overall["accuracy"] if one.contrast.factor in subjects]
-    words = [
-        f"{subjects[one.contrast.factor]} {_effect_words(found, one)}, balanced accuracy by "
-        f"{with_interval_inline(balanced[one.contrast.factor], points)}"
-        for one in mains
-    ]
+    words = []
+    for one in mains:
+        factor = one.contrast.factor
+        also = f"balanced accuracy by {in_points(balanced[factor])}"
+        words.append(f"{subjects[factor]} {_effect_words(found, one)}, {also}")
     sentences = []
     if words:
         text = f"{about} {'; '.join(words)}.".strip()
@@ -351,7 +349,7 @@ def _interactions(found: Statistics) -> list[str]:
     scores = listed([METRICS.get(name).title for name in found.effects.overall])
     return [
         f"No interaction was significant on {scores} ({one.contrast.factor}, {METRICS.get(one.measure.metric).title}: "
-        f"{with_interval_inline(one.difference, points)} points). That does not show that effects add up: interactions "
+        f"{in_points(one.difference)} points). That does not show that effects add up: interactions "
         "inside that interval are not excluded."
     ]
 
@@ -393,7 +391,7 @@ def _effect_words(found: Statistics, one: Effect) -> str:
 
 
 def _change(one: Effect) -> str:
-    return f"{with_interval_inline(one.difference, points)} points, {p_sentence(one.adjusted)}"
+    return f"{in_points(one.difference)} points, {p_sentence(one.adjusted)}"
 
 
 def _who_pays(data: StudyData, found: Statistics) -> list[str]:
@@ -407,9 +405,7 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     rare = min(named, key=lambda place: images[place])
 
     def say(chosen: list[tuple[int, Effect]]) -> str:
-        return listed(
-            [f"{escape(data.classes[place])} {with_interval_inline(one.difference, points)}" for place, one in chosen]
-        )
+        return listed([f"{escape(data.classes[place])} {in_points(one.difference)}" for place, one in chosen])
 
     others = [(place, one) for place, one in named.items() if place != rare]
     gains = [(place, one) for place, one in others if one.told_apart and one.difference.value > 0]
@@ -418,8 +414,7 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     which = "the rarest class" if rare == rarest else "the rarest class that has test images"
     text = (
         f"Oversampling changes the recall of {which}, {escape(data.classes[rare])} "
-        f"({plural(support[rare], 'test image')}), by {with_interval_inline(named[rare].difference, points)} "
-        f"points{told}. "
+        f"({plural(support[rare], 'test image')}), by {in_points(named[rare].difference)} points{told}. "
     )
     text += f"Recall also rises for {say(gains)}. " if gains else ""
     if not losses:
@@ -430,9 +425,8 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
 
 def _calibrated(found: Statistics, first: Standing) -> list[str]:
     scores = found.scores
-    before, after = (
-        scores.score(first.recipe, measure) for measure in (Measure("ece"), Measure("ece", None, CALIBRATED))
-    )
+    before = scores.score(first.recipe, Measure("ece"))
+    after = scores.score(first.recipe, Measure("ece", None, CALIBRATED))
     temperature = float(np.mean([scores.temperature(run) for run in first.runs]))
     if not np.isfinite(before.value) or not np.isfinite(temperature):
         return []
@@ -441,7 +435,7 @@ def _calibrated(found: Statistics, first: Standing) -> list[str]:
     leaning = leaning or "neither over- nor underconfident beyond chance"
     return [
         f"The best recipe's probabilities are {leaning} (mean confidence less accuracy: "
-        f"{with_interval_inline(surplus, points)} points). A temperature of {temperature:.2f}, fitted on the "
+        f"{in_points(surplus)} points). A temperature of {temperature:.2f}, fitted on the "
         f"validation split, takes its expected calibration error on the test split from {_percent_interval(before)} to "
         f"{_percent_interval(after)}."
     ]
@@ -462,14 +456,13 @@ def _views(found: Statistics, ranked: Sequence[Standing]) -> list[str]:
     return [
         f"Averaged over test-time views ({title}), {escape(first.recipe)} scores {_percent_interval(score)} on the "
         f"test split against {percent(single.value)}{FIXED_BLANK}% with a single view{mean}: "
-        f"{with_interval_inline(gain, points)} points{told}{cost}. The ranking uses the single view alone."
+        f"{in_points(gain)} points{told}{cost}. The ranking uses the single view alone."
     ]
 
 
 def _percent_interval(value: Statement) -> str:
-    if value.low != value.low:
-        return f"{percent(value.value)}{FIXED_BLANK}%"
-    return f"{percent(value.value)}{FIXED_BLANK}% ({percent(value.low)} to {percent(value.high)})"
+    ends = f" ({percent(value.low)} to {percent(value.high)})" if value.low == value.low else ""
+    return f"{percent(value.value)}{FIXED_BLANK}%{ends}"
 
 
 def _ensemble(found: Statistics) -> list[str]:
@@ -484,16 +477,13 @@ def _ensemble(found: Statistics) -> list[str]:
     voters = f"the {votes} seeds of {names}" if best.over == OVER_SEEDS else f"{votes} networks ({names})"
     text = (
         f"A soft vote of {voters}, the ensemble with the best validation accuracy, scores "
-        f"{_percent_interval(accuracy)} on the test split, {with_interval_inline(gain, points)} points against the "
+        f"{_percent_interval(accuracy)} on the test split, {in_points(gain)} points against the "
         "mean of its members"
     )
     own = next((one for one in found.ensembles if one.over == OVER_SEEDS and one.recipes == found.ranked[:1]), None)
     if own and own is not best:
-        more = ensemble_gain(found, best, own)
-        text += (
-            f" and {with_interval_inline(more, points)} against the vote of the {len(own.runs)} seeds of "
-            f"{escape(found.ranked[0])}"
-        )
+        more = in_points(ensemble_gain(found, best, own))
+        text += f" and {more} against the vote of the {len(own.runs)} seeds of {escape(found.ranked[0])}"
     return [f"{text}, at the cost of all of them."]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,10 @@ from study.analysis.runs import ScoredRun
 from study.analysis.statistics import Statistics
 from study.core.record import Record
 from study.report.collect import StudyData
-from study.report.picture import LEGEND, MARKERS, Picture, new_figure, protocol_colours
+from study.report.picture import LEGEND, MARKERS, Axes, Figure, Picture, new_figure, protocol_colours
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, Column, Table, hidden, keys_of
 from study.report.wording import NOTHING, duration, escape, large, mean_of, milliseconds, with_interval_inline
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 {% if pareto %}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from study.report.collect import StudyData
-from study.report.picture import LEGEND, Picture, file_name, new_figure, panel_grid, protocol_colours
+from study.report.picture import LEGEND, Axes, Figure, Picture, file_name, new_figure, panel_grid, protocol_colours
 from study.report.section import Section, fill, section
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 Validation accuracy by epoch; a dot marks the epoch whose weights were kept.

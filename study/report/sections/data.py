@@ -5,7 +5,7 @@ from __future__ import annotations
 from study.core.spec import SPLITS
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.table import Column, Table
+from study.report.table import Column, Table, text_columns
 from study.report.wording import percent
 
 TEMPLATE = """\
@@ -62,6 +62,6 @@ def _table(data: StudyData) -> Table:
         for place, name in enumerate(data.classes)
     ]
     rows.append(["all", *(sum(counts[split]) for split in SPLITS), 1.0])
-    images = [Column(split, split, lambda count: f"{count:,}") for split in SPLITS]
+    images = [Column(split, split, "{:,}".format) for split in SPLITS]
     share = Column("train_share", "share of train, %", percent)
-    return Table("class-counts", [Column("class", "class", right=False), *images, share], rows)
+    return Table("class-counts", [*text_columns("class"), *images, share], rows)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from study.analysis.comparisons import Comparison, Comparisons
 from study.analysis.pairs import Equivalence, Superiority
 from study.analysis.power import Design, seeds_needed, seeds_sentence
-from study.analysis.scores import RECIPE, Statement
+from study.analysis.scores import RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import Picture, heatmap, label_share, new_figure, shortened
+from study.report.picture import Figure, Picture, heatmap, label_share, new_figure, shortened
 from study.report.section import Section, fill, section
 from study.report.table import Column, Table, recipe_columns
-from study.report.wording import FIXED_BLANK, p_value, points, probability, with_interval_inline
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from study.report.wording import FIXED_BLANK, in_points, p_value, points, probability
 
 #: Tables of more pairs are left to the CSV.
 MOST_PAIRS = 45
@@ -101,14 +98,10 @@ def write(data: StudyData) -> Section | None:
     return Section(text, kept, [contrasts] if contrasts else [])
 
 
-def _difference(value: Statement) -> str:
-    return with_interval_inline(value, points)
-
-
 _DIFFERENCE = (
     *recipe_columns("first"),
     Column("less", value=lambda one: str(one.second)),
-    Column("difference", "difference, points", _difference),
+    Column("difference", "difference, points", in_points),
 )
 
 
@@ -158,7 +151,7 @@ def _pairs_table(comparisons: Comparisons) -> Table:
     columns = [
         Column("first", "first", right=False, value=lambda one: str(one.first)),
         Column("second", "second", right=False, value=lambda one: str(one.second)),
-        Column("difference", "first less second, points", _difference),
+        Column("difference", "first less second, points", in_points),
         Column("p", value="difference.p_value"),
         Column("p_all_pairs", value="adjusted"),
         Column("", "p, all pairs", _marked, value=lambda one: one),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from study.analysis.comparisons import Effect
 from study.analysis.factors import is_random_start
@@ -11,14 +11,10 @@ from study.analysis.metric import METRICS
 from study.analysis.scores import RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, Picture, label_share, new_figure
+from study.report.picture import LABEL_SIZE, Axes, Figure, Picture, label_share, new_figure
 from study.report.section import Section, fill, section
-from study.report.table import Column, Table, hidden
-from study.report.wording import escape, listed, p_sentence, points, with_interval_inline
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from study.report.table import Column, Table, hidden, text_columns
+from study.report.wording import escape, in_points, listed, p_sentence, points
 
 TEMPLATE = """\
 {% if found.effects %}
@@ -93,10 +89,9 @@ def _table(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Table:
         contrast = group[0].contrast
         flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
         rows.append([contrast.factor, contrast.model or "all", *group, *flat, group[0].difference.runs])
-    columns = [Column("factor", "factor", right=False), Column("model", "model", right=False)]
-    columns += [Column("", METRICS.get(name).title, _words) for name in found.effects.overall]
+    columns = [Column("", METRICS.get(name).title, _words) for name in found.effects.overall]
     keys = [f"{name}{end}" for name in found.effects.overall for end in ("", "_p", "_p_holm")]
-    return Table("factor-effects", [*columns, *hidden(*keys, "runs")], rows)
+    return Table("factor-effects", [*text_columns("factor", "model"), *columns, *hidden(*keys, "runs")], rows)
 
 
 def _class_table(classes: Sequence[str], effects: Sequence[Effect]) -> Table:
@@ -122,7 +117,7 @@ def _every_class_table(data: StudyData, found: Statistics) -> Table:
 def _words(one: Effect) -> str:
     """Write an effect with its interval and corrected p, bold where it is significant."""
     value = points(one.difference.value)
-    text = with_interval_inline(one.difference, points)
+    text = in_points(one.difference)
     text = f"**{value}**{text.removeprefix(value)}" if one.told_apart else text
     return text if one.adjusted != one.adjusted else f"{text}<br><sub>{p_sentence(one.adjusted)}</sub>"
 

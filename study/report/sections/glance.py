@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from study.analysis.factors import AUGMENTATION, OVERSAMPLING, TRANSFER
 from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
-from study.report.collect import StudyData
+from study.report.collect import StudyData, shown_score
 from study.report.picture import LABEL_SIZE, LEGEND, Picture, label_share, new_figure, protocol_colours, shortened
 from study.report.section import Section, fill, section
 from study.report.sections.conclusions import effect_in_short
@@ -85,9 +85,8 @@ def _converged(data: StudyData) -> str:
     every = sum(not run.converged for run in data.runs)
     if not every:
         return "every run"
-    which = (
-        "the best did" if not late else f"no: {late} of {len(data.ranked[0].runs)} runs of the best were still rising"
-    )
+    best = len(data.ranked[0].runs)
+    which = f"no: {late} of {best} runs of the best were still rising" if late else "the best did"
     return f"{which}; {every} of {len(data.runs)} runs in all were still rising at the end (†)"
 
 
@@ -101,9 +100,10 @@ def _factors(found: Statistics) -> str:
 
 def ranking_picture(data: StudyData, found: Statistics) -> Picture:
     """Show the best recipes, best on top: test accuracy with its interval, one dot a run, and validation."""
-    scores = [found.winner() if one.rank == 1 else found.scores.score(one.recipe) for one in data.standings[:MOST_ROWS]]
-    rows = [
-        {
+    rows: list[dict[str, Any]] = []
+    for one in data.standings[:MOST_ROWS]:
+        score = shown_score(found, one)
+        row = {
             "recipe": str(one.recipe),
             "protocol": one.recipe.protocol,
             "validation": [run.validation.accuracy for run in one.runs],
@@ -112,8 +112,7 @@ def ranking_picture(data: StudyData, found: Statistics) -> Picture:
             "question": score.question,
             "ranked": one.rank is not None,
         }
-        for one, score in zip(data.standings, scores, strict=False)
-    ]
+        rows.append(row)
     content: dict[str, Any] = {"rows": rows, "majority": data.majority_share, "bound": data.card.bound}
     colours = protocol_colours(data.naming.protocols)
     alt = "Validation and test accuracy of every recipe in the order of the leaderboard"

@@ -14,7 +14,7 @@ from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import NO_COPIES
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
-from study.report.collect import StudyData
+from study.report.collect import StudyData, shown_score
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, RUNS, Column, Table, keys_of
 from study.report.wording import NOTHING, marks, percent, plain_with_interval, probability, with_interval
@@ -100,9 +100,7 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     uneven = len({len(one.runs) for one in data.ranked}) > 1
 
     def score(metric: str) -> Any:
-        # The first was chosen by the seeds that score it: its interval allows for that.
-        measure = Measure(metric)
-        return lambda one: found.winner(measure) if one.rank == 1 else found.scores.score(one.recipe, measure)
+        return lambda one: shown_score(found, one, Measure(metric))
 
     def marked(one: Standing) -> str:
         return one.recipe.protocol + marks(one.unconverged > 0, one.hardly_trained)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from study.analysis.leaks import PLAIN, REWEIGHTED, Leak
 from study.analysis.scores import Statement
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, LEGEND, Picture, label_share, new_figure, panel_grid
+from study.report.picture import LABEL_SIZE, LEGEND, Figure, Picture, label_share, new_figure, panel_grid
 from study.report.section import Section, fill, section
 from study.report.table import Column, Table, hidden
 from study.report.wording import marks, percent, points, with_interval
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 What it is worth to let test images into training or into a choice. **Claimed** is what the leaky pipeline would have \

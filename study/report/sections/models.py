@@ -9,7 +9,7 @@ from study.core.record import Cost, Record
 from study.core.spec import RANDOM_FEATURES, NewSplit, RunProtocol, canonical_json, plain
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.table import Column, Table
+from study.report.table import Column, Table, text_columns
 from study.report.wording import (
     augmentation_words,
     large,
@@ -79,9 +79,9 @@ def _models(data: StudyData) -> Table:
         start = [weights_words(spec.weights, pretraining), spec.weights.sha256]
         rows.append([name, version, spec.model.family, *start, cost.parameters, cost.macs, sides])
     columns = [
-        Column("model", "model", right=False),
+        *text_columns("model"),
         Column("version", "version"),
-        Column("family", "family", right=False),
+        *text_columns("family"),
         Column("weights", "starts from", right=False),
         Column("weights_sha256"),
         Column("parameters", "parameters", large),
@@ -106,7 +106,7 @@ def _protocols(data: StudyData) -> Table:
         return Column(key, "" if all(row[place] in ("none", "") for row in rows) else key, right=False)
 
     columns = [
-        *(Column(name, name, right=False) for name in ("protocol", "sampling", "augmentation", "loss")),
+        *text_columns("protocol", "sampling", "augmentation", "loss"),
         Column("batch", "batch"),
         unless_always_none("split", 5),
         unless_always_none("leak", 6),
@@ -127,11 +127,11 @@ def _schedules(data: StudyData) -> Table:
     ]
     columns = [
         Column("followed_by", "followed by", right=False),
-        *(Column(name, name, right=False) for name in ("phase", "trains", "optimizer")),
-        Column("rate", "rate", lambda rate: f"{rate:g}"),
-        Column("updates", "updates, at most", lambda count: f"{count:,}"),
-        Column("epochs", "epochs", lambda epochs: f"{epochs:.3g}"),
-        Column("schedule", "schedule", right=False),
+        *text_columns("phase", "trains", "optimizer"),
+        Column("rate", "rate", "{:g}".format),
+        Column("updates", "updates, at most", "{:,}".format),
+        Column("epochs", "epochs", "{:.3g}".format),
+        *text_columns("schedule"),
         Column("patience", "patience"),
     ]
     return Table("schedules", columns, rows)

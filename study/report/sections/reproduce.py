@@ -14,7 +14,7 @@ from study.core.record import Record
 from study.core.spec import RANDOM_FEATURES, RunProtocol
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.table import Column, Table, hidden
+from study.report.table import Column, Table, hidden, text_columns
 from study.report.wording import NOTHING, code
 
 TEMPLATE = """\
@@ -145,7 +145,7 @@ def run_keys_table(data: StudyData) -> Table:
     ]
     scores = hidden("validation_accuracy", *(f"test_{metric.name}" for metric in metrics))
     rows = [
-        [*(column.of(record) for column in columns), *_scores(scored.get(record.key), metrics)]
+        [*(column.cell(record) for column in columns), *_scores(scored.get(record.key), metrics)]
         for record in data.records
     ]
     return Table("runs", [*columns, *scores], rows)
@@ -180,4 +180,4 @@ def _versions_table(data: StudyData) -> Table:
         [name, ", ".join(f"{one} ({values[one]} runs)" if len(values) > 1 else one for one in sorted(values))]
         for name, values in seen.items()
     ]
-    return Table("versions", [Column("what", "what", right=False), Column("value", "value", right=False)], rows)
+    return Table("versions", text_columns("what", "value"), rows)

@@ -49,7 +49,7 @@ def _overview(found: Sequence[Evaluations]) -> Table:
     columns = [
         Column("run", "run", code, right=False),
         Column("images_of", "images of", right=False),
-        Column("images", "images", lambda count: f"{count:,}"),
+        Column("images", "images", "{:,}".format),
         Column("error", "error, %", percent),
         Column("error_low", "from", percent),
         Column("error_high", "to", percent),

@@ -9,7 +9,7 @@ from study.analysis.recipes import Recipe, random_weights
 from study.core.record import STATUSES
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
-from study.report.table import RECIPE, Column, Table
+from study.report.table import RECIPE, Column, Table, text_columns
 from study.report.wording import NOTHING, escape, ranges, without_paths
 
 TEMPLATE = """\
@@ -95,7 +95,7 @@ def _coverage(data: StudyData, missing: list[Cell]) -> Table:
     models, protocols = _trained(data)
     rows = [[model, *(cell(model, protocol) for protocol in protocols)] for model in models]
     titles = [Column(name, escape(name), right=False) for name in protocols]
-    return Table("coverage", [Column("model", "model", right=False), *titles], rows)
+    return Table("coverage", [*text_columns("model"), *titles], rows)
 
 
 def _unfinished(data: StudyData) -> Table:
@@ -104,11 +104,5 @@ def _unfinished(data: StudyData) -> Table:
     for record in data.unfinished:
         recipe, reason = data.recipe(record), without_paths(record.reason)
         rows.append([recipe.model, recipe.protocol, record.spec.seed, record.status, reason, record.key])
-    columns = [
-        *RECIPE,
-        Column("seed", "seed"),
-        Column("status", "status", right=False),
-        Column("reason", "reason", right=False),
-        Column("key"),
-    ]
+    columns = [*RECIPE, Column("seed", "seed"), *text_columns("status", "reason"), Column("key")]
     return Table("unfinished", columns, rows)

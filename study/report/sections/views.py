@@ -16,7 +16,7 @@ from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, Column, Table, keys_of
-from study.report.wording import p_value, percent, points, with_interval_inline
+from study.report.wording import in_points, p_value, percent, with_interval_inline
 
 #: Views at test time by their registered name (``study.protocols.pieces.views``): title and predictions an image.
 VIEWS = {"single": ("single view", 1), "flip": ("flip", 2), "five": ("five crops", 5), "ten": ("ten crops", 10)}
@@ -62,7 +62,7 @@ def _table(data: StudyData, found: Statistics) -> Table:
         Column("validation_accuracy", "validation acc.", with_interval_inline),
         Column("test_accuracy", "test acc.", with_interval_inline),
         Column("test_accuracy_without_copies", "without copies" if any(row[6] for row in rows) else "", percent),
-        Column("gain", "gain, points", lambda value: with_interval_inline(value, points)),
+        Column("gain", "gain, points", in_points),
         Column("p", "p", p_value),
         Column("runs"),
     ]

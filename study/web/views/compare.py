@@ -7,7 +7,6 @@ import streamlit as st
 
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import Scores
-from study.analysis.statistics import CLASS_MEASURES
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.report.collect import StudyData
@@ -16,7 +15,7 @@ from study.trained.images import study_images
 from study.web.charts import differences_chart, matrix_chart
 from study.web.comparing import BOTH_WRONG, FIRST_RIGHT, SECOND_RIGHT, Comparison, answer_words, compare, most_certain
 from study.web.settings import Settings
-from study.web.views.shared import choose_run, numbers
+from study.web.views.shared import choose, choose_run, numbers
 
 MOST_IMAGES = 24
 TITLES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
@@ -78,9 +77,7 @@ def _accuracy(found: Comparison, first: ScoredRun, second: ScoredRun) -> None:
 
 def _classes(found: Comparison, data: StudyData, first: ScoredRun, second: ScoredRun) -> None:
     st.subheader("Class by class")
-    title = TITLES.__getitem__
-    measure = st.segmented_control("Measure", [*TITLES], default="recall", format_func=title, key="measure")
-    measure = measure or CLASS_MEASURES[0]
+    measure = choose("Measure", TITLES, "measure")
     st.caption(
         "First less second with 95 % intervals. Filled: the interval leaves zero out. Blue: the first is ahead; "
         "orange: the second. Nothing is corrected for looking at several classes."
@@ -108,11 +105,7 @@ def _classes(found: Comparison, data: StudyData, first: ScoredRun, second: Score
 def _images(settings: Settings, data: StudyData, found: Comparison, first: ScoredRun, second: ScoredRun) -> None:
     st.subheader("Images on which they disagree")
     counts = {kind: int((found.kinds == kind).sum()) for kind in (FIRST_RIGHT, SECOND_RIGHT, BOTH_WRONG)}
-
-    def counted(one: str) -> str:
-        return f"{one} ({counts[one]})"
-
-    kind = st.segmented_control("Which", list(counts), default=FIRST_RIGHT, format_func=counted, key="kind")
+    kind = choose("Which", {one: f"{one} ({count})" for one, count in counts.items()}, "kind")
     wanted = st.multiselect("True class", data.classes, key="true-classes", placeholder="all")
     labels = first.record.arrays["test_labels"]
     fits = (found.kinds == kind) & (np.isin(labels, [data.classes.index(one) for one in wanted]) | (not wanted))

@@ -23,6 +23,7 @@ from study.web.overview import (
     run_label,
 )
 from study.web.settings import Settings
+from study.web.views.shared import choose
 
 #: As many as one screen shows; the section below has all of them.
 MOST_ON_TOP = 8
@@ -159,10 +160,7 @@ def _effects(data: StudyData) -> None:
     effects = data.found.effects
     tested = metrics_in_order(lambda metric: metric.with_effects)
     titles = {one.name: one.title[0].upper() + one.title[1:] for one in tested}
-    measure = st.segmented_control(
-        "Measure", list(titles), default="accuracy", format_func=titles.__getitem__, key="effect"
-    )
-    measure = measure or "accuracy"
+    measure = choose("Measure", titles, "effect")
     alt = f"Effects of the factors on {titles[measure]}"
     every = [*effects.overall[measure], *effects.by_model[measure]]
     names = [" in ".join(filter(None, (one.contrast.factor, one.contrast.model))) for one in every]
@@ -177,7 +175,7 @@ def _effects(data: StudyData) -> None:
 
 def _costs(data: StudyData, rows: list[Row]) -> None:
     st.header("Cost", divider="gray")
-    cost = st.segmented_control("Cost", list(COSTS), default=next(iter(COSTS)), key="cost") or next(iter(COSTS))
+    cost = choose("Cost", {title: title for title in COSTS}, "cost")
     known = [row for row in rows if row[COSTS[cost]] and row["rank"]]
     if not known:
         st.info("No ranked recipe has it measured.")

@@ -64,6 +64,12 @@ def choose_run(label: str, runs: Sequence[ScoredRun], data: StudyData, index: in
     return by_key[chosen]
 
 
+def choose(label: str, options: Mapping[str, str], key: str) -> str:
+    """Let the reader choose one of some options by their titles; the first unless another is chosen."""
+    first = next(iter(options))
+    return st.segmented_control(label, list(options), default=first, format_func=options.__getitem__, key=key) or first
+
+
 def numbers(shown: Mapping[str, str]) -> None:
     """Show numbers with their names, as many beside each other as there is room for."""
     with st.container(horizontal=True):

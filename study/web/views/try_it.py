@@ -17,6 +17,7 @@ from study.web.charts import probabilities_chart
 from study.web.live import Live
 from study.web.overview import run_label
 from study.web.settings import Settings
+from study.web.views.shared import choose
 
 PICTURE, PHOTO, CAMERA = "A picture", "A photo", "The camera, live"
 CAMERA_VIEW = st.components.v2.component(
@@ -44,7 +45,7 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
 
     title = "Network, best on the validation split first"
     record, kind = usable[st.selectbox(title, list(usable), format_func=named, key=f"network-{store.study}")]
-    source = st.segmented_control("From", [PICTURE, PHOTO, CAMERA], default=PICTURE, key="source") or PICTURE
+    source = choose("From", {one: one for one in (PICTURE, PHOTO, CAMERA)}, "source")
     if source == CAMERA:
         with st.spinner("Starting the network"):
             runtime = _runtime(settings, store.study, record.key, record.predictions_sha256)
