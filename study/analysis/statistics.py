@@ -59,15 +59,13 @@ class Statistics:
     """What can be said, question by question; leaky recipes take part in none of it but have scores.
 
     Attributes:
-        scores: Scores of every recipe on demand.
-        validation: The same on the validation split, which also ranks them.
+        validation: Scores on the validation split, which also ranks the recipes.
         ranked: The recipes that have a rank, best on validation first.
         margin: Of equivalence, in shares.
         copies_known: Whether copies among the test images are known and counted as one.
         recipes: Comparisons over new seeds and new images.
         networks: Comparisons of the trained networks of one seed.
         effects: Factor effects: of recipes where they can be had, otherwise of networks.
-        ensembles: Ensembles.
         best: How probable it is that each of the compared recipes is the best of them.
         detectable: The smallest true difference of two recipes that this design shows with 80 % probability, after
             correction for all pairs; None below two recipes with seeds enough, or where no difference is.
