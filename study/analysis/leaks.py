@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.leaderboard import hardly_trained
-from study.analysis.metrics import predicted
 from study.analysis.recipes import Naming, Recipe
-from study.analysis.runs import ScoredRun
+from study.analysis.runs import ScoredRun, predicted
 from study.analysis.scores import Answers, PairedScores, Statement
 from study.core.spec import SPLITS, Spec, content_hash
 

@@ -159,9 +159,9 @@ class Scores:
         self, coefficients: Sequence[tuple[ScoredRun, float]], measure: Measure = ACCURACY
     ) -> Statement:
         """Return a weighted sum of these networks' metrics over new images."""
-        family = Family([self.sample([run], measure) for run, _ in coefficients])
-        shares = [one for _, one in coefficients]
-        return within(_stated(NETWORK, family.of_networks(shares), [run for run, _ in coefficients]), shares, measure)
+        runs, shares = [run for run, _ in coefficients], [share for _, share in coefficients]
+        family = Family([self.sample([run], measure) for run in runs])
+        return within(_stated(NETWORK, family.of_networks(shares), runs), shares, measure)
 
     def views_gain(self, recipe: Recipe, answers: str) -> Statement:
         """Return what several views (``FLIPPED`` or ``VIEWED``) add to the accuracy of one, network by network."""

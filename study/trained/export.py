@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.metrics import predicted
+from study.analysis.runs import predicted
 from study.analysis.scores import PairedScores
 from study.core.errors import StudyError, UsageError, WeightsError
 from study.core.files import file_sha256, make_folder, temporary_path, write_error

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from study.analysis.leaderboard import MEASURES, Spread, Standing
 from study.analysis.metric import METRICS, Metric, ordered
-from study.analysis.metrics import Scores
 from study.analysis.recipes import Recipe
 from study.analysis.rescoring import NO_COPIES
-from study.analysis.runs import ScoredRun
+from study.analysis.runs import ScoredRun, Scores
 from study.analysis.scores import Measure, Statement
 from study.analysis.statistics import Statistics
 from study.core.record import Record

@@ -13,10 +13,9 @@ from study.analysis.contrasts import LEVEL, Family
 from study.analysis.ensembles import OVER_SEEDS, Ensemble
 from study.analysis.leaderboard import Standing
 from study.analysis.metric import METRICS
-from study.analysis.metrics import predicted
 from study.analysis.power import Design, seeds_needed, seeds_sentence
 from study.analysis.rescoring import NO_COPIES
-from study.analysis.runs import ScoredRun
+from study.analysis.runs import ScoredRun, predicted
 from study.analysis.scores import CALIBRATED, FLIPPED, PLAIN, VIEWED, Measure, Statement
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
