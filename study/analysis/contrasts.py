@@ -54,13 +54,9 @@ class Sample:
     def of(
         cls, scores: Linearised, groups: ArrayLike | Clusters | None = None, seeds: Sequence[int] = (), start: str = ""
     ) -> Sample:
-        """Reduce a metric's values and influences.
+        """Reduce a metric's values and influences; without seeds the networks share none with another recipe.
 
-        Args:
-            scores: The metric of each network.
-            groups: (images,) ids equal for images of equal content, or None.
-            seeds: Of the networks; without them no other recipe shares any.
-            start: See the attribute.
+        Groups (images,) are equal for images of equal content.
         """
         networks, images = scores.influence.shape
         clusters = Clusters.of(groups, images)
@@ -133,9 +129,6 @@ class Family:
     The first part is never taken below sum of w^2 I / S: seeds cannot vary less than the interaction that was measured
     on thousands of images. Seeds and images are crossed as in multi-reader studies (Obuchowski and Rockette, Commun.
     Statist. Simul. 24, 1995, 285-308; Hillis, Statist. Med. 33, 2014, 330-360).
-
-    Args:
-        samples: On the same images.
 
     Raises:
         UsageError: samples of different images.
@@ -297,12 +290,7 @@ class SeedVariances:
 
         The degrees of freedom lie halfway between those of the recipe with the largest part, d, and d times the sum
         over that part. Satterthwaite's are too many in the tail where one recipe's few seeds look calm by chance.
-
-        Args:
-            weights: (recipes,) or (contrasts, recipes).
-
-        Returns:
-            float64 (...,) or (..., contrasts) each.
+        Weights (recipes,) give float64 (...,) each, weights (contrasts, recipes) give (..., contrasts).
         """
         share = np.atleast_2d(np.asarray(weights, dtype=np.float64))
         seeds = np.maximum(np.diagonal(self.common), 1.0)

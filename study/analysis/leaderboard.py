@@ -115,7 +115,10 @@ def hardly_trained(runs: Iterable[ScoredRun]) -> bool:
     made is not known.
     """
     trained = [run for run in runs if not run.record.imported]
-    bad = sum(not _above_majority(run) or _updates(run) < FEWEST_UPDATES for run in trained)
+    bad = sum(
+        not _above_majority(run) or bool(run.record.history and run.record.history[-1].updates < FEWEST_UPDATES)
+        for run in trained
+    )
     return 2 * bad > len(trained) > 0
 
 
@@ -142,10 +145,6 @@ def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
 def _above_majority(run: ScoredRun) -> bool:
     support = run.validation.support
     return not support.any() or run.validation.accuracy > support.max() / support.sum()
-
-
-def _updates(run: ScoredRun) -> int:
-    return run.record.history[-1].updates if run.record.history else FEWEST_UPDATES
 
 
 def _standing(recipe: Recipe, runs: list[ScoredRun]) -> Standing:

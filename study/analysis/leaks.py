@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.leaderboard import hardly_trained
-from study.analysis.metrics import predicted
 from study.analysis.recipes import Naming, Recipe
-from study.analysis.runs import ScoredRun
+from study.analysis.runs import ScoredRun, predicted
 from study.analysis.scores import Answers, PairedScores, Statement
 from study.core.spec import SPLITS, Spec, content_hash
 
@@ -121,7 +120,10 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
     pairs = [(one, other) for one in leaky if (other := _twin(one, runs)) is not None]
     chosen = [one for one, _ in pairs] or list(leaky)
     record, arrays = chosen[0].record, chosen[0].record.arrays
-    labels, classes, groups = arrays["test_labels"], len(record.dataset.classes), _groups(arrays, dataset)
+    labels, classes, groups = arrays["test_labels"], len(record.dataset.classes), None
+    if dataset is not None:
+        test = np.flatnonzero(dataset["splits"] == SPLITS.index("test"))
+        groups = dataset["hashes"][arrays.get("test_indices", test)]
     scores = PairedScores(labels, classes, groups)
     answers = np.stack([predicted(one.record.arrays["test_probabilities"]) for one in chosen])
     found = Leak(
@@ -211,14 +213,6 @@ def _claimed(runs: Sequence[ScoredRun], dataset: Dataset | None) -> Statement | 
         origins if dataset is None else dataset["hashes"][origins],
     )
     return scores.score(PLAIN, np.stack([run.record.arrays["claim_answers"] for run in runs]).astype(np.int64))
-
-
-def _groups(arrays: Mapping[str, NDArray[Any]], dataset: Dataset | None) -> NDArray[Any] | None:
-    """Return the content hash of each scored image."""
-    if dataset is None:
-        return None
-    places = arrays.get("test_indices", np.flatnonzero(dataset["splits"] == SPLITS.index("test")))
-    return np.asarray(dataset["hashes"][places])
 
 
 def _curve(pairs: Sequence[tuple[ScoredRun, ScoredRun]], scores: PairedScores, measure: str) -> tuple[Step, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.leaderboard import Standing
-from study.analysis.metrics import predicted
 from study.analysis.recipes import Recipe
+from study.analysis.runs import predicted
 from study.analysis.scores import PairedScores, Statement
 from study.core.spec import SPLITS
 

@@ -1,4 +1,4 @@
-"""Scored runs: a done record together with what its stored predictions score."""
+"""Scored runs: what predicted probabilities score, and done records together with what theirs do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.metrics import Scores, accuracy, no_scores, predicted, score
+from study.analysis.calibration import SMALLEST_PROBABILITY
 from study.core.errors import StoreError
 from study.core.record import Record
 from study.core.spec import Spec
@@ -16,6 +16,113 @@ from study.core.store import Store
 
 #: Records as a store gives them, and their scores, by key and hash of the predictions, while the store is in use.
 _SCORED: WeakKeyDictionary[Store, dict[tuple[str, str], tuple[Record, ScoredRun]]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one network scores on one split; arrays are in class order.
+
+    Attributes:
+        accuracy: Share of right answers, 0..1.
+        balanced_accuracy: Mean recall over the classes that have images.
+        macro_f1: Mean F1 over the classes that have images.
+        log_loss: Mean negative logarithm of the true class's probability; nan where probabilities are not finite.
+        precision: float64 (classes,); 0 where a class is never predicted, nan where it has no images.
+        recall: float64 (classes,); nan where a class has no images.
+        f1: float64 (classes,); nan where a class has no images.
+        support: int64 (classes,), images of each class.
+        confusion: int64 (classes, classes), rows are true classes and columns predicted ones.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    log_loss: float
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    support: NDArray[np.int64]
+    confusion: NDArray[np.int64]
+
+    @property
+    def worst_class(self) -> int:
+        """Index of the class with the lowest recall (the first of equals) among the classes that have images."""
+        return int(np.nanargmin(self.recall))
+
+
+def no_scores(classes: int) -> Scores:
+    """Return the scores of a split that was not predicted: nan throughout, and no images."""
+    nothing = np.full(classes, np.nan)
+    none = np.zeros(classes, np.int64)
+    nan = float("nan")
+    return Scores(nan, nan, nan, nan, nothing, nothing, nothing, none, np.zeros((classes, classes), np.int64))
+
+
+def predicted(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the most probable class (int64, (n,)); the first of equals."""
+    answers: NDArray[np.int64] = np.argmax(probabilities, axis=1).astype(np.int64)
+    return answers
+
+
+def accuracy(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
+    """Return the share of images whose most probable class is the true one, 0..1.
+
+    >>> accuracy(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    0.6666666666666666
+    """
+    return float(np.mean(predicted(probabilities) == labels))
+
+
+def log_loss(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
+    """Return the mean negative logarithm of the true class's probability; nan where probabilities are not finite.
+
+    >>> round(log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]])), 4)
+    0.6931
+    """
+    if not np.isfinite(probabilities).all():
+        return float("nan")
+    rows = np.asarray(probabilities, dtype=np.float64)
+    true_class = rows[np.arange(len(labels)), labels] / rows.sum(axis=1)
+    return float(-np.mean(np.log(np.clip(true_class, SMALLEST_PROBABILITY, 1.0))))
+
+
+def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Scores:
+    """Score predictions.
+
+    Args:
+        labels: int64 (n,), true classes, n >= 1.
+        probabilities: float (n, classes), rows that sum to 1.
+
+    Raises:
+        ValueError: shapes do not match, or there are no images.
+
+    >>> found = score(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]))
+    >>> found.confusion.tolist(), found.balanced_accuracy
+    ([[1, 1], [0, 1]], 0.75)
+    """
+    if len(labels) == 0 or len(labels) != len(probabilities):
+        raise ValueError(f"scores need one row of probabilities a label, got {len(labels)} and {len(probabilities)}.")
+    classes = np.arange(probabilities.shape[1])
+    answers = predicted(probabilities)
+    confusion = np.bincount(labels * len(classes) + answers, minlength=len(classes) ** 2).reshape(len(classes), -1)
+    support = confusion.sum(axis=1)
+    present = support > 0
+    # By hand: scikit-learn's function gives the same numbers, but takes seconds to import and for a hundred runs.
+    hits, answered = confusion.diagonal(), confusion.sum(axis=0)
+    precision = hits / np.maximum(1, answered)
+    recall = hits / np.maximum(1, support)
+    f1 = 2.0 * hits / np.maximum(1, support + answered)
+    return Scores(
+        accuracy=float(np.mean(answers == labels)),
+        balanced_accuracy=float(recall[present].mean()),
+        macro_f1=float(f1[present].mean()),
+        log_loss=log_loss(labels, probabilities),
+        precision=np.where(present, precision, np.nan),
+        recall=np.where(present, recall, np.nan),
+        f1=np.where(present, f1, np.nan),
+        support=support.astype(np.int64),
+        confusion=confusion.astype(np.int64),
+    )
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ class Measure(NamedTuple):
 ACCURACY = Measure("accuracy")
 #: Classes that networks answered, (networks, images).
 Answers = NDArray[np.integer]
+#: Draws of which recipe is the best.
+DRAWS = 20_000
 #: Of the spread between recipes' means at least this share is taken to be real, where all of it may be chance.
 LEAST_KEPT = 0.05
 SMALLEST = 1e-12
@@ -157,17 +159,20 @@ class Scores:
         self, coefficients: Sequence[tuple[ScoredRun, float]], measure: Measure = ACCURACY
     ) -> Statement:
         """Return a weighted sum of these networks' metrics over new images."""
-        family = Family([self.sample([run], measure) for run, _ in coefficients])
-        shares = [one for _, one in coefficients]
-        return within(_stated(NETWORK, family.of_networks(shares), [run for run, _ in coefficients]), shares, measure)
+        runs, shares = [run for run, _ in coefficients], [share for _, share in coefficients]
+        family = Family([self.sample([run], measure) for run in runs])
+        return within(_stated(NETWORK, family.of_networks(shares), runs), shares, measure)
 
     def views_gain(self, recipe: Recipe, answers: str) -> Statement:
         """Return what several views (``FLIPPED`` or ``VIEWED``) add to the accuracy of one, network by network."""
         runs = self.recipes[recipe]
         if any(self.lacks(run, Measure("accuracy", None, answers)) for run in runs):
             return _nothing(runs)
-        gains = np.stack([self._correct(run, answers).astype(np.float64) - self._correct(run, PLAIN) for run in runs])
-        return self.gain(gains, runs)
+        several, one = (
+            np.stack([self.probabilities(run, shown).argmax(axis=1) == self.labels for run in runs])
+            for shown in (answers, PLAIN)
+        )
+        return self.gain(several.astype(np.float64) - one, runs)
 
     def overconfidence(self, recipe: Recipe) -> Statement:
         """Return the mean confidence of a recipe's answers less their accuracy."""
@@ -176,12 +181,9 @@ class Scores:
         return self.gain(np.stack(surplus), runs)
 
     def gain(self, per_image: NDArray[Any], runs: Sequence[ScoredRun], of_networks: bool = False) -> Statement:
-        """Return the mean of a difference between answers that is taken image by image, each from -1 to 1.
+        """Return the mean of differences between answers (networks, images), each from -1 to 1.
 
-        Args:
-            per_image: (networks, images), of each network of a recipe.
-            runs: What it was computed from.
-            of_networks: Of these networks alone, however many there are.
+        ``of_networks``: a statement on these networks alone, however many there are.
         """
         sample = Sample.of(linearise_mean(per_image, (-1.0, 1.0)), self.clusters)
         return within(stated(sample, runs, of_networks), (1.0, -1.0))
@@ -221,10 +223,7 @@ class Scores:
             return arrays[f"{self.split}_views"]
         return apply_temperature(plain, self.temperature(run)) if answers == CALIBRATED else plain
 
-    def _correct(self, run: ScoredRun, answers: str) -> NDArray[np.bool_]:
-        return np.asarray(self.probabilities(run, answers).argmax(axis=1) == self.labels)
-
-    def probability_of_best(self, recipes: Sequence[Recipe], draws: int = 20_000) -> dict[Recipe, float]:
+    def probability_of_best(self, recipes: Sequence[Recipe]) -> dict[Recipe, float]:
         """Return how probable it is that each recipe has the highest mean test accuracy of all.
 
         Means are drawn about their estimates: each recipe's variance over seeds by the inverse chi-square distribution
@@ -238,7 +237,7 @@ class Scores:
         samples = [self.sample(self.recipes[recipe]) for recipe in recipes]
         deviations, degrees = Family(samples).moderated_deviations()
         generator = np.random.default_rng(0)
-        spread = deviations * np.sqrt(degrees / generator.chisquare(degrees, (draws, len(samples))))
+        spread = deviations * np.sqrt(degrees / generator.chisquare(degrees, (DRAWS, len(samples))))
         shared = np.stack([one.shared for one in samples]) / samples[0].images
         apart = shared - shared.mean(axis=0)  # what all recipes have in common moves none ahead
         images = apart @ apart.T
@@ -246,9 +245,11 @@ class Scores:
         chance = float(np.mean(deviations**2 + np.diagonal(images)))
         kept = max(1.0 - chance / max(float(np.var(means, ddof=1)), SMALLEST), LEAST_KEPT)
         noise = spread * generator.standard_normal(spread.shape)
-        noise += generator.standard_normal((draws, len(samples))) @ _root(images)
+        values, vectors = np.linalg.eigh(images)
+        root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+        noise += generator.standard_normal(spread.shape) @ root
         means = kept * means + np.sqrt(kept) * noise
-        wins = np.bincount(means.argmax(axis=1), minlength=len(samples)) / draws
+        wins = np.bincount(means.argmax(axis=1), minlength=len(samples)) / DRAWS
         return dict(zip(recipes, map(float, wins), strict=True))
 
     def _chosen_by_other_seeds(self, candidates: Sequence[Recipe]) -> list[ScoredRun]:
@@ -264,12 +265,8 @@ class PairedScores:
     """Scores of answers to the same images: two sets of them by the same seeds, and what lies between.
 
     With three seeds or more statements are on recipes: the difference is taken seed by seed, since both networks of a
-    seed start alike, and the seeds are the sample. With fewer they are on the trained networks, over new images.
-
-    Args:
-        labels: int (images,).
-        classes: Number of classes.
-        groups: (images,) ids equal for images of equal content, or None where that is not known.
+    seed start alike, and the seeds are the sample. With fewer they are on the trained networks, over new images. Groups
+    (images,) are equal for images of equal content, or None where that is not known.
     """
 
     def __init__(self, labels: NDArray[np.integer], classes: int, groups: ArrayLike | None) -> None:
@@ -302,9 +299,7 @@ class PairedScores:
 def chosen_by_other_parts(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each part of the seeds which recipe is best by the mean over the other parts, int (..., parts).
 
-    Args:
-        totals: (..., recipes, parts), sums of validation accuracies.
-        counts: (recipes, parts), of how many networks.
+    Totals (..., recipes, parts) are sums of validation accuracies, counts (recipes, parts) say of how many networks.
     """
     others = totals.sum(axis=-1, keepdims=True) - totals
     means = others / (counts.sum(axis=-1, keepdims=True) - counts)
@@ -340,12 +335,6 @@ def within(found: Statement, weights: Sequence[float], measure: Measure = ACCURA
         return found
     most = sum(weight for weight in weights if weight > 0) * (1.0 - metric.lowest)
     return replace(found, low=max(found.low, -most), high=min(found.high, most)) if found.low == found.low else found
-
-
-def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a symmetric square root."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 
 
 def stated(sample: Sample, runs: Sequence[ScoredRun] = (), of_networks: bool = False) -> Statement:

@@ -16,7 +16,6 @@ from study.analysis.comparisons import (
     factor_effects,
     networks_of_seed,
 )
-from study.analysis.contrasts import Sample
 from study.analysis.ensembles import Ensemble, ensembles
 from study.analysis.factors import FactorContrast, factor_contrasts
 from study.analysis.leaderboard import Standing
@@ -59,18 +58,16 @@ class Statistics:
     """What can be said, question by question; leaky recipes take part in none of it but have scores.
 
     Attributes:
-        scores: Scores of every recipe on demand.
-        validation: The same on the validation split, which also ranks them.
+        validation: Scores on the validation split, which also ranks the recipes.
         ranked: The recipes that have a rank, best on validation first.
         margin: Of equivalence, in shares.
         copies_known: Whether copies among the test images are known and counted as one.
         recipes: Comparisons over new seeds and new images.
         networks: Comparisons of the trained networks of one seed.
         effects: Factor effects: of recipes where they can be had, otherwise of networks.
-        ensembles: Ensembles.
         best: How probable it is that each of the compared recipes is the best of them.
         detectable: The smallest true difference of two recipes that this design shows with 80 % probability, after
-            correction for all pairs; None below two recipes with seeds enough, or where no difference is.
+            correction for all pairs; None below two recipes with seeds enough, or where only one beyond 100 points is.
     """
 
     scores: Scores
@@ -132,7 +129,10 @@ def compute_statistics(
         effects = _effects(scores, contrasts, NETWORK, networks.seed, of_seed)
     recipes = compare_recipes(scores, ranked, margin)
     samples = [scores.sample(scores.recipes[one]) for one in recipes.compared]
-    seeds = int(np.median([len(one.values) for one in samples])) if samples else 0
+    detectable = 1.0
+    if len(samples) > 1:
+        seeds = int(np.median([len(one.values) for one in samples]))
+        detectable = detectable_effect(Design.measured(samples), seeds, len(samples))
     return Statistics(
         scores=scores,
         validation=Scores(runs, validation_groups, ranked, split="validation"),
@@ -144,16 +144,8 @@ def compute_statistics(
         effects=effects,
         ensembles=tuple(ensembles(scores, ranked)),
         best=scores.probability_of_best(recipes.compared),
-        detectable=_detectable(samples, seeds),
+        detectable=detectable if detectable < 1.0 else None,
     )
-
-
-def _detectable(samples: Sequence[Sample], seeds: int) -> float | None:
-    """Return the detectable difference; None where only one beyond 100 points would be."""
-    if len(samples) < 2:
-        return None
-    found = detectable_effect(Design.measured(samples), seeds, len(samples))
-    return found if found < 1.0 else None
 
 
 def _effects(

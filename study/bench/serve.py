@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,7 @@ class Server:
         processor = time.process_time()
         turn = work(batches)
         self._seconds_a_batch[measure] = turn.seconds / batches
-        return {
-            "images": turn.images,
-            "seconds": turn.seconds,
-            "loss": turn.loss,
-            "cpu_s": time.process_time() - processor,
-            "memory_mb": peak_memory_mb(),
-        }
+        return {**asdict(turn), "cpu_s": time.process_time() - processor, "memory_mb": peak_memory_mb()}
 
 
 def _warm_up(work: Any) -> float:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.metrics import predicted
 from study.analysis.recipes import is_leaky
-from study.analysis.runs import ScoredRun
+from study.analysis.runs import ScoredRun, predicted
 from study.core.errors import DataError
 from study.core.files import write_atomically
 from study.core.spec import derive_seed

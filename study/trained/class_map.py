@@ -25,12 +25,9 @@ HEADING = ("dataset", "run")
 
 
 def map_classes(theirs: Sequence[str], ours: Sequence[str], table: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the run's class for each class of the dataset that has one.
+    """Return the run's class (of ``ours``) for each class of the dataset (of ``theirs``) that has one.
 
-    Args:
-        theirs: Classes of the dataset.
-        ours: Classes of the run.
-        table: The run's class by the dataset's; empty to leave a class out. What it does not name goes by name.
+    The table has the run's class by the dataset's, empty to leave a class out. What it does not name goes by name.
 
     Raises:
         UsageError: the table names a class that the dataset or the run does not have, or no class has a counterpart.

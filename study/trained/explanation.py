@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.metrics import predicted
+from study.analysis.runs import predicted
 from study.core.files import write_atomically
 from study.core.spec import derive_seed
 from study.report.picture import file_name, new_figure
@@ -39,15 +39,8 @@ def write_panels(
 ) -> list[Path]:
     """Draw one panel for each class that has images into the folder and return the paths written.
 
-    Args:
-        cam: Grad-CAM of the network.
-        foreign: Labelled images as the network takes them.
-        probabilities: float32 (n, classes), its answers to them.
-        classes: Class names.
-        folder: Where the pictures go.
-        name: Start of their file names.
-        head: First lines of their titles.
-        seed: The same seed chooses the same examples.
+    Probabilities are float32 (n, classes), the network's answers to the images; ``name`` starts the file names, and
+    ``head`` has the first lines of the titles. The same seed chooses the same examples.
     """
     answers = predicted(probabilities)
     written = []

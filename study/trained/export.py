@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.metrics import predicted
+from study.analysis.runs import predicted
 from study.analysis.scores import PairedScores
 from study.core.errors import StudyError, UsageError, WeightsError
 from study.core.files import file_sha256, make_folder, temporary_path, write_error
@@ -96,7 +96,9 @@ class Exporter:
         try:
             with without_banners():
                 if kind == INT8:
-                    write_int8(self.model, path, self._representative())
+                    image_set = self._image_set()
+                    chosen = spread(image_set.indices("train"), REPRESENTATIVE)
+                    write_int8(self.model, path, np.ascontiguousarray(image_set.images[chosen]))
                 else:
                     WRITERS[kind](self.model, path)
                 return FORMATS[kind].open(path)
@@ -137,10 +139,6 @@ class Exporter:
             "validation_accuracy_float32": float(np.mean(predicted(exact) == labels)),
             "gain": [found.value, found.low, found.high],
         }
-
-    def _representative(self) -> NDArray[np.uint8]:
-        image_set = self._image_set()
-        return np.ascontiguousarray(image_set.images[spread(image_set.indices("train"), REPRESENTATIVE)])
 
     def _image_set(self) -> Any:
         if self.sample.image_set is None:

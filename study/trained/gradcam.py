@@ -23,10 +23,7 @@ BATCH = 32
 
 
 class GradCam:
-    """Grad-CAM of one network.
-
-    Args:
-        model: keras.Model, uint8 (n, h, w, c) -> probabilities; models inside it are looked through.
+    """Grad-CAM of one network, uint8 (n, h, w, c) -> probabilities; models inside it are looked through.
 
     Raises:
         UsageError: the network has no convolution.
@@ -44,15 +41,10 @@ class GradCam:
         return f"{self.layer.name} ({rows}x{columns})"
 
     def __call__(self, images: NDArray[np.uint8], classes: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return heat maps.
+        """Return the heat map of each image uint8 (n, h, w, c) about a class int64 (n,).
 
-        Args:
-            images: uint8 (n, h, w, c).
-            classes: int64 (n,), the class that each map is about.
-
-        Returns:
-            float32 (n, rows, columns) of the layer's size, each scaled so that its maximum is 1; all 0 where nothing
-            speaks for the class.
+        Maps are float32 (n, rows, columns) of the layer's size, each scaled so that its maximum is 1; all 0 where
+        nothing speaks for the class.
         """
         parts = []
         for start in range(0, len(images), BATCH):

@@ -142,20 +142,11 @@ class Foreign:
 
 
 def prepare(
-    store: Store,
-    record: Record,
-    image_set: ImageSet,
-    table: Mapping[str, str] | None = None,
-    split: str | None = None,
+    store: Store, record: Record, image_set: ImageSet, table: Mapping[str, str] | None = None, split: str | None = None
 ) -> Foreign:
-    """Return a dataset's images as a run takes them.
+    """Return a dataset's images as a run takes them, with classes by ``map_classes``.
 
-    Args:
-        store: Where the run is.
-        record: The run.
-        image_set: The dataset.
-        table: The run's class by the dataset's, as ``map_classes`` takes it.
-        split: One split of the dataset, or ``all``; None for the test split of the run's own dataset, else ``all``.
+    Without ``split``, which may be ``all``: the test split of the run's own dataset, all of another one.
 
     Raises:
         UsageError: no class has a counterpart, or fewer than two images are left.
@@ -175,8 +166,9 @@ def prepare(
     if len(kept) < 2:
         raise UsageError(f"scores need at least two images, {image_set.name} has {len(kept)} of the run's classes.")
     images = resized(np.ascontiguousarray(image_set.images[kept]), record.dataset.image_shape)
-    hashes, seen = hash_images(images), None
-    if (dataset := store.find_dataset()) is not None:
+    hashes, dataset = hash_images(images), store.find_dataset()
+    seen = None
+    if dataset is not None:
         seen = np.isin(hashes, dataset["hashes"][dataset["splits"] != SPLITS.index("test")])
     return Foreign(
         images=images,

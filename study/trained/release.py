@@ -117,13 +117,11 @@ def trained_on_photographs(results: str | Path) -> list[str]:
     Drawn faces teach nothing about people: a network that learned from them is used when it is asked for, or when there
     is no other.
     """
-    return [name for name in studies(results) if _has_photographs(Store(results, name))]
-
-
-def _has_photographs(store: Store) -> bool:
-    if not any(True for kind in ("*.weights.h5", "*.export") for _ in store.folder.rglob(kind)):
-        return False  # without reading a record: in a fresh clone no study has any
-    return holds_a_model(store, [record for record in finished_runs(store) if not record.dataset.drawn])
+    stores = [Store(results, name) for name in studies(results)]
+    # Without reading a record: in a fresh clone no study has any.
+    stores = [one for one in stores if any(any(one.folder.rglob(kind)) for kind in ("*.weights.h5", "*.export"))]
+    photographed = {one: [run for run in finished_runs(one) if not run.dataset.drawn] for one in stores}
+    return [one.study for one, runs in photographed.items() if holds_a_model(one, runs)]
 
 
 def make_release(

@@ -131,16 +131,9 @@ def _runtime(kind: str, store: Store, record: Record, call: Call) -> Runtime:
 def unsure_threshold(probabilities: ArrayLike, labels: ArrayLike, share_right: float) -> float:
     """Return the lowest probability from which on answers are right in a share of all cases.
 
-    An answer is the most probable class. Of the answers at or above the threshold at least ``share_right`` are right;
-    no lower threshold has that property.
-
-    Args:
-        probabilities: float (n, classes), of images whose labels are known.
-        labels: int (n,), their classes.
-        share_right: 0..1.
-
-    Returns:
-        0..1; 0 where all answers can be kept. Above 1 where no threshold is high enough: every answer is unsure.
+    An answer is the most probable class of probabilities (n, classes). Of the answers at or above the threshold at
+    least ``share_right`` (0..1) are right; no lower threshold has that property. It is 0 where all answers can be kept,
+    and above 1 where no threshold is high enough: every answer is unsure.
 
     >>> unsure_threshold([[0.9, 0.1], [0.4, 0.6], [0.55, 0.45]], [0, 1, 1], share_right=0.8)
     0.6

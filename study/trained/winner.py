@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from study.analysis.metrics import accuracy, log_loss
 from study.analysis.recipes import is_leaky
+from study.analysis.runs import accuracy, log_loss
 from study.core.errors import UsageError, WeightsError
 from study.core.record import DatasetCard, Record
 from study.core.store import Store, find_study, newest_first, studies

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.metrics import predicted
 from study.analysis.pairs import McNemar, mcnemar_exact
-from study.analysis.runs import ScoredRun
+from study.analysis.runs import ScoredRun, predicted
 from study.analysis.scores import ACCURACY, Measure, Scores, Statement
 from study.analysis.statistics import CLASS_MEASURES
 from study.core.errors import UsageError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.analysis.metrics import accuracy
+from study.analysis.runs import accuracy
 from study.core.record import PREDICTIONS, Record
 from study.core.registry import load_plugin
 from study.core.spec import SPLITS, Spec, Start

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from study.analysis.leaderboard import Spread, Standing
 from study.analysis.metric import METRICS, Metric, ordered
-from study.analysis.metrics import Scores
+from study.analysis.runs import Scores
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData

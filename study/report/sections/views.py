@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.leaderboard import Standing
-from study.analysis.metrics import predicted
 from study.analysis.rescoring import NO_COPIES
+from study.analysis.runs import predicted
 from study.analysis.scores import FLIPPED, PLAIN, VIEWED, Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
