@@ -19,19 +19,12 @@ TEMPERATURES = (0.05, 20.0)
 
 @dataclass(frozen=True)
 class Reliability:
-    """The bins of a reliability diagram.
+    """The bins of a reliability diagram."""
 
-    Attributes:
-        counts: int64 (bins,), images in each bin.
-        confidence: float64 (bins,), mean top-label probability, nan where a bin is empty.
-        accuracy: float64 (bins,), share of correct images, nan where a bin is empty.
-        error: Expected calibration error, 0 to 1.
-    """
-
-    counts: NDArray[np.int64]
-    confidence: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    error: float
+    counts: NDArray[np.int64]  #: int64 (bins,), images in each bin.
+    confidence: NDArray[np.float64]  #: float64 (bins,), mean top-label probability, nan where a bin is empty.
+    accuracy: NDArray[np.float64]  #: float64 (bins,), share of correct images, nan where a bin is empty.
+    error: float  #: Expected calibration error, 0 to 1.
 
 
 def confidence_bins(confidence: NDArray[Any], bins: int = BINS) -> NDArray[np.int64]:

@@ -13,19 +13,12 @@ from study.core.errors import UsageError
 
 @dataclass(frozen=True)
 class Clusters:
-    """Images sorted into groups that are resampled or counted as one.
+    """Images sorted into groups that are resampled or counted as one."""
 
-    Attributes:
-        index: int64 (images,), the group of each image, 0 to ``count - 1``.
-        count: Number of groups, at most the number of images.
-        order: int64 (images,), the images sorted by group.
-        starts: int64 (count,), where each group starts in ``order``.
-    """
-
-    index: NDArray[np.int64]
-    count: int
-    order: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    index: NDArray[np.int64]  #: int64 (images,), the group of each image, 0 to ``count - 1``.
+    count: int  #: Number of groups, at most the number of images.
+    order: NDArray[np.int64]  #: int64 (images,), the images sorted by group.
+    starts: NDArray[np.int64]  #: int64 (count,), where each group starts in ``order``.
 
     @property
     def images(self) -> int:

@@ -29,25 +29,16 @@ from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, St
 
 @dataclass(frozen=True)
 class Comparison:
-    """One recipe less another, or one network less another, in test accuracy.
+    """One recipe less another, or one network less another, in test accuracy."""
 
-    Attributes:
-        first: The recipe.
-        second: What it is set against.
-        difference: First minus second; of recipes with the interval that holds for all pairs at once.
-        adjusted: The p-value after correction within the family: Bonferroni's for recipes, Holm's for networks.
-        equivalence: Whether they differ by less than the margin; recipes only.
-        superiority: How likely a new network of the first beats one of the second; recipes only.
-        mcnemar: The exact test; networks only.
-    """
-
-    first: Recipe
-    second: Recipe
-    difference: Statement
-    adjusted: float
-    equivalence: Equivalence | None = None
+    first: Recipe  #: The recipe.
+    second: Recipe  #: What it is set against.
+    difference: Statement  #: First minus second; of recipes with the interval that holds for all pairs at once.
+    adjusted: float  #: The p-value after correction within the family: Bonferroni's for recipes, Holm's for networks.
+    equivalence: Equivalence | None = None  #: Whether they differ by less than the margin; recipes only.
+    #: How likely a new network of the first beats one of the second; recipes only.
     superiority: Superiority | None = None
-    mcnemar: McNemar | None = None
+    mcnemar: McNemar | None = None  #: The exact test; networks only.
 
     @property
     def told_apart(self) -> bool:
@@ -57,25 +48,18 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """All comparisons of one question.
+    """All comparisons of one question."""
 
-    Attributes:
-        question: ``RECIPE`` or ``NETWORK``.
-        compared: Recipes that take part, best on validation first (networks: by their own score there); the first is
-            what the others are set against.
-        declared: Each other one less the best. Networks' are a family of their own, since validation images alone chose
-            the best; recipes' are part of all pairs, since the seeds that chose it are tested too.
-        pairs: Every pair, the better on validation first.
-        letters: Groups over all pairs: two share a letter exactly where no difference is significant.
-        seed: The seed of the networks; None for recipes.
-    """
-
-    question: str
+    question: str  #: ``RECIPE`` or ``NETWORK``.
+    #: Recipes that take part, best on validation first (networks: by their own score there); the first is what the
+    #: others are set against.
     compared: tuple[Recipe, ...]
+    #: Each other one less the best. Networks' are a family of their own, since validation images alone chose the best;
+    #: recipes' are part of all pairs, since the seeds that chose it are tested too.
     declared: tuple[Comparison, ...]
-    pairs: tuple[Comparison, ...]
-    letters: dict[Recipe, str]
-    seed: int | None = None
+    pairs: tuple[Comparison, ...]  #: Every pair, the better on validation first.
+    letters: dict[Recipe, str]  #: Groups over all pairs: two share a letter exactly where no difference is significant.
+    seed: int | None = None  #: The seed of the networks; None for recipes.
 
 
 @dataclass(frozen=True)

@@ -30,25 +30,15 @@ SMALLEST_TAIL = 1e-16
 
 @dataclass(frozen=True)
 class Sample:
-    """One recipe's metric on a split, or one network's, reduced to what contrasts need.
+    """One recipe's metric on a split, or one network's, reduced to what contrasts need."""
 
-    Attributes:
-        values: float64 (networks,), the metric of each network.
-        seeds: Their seeds: networks of two recipes with one seed saw the same order of images.
-        start: Recipes of the same start began from the same weights where seeds agree.
-        shared: float64 (groups,), sums over each group of images of the influence, averaged over the networks.
-        guard: float64 (guards,), ``Linearised.guard`` averaged over the networks.
-        interaction: Variance of one network's metric over new images that the other networks do not share.
-        images: Number of images.
-    """
-
-    values: Array
-    seeds: tuple[int, ...]
-    start: str
-    shared: Array
-    guard: Array
-    interaction: float
-    images: int
+    values: Array  #: float64 (networks,), the metric of each network.
+    seeds: tuple[int, ...]  #: Their seeds: networks of two recipes with one seed saw the same order of images.
+    start: str  #: Recipes of the same start began from the same weights where seeds agree.
+    shared: Array  #: float64 (groups,), sums over each group of images of the influence, averaged over the networks.
+    guard: Array  #: float64 (guards,), ``Linearised.guard`` averaged over the networks.
+    interaction: float  #: Variance of one network's metric over new images that the other networks do not share.
+    images: int  #: Number of images.
 
     @classmethod
     def of(
@@ -75,21 +65,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A contrast with the two parts of its variance.
+    """A contrast with the two parts of its variance."""
 
-    Attributes:
-        value: The contrast, on the metric's scale (0.02 are two points of accuracy).
-        seed_variance: The part that comes from seeds, interaction included; 0 for given networks.
-        seed_degrees: Degrees of freedom of that part.
-        image_variance: The part that comes from images, common to all seeds.
-        image_degrees: Degrees of freedom of that part.
-    """
-
-    value: float
-    seed_variance: float
-    seed_degrees: float
-    image_variance: float
-    image_degrees: float
+    value: float  #: The contrast, on the metric's scale (0.02 are two points of accuracy).
+    seed_variance: float  #: The part that comes from seeds, interaction included; 0 for given networks.
+    seed_degrees: float  #: Degrees of freedom of that part.
+    image_variance: float  #: The part that comes from images, common to all seeds.
+    image_degrees: float  #: Degrees of freedom of that part.
 
     @property
     def parts(self) -> tuple[float, float, float, float]:
@@ -216,20 +198,13 @@ class Family:
 
 @dataclass(frozen=True)
 class SeedVariances:
-    """Variances over seeds of the recipes of one study, or of many studies at once.
+    """Variances over seeds of the recipes of one study, or of many studies at once."""
 
-    Attributes:
-        variances: float64 (..., recipes), of one network's metric, none below its floor.
-        floors: float64 (..., recipes), the interaction.
-        degrees: float64 (recipes,), of the variances.
-        common: float64 (recipes, recipes), number of seeds that two recipes share; of one recipe its own.
-        correlation: float64 (..., recipes, recipes), of two recipes' metrics over common seeds; 1 on the diagonal.
-    """
-
-    variances: Array
-    floors: Array
-    degrees: Array
-    common: Array
+    variances: Array  #: float64 (..., recipes), of one network's metric, none below its floor.
+    floors: Array  #: float64 (..., recipes), the interaction.
+    degrees: Array  #: float64 (recipes,), of the variances.
+    common: Array  #: float64 (recipes, recipes), number of seeds that two recipes share; of one recipe its own.
+    #: float64 (..., recipes, recipes), of two recipes' metrics over common seeds; 1 on the diagonal.
     correlation: Array
 
     @classmethod

@@ -21,17 +21,13 @@ OVER_SEEDS, OVER_MODELS, OVER_RECIPES = "seeds", "models", "recipes"
 
 @dataclass(frozen=True)
 class Ensemble:
-    """One soft vote; every recipe in it has one vote, shared by its seeds.
+    """One soft vote; every recipe in it has one vote, shared by its seeds."""
 
-    Attributes:
-        over: ``OVER_SEEDS`` (all seeds of one recipe), ``OVER_MODELS`` (chosen among each model's best recipe on
-            validation) or ``OVER_RECIPES`` (chosen among all).
-        members: The networks of each recipe, recipes in the order in which they were chosen.
-        recipes: These recipes.
-    """
-
+    #: ``OVER_SEEDS`` (all seeds of one recipe), ``OVER_MODELS`` (chosen among each model's best recipe on validation)
+    #: or ``OVER_RECIPES`` (chosen among all).
     over: str
-    recipes: tuple[Recipe, ...]
+    recipes: tuple[Recipe, ...]  #: These recipes.
+    #: The networks of each recipe, recipes in the order in which they were chosen.
     members: tuple[tuple[ScoredRun, ...], ...]
 
     @property

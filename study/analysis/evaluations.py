@@ -21,49 +21,29 @@ _MOST_BYTES = 1 << 20
 
 
 class Robustness(msgspec.Struct, frozen=True, kw_only=True):
-    """What a network scores on corrupted images of its own test split.
+    """What a network scores on corrupted images of its own test split."""
 
-    Attributes:
-        images: How many there are.
-        clean: Share of wrong answers without corruption.
-        mean: Mean corruption error: the same, mean over all corruptions and severities.
-        errors: Share of wrong answers by corruption, severities 1 to 5.
-    """
-
-    images: int
-    clean: Interval
-    mean: Interval
-    errors: dict[str, BySeverity]
+    images: int  #: How many there are.
+    clean: Interval  #: Share of wrong answers without corruption.
+    mean: Interval  #: Mean corruption error: the same, mean over all corruptions and severities.
+    errors: dict[str, BySeverity]  #: Share of wrong answers by corruption, severities 1 to 5.
 
 
 class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
-    """What a network scores on another dataset, or on a subgroup of images that a user named.
+    """What a network scores on another dataset, or on a subgroup of images that a user named."""
 
-    Attributes:
-        images: How many there are.
-        accuracy: Share of right answers.
-        balanced_accuracy: Mean recall over the classes that have images.
-    """
-
-    images: int
-    accuracy: Interval
-    balanced_accuracy: Interval
+    images: int  #: How many there are.
+    accuracy: Interval  #: Share of right answers.
+    balanced_accuracy: Interval  #: Mean recall over the classes that have images.
 
 
 class Evaluations(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that ``study evaluate`` found about one run.
+    """Everything that ``study evaluate`` found about one run."""
 
-    Attributes:
-        key: The run.
-        predictions_sha256: Of its record, so that what belongs to a replaced record is not shown.
-        robustness: On corrupted images; None where that was not asked for.
-        elsewhere: By dataset and split.
-    """
-
-    key: str
-    predictions_sha256: str
-    robustness: Robustness | None = None
-    elsewhere: dict[str, Elsewhere] = {}
+    key: str  #: The run.
+    predictions_sha256: str  #: Of its record, so that what belongs to a replaced record is not shown.
+    robustness: Robustness | None = None  #: On corrupted images; None where that was not asked for.
+    elsewhere: dict[str, Elsewhere] = {}  #: By dataset and split.
 
 
 def find_evaluations(store: Store, record: Record) -> Evaluations:

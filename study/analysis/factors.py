@@ -30,17 +30,12 @@ _NOT_TREATMENT = ("name", "source", "sampling", "augmentation", "monitor_test", 
 
 @dataclass(frozen=True)
 class FactorContrast:
-    """One effect as weights on recipes.
+    """One effect as weights on recipes."""
 
-    Attributes:
-        factor: What is switched, such as ``augmentation``, or an interaction ``a × b``.
-        model: The model whose effect it is; None over all models that ran all of it.
-        weights: Of each recipe that takes part; they add up to zero. In points of a metric, the effect is with minus
-            without, averaged over everything else that was run both ways; an interaction is a difference of effects.
-    """
-
-    factor: str
-    model: str | None
+    factor: str  #: What is switched, such as ``augmentation``, or an interaction ``a × b``.
+    model: str | None  #: The model whose effect it is; None over all models that ran all of it.
+    #: Of each recipe that takes part; they add up to zero. In points of a metric, the effect is with minus without,
+    #: averaged over everything else that was run both ways; an interaction is a difference of effects.
     weights: Mapping[Recipe, float]
 
 

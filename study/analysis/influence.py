@@ -21,19 +21,16 @@ from study.core.errors import UsageError
 
 @dataclass(frozen=True)
 class Linearised:
-    """One recipe's metric, seed by seed, with the influence of each image.
+    """One recipe's metric, seed by seed, with the influence of each image."""
 
-    Attributes:
-        values: float64 (seeds,), the metric of each network on the whole split; nan where it is not defined.
-        influence: float64 (seeds, images), mean zero in each row; the metric moves by influence / images
-            where one more copy of the image is scored.
-        guard: float64 (seeds, guards), the influences of one more right and one more wrong image of each class. A few
-            images that all were found, or none, say nothing of how far the next ones vary; with the guards they do, as
-            in Agresti and Coull (Amer. Statist. 52, 1998, 119-126). Beside hundreds of images they do not matter.
-    """
-
+    #: float64 (seeds,), the metric of each network on the whole split; nan where it is not defined.
     values: NDArray[np.float64]
+    #: float64 (seeds, images), mean zero in each row; the metric moves by influence / images where one more copy of the
+    #: image is scored.
     influence: NDArray[np.float64]
+    #: float64 (seeds, guards), the influences of one more right and one more wrong image of each class. A few images
+    #: that all were found, or none, say nothing of how far the next ones vary; with the guards they do, as in Agresti
+    #: and Coull (Amer. Statist. 52, 1998, 119-126). Beside hundreds of images they do not matter.
     guard: NDArray[np.float64]
 
 

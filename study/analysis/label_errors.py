@@ -17,18 +17,12 @@ from study.core.spec import SPLITS
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions for some images of a set.
+    """Predictions for some images of a set."""
 
-    Attributes:
-        rows: int64 (images,), positions in the image set, ascending.
-        probabilities: float64 (images, classes), mean over the networks that held the image out.
-        runs: Keys of these networks' runs.
-        whole: Whether images of the training split are among them (from runs with splits of their own, such as folds).
-    """
-
-    rows: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-    runs: tuple[str, ...]
+    rows: NDArray[np.int64]  #: int64 (images,), positions in the image set, ascending.
+    probabilities: NDArray[np.float64]  #: float64 (images, classes), mean over the networks that held the image out.
+    runs: tuple[str, ...]  #: Keys of these networks' runs.
+    #: Whether images of the training split are among them (from runs with splits of their own, such as folds).
     whole: bool
 
 
@@ -86,20 +80,16 @@ def _predictions(
 
 @dataclass(frozen=True)
 class RankedLabels:
-    """What predictions say about labels; images are counted as they were passed.
+    """What predictions say about labels; images are counted as they were passed."""
 
-    Attributes:
-        rows: int64 (suspected,), images whose label is contradicted with confidence, most suspicious first.
-        suggested: int64 (suspected,), the class that each of them is predicted as.
-        margin: float64 (suspected,), probability of the given class less that of the most probable other, -1..1.
-        joint: float64 (classes, classes), estimated shares of images by given label (rows) and true class (columns).
-        thresholds: float64 (classes,), mean probability of a class over the images labelled so; nan without images.
-    """
-
+    #: int64 (suspected,), images whose label is contradicted with confidence, most suspicious first.
     rows: NDArray[np.int64]
-    suggested: NDArray[np.int64]
+    suggested: NDArray[np.int64]  #: int64 (suspected,), the class that each of them is predicted as.
+    #: float64 (suspected,), probability of the given class less that of the most probable other, -1..1.
     margin: NDArray[np.float64]
+    #: float64 (classes, classes), estimated shares of images by given label (rows) and true class (columns).
     joint: NDArray[np.float64]
+    #: float64 (classes,), mean probability of a class over the images labelled so; nan without images.
     thresholds: NDArray[np.float64]
 
     @property

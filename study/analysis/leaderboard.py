@@ -15,15 +15,10 @@ from study.analysis.runs import ScoredRun
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and spread of a number over seeds.
+    """Mean and spread of a number over seeds."""
 
-    Attributes:
-        mean: Mean over the runs that have the number; None where none has.
-        deviation: Sample standard deviation (n - 1); None below two runs.
-    """
-
-    mean: float | None
-    deviation: float | None
+    mean: float | None  #: Mean over the runs that have the number; None where none has.
+    deviation: float | None  #: Sample standard deviation (n - 1); None below two runs.
 
     @classmethod
     def of(cls, values: Iterable[float | None]) -> Spread:
@@ -62,24 +57,16 @@ FAR_BEHIND = 0.1
 
 @dataclass(frozen=True)
 class Standing:
-    """One recipe's place.
+    """One recipe's place."""
 
-    Attributes:
-        rank: 1 for the best mean validation accuracy; None for leaky recipes, those on another split, those without
-            predictions on the validation split and those that were hardly trained, which are never ranked.
-        recipe: The recipe.
-        runs: Its finished runs, by seed.
-        measures: Mean and spread over these runs, by the names of ``MEASURES``.
-        worst_class: Index of the class with the lowest mean recall on the test split.
-        worst_recall: That recall over the runs.
-    """
-
+    #: 1 for the best mean validation accuracy; None for leaky recipes, those on another split, those without
+    #: predictions on the validation split and those that were hardly trained, which are never ranked.
     rank: int | None
-    recipe: Recipe
-    runs: tuple[ScoredRun, ...]
-    measures: Mapping[str, Spread]
-    worst_class: int
-    worst_recall: Spread
+    recipe: Recipe  #: The recipe.
+    runs: tuple[ScoredRun, ...]  #: Its finished runs, by seed.
+    measures: Mapping[str, Spread]  #: Mean and spread over these runs, by the names of ``MEASURES``.
+    worst_class: int  #: Index of the class with the lowest mean recall on the test split.
+    worst_recall: Spread  #: That recall over the runs.
 
     @property
     def seeds(self) -> tuple[int, ...]:

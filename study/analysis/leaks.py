@@ -31,68 +31,42 @@ _MONITORED = {"loss": "validation_loss", "brier": "validation_brier"}
 
 @dataclass(frozen=True)
 class Step:
-    """One point of a leak's curve, on the same images for both, means over seeds.
+    """One point of a leak's curve, on the same images for both, means over seeds."""
 
-    Attributes:
-        epoch: Counted from 1.
-        leaky: The leaky networks' score.
-        clean: The clean ones'.
-        worth: Leaky less clean.
-        leaky_training: Training accuracy of the leaky networks in this epoch: how much they have memorised.
-        clean_training: The same of the clean ones.
-    """
-
-    epoch: int
-    leaky: float
-    clean: float
-    worth: Statement
-    leaky_training: float
-    clean_training: float
+    epoch: int  #: Counted from 1.
+    leaky: float  #: The leaky networks' score.
+    clean: float  #: The clean ones'.
+    worth: Statement  #: Leaky less clean.
+    leaky_training: float  #: Training accuracy of the leaky networks in this epoch: how much they have memorised.
+    clean_training: float  #: The same of the clean ones.
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One leaky recipe beside its clean twin.
+    """One leaky recipe beside its clean twin."""
 
-    Attributes:
-        recipe: The leaky recipe.
-        kind: Its ``leak``.
-        twin: Name of the clean protocol.
-        seeds: Seeds that both have, ascending; those of the leaky recipe where there is no twin.
-        images: Number of images that both are scored on.
-        trained_on: Of these, the images that the leaky networks were trained on.
-        measure: ``REWEIGHTED`` where the claim is made on classes of equal size, else ``PLAIN``.
-        claimed: What the leaky pipeline would have reported.
-        leaky: Score on the same images by ``PLAIN`` and ``REWEIGHTED``.
-        clean: The twin's; empty where it has not been run with a common seed.
-        worth: Leaky less clean.
-        worth_trained_on: The same by ``measure`` on the images that the leaky networks trained on, or on a copy of;
-            None where these are too few.
-        worth_unseen: On the others.
-        clean_without_copies: The twin's accuracy on the images without an identical copy in its training split; None
-            where that is not recorded.
-        curve: Leaky less clean by ``measure``, epoch by epoch.
-        runs: Keys of the runs behind it.
-        hardly_trained: Whether one side was hardly trained (``study.analysis.leaderboard``): nothing follows then.
-    """
-
-    recipe: Recipe
-    kind: str
-    twin: str
-    seeds: tuple[int, ...]
-    images: int
-    trained_on: int
-    measure: str
-    claimed: Statement
-    leaky: Mapping[str, Statement]
-    runs: tuple[str, ...]
-    hardly_trained: bool
+    recipe: Recipe  #: The leaky recipe.
+    kind: str  #: Its ``leak``.
+    twin: str  #: Name of the clean protocol.
+    seeds: tuple[int, ...]  #: Seeds that both have, ascending; those of the leaky recipe where there is no twin.
+    images: int  #: Number of images that both are scored on.
+    trained_on: int  #: Of these, the images that the leaky networks were trained on.
+    measure: str  #: ``REWEIGHTED`` where the claim is made on classes of equal size, else ``PLAIN``.
+    claimed: Statement  #: What the leaky pipeline would have reported.
+    leaky: Mapping[str, Statement]  #: Score on the same images by ``PLAIN`` and ``REWEIGHTED``.
+    runs: tuple[str, ...]  #: Keys of the runs behind it.
+    hardly_trained: bool  #: Whether one side was hardly trained (``study.analysis.leaderboard``): nothing follows then.
+    #: The twin's; empty where it has not been run with a common seed.
     clean: Mapping[str, Statement] = field(default_factory=dict)
-    worth: Mapping[str, Statement] = field(default_factory=dict)
+    worth: Mapping[str, Statement] = field(default_factory=dict)  #: Leaky less clean.
+    #: The same by ``measure`` on the images that the leaky networks trained on, or on a copy of; None where these are
+    #: too few.
     worth_trained_on: Statement | None = None
-    worth_unseen: Statement | None = None
+    worth_unseen: Statement | None = None  #: On the others.
+    #: The twin's accuracy on the images without an identical copy in its training split; None where that is not
+    #: recorded.
     clean_without_copies: Statement | None = None
-    curve: tuple[Step, ...] = ()
+    curve: tuple[Step, ...] = ()  #: Leaky less clean by ``measure``, epoch by epoch.
 
     @property
     def paired(self) -> bool:

@@ -29,38 +29,24 @@ _MOST_NUMBERS = 1 << 22
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric and where it is shown.
+    """A metric and where it is shown."""
 
-    Attributes:
-        name: In tables and CSV: lower-case letters, digits and ``_``.
-        title: In a sentence (``macro-F1``).
-        contributions: What each image adds to which cell.
-        of_sums: ``(sums (..., cells), images (...)) -> (...)``, or (..., classes) of a metric of each class.
-        slopes: ``(sums, images) ->`` derivatives by the sums, (..., cells) or (..., classes, cells), and by the number
-            of images; None has them measured.
-        each_class: Whether it is a number of each class.
-        confusion: Whether the answers alone matter, not the probabilities.
-        share: Whether it is shown in percent, and an interval kept within ``lowest`` and 1.
-        lowest: What a share cannot fall below: 0, or -1.
-        heading: Of its column in the leaderboard; empty keeps it to ``tables/leaderboard.csv``.
-        on_leaderboard: Whether it has a column there at all.
-        with_effects: Whether factor effects on it are tested, as a family of their own.
-        place: Its place among the metrics of a table.
-    """
-
-    name: str
-    title: str
-    contributions: Callable[[NDArray[Any], NDArray[Any]], Contributions]
+    name: str  #: In tables and CSV: lower-case letters, digits and ``_``.
+    title: str  #: In a sentence (``macro-F1``).
+    contributions: Callable[[NDArray[Any], NDArray[Any]], Contributions]  #: What each image adds to which cell.
+    #: ``(sums (..., cells), images (...)) -> (...)``, or (..., classes) of a metric of each class.
     of_sums: Callable[[Array, Any], Array]
+    #: ``(sums, images) ->`` derivatives by the sums, (..., cells) or (..., classes, cells), and by the number of
+    #: images; None has them measured.
     slopes: Callable[[Array, Any], tuple[Array, Array]] | None = None
-    each_class: bool = False
-    confusion: bool = True
-    share: bool = True
-    lowest: float = 0.0
-    heading: str = ""
-    on_leaderboard: bool = True
-    with_effects: bool = False
-    place: int = 100
+    each_class: bool = False  #: Whether it is a number of each class.
+    confusion: bool = True  #: Whether the answers alone matter, not the probabilities.
+    share: bool = True  #: Whether it is shown in percent, and an interval kept within ``lowest`` and 1.
+    lowest: float = 0.0  #: What a share cannot fall below: 0, or -1.
+    heading: str = ""  #: Of its column in the leaderboard; empty keeps it to ``tables/leaderboard.csv``.
+    on_leaderboard: bool = True  #: Whether it has a column there at all.
+    with_effects: bool = False  #: Whether factor effects on it are tested, as a family of their own.
+    place: int = 100  #: Its place among the metrics of a table.
 
     def gradient(self, sums: Array, images: float) -> tuple[Array, Array]:
         """Return the derivatives by the cells' sums and by the number of images, measured where none are given.

@@ -63,21 +63,13 @@ def mcnemar_exact(
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Two one-sided tests of one difference.
+    """Two one-sided tests of one difference."""
 
-    Attributes:
-        margin: Differences below it in size count as none.
-        p_value: The larger of the two one-sided p-values; equivalent where it is below ``ALPHA``.
-        probability: That the difference lies within the margin, the region of practical equivalence.
-        smallest_margin: The smallest margin for which the data would say "equivalent".
-        equivalent: Whether they do at ``margin``.
-    """
-
-    margin: float
-    p_value: float
-    probability: float
-    smallest_margin: float
-    equivalent: bool
+    margin: float  #: Differences below it in size count as none.
+    p_value: float  #: The larger of the two one-sided p-values; equivalent where it is below ``ALPHA``.
+    probability: float  #: That the difference lies within the margin, the region of practical equivalence.
+    smallest_margin: float  #: The smallest margin for which the data would say "equivalent".
+    equivalent: bool  #: Whether they do at ``margin``.
 
 
 def equivalence(difference: Estimate, margin: float = MARGIN) -> Equivalence:
@@ -107,17 +99,12 @@ def equivalence(difference: Estimate, margin: float = MARGIN) -> Equivalence:
 
 @dataclass(frozen=True)
 class Superiority:
-    """How likely a new network of the first recipe beats a new one of the second on this split.
+    """How likely a new network of the first recipe beats a new one of the second on this split."""
 
-    Attributes:
-        probability: Under normal seeds, with its 95 % interval; nan ends where nothing varies.
-        observed: Share of the observed pairs of networks in which the first is better, a tie counting one half.
-    """
-
-    probability: float
+    probability: float  #: Under normal seeds, with its 95 % interval; nan ends where nothing varies.
     low: float
     high: float
-    observed: float
+    observed: float  #: Share of the observed pairs of networks in which the first is better, a tie counting one half.
 
 
 def probability_of_superiority(

@@ -23,17 +23,11 @@ SEED_DEVIATION, DISAGREE_WITHIN, DISAGREE_BETWEEN = 0.0065, 0.16, 0.21
 
 @dataclass(frozen=True)
 class Design:
-    """What decides the power of comparing two of several recipes; variances of shares of right answers.
+    """What decides the power of comparing two of several recipes; variances of shares of right answers."""
 
-    Attributes:
-        seeds: Over seeds, of a network's accuracy on endless images.
-        interaction: Of one network's accuracy over new images, as far as other seeds do not share it.
-        images: Of the difference of two recipes over new images.
-    """
-
-    seeds: float
-    interaction: float
-    images: float
+    seeds: float  #: Over seeds, of a network's accuracy on endless images.
+    interaction: float  #: Of one network's accuracy over new images, as far as other seeds do not share it.
+    images: float  #: Of the difference of two recipes over new images.
 
     @classmethod
     def assumed(cls, images: int) -> Design:

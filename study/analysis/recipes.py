@@ -17,16 +17,13 @@ SHARED_PROTOCOLS = ("baseline", "oversample", "augment", "oversample+augment")
 
 @dataclass(frozen=True, order=False)
 class Recipe:
-    """What a study compares: a model and a protocol, as they are shown.
+    """What a study compares: a model and a protocol, as they are shown."""
 
-    Attributes:
-        model: Model name, with ``(random weights)`` where a transfer network started from none, ``(random features)``
-            where its body stayed so, and where a file came from.
-        protocol: Protocol name, with the share of the training split where it is not the whole; it says ``leaky`` where
-            it saw or chose on the test split.
-    """
-
+    #: Model name, with ``(random weights)`` where a transfer network started from none, ``(random features)`` where its
+    #: body stayed so, and where a file came from.
     model: str
+    #: Protocol name, with the share of the training split where it is not the whole; it says ``leaky`` where it saw or
+    #: chose on the test split.
     protocol: str
 
     def __str__(self) -> str:
@@ -35,16 +32,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Naming:
-    """The names of a study's records and their order.
+    """The names of a study's records and their order."""
 
-    Attributes:
-        recipes: Recipe of every record, by run key.
-        models: Model names in the order of every table: custom before transfer, then by name.
-        protocols: Protocol names in the order of every table: the shared four, others, as published, leaky.
-    """
-
-    recipes: Mapping[str, Recipe]
-    models: tuple[str, ...]
+    recipes: Mapping[str, Recipe]  #: Recipe of every record, by run key.
+    models: tuple[str, ...]  #: Model names in the order of every table: custom before transfer, then by name.
+    #: Protocol names in the order of every table: the shared four, others, as published, leaky.
     protocols: tuple[str, ...]
 
     def of(self, record: Record) -> Recipe:

@@ -22,17 +22,11 @@ ALL, NO_COPIES, NO_NEAR_COPIES, FERPLUS = "all", "without_copies", "without_near
 
 @dataclass(frozen=True)
 class Subset:
-    """Test images with the labels that they are scored by.
+    """Test images with the labels that they are scored by."""
 
-    Attributes:
-        name: ``ALL``, ``NO_COPIES``, ``NO_NEAR_COPIES`` or ``FERPLUS``.
-        mask: bool (test images,).
-        labels: int64 (test images,); of no meaning outside the mask.
-    """
-
-    name: str
-    mask: NDArray[np.bool_]
-    labels: NDArray[np.int64]
+    name: str  #: ``ALL``, ``NO_COPIES``, ``NO_NEAR_COPIES`` or ``FERPLUS``.
+    mask: NDArray[np.bool_]  #: bool (test images,).
+    labels: NDArray[np.int64]  #: int64 (test images,); of no meaning outside the mask.
 
     def __len__(self) -> int:
         return int(self.mask.sum())

@@ -20,29 +20,18 @@ _SCORED: WeakKeyDictionary[Store, dict[tuple[str, str], tuple[Record, ScoredRun]
 
 @dataclass(frozen=True)
 class Scores:
-    """What one network scores on one split; arrays are in class order.
+    """What one network scores on one split; arrays are in class order."""
 
-    Attributes:
-        accuracy: Share of right answers, 0..1.
-        balanced_accuracy: Mean recall over the classes that have images.
-        macro_f1: Mean F1 over the classes that have images.
-        log_loss: Mean negative logarithm of the true class's probability; nan where probabilities are not finite.
-        precision: float64 (classes,); 0 where a class is never predicted, nan where it has no images.
-        recall: float64 (classes,); nan where a class has no images.
-        f1: float64 (classes,); nan where a class has no images.
-        support: int64 (classes,), images of each class.
-        confusion: int64 (classes, classes), rows are true classes and columns predicted ones.
-    """
-
-    accuracy: float
-    balanced_accuracy: float
-    macro_f1: float
-    log_loss: float
+    accuracy: float  #: Share of right answers, 0..1.
+    balanced_accuracy: float  #: Mean recall over the classes that have images.
+    macro_f1: float  #: Mean F1 over the classes that have images.
+    log_loss: float  #: Mean negative logarithm of the true class's probability; nan where probabilities are not finite.
+    #: float64 (classes,); 0 where a class is never predicted, nan where it has no images.
     precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    f1: NDArray[np.float64]
-    support: NDArray[np.int64]
-    confusion: NDArray[np.int64]
+    recall: NDArray[np.float64]  #: float64 (classes,); nan where a class has no images.
+    f1: NDArray[np.float64]  #: float64 (classes,); nan where a class has no images.
+    support: NDArray[np.int64]  #: int64 (classes,), images of each class.
+    confusion: NDArray[np.int64]  #: int64 (classes, classes), rows are true classes and columns predicted ones.
 
     @property
     def worst_class(self) -> int:
@@ -127,20 +116,14 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """One finished run and its scores.
+    """One finished run and its scores."""
 
-    Attributes:
-        record: The record with its predictions.
-        validation: Scores on the validation split, by which runs are ranked; nan where imported predictions lack it.
-        test: Scores on the test split.
-        test_accuracy_flipped: Test accuracy of the mean of plain and mirrored probabilities; nan without.
-        correct: bool (n test images,), which answers on the test split are right, in the data set's order.
-    """
-
-    record: Record
+    record: Record  #: The record with its predictions.
+    #: Scores on the validation split, by which runs are ranked; nan where imported predictions lack it.
     validation: Scores
-    test: Scores
-    test_accuracy_flipped: float
+    test: Scores  #: Scores on the test split.
+    test_accuracy_flipped: float  #: Test accuracy of the mean of plain and mirrored probabilities; nan without.
+    #: bool (n test images,), which answers on the test split are right, in the data set's order.
     correct: NDArray[np.bool_]
 
     @property

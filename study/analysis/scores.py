@@ -47,26 +47,16 @@ SMALLEST = 1e-12
 
 @dataclass(frozen=True)
 class Statement:
-    """One number with its 95 % interval, and what it is a statement about.
+    """One number with its 95 % interval, and what it is a statement about."""
 
-    Attributes:
-        question: ``RECIPE`` (new seeds, new images) or ``NETWORK`` (these networks, new images).
-        value: On the metric's scale; nan where imported predictions do not allow it.
-        low: Lower end of the interval; nan where the data support none.
-        high: Upper end of the interval.
-        p_value: Two-sided, for a difference of zero; of no meaning for a single score.
-        runs: Keys of the runs that it was computed from.
-        estimate: With its two variances, where there is one.
-        moderated: The same with moderated variances over seeds, from which tests of many recipes at once start.
-    """
-
-    question: str
-    value: float
-    low: float
-    high: float
-    p_value: float
-    runs: tuple[str, ...]
-    estimate: Estimate | None = None
+    question: str  #: ``RECIPE`` (new seeds, new images) or ``NETWORK`` (these networks, new images).
+    value: float  #: On the metric's scale; nan where imported predictions do not allow it.
+    low: float  #: Lower end of the interval; nan where the data support none.
+    high: float  #: Upper end of the interval.
+    p_value: float  #: Two-sided, for a difference of zero; of no meaning for a single score.
+    runs: tuple[str, ...]  #: Keys of the runs that it was computed from.
+    estimate: Estimate | None = None  #: With its two variances, where there is one.
+    #: The same with moderated variances over seeds, from which tests of many recipes at once start.
     moderated: Estimate | None = None
 
 

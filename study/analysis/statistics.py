@@ -32,20 +32,14 @@ CLASS_MEASURES = ("precision", "recall", "f1")
 
 @dataclass(frozen=True)
 class Effects:
-    """The factor effects of one question.
+    """The factor effects of one question."""
 
-    Attributes:
-        question: ``RECIPE``, or ``NETWORK`` where too few recipes have seeds enough.
-        seed: The seed of the networks; None for recipes.
-        overall: Effects over all models by metric (those registered ``with_effects``): one family for each.
-        by_model: The same model by model, families of their own.
-        by_class: Effects over all models on each class, by metric of each class: a family for each.
-    """
-
-    question: str
-    seed: int | None
+    question: str  #: ``RECIPE``, or ``NETWORK`` where too few recipes have seeds enough.
+    seed: int | None  #: The seed of the networks; None for recipes.
+    #: Effects over all models by metric (those registered ``with_effects``): one family for each.
     overall: dict[str, tuple[Effect, ...]]
-    by_model: dict[str, tuple[Effect, ...]]
+    by_model: dict[str, tuple[Effect, ...]]  #: The same model by model, families of their own.
+    #: Effects over all models on each class, by metric of each class: a family for each.
     by_class: dict[str, tuple[Effect, ...]]
 
     def __bool__(self) -> bool:
@@ -55,31 +49,20 @@ class Effects:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What can be said, question by question; leaky recipes take part in none of it but have scores.
-
-    Attributes:
-        validation: Scores on the validation split, which also ranks the recipes.
-        ranked: The recipes that have a rank, best on validation first.
-        margin: Of equivalence, in shares.
-        copies_known: Whether copies among the test images are known and counted as one.
-        recipes: Comparisons over new seeds and new images.
-        networks: Comparisons of the trained networks of one seed.
-        effects: Factor effects: of recipes where they can be had, otherwise of networks.
-        best: How probable it is that each of the compared recipes is the best of them.
-        detectable: The smallest true difference of two recipes that this design shows with 80 % probability, after
-            correction for all pairs; None below two recipes with seeds enough, or where only one beyond 100 points is.
-    """
+    """What can be said, question by question; leaky recipes take part in none of it but have scores."""
 
     scores: Scores
-    validation: Scores
-    ranked: tuple[Recipe, ...]
-    margin: float
-    copies_known: bool
-    recipes: Comparisons
-    networks: Comparisons
-    effects: Effects
+    validation: Scores  #: Scores on the validation split, which also ranks the recipes.
+    ranked: tuple[Recipe, ...]  #: The recipes that have a rank, best on validation first.
+    margin: float  #: Of equivalence, in shares.
+    copies_known: bool  #: Whether copies among the test images are known and counted as one.
+    recipes: Comparisons  #: Comparisons over new seeds and new images.
+    networks: Comparisons  #: Comparisons of the trained networks of one seed.
+    effects: Effects  #: Factor effects: of recipes where they can be had, otherwise of networks.
     ensembles: tuple[Ensemble, ...]
-    best: dict[Recipe, float]
+    best: dict[Recipe, float]  #: How probable it is that each of the compared recipes is the best of them.
+    #: The smallest true difference of two recipes that this design shows with 80 % probability, after correction for
+    #: all pairs; None below two recipes with seeds enough, or where only one beyond 100 points is.
     detectable: float | None
 
     def winner(self, measure: Measure = ACCURACY) -> Statement:

@@ -26,27 +26,17 @@ NOISE, CELL = 40, 12
 
 @dataclass(frozen=True)
 class Task:
-    """One network to train.
+    """One network to train."""
 
-    Attributes:
-        model: Name of the model entry.
-        precision: Keras' dtype policy, or its like in another library.
-        side_px: Input side of the network; stored images have 48 pixels and are resized in the network.
-        batch: Images an update.
-        images: Training images, as many as FER-2013 has unless a test wants fewer.
-        classes: Number of classes.
-        threads: Threads of the backend.
-        without: Name of the trick to leave out (``study.bench.tricks``), or empty.
-    """
-
-    model: str
-    precision: str = "float32"
+    model: str  #: Name of the model entry.
+    precision: str = "float32"  #: Keras' dtype policy, or its like in another library.
+    #: Input side of the network; stored images have 48 pixels and are resized in the network.
     side_px: int = STORED_SIDE_PX
-    batch: int = 64
-    images: int = 28709
-    classes: int = 7
-    threads: int = 1
-    without: str = ""
+    batch: int = 64  #: Images an update.
+    images: int = 28709  #: Training images, as many as FER-2013 has unless a test wants fewer.
+    classes: int = 7  #: Number of classes.
+    threads: int = 1  #: Threads of the backend.
+    without: str = ""  #: Name of the trick to leave out (``study.bench.tricks``), or empty.
 
 
 @dataclass(frozen=True)

@@ -15,23 +15,14 @@ from study.models import fast
 
 @dataclass(frozen=True)
 class Trick:
-    """One trick.
+    """One trick."""
 
-    Attributes:
-        name: What ``Task.without`` calls it.
-        what: One line for the report.
-        models: Models that it is measured on.
-        measure: What it changes: a method of ``study.bench.ours.Ours``.
-        leave_out: Called before the network is built.
-        environment: Variables of the process without it.
-    """
-
-    name: str
-    what: str
-    models: tuple[str, ...]
-    measure: str = "train"
-    leave_out: Callable[[], None] = lambda: None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    name: str  #: What ``Task.without`` calls it.
+    what: str  #: One line for the report.
+    models: tuple[str, ...]  #: Models that it is measured on.
+    measure: str = "train"  #: What it changes: a method of ``study.bench.ours.Ours``.
+    leave_out: Callable[[], None] = lambda: None  #: Called before the network is built.
+    environment: Mapping[str, str] = field(default_factory=dict)  #: Variables of the process without it.
 
 
 def _without(*names: str) -> Callable[[], None]:

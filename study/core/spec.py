@@ -82,15 +82,10 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 
 class Part(Stored, frozen=True):
-    """A registered piece of a protocol with its settings.
+    """A registered piece of a protocol with its settings."""
 
-    Attributes:
-        name: Registered name, such as ``cosine`` or ``cutout``.
-        settings: What it is set to; what is left out is at the piece's own default.
-    """
-
-    name: str
-    settings: dict[str, Setting] = {}
+    name: str  #: Registered name, such as ``cosine`` or ``cutout``.
+    settings: dict[str, Setting] = {}  #: What it is set to; what is left out is at the piece's own default.
 
 
 class Plateau(Stored, frozen=True):
@@ -101,42 +96,30 @@ class Plateau(Stored, frozen=True):
 
 
 class Phase(Stored, frozen=True):
-    """One phase of training.
+    """One phase of training."""
 
-    Attributes:
-        name: What records and curves call it.
-        kind: ``custom``, ``head`` or ``stage``: budgets cut phases by kind.
-        trainable: ``all``, ``head`` (the body is frozen) or ``blocks:N`` (the top N blocks of the body).
-        optimizer: Registered optimizer with its settings.
-        rate: Learning rate at the top of the schedule.
-        updates: Weight updates in all.
-        updates_per_epoch: Of these, updates between two looks at the validation split.
-        patience: Epochs without a better value of ``monitor`` after which the phase ends; None: never.
-        plateau: Reduction of the learning rate on ``monitor``, or None.
-        schedule: Registered schedule of the learning rate.
-        block_decay: The head learns at the phase's rate, the body's top block at this share of it, each block below at
-            this share of the block above.
-        monitor: What the phase watches on the validation split (``study.training.monitor``): the epoch that is kept,
-            early stopping and the plateau all follow it. ``last`` keeps the last epoch, whatever it scores.
-        average: Registered average of the weights, which is what is kept; None for the weights themselves.
-        feature_copies: Under an augmentation, a head on a frozen body learns from this many changed copies of every
-            image, made once, an epoch from each in turn, so that the body runs once over them; 0: from images that are
-            changed anew in every update.
-    """
-
-    name: str
-    kind: str
-    trainable: str
-    optimizer: Part
-    rate: float
-    updates: int
-    updates_per_epoch: int
+    name: str  #: What records and curves call it.
+    kind: str  #: ``custom``, ``head`` or ``stage``: budgets cut phases by kind.
+    trainable: str  #: ``all``, ``head`` (the body is frozen) or ``blocks:N`` (the top N blocks of the body).
+    optimizer: Part  #: Registered optimizer with its settings.
+    rate: float  #: Learning rate at the top of the schedule.
+    updates: int  #: Weight updates in all.
+    updates_per_epoch: int  #: Of these, updates between two looks at the validation split.
+    #: Epochs without a better value of ``monitor`` after which the phase ends; None: never.
     patience: int | None = None
-    plateau: Plateau | None = None
-    schedule: Part = Part(name="constant")
+    plateau: Plateau | None = None  #: Reduction of the learning rate on ``monitor``, or None.
+    schedule: Part = Part(name="constant")  #: Registered schedule of the learning rate.
+    #: The head learns at the phase's rate, the body's top block at this share of it, each block below at this share of
+    #: the block above.
     block_decay: float = 1.0
+    #: What the phase watches on the validation split (``study.training.monitor``): the epoch that is kept, early
+    #: stopping and the plateau all follow it. ``last`` keeps the last epoch, whatever it scores.
     monitor: str = "loss"
+    #: Registered average of the weights, which is what is kept; None for the weights themselves.
     average: Part | None = None
+    #: Under an augmentation, a head on a frozen body learns from this many changed copies of every image, made once, an
+    #: epoch from each in turn, so that the body runs once over them; 0: from images that are changed anew in every
+    #: update.
     feature_copies: int = 0
 
     @property
@@ -161,44 +144,27 @@ class Copies(Stored, frozen=True):
 
 
 class RunProtocol(Stored, frozen=True):
-    """A protocol as one run follows it: registered pieces and phases with their lengths in updates.
+    """A protocol as one run follows it: registered pieces and phases with their lengths in updates."""
 
-    Attributes:
-        name: Name of the protocol, with what was varied (``baseline@rate=0.0003``).
-        phases: Phases, in order.
-        batch: Images an update.
-        sampling: Registered sampling.
-        augmentation: Registered augmentations, in the order in which they are applied.
-        loss: Registered loss.
-        leak: ``none``, or how the protocol sees the test split on purpose.
-        new_split: A split of all images anew; None for the image set's own.
-        copies: Changed copies of every image; None for none.
-        monitor_test: Whether the test split is predicted after every epoch, for curves.
-        twin: The clean protocol that a leaky one is set beside.
-        same_training_as: The protocol whose record comes out of the same training.
-        start: ``none``: transfer bodies start from random weights whatever the run says; empty: as the run says.
-        epochs_in_all: Whether ``--epochs`` means those of all phases together.
-        train_share: Share of the training split that is trained on.
-        transfer_version: Version of how transfer networks are trained (``study.protocols.resolve``); 0 for custom ones.
-        views: Registered views whose mean is predicted beside the single view at test time; None for none.
-    """
-
-    name: str
-    phases: tuple[Phase, ...]
-    batch: int = 0
-    sampling: str = "none"
-    augmentation: tuple[Part, ...] = ()
-    loss: Part = Part(name="cross-entropy")
-    leak: str = "none"
-    new_split: NewSplit | None = None
-    copies: Copies | None = None
-    monitor_test: bool = False
-    twin: str = ""
-    same_training_as: str = ""
+    name: str  #: Name of the protocol, with what was varied (``baseline@rate=0.0003``).
+    phases: tuple[Phase, ...]  #: Phases, in order.
+    batch: int = 0  #: Images an update.
+    sampling: str = "none"  #: Registered sampling.
+    augmentation: tuple[Part, ...] = ()  #: Registered augmentations, in the order in which they are applied.
+    loss: Part = Part(name="cross-entropy")  #: Registered loss.
+    leak: str = "none"  #: ``none``, or how the protocol sees the test split on purpose.
+    new_split: NewSplit | None = None  #: A split of all images anew; None for the image set's own.
+    copies: Copies | None = None  #: Changed copies of every image; None for none.
+    monitor_test: bool = False  #: Whether the test split is predicted after every epoch, for curves.
+    twin: str = ""  #: The clean protocol that a leaky one is set beside.
+    same_training_as: str = ""  #: The protocol whose record comes out of the same training.
+    #: ``none``: transfer bodies start from random weights whatever the run says; empty: as the run says.
     start: str = ""
-    epochs_in_all: bool = False
-    train_share: float = 1.0
+    epochs_in_all: bool = False  #: Whether ``--epochs`` means those of all phases together.
+    train_share: float = 1.0  #: Share of the training split that is trained on.
+    #: Version of how transfer networks are trained (``study.protocols.resolve``); 0 for custom ones.
     transfer_version: int = 0
+    #: Registered views whose mean is predicted beside the single view at test time; None for none.
     views: Part | None = None
 
     @property
@@ -223,42 +189,26 @@ class ModelName(Stored, frozen=True):
 
 
 class Start(Stored, frozen=True):
-    """Where the first weights come from.
+    """Where the first weights come from."""
 
-    Attributes:
-        source: ``none`` (random), ``random-features`` (a body of random numbers that are the same in every run and are
-            never trained), ``imagenet`` or ``file``.
-        sha256: Of the file; empty where there is none.
-    """
-
+    #: ``none`` (random), ``random-features`` (a body of random numbers that are the same in every run and are never
+    #: trained), ``imagenet`` or ``file``.
     source: str
-    sha256: str = ""
+    sha256: str = ""  #: Of the file; empty where there is none.
 
 
 class Spec(Stored, frozen=True, dict=True):
-    """Everything that decides the result of one run, with every ``auto`` resolved.
+    """Everything that decides the result of one run, with every ``auto`` resolved."""
 
-    Attributes:
-        dataset: The image set.
-        model: The model entry.
-        protocol: The protocol, cut to its budget.
-        budget: Name of that budget.
-        side_px: Input side of the network in pixels.
-        weights: Where the first weights come from.
-        precision: ``float32`` or ``mixed_bfloat16``.
-        backend: Keras' backend.
-        seed: Seed of the run; all others are derived from it by name.
-    """
-
-    dataset: DatasetName
-    model: ModelName
-    protocol: RunProtocol
-    budget: str
-    side_px: int
-    weights: Start
-    precision: str
-    backend: str
-    seed: int
+    dataset: DatasetName  #: The image set.
+    model: ModelName  #: The model entry.
+    protocol: RunProtocol  #: The protocol, cut to its budget.
+    budget: str  #: Name of that budget.
+    side_px: int  #: Input side of the network in pixels.
+    weights: Start  #: Where the first weights come from.
+    precision: str  #: ``float32`` or ``mixed_bfloat16``.
+    backend: str  #: Keras' backend.
+    seed: int  #: Seed of the run; all others are derived from it by name.
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:

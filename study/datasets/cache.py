@@ -45,17 +45,11 @@ class CacheError(Exception):
 
 @dataclass(frozen=True)
 class Parsed:
-    """A parsed dataset.
+    """A parsed dataset."""
 
-    Attributes:
-        image_set: The finished set.
-        drawn_split: True where its split depends on the seed.
-        left_out: One line for each file that could not be read.
-    """
-
-    image_set: ImageSet
-    drawn_split: bool
-    left_out: tuple[str, ...] = ()
+    image_set: ImageSet  #: The finished set.
+    drawn_split: bool  #: True where its split depends on the seed.
+    left_out: tuple[str, ...] = ()  #: One line for each file that could not be read.
 
 
 def default_dir() -> Path:

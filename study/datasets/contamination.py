@@ -15,23 +15,14 @@ from study.datasets.readers import fer2013
 
 @dataclass(frozen=True)
 class Contamination:
-    """Counts of shared and repeated images.
+    """Counts of shared and repeated images."""
 
-    Attributes:
-        ids: For each pair of splits (``"test in train"``) the ids of the first that occur in the second.
-        images: For each pair of splits the images of the first with an identical copy in the second.
-        repeated: For each split its surplus copies: images minus different images.
-        distinct: Different images in the whole set.
-        groups: Groups of two or more identical images.
-        conflicting: Groups whose copies have different labels.
-    """
-
-    ids: dict[str, int]
-    images: dict[str, int]
-    repeated: dict[str, int]
-    distinct: int
-    groups: int
-    conflicting: int
+    ids: dict[str, int]  #: For each pair of splits (``"test in train"``) the ids of the first that occur in the second.
+    images: dict[str, int]  #: For each pair of splits the images of the first with an identical copy in the second.
+    repeated: dict[str, int]  #: For each split its surplus copies: images minus different images.
+    distinct: int  #: Different images in the whole set.
+    groups: int  #: Groups of two or more identical images.
+    conflicting: int  #: Groups whose copies have different labels.
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data, as records keep it."""

@@ -17,37 +17,22 @@ from study.core.spec import SPLITS, DatasetName
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Labelled images with a split for each.
+    """Labelled images with a split for each."""
 
-    Attributes:
-        name: Short name, used as the study's default name (``fer2013``, ``synthetic``, a folder's name).
-        images: uint8 (n, height, width, channels), range 0..255; may be a read-only memory map.
-        labels: int64 (n,), index into ``classes``.
-        classes: Class names in label order.
-        ids: str (n,), unique, the same on every reading of the same source.
-        splits: uint8 (n,), index into ``study.core.spec.SPLITS`` (train, validation, test).
-        hashes: bytes (n,) of dtype S32: hex of a 128-bit hash of shape and pixels; equal images have equal hashes.
-        fingerprint: sha256 (hex) of all of the above but ``name``.
-        split_source: One sentence that says where the split comes from.
-        drawn: True where the faces are drawn by this package and not photographs.
-        bound: Known upper bound of accuracy (share of clean labels in the test split), or None.
-        notes: Warnings that belong in front of every result made from the set.
-        settings: How a generated set was made (empty for files).
-    """
-
-    name: str
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-    ids: NDArray[np.str_]
-    splits: NDArray[np.uint8]
+    name: str  #: Short name, used as the study's default name (``fer2013``, ``synthetic``, a folder's name).
+    images: NDArray[np.uint8]  #: uint8 (n, height, width, channels), range 0..255; may be a read-only memory map.
+    labels: NDArray[np.int64]  #: int64 (n,), index into ``classes``.
+    classes: tuple[str, ...]  #: Class names in label order.
+    ids: NDArray[np.str_]  #: str (n,), unique, the same on every reading of the same source.
+    splits: NDArray[np.uint8]  #: uint8 (n,), index into ``study.core.spec.SPLITS`` (train, validation, test).
+    #: bytes (n,) of dtype S32: hex of a 128-bit hash of shape and pixels; equal images have equal hashes.
     hashes: NDArray[np.bytes_]
-    fingerprint: str
-    split_source: str
-    drawn: bool = False
-    bound: float | None = None
-    notes: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str  #: sha256 (hex) of all of the above but ``name``.
+    split_source: str  #: One sentence that says where the split comes from.
+    drawn: bool = False  #: True where the faces are drawn by this package and not photographs.
+    bound: float | None = None  #: Known upper bound of accuracy (share of clean labels in the test split), or None.
+    notes: tuple[str, ...] = ()  #: Warnings that belong in front of every result made from the set.
+    settings: Mapping[str, Any] = field(default_factory=dict)  #: How a generated set was made (empty for files).
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -28,27 +28,16 @@ AUGMENTATION = (part("affine", flip=True, translation=0.1),)
 
 @dataclass(frozen=True)
 class Settings:
-    """How a body is trained on its pretraining task.
+    """How a body is trained on its pretraining task."""
 
-    Attributes:
-        epochs: Passes over the training split; the rate falls to zero over them (cosine).
-        side_px: Input side in pixels; None for the images' own, but at least the entry's minimum.
-        batch: Images an update.
-        rate: Adam's first learning rate.
-        augment: Whether images are mirrored and shifted by up to a tenth.
-        seed: Seed of the run.
-        precision: Keras' dtype policy.
-        backend: Keras' backend.
-    """
-
-    epochs: int = 10
-    side_px: int | None = None
-    batch: int = 64
-    rate: float = 1e-3
-    augment: bool = True
-    seed: int = 0
-    precision: str = "float32"
-    backend: str = "tensorflow"
+    epochs: int = 10  #: Passes over the training split; the rate falls to zero over them (cosine).
+    side_px: int | None = None  #: Input side in pixels; None for the images' own, but at least the entry's minimum.
+    batch: int = 64  #: Images an update.
+    rate: float = 1e-3  #: Adam's first learning rate.
+    augment: bool = True  #: Whether images are mirrored and shifted by up to a tenth.
+    seed: int = 0  #: Seed of the run.
+    precision: str = "float32"  #: Keras' dtype policy.
+    backend: str = "tensorflow"  #: Keras' backend.
 
 
 def pretraining_spec(entry: ModelEntry, image_set: ImageSet, settings: Settings) -> Spec:

@@ -29,17 +29,11 @@ CROP_ASPECT = 1.25
 
 @dataclass(frozen=True)
 class Source:
-    """A picture that is asked about.
+    """A picture that is asked about."""
 
-    Attributes:
-        name: As it was given, or the folder's path with the file's name.
-        path: The file; None for standard input.
-        named: Given by name, not found in a folder: it must be a picture.
-    """
-
-    name: str
-    path: Path | None
-    named: bool = True
+    name: str  #: As it was given, or the folder's path with the file's name.
+    path: Path | None  #: The file; None for standard input.
+    named: bool = True  #: Given by name, not found in a folder: it must be a picture.
 
 
 def gather(words: Sequence[str]) -> tuple[list[Source], int]:

@@ -22,25 +22,17 @@ MOST_PIXELS = 1 << 24
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said about one face.
-
-    Attributes:
-        score: How sure the detector is that it is a face.
-        probabilities: float32 (classes,).
-        label: Index of the class that it is said to show: the most probable one, or in a video the one that has been
-            so for a while.
-        unsure: Whether its probability is too low to rely on.
-        track: In a video the number that the face keeps from frame to frame.
-        landmarks: float32 (468, 2) in pixels, where they were asked for and found.
-    """
+    """What is said about one face."""
 
     box: Box
-    score: float
-    probabilities: NDArray[np.float32]
+    score: float  #: How sure the detector is that it is a face.
+    probabilities: NDArray[np.float32]  #: float32 (classes,).
+    #: Index of the class that it is said to show: the most probable one, or in a video the one that has been so for a
+    #: while.
     label: int
-    unsure: bool = False
-    track: int | None = None
-    landmarks: NDArray[np.float32] | None = None
+    unsure: bool = False  #: Whether its probability is too low to rely on.
+    track: int | None = None  #: In a video the number that the face keeps from frame to frame.
+    landmarks: NDArray[np.float32] | None = None  #: float32 (468, 2) in pixels, where they were asked for and found.
 
     def named(self, classes: Sequence[str]) -> str:
         """Return the label in words: ``happy``, or ``unsure (happy?)``."""
@@ -68,24 +60,16 @@ def answer(found: Detection, probabilities: NDArray[np.float32], unsure_below: f
 
 @dataclass
 class Seen:
-    """What was seen in a picture.
-
-    Attributes:
-        width_px: Its width; 0, as its height, where it cannot be read.
-        whole: Whether the whole picture was taken as one face.
-        problem: Why there are no answers: not readable, or no face found; else empty.
-        answers: The faces from left to right, once the network was asked.
-        picture: uint8 (h, w, 3) BGR where it was to be kept.
-    """
+    """What was seen in a picture."""
 
     source: Source
-    width_px: int = 0
+    width_px: int = 0  #: Its width; 0, as its height, where it cannot be read.
     height_px: int = 0
-    whole: bool = False
-    problem: str = ""
+    whole: bool = False  #: Whether the whole picture was taken as one face.
+    problem: str = ""  #: Why there are no answers: not readable, or no face found; else empty.
     readable: bool = True
-    answers: list[Answer] = field(default_factory=list)
-    picture: NDArray[np.uint8] | None = None
+    answers: list[Answer] = field(default_factory=list)  #: The faces from left to right, once the network was asked.
+    picture: NDArray[np.uint8] | None = None  #: uint8 (h, w, 3) BGR where it was to be kept.
 
 
 def all_refused(sources: Sequence[Source]) -> list[Seen]:

@@ -30,13 +30,7 @@ MARGIN = 0.08
 
 @dataclass
 class Track:
-    """One face: a square around (x, y), in pixels and pixels a second, as it was when it was found last.
-
-    Attributes:
-        number: Its number, from 1; 0 until it is confirmed.
-        hits: How often it was found.
-        misses: How often it was searched and not found since.
-    """
+    """One face: a square around (x, y), in pixels and pixels a second, as it was when it was found last."""
 
     x: float
     y: float
@@ -45,9 +39,9 @@ class Track:
     time_s: float
     velocity_x: float = 0.0
     velocity_y: float = 0.0
-    number: int = 0
-    hits: int = 1
-    misses: int = 0
+    number: int = 0  #: Its number, from 1; 0 until it is confirmed.
+    hits: int = 1  #: How often it was found.
+    misses: int = 0  #: How often it was searched and not found since.
 
     def at(self, time_s: float) -> Box:
         """Return where the face is at a time."""

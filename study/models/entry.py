@@ -19,22 +19,15 @@ PREPROCESSINGS = ("unit", "caffe", "tf", "torch", "inside")
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A file of pretrained weights that Keras publishes and caches itself.
+    """A file of pretrained weights that Keras publishes and caches itself."""
 
-    Attributes:
-        file: File name in Keras' cache folder ``models``.
-        digest: Hash (hex) that Keras checks on download, and that is checked here before the file is used: md5, or
-            sha256 by its length. Empty where Keras publishes none: such a file is known by its own sha256.
-        megabytes: Size of the download.
-        licence: Licence of the weights.
-        folder: Where it lies below ``KERAS_WEIGHTS_ADDRESS`` of ``study.models.weights``, ending in ``/``.
-    """
-
-    file: str
+    file: str  #: File name in Keras' cache folder ``models``.
+    #: Hash (hex) that Keras checks on download, and that is checked here before the file is used: md5, or sha256 by its
+    #: length. Empty where Keras publishes none: such a file is known by its own sha256.
     digest: str
-    megabytes: int
-    licence: str
-    folder: str
+    megabytes: int  #: Size of the download.
+    licence: str  #: Licence of the weights.
+    folder: str  #: Where it lies below ``KERAS_WEIGHTS_ADDRESS`` of ``study.models.weights``, ending in ``/``.
 
     @property
     def algorithm(self) -> str:
@@ -44,40 +37,29 @@ class PublishedWeights:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """What the study knows of a model before it is built.
+    """What the study knows of a model before it is built."""
 
-    Attributes:
-        name: Registered name.
-        version: Changed whenever the network changes; part of every spec.
-        family: ``custom`` (trained from random weights, builder returns class probabilities) or ``transfer`` (builder
-            returns a body, to which pooling, dropout and softmax are added).
-        builder: custom: ``(images, classes) -> probabilities`` on Keras tensors; transfer: ``(shape, weights) ->
-            keras.Model`` without top, where ``weights`` is always None: files are loaded by the study, after a look at
-            their hash and form.
-        body: One line on the architecture, for tables.
-        head: One line on the classifier, for tables.
-        source: Paper or project that the model comes from.
-        preprocessing: One of ``PREPROCESSINGS``.
-        side_px: Input side of custom networks; transfer bodies take theirs from the budget or ``--side``.
-        minimum_side_px: Smallest side that the network can take.
-        stages: transfer: the body's blocks from the top down, for staged unfreezing; each is a prefix of layer names
-            or several. A layer belongs to the first block that names it.
-        published: transfer: published weights by source name (``imagenet``).
-        groups: Grids name groups: ``core`` is what ``all`` runs; plugins are in ``plugin``.
-    """
-
-    name: str
-    version: str
+    name: str  #: Registered name.
+    version: str  #: Changed whenever the network changes; part of every spec.
+    #: ``custom`` (trained from random weights, builder returns class probabilities) or ``transfer`` (builder returns a
+    #: body, to which pooling, dropout and softmax are added).
     family: str
+    #: custom: ``(images, classes) -> probabilities`` on Keras tensors; transfer: ``(shape, weights) -> keras.Model``
+    #: without top, where ``weights`` is always None: files are loaded by the study, after a look at their hash and
+    #: form.
     builder: Callable[..., Any]
-    body: str
-    head: str
-    source: str
-    preprocessing: str = "unit"
-    side_px: int = 48
-    minimum_side_px: int = 8
+    body: str  #: One line on the architecture, for tables.
+    head: str  #: One line on the classifier, for tables.
+    source: str  #: Paper or project that the model comes from.
+    preprocessing: str = "unit"  #: One of ``PREPROCESSINGS``.
+    side_px: int = 48  #: Input side of custom networks; transfer bodies take theirs from the budget or ``--side``.
+    minimum_side_px: int = 8  #: Smallest side that the network can take.
+    #: transfer: the body's blocks from the top down, for staged unfreezing; each is a prefix of layer names or several.
+    #: A layer belongs to the first block that names it.
     stages: tuple[str | tuple[str, ...], ...] = ()
+    #: transfer: published weights by source name (``imagenet``).
     published: Mapping[str, PublishedWeights] = field(default_factory=dict)
+    #: Grids name groups: ``core`` is what ``all`` runs; plugins are in ``plugin``.
     groups: tuple[str, ...] = ("plugin",)
 
     @property

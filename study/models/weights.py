@@ -23,21 +23,15 @@ REACH_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True)
 class WeightsChoice:
-    """The start of a run, resolved.
+    """The start of a run, resolved."""
 
-    Attributes:
-        source: ``none`` (random), ``random-features`` (random and frozen), ``imagenet`` or ``file``.
-        sha256: Identity of the file: sha256 for files, the published hash after ``md5:`` or ``sha256:`` for Keras' own;
-            empty for ``none``.
-        path: The file, where it is known to be there.
-        note: What the plan says: cached, to be downloaded, or why random.
-        pretraining: What a file says of its making (``study.models.pretraining_info``), or None.
-    """
-
-    source: str
+    source: str  #: ``none`` (random), ``random-features`` (random and frozen), ``imagenet`` or ``file``.
+    #: Identity of the file: sha256 for files, the published hash after ``md5:`` or ``sha256:`` for Keras' own; empty
+    #: for ``none``.
     sha256: str = ""
-    path: Path | None = None
-    note: str = ""
+    path: Path | None = None  #: The file, where it is known to be there.
+    note: str = ""  #: What the plan says: cached, to be downloaded, or why random.
+    #: What a file says of its making (``study.models.pretraining_info``), or None.
     pretraining: Pretraining | None = None
 
 

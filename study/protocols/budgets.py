@@ -28,29 +28,22 @@ _SPEED = {"train_images_per_s": (int, float), "predict_images_per_s": (int, floa
 
 @dataclass(frozen=True)
 class Budget:
-    """A named amount of training, equal for every model of a family.
+    """A named amount of training, equal for every model of a family."""
 
-    Attributes:
-        name: ``demo``, ``tonight``, ``full`` or another table of the file.
-        updates: Cap on the weight updates of one phase, by kind (``PHASE_KINDS``); a kind that is absent is not capped,
-            so that the protocol's own epochs hold.
-        side_px: Input side by family; a family that is absent keeps the model entry's own.
-        seeds: Seeds that a grid runs unless told otherwise.
-        synthetic: Settings of the built-in faces (``images=1500,difficulty=0``) unless told otherwise.
-        weights: What transfer networks start from unless told otherwise; empty for what ``--weights auto`` finds.
-        jobs: Runs at the same time unless told otherwise; never more than there are cores.
-        hours: Time that the whole grid may take, where the caps are chosen from measured speeds; else None.
-        run_limit_min: Minutes after which a run counts as hanging, unless told otherwise; None for never.
-    """
-
-    name: str
+    name: str  #: ``demo``, ``tonight``, ``full`` or another table of the file.
+    #: Cap on the weight updates of one phase, by kind (``PHASE_KINDS``); a kind that is absent is not capped, so that
+    #: the protocol's own epochs hold.
     updates: Mapping[str, int] = field(default_factory=dict)
+    #: Input side by family; a family that is absent keeps the model entry's own.
     side_px: Mapping[str, int] = field(default_factory=dict)
-    seeds: int = 1
-    synthetic: str = ""
+    seeds: int = 1  #: Seeds that a grid runs unless told otherwise.
+    synthetic: str = ""  #: Settings of the built-in faces (``images=1500,difficulty=0``) unless told otherwise.
+    #: What transfer networks start from unless told otherwise; empty for what ``--weights auto`` finds.
     weights: str = ""
-    jobs: int = 1
+    jobs: int = 1  #: Runs at the same time unless told otherwise; never more than there are cores.
+    #: Time that the whole grid may take, where the caps are chosen from measured speeds; else None.
     hours: float | None = None
+    #: Minutes after which a run counts as hanging, unless told otherwise; None for never.
     run_limit_min: float | None = None
 
     def usable_jobs(self) -> int:
@@ -64,17 +57,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a model runs, for estimates only.
+    """How fast a model runs, for estimates only."""
 
-    Attributes:
-        train_images_per_s: Training images per second.
-        predict_images_per_s: Predicted images per second.
-        start_s: Seconds before the first update (building, graph tracing).
-    """
-
-    train_images_per_s: float
-    predict_images_per_s: float
-    start_s: float
+    train_images_per_s: float  #: Training images per second.
+    predict_images_per_s: float  #: Predicted images per second.
+    start_s: float  #: Seconds before the first update (building, graph tracing).
 
 
 def budget_names(path: Path | None = None) -> list[str]:

@@ -41,12 +41,9 @@ class Sampling(Piece, frozen=True):
 
 
 class Augmentation(Piece, frozen=True):
-    """A random change of a batch.
+    """A random change of a batch."""
 
-    Attributes:
-        changes_labels: Whether labels change too, so that a copy of an image cannot keep the image's own.
-    """
-
+    #: Whether labels change too, so that a copy of an image cannot keep the image's own.
     changes_labels: ClassVar[bool] = False
 
     def change(self) -> Callable[[Any, Any], tuple[Any, Any]]:

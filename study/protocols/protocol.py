@@ -20,38 +20,24 @@ MONITORS = ("loss", "brier", "last")
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """One phase of training before the budget cuts it.
+    """One phase of training before the budget cuts it."""
 
-    Attributes:
-        name: What records and curves call it.
-        kind: ``custom``, ``head`` or ``stage``: budgets cut phases by kind.
-        trainable: ``all``, ``head`` (the body is frozen) or ``blocks:N`` (the top N blocks of the body).
-        optimizer: Registered optimizer with its settings.
-        rate: Learning rate at the top of the schedule.
-        epochs: Length at the full budget.
-        patience: Epochs without a better value of ``monitor`` after which the phase ends; None: never.
-        plateau: Reduction of the learning rate on ``monitor``, or None.
-        schedule: Registered schedule.
-        block_decay: The head learns at the phase's rate, the body's top block at this share of it, each block below at
-            this share of the block above. 1: all at the same rate.
-        monitor: What decides the epoch that is kept, early stopping and the plateau: ``loss`` or ``brier`` (mean
-            cross-entropy or Brier score on the validation split, lower is better), or ``last``: nothing is chosen, the
-            last epoch is kept.
-        average: Registered average of the weights, or None.
-    """
-
-    name: str
-    kind: str
-    trainable: str
-    optimizer: Part
-    rate: float
-    epochs: int
-    patience: int | None
-    plateau: Plateau | None = None
-    schedule: Part = part("constant")
+    name: str  #: What records and curves call it.
+    kind: str  #: ``custom``, ``head`` or ``stage``: budgets cut phases by kind.
+    trainable: str  #: ``all``, ``head`` (the body is frozen) or ``blocks:N`` (the top N blocks of the body).
+    optimizer: Part  #: Registered optimizer with its settings.
+    rate: float  #: Learning rate at the top of the schedule.
+    epochs: int  #: Length at the full budget.
+    patience: int | None  #: Epochs without a better value of ``monitor`` after which the phase ends; None: never.
+    plateau: Plateau | None = None  #: Reduction of the learning rate on ``monitor``, or None.
+    schedule: Part = part("constant")  #: Registered schedule.
+    #: The head learns at the phase's rate, the body's top block at this share of it, each block below at this share of
+    #: the block above. 1: all at the same rate.
     block_decay: float = 1.0
+    #: What decides the epoch that is kept, early stopping and the plateau: ``loss`` or ``brier`` (mean cross-entropy or
+    #: Brier score on the validation split, lower is better), or ``last``: nothing is chosen, the last epoch is kept.
     monitor: str = "loss"
-    average: Part | None = None
+    average: Part | None = None  #: Registered average of the weights, or None.
 
 
 ADAM = part("adam")
@@ -66,49 +52,32 @@ TRANSFER = (
 
 @dataclass(frozen=True)
 class Protocol:
-    """A named way to train.
+    """A named way to train."""
 
-    Attributes:
-        name: Registered name.
-        sampling: Registered sampling.
-        augmentation: Registered augmentations, in the order in which they are applied.
-        loss: Registered loss.
-        batch: Images an update.
-        custom: Phases of custom networks.
-        transfer: Phases of transfer networks.
-        leak: ``none``, or how the protocol sees the test split on purpose (``LEAKS``).
-        new_split: A random split of all images together; None for the image set's own.
-        copies: Static changed copies of every image, made once. They join the training split, or, with the leak, the
-            pool before it is split.
-        monitor_test: Whether the test split is predicted after every epoch, for curves; no honest choice looks at it.
-        twin: The clean protocol that a leaky one is set beside.
-        same_training_as: The protocol whose record comes out of the same training (the oracle and its twin).
-        start: ``none``: transfer bodies start from random weights, whatever the run says; empty: as the run says.
-        epochs_in_all: Whether epochs that replace the protocol's own are those of all phases together, in the
-            protocol's proportions, and not of every phase: so that protocols with few and with many phases compare.
-        views: Registered views that are predicted beside the single one at test time, or None.
-        groups: Grids name groups: ``shared`` holds the four that every model is compared under.
-        source: Paper or project.
-    """
-
-    name: str
-    sampling: str = "none"
-    augmentation: tuple[Part, ...] = ()
-    loss: Part = part("cross-entropy")
-    batch: int = 64
-    custom: tuple[PhasePlan, ...] = CUSTOM
-    transfer: tuple[PhasePlan, ...] = TRANSFER
-    leak: str = "none"
-    new_split: NewSplit | None = None
+    name: str  #: Registered name.
+    sampling: str = "none"  #: Registered sampling.
+    augmentation: tuple[Part, ...] = ()  #: Registered augmentations, in the order in which they are applied.
+    loss: Part = part("cross-entropy")  #: Registered loss.
+    batch: int = 64  #: Images an update.
+    custom: tuple[PhasePlan, ...] = CUSTOM  #: Phases of custom networks.
+    transfer: tuple[PhasePlan, ...] = TRANSFER  #: Phases of transfer networks.
+    leak: str = "none"  #: ``none``, or how the protocol sees the test split on purpose (``LEAKS``).
+    new_split: NewSplit | None = None  #: A random split of all images together; None for the image set's own.
+    #: Static changed copies of every image, made once. They join the training split, or, with the leak, the pool before
+    #: it is split.
     copies: Copies | None = None
+    #: Whether the test split is predicted after every epoch, for curves; no honest choice looks at it.
     monitor_test: bool = False
-    twin: str = ""
-    same_training_as: str = ""
+    twin: str = ""  #: The clean protocol that a leaky one is set beside.
+    same_training_as: str = ""  #: The protocol whose record comes out of the same training (the oracle and its twin).
+    #: ``none``: transfer bodies start from random weights, whatever the run says; empty: as the run says.
     start: str = ""
+    #: Whether epochs that replace the protocol's own are those of all phases together, in the protocol's proportions,
+    #: and not of every phase: so that protocols with few and with many phases compare.
     epochs_in_all: bool = False
-    views: Part | None = None
-    groups: tuple[str, ...] = ()
-    source: str = ""
+    views: Part | None = None  #: Registered views that are predicted beside the single one at test time, or None.
+    groups: tuple[str, ...] = ()  #: Grids name groups: ``shared`` holds the four that every model is compared under.
+    source: str = ""  #: Paper or project.
 
     def __post_init__(self) -> None:
         phases = (*self.custom, *self.transfer)

@@ -26,25 +26,18 @@ class Splits:
     """The three splits of one run, resolved.
 
     A sample below ``images`` is that image of the set; sample ``k * images + i`` is the k-th static copy of image i.
-
-    Attributes:
-        images: Number of images in the set.
-        train: int64, the samples trained on; one that occurs twice is trained on twice as often.
-        validation: int64, the samples that stopping, learning rate and (but for the oracle) the checkpoint look at.
-        test: int64, the samples that the run would claim its accuracy on.
-        scored: int64, ascending images whose predictions are kept: ``test`` without what was copied before a split, so
-            that a leaky run and its clean twin are scored on the same images.
-        chosen_on: int64, every sample that some choice was made on.
-        source: One sentence that says where the split comes from.
     """
 
-    images: int
-    train: Samples
+    images: int  #: Number of images in the set.
+    train: Samples  #: int64, the samples trained on; one that occurs twice is trained on twice as often.
+    #: int64, the samples that stopping, learning rate and (but for the oracle) the checkpoint look at.
     validation: Samples
-    test: Samples
+    test: Samples  #: int64, the samples that the run would claim its accuracy on.
+    #: int64, ascending images whose predictions are kept: ``test`` without what was copied before a split, so that a
+    #: leaky run and its clean twin are scored on the same images.
     scored: Samples
-    chosen_on: Samples
-    source: str
+    chosen_on: Samples  #: int64, every sample that some choice was made on.
+    source: str  #: One sentence that says where the split comes from.
 
     def origins(self, samples: Samples) -> Samples:
         """Return the image of the set that each sample is or was made from."""

@@ -10,21 +10,13 @@ from typing import Any
 
 @dataclass
 class PlateauState:
-    """Multiply the rate by ``factor`` when the watched figure has not improved for ``patience`` epochs.
+    """Multiply the rate by ``factor`` when the watched figure has not improved for ``patience`` epochs."""
 
-    Attributes:
-        factor: Applied each time.
-        patience: Epochs without improvement.
-        scale: Product of the factors so far.
-        best: Lowest figure so far.
-        waited: Epochs since then, or since the last reduction.
-    """
-
-    factor: float
-    patience: int
-    scale: float = 1.0
-    best: float = math.inf
-    waited: int = 0
+    factor: float  #: Applied each time.
+    patience: int  #: Epochs without improvement.
+    scale: float = 1.0  #: Product of the factors so far.
+    best: float = math.inf  #: Lowest figure so far.
+    waited: int = 0  #: Epochs since then, or since the last reduction.
 
     def update(self, figure: float) -> None:
         """Take the figure of an epoch that has ended."""
@@ -39,19 +31,12 @@ class PlateauState:
 
 @dataclass
 class Stopping:
-    """Remember the best epoch and say when to stop.
+    """Remember the best epoch and say when to stop."""
 
-    Attributes:
-        patience: Epochs without a better figure after which to stop; None: never.
-        best: Lowest figure so far.
-        best_epoch: Its epoch, -1 before the first.
-        epoch: Last epoch seen.
-    """
-
-    patience: int | None
-    best: float = math.inf
-    best_epoch: int = -1
-    epoch: int = -1
+    patience: int | None  #: Epochs without a better figure after which to stop; None: never.
+    best: float = math.inf  #: Lowest figure so far.
+    best_epoch: int = -1  #: Its epoch, -1 before the first.
+    epoch: int = -1  #: Last epoch seen.
 
     def update(self, epoch: int, figure: float) -> bool:
         """Take the figure of an epoch; return True where it is the best so far (equal is not better)."""

@@ -41,17 +41,11 @@ _MOST_GROUPS = 80
 
 @dataclass(frozen=True)
 class LabelErrors:
-    """Labels under suspicion.
+    """Labels under suspicion."""
 
-    Attributes:
-        study: The study whose networks were asked.
-        held_out: Their predictions.
-        found: Confident learning on these; its rows count the images of ``held_out``.
-    """
-
-    study: str
-    held_out: HeldOut
-    found: RankedLabels
+    study: str  #: The study whose networks were asked.
+    held_out: HeldOut  #: Their predictions.
+    found: RankedLabels  #: Confident learning on these; its rows count the images of ``held_out``.
 
 
 def find_label_errors(data: ImageSet, store: Store) -> LabelErrors:

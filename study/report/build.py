@@ -36,19 +36,12 @@ report: they are drawn into `local/` beside it, on a machine that has the data.
 
 @dataclass(frozen=True)
 class Report:
-    """A report before it is written.
+    """A report before it is written."""
 
-    Attributes:
-        markdown: The page.
-        tables: CSV text by path below ``tables/``.
-        pictures: Pictures by path below ``figures/``.
-        latex: LaTeX tables by file name.
-    """
-
-    markdown: str
-    tables: Mapping[str, str]
-    pictures: Mapping[str, Picture]
-    latex: Mapping[str, str]
+    markdown: str  #: The page.
+    tables: Mapping[str, str]  #: CSV text by path below ``tables/``.
+    pictures: Mapping[str, Picture]  #: Pictures by path below ``figures/``.
+    latex: Mapping[str, str]  #: LaTeX tables by file name.
 
 
 def build_report(store: Store, margin: float = MARGIN) -> Report:

@@ -26,36 +26,23 @@ from study.core.store import Store
 
 @dataclass(frozen=True)
 class StudyData:
-    """One study as the report needs it.
+    """One study as the report needs it."""
 
-    Attributes:
-        study: The study's name, for people.
-        name: Its name as commands take it, with ``published/``.
-        card: The dataset's card (``ImageSet.card``).
-        records: Every record in table order (models, protocols, seeds).
-        naming: Names and order of models and protocols.
-        runs: The scored runs, in the order of ``records``, but for those of ``elsewhere``.
-        elsewhere: The scored runs on another split than the image set's own; they compare with each other only.
-        standings: The leaderboard.
-        found: What the tests say; None before a run has finished.
-        leaks: What leaky runs claim and what their clean twins score.
-        rescoring: The answers on parts of the test split; None where the study has no dataset file.
-        damaged: Model, protocol, seed and hash of the runs that are left out because what is stored of them is damaged.
-        evaluations: What ``study evaluate`` found about runs on corrupted images and other datasets.
-    """
-
-    study: str
-    name: str
-    card: DatasetCard
-    records: tuple[Record, ...]
-    naming: Naming
-    runs: tuple[ScoredRun, ...]
+    study: str  #: The study's name, for people.
+    name: str  #: Its name as commands take it, with ``published/``.
+    card: DatasetCard  #: The dataset's card (``ImageSet.card``).
+    records: tuple[Record, ...]  #: Every record in table order (models, protocols, seeds).
+    naming: Naming  #: Names and order of models and protocols.
+    runs: tuple[ScoredRun, ...]  #: The scored runs, in the order of ``records``, but for those of ``elsewhere``.
+    #: The scored runs on another split than the image set's own; they compare with each other only.
     elsewhere: tuple[ScoredRun, ...]
-    standings: tuple[Standing, ...]
-    found: Statistics | None
-    leaks: tuple[Leak, ...]
-    rescoring: Rescoring | None
+    standings: tuple[Standing, ...]  #: The leaderboard.
+    found: Statistics | None  #: What the tests say; None before a run has finished.
+    leaks: tuple[Leak, ...]  #: What leaky runs claim and what their clean twins score.
+    rescoring: Rescoring | None  #: The answers on parts of the test split; None where the study has no dataset file.
+    #: Model, protocol, seed and hash of the runs that are left out because what is stored of them is damaged.
     damaged: tuple[str, ...] = ()
+    #: What ``study evaluate`` found about runs on corrupted images and other datasets.
     evaluations: tuple[Evaluations, ...] = ()
 
     @property

@@ -62,19 +62,12 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure before it is drawn.
+    """A figure before it is drawn."""
 
-    Attributes:
-        name: File name below ``figures/`` without ending.
-        alt: What a reader who cannot see it should know.
-        data: All numbers and names that it shows, as JSON data.
-        draw: A function that draws it, with matplotlib or Pillow.
-    """
-
-    name: str
-    alt: str
-    data: Any
-    draw: Callable[[], Figure | Image]
+    name: str  #: File name below ``figures/`` without ending.
+    alt: str  #: What a reader who cannot see it should know.
+    data: Any  #: All numbers and names that it shows, as JSON data.
+    draw: Callable[[], Figure | Image]  #: A function that draws it, with matplotlib or Pillow.
 
     @property
     def data_hash(self) -> str:

@@ -22,16 +22,11 @@ __all__ = ["SECTIONS", "Section", "SectionEntry", "fill", "section", "written"]
 
 @dataclass(frozen=True)
 class Section:
-    """What a section says of one study.
+    """What a section says of one study."""
 
-    Attributes:
-        text: Markdown below the heading; headings of its own start with ``###``.
-        tables: Kept as ``tables/<name>.csv``.
-        pictures: Drawn as ``figures/<name>.png``; the text shows them by ``picture`` of a template.
-    """
-
-    text: str
-    tables: Sequence[Table] = ()
+    text: str  #: Markdown below the heading; headings of its own start with ``###``.
+    tables: Sequence[Table] = ()  #: Kept as ``tables/<name>.csv``.
+    #: Drawn as ``figures/<name>.png``; the text shows them by ``picture`` of a template.
     pictures: Sequence[Picture] = ()
 
 
@@ -40,19 +35,12 @@ Write = Callable[[StudyData], Section | None]
 
 @dataclass(frozen=True)
 class SectionEntry:
-    """A registered section.
+    """A registered section."""
 
-    Attributes:
-        name: Of the section: lower-case letters, digits, ``-`` and ``_``.
-        title: Its heading.
-        place: Sections stand in ascending order; the package's own are tens.
-        write: Returns the section, or None where a study has nothing to say there.
-    """
-
-    name: str
-    title: str
-    place: int
-    write: Write
+    name: str  #: Of the section: lower-case letters, digits, ``-`` and ``_``.
+    title: str  #: Its heading.
+    place: int  #: Sections stand in ascending order; the package's own are tens.
+    write: Write  #: Returns the section, or None where a study has nothing to say there.
 
 
 SECTIONS: Registry[SectionEntry] = Registry("report section", package="study.report.sections")

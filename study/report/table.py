@@ -18,21 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """One column.
+    """One column."""
 
-    Attributes:
-        key: Name in the CSV; empty leaves the column out of it.
-        title: Heading in Markdown; empty leaves the column out of it.
-        show: Writes a value in Markdown; None is a dash.
-        right: Aligned right (numbers) or left (words).
-        value: What a row of ``Table.of`` shows of its item: a function of it, or its attribute of this name, or of the
-            name ``key``. A dotted name is an attribute of an attribute, None where the first is None.
-    """
-
-    key: str
-    title: str = ""
-    show: Callable[[Any], str] = escape
-    right: bool = True
+    key: str  #: Name in the CSV; empty leaves the column out of it.
+    title: str = ""  #: Heading in Markdown; empty leaves the column out of it.
+    show: Callable[[Any], str] = escape  #: Writes a value in Markdown; None is a dash.
+    right: bool = True  #: Aligned right (numbers) or left (words).
+    #: What a row of ``Table.of`` shows of its item: a function of it, or its attribute of this name, or of the name
+    #: ``key``. A dotted name is an attribute of an attribute, None where the first is None.
     value: Callable[[Any], Any] | str = ""
 
     def cell(self, item: Any) -> Any:

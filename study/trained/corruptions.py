@@ -21,17 +21,13 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to spoil an image.
+    """One way to spoil an image."""
 
-    Attributes:
-        apply: Takes an image uint8 (height, width, channels), a strength and a generator; returns the spoilt one.
-        strengths: What the five severities mean; lengths are shares of the image's side.
-        words: The same for a person.
-    """
-
+    #: Takes an image uint8 (height, width, channels), a strength and a generator; returns the spoilt one.
     apply: Callable[[Image, float, np.random.Generator], Image]
+    #: What the five severities mean; lengths are shares of the image's side.
     strengths: tuple[float, float, float, float, float]
-    words: str
+    words: str  #: The same for a person.
 
 
 def corrupt(name: str, images: Image, severity: int, hashes: NDArray[np.bytes_]) -> Image:

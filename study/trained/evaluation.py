@@ -35,21 +35,17 @@ IMAGES = Column("images", "images", lambda count: f"{count:,}")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's answers to a dataset, scored on its images (``foreign``: as the run took them).
-
-    Attributes:
-        unseen: On those of them that the run has not met in training or validation; None where it has met none, where
-            nothing is known of it, or where fewer than two are left.
-        home: On the test split of the run's own dataset.
-        groups: By subgroup (column, value), where the user named some.
-    """
+    """A run's answers to a dataset, scored on its images (``foreign``: as the run took them)."""
 
     record: Record
     image_set: ImageSet
     foreign: Foreign
     here: NetworkScores
+    #: On those of them that the run has not met in training or validation; None where it has met none, where nothing is
+    #: known of it, or where fewer than two are left.
     unseen: NetworkScores | None
-    home: NetworkScores
+    home: NetworkScores  #: On the test split of the run's own dataset.
+    #: By subgroup (column, value), where the user named some.
     groups: Mapping[tuple[str, str], NetworkScores] = field(default_factory=dict)
 
     @property

@@ -20,21 +20,13 @@ INSTALL = "python -m pip install --constraint constraints.txt --editable '.[expo
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of export.
+    """One kind of export."""
 
-    Attributes:
-        file: Its name in the folder of exports.
-        title: What a reader knows it as.
-        open: Opens the file as a function of images, with the packages of this kind alone.
-        python: Lines of Python that load the file and set ``probabilities`` from ``images``.
-        packages: Modules that writing and checking it need beside TensorFlow and Keras.
-    """
-
-    file: str
-    title: str
-    open: Callable[[Path], Call]
-    python: str
-    packages: tuple[str, ...] = ()
+    file: str  #: Its name in the folder of exports.
+    title: str  #: What a reader knows it as.
+    open: Callable[[Path], Call]  #: Opens the file as a function of images, with the packages of this kind alone.
+    python: str  #: Lines of Python that load the file and set ``probabilities`` from ``images``.
+    packages: tuple[str, ...] = ()  #: Modules that writing and checking it need beside TensorFlow and Keras.
 
 
 def onnx_call(path: Path) -> Call:

@@ -29,17 +29,11 @@ STAND_IN = "synthetic:images=400"
 
 @dataclass(frozen=True)
 class Sample:
-    """Images that an export is checked on.
+    """Images that an export is checked on."""
 
-    Attributes:
-        images: uint8 (n, height, width, channels) as the network takes them.
-        what: Which they are, to be read after "on": ``256 images of fer2013's validation split``.
-        image_set: The study's image set, where it is at hand.
-    """
-
-    images: NDArray[np.uint8]
-    what: str
-    image_set: ImageSet | None
+    images: NDArray[np.uint8]  #: uint8 (n, height, width, channels) as the network takes them.
+    what: str  #: Which they are, to be read after "on": ``256 images of fer2013's validation split``.
+    image_set: ImageSet | None  #: The study's image set, where it is at hand.
 
 
 def study_images(record: Record, data: str | None, log: Callable[[str], None]) -> ImageSet | None:
@@ -115,29 +109,18 @@ def resized(images: NDArray[np.uint8], image_shape: tuple[int, ...]) -> NDArray[
 
 @dataclass(frozen=True)
 class Foreign:
-    """Labelled images for a run.
+    """Labelled images for a run."""
 
-    Attributes:
-        images: uint8 (n, height, width, channels) of the run's image shape.
-        labels: int64 (n,), in the run's classes.
-        ids: (n,), of the dataset.
-        hashes: bytes (n,), content hashes of ``images``.
-        split: Which of the dataset's images these are: ``all``, ``train``, ``validation`` or ``test``.
-        mapped: The run's class by the dataset's.
-        left_out: Images by class of the dataset that has no counterpart.
-        own: Whether it is the run's own dataset.
-        seen: bool (n,), whether the run trained on the image or on an identical one, or chose by it; None where the
-            study does not tell.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    ids: NDArray[np.str_]
-    hashes: NDArray[np.bytes_]
-    split: str
-    mapped: Mapping[str, str]
-    left_out: Mapping[str, int]
-    own: bool
+    images: NDArray[np.uint8]  #: uint8 (n, height, width, channels) of the run's image shape.
+    labels: NDArray[np.int64]  #: int64 (n,), in the run's classes.
+    ids: NDArray[np.str_]  #: (n,), of the dataset.
+    hashes: NDArray[np.bytes_]  #: bytes (n,), content hashes of ``images``.
+    split: str  #: Which of the dataset's images these are: ``all``, ``train``, ``validation`` or ``test``.
+    mapped: Mapping[str, str]  #: The run's class by the dataset's.
+    left_out: Mapping[str, int]  #: Images by class of the dataset that has no counterpart.
+    own: bool  #: Whether it is the run's own dataset.
+    #: bool (n,), whether the run trained on the image or on an identical one, or chose by it; None where the study does
+    #: not tell.
     seen: NDArray[np.bool_] | None
 
 

@@ -28,37 +28,21 @@ LEAST_AGREEMENT = 0.99
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the released network.
+    """What is known of the released network."""
 
-    Attributes:
-        key: The run that it was made from.
-        title: Model, protocol and dataset, for people.
-        classes: Class names, in the order of the probabilities.
-        image_shape: Height, width and channels of the images that it takes.
-        notice: What every output must say; empty for photographs.
-        unsure_below: An answer whose probability is lower is unsure.
-        bytes: Size of the file.
-        sha256: Of the file.
-        images: Validation and test images on which it was compared with the run.
-        agreement: Share of them that get the run's own label.
-        largest_difference: Of a probability, from the run's own.
-        test_accuracy: Share of the test images that it gets right.
-        run_test_accuracy: The same of the run.
-    """
-
-    key: str
-    title: str
-    classes: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    notice: str
-    unsure_below: float
-    bytes: int
-    sha256: str
-    images: int
-    agreement: float
-    largest_difference: float
-    test_accuracy: float
-    run_test_accuracy: float
+    key: str  #: The run that it was made from.
+    title: str  #: Model, protocol and dataset, for people.
+    classes: tuple[str, ...]  #: Class names, in the order of the probabilities.
+    image_shape: tuple[int, int, int]  #: Height, width and channels of the images that it takes.
+    notice: str  #: What every output must say; empty for photographs.
+    unsure_below: float  #: An answer whose probability is lower is unsure.
+    bytes: int  #: Size of the file.
+    sha256: str  #: Of the file.
+    images: int  #: Validation and test images on which it was compared with the run.
+    agreement: float  #: Share of them that get the run's own label.
+    largest_difference: float  #: Of a probability, from the run's own.
+    test_accuracy: float  #: Share of the test images that it gets right.
+    run_test_accuracy: float  #: The same of the run.
 
 
 def find_release(folder: Path | None = None) -> Release | None:

@@ -26,27 +26,16 @@ DRAWN_NOTICE = "Trained on drawn faces, not on photographs: what this model says
 
 @dataclass(frozen=True)
 class Runtime:
-    """A network ready to answer.
+    """A network ready to answer."""
 
-    Attributes:
-        kind: ``onnx``, ``litert`` or ``keras``: what it runs on.
-        key: Run key of the network.
-        classes: Class names, in the order of the probabilities.
-        image_shape: Height, width and channels of the images that it takes.
-        notice: What every output must say; empty where there is nothing to say.
-        call: The network itself; use ``probabilities``.
-        unsure_below: An answer whose probability is lower is unsure.
-        origin: Which network it is, in words.
-    """
-
-    kind: str
-    key: str
-    classes: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    notice: str
-    call: Call
-    unsure_below: float = 0.0
-    origin: str = ""
+    kind: str  #: ``onnx``, ``litert`` or ``keras``: what it runs on.
+    key: str  #: Run key of the network.
+    classes: tuple[str, ...]  #: Class names, in the order of the probabilities.
+    image_shape: tuple[int, int, int]  #: Height, width and channels of the images that it takes.
+    notice: str  #: What every output must say; empty where there is nothing to say.
+    call: Call  #: The network itself; use ``probabilities``.
+    unsure_below: float = 0.0  #: An answer whose probability is lower is unsure.
+    origin: str = ""  #: Which network it is, in words.
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return class probabilities, float32 (n, classes).

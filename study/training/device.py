@@ -16,15 +16,10 @@ MEMORY_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU as its driver tells of it.
+    """A GPU as its driver tells of it."""
 
-    Attributes:
-        name: Its name.
-        capability: Compute capability; 0.0 where the driver does not tell.
-    """
-
-    name: str
-    capability: float
+    name: str  #: Its name.
+    capability: float  #: Compute capability; 0.0 where the driver does not tell.
 
     @property
     def has_bfloat16(self) -> bool:

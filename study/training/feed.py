@@ -37,19 +37,13 @@ def epoch_order(pool: NDArray[np.int64], start: int, count: int, seed: int) -> N
 
 @dataclass(frozen=True)
 class JaxEpoch:
-    """An epoch on JAX, where the training set lies on the device; iterating makes its batches one by one.
+    """An epoch on JAX, where the training set lies on the device; iterating makes its batches one by one."""
 
-    Attributes:
-        data: Images, labels and weights of the training split, on the device.
-        make: Compiled function: (data, rows, generator states) -> (batch, the states after it).
-        states: Generator states that the epoch begins with.
-        order: int32 (updates, batch), rows of the data.
-    """
-
-    data: Any
+    data: Any  #: Images, labels and weights of the training split, on the device.
+    #: Compiled function: (data, rows, generator states) -> (batch, the states after it).
     make: Callable[[Any, Any, Any], tuple[Any, Any]]
-    states: list[Any]
-    order: NDArray[np.int32]
+    states: list[Any]  #: Generator states that the epoch begins with.
+    order: NDArray[np.int32]  #: int32 (updates, batch), rows of the data.
 
     def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
         states = self.states

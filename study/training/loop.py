@@ -47,19 +47,12 @@ def compiled_steps(model: Any, optimizer: Any, loss: Part = CROSS_ENTROPY, avera
 
 @dataclass(frozen=True)
 class Subject:
-    """What a phase trains: the whole network on images, or its head on features of the frozen body.
+    """What a phase trains: the whole network on images, or its head on features of the frozen body."""
 
-    Attributes:
-        model: keras.Model that is compiled; its layers are the network's own.
-        feed: Its training batches.
-        predictor: Inference with it.
-        validation: The validation split as it takes it.
-    """
-
-    model: Any
-    feed: Feed
-    predictor: Predictor
-    validation: NDArray[Any]
+    model: Any  #: keras.Model that is compiled; its layers are the network's own.
+    feed: Feed  #: Its training batches.
+    predictor: Predictor  #: Inference with it.
+    validation: NDArray[Any]  #: The validation split as it takes it.
 
 
 class Training:

@@ -19,17 +19,11 @@ UPDATES, RATE = 4, 1e-3
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast one process was.
+    """How fast one process was."""
 
-    Attributes:
-        start_s: Seconds from a started backend to the end of the first update: building and tracing.
-        train_images_per_s: Training images per second after that.
-        memory_mb: Peak memory of the process in MiB.
-    """
-
-    start_s: float
-    train_images_per_s: float
-    memory_mb: float
+    start_s: float  #: Seconds from a started backend to the end of the first update: building and tracing.
+    train_images_per_s: float  #: Training images per second after that.
+    memory_mb: float  #: Peak memory of the process in MiB.
 
 
 def measure_speed(

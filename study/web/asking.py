@@ -26,17 +26,11 @@ ONE_AT_A_TIME = threading.Lock()
 
 @dataclass(frozen=True)
 class Asked:
-    """What is said about a picture.
+    """What is said about a picture."""
 
-    Attributes:
-        marked: uint8 (height, width, 3) RGB with boxes and labels.
-        answers: The faces from left to right.
-        whole: Whether the picture was taken as one face.
-    """
-
-    marked: NDArray[np.uint8]
-    answers: tuple[Answer, ...]
-    whole: bool
+    marked: NDArray[np.uint8]  #: uint8 (height, width, 3) RGB with boxes and labels.
+    answers: tuple[Answer, ...]  #: The faces from left to right.
+    whole: bool  #: Whether the picture was taken as one face.
 
 
 def ask(data: bytes, runtime: Runtime, detector: Detector) -> Asked:

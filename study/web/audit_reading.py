@@ -19,28 +19,18 @@ _MOST_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of Markdown.
+    """A stretch of Markdown."""
 
-    Attributes:
-        text: The Markdown; links to files beside the page are words, since a browser cannot follow them.
-        summary: What is written on the fold; empty where the text is open.
-    """
-
-    text: str
-    summary: str = ""
+    text: str  #: The Markdown; links to files beside the page are words, since a browser cannot follow them.
+    summary: str = ""  #: What is written on the fold; empty where the text is open.
 
 
 @dataclass(frozen=True)
 class WrittenAudit:
-    """An audit on disk.
+    """An audit on disk."""
 
-    Attributes:
-        parts: Its page.
-        pictures: Sheets of what was found; they are drawn where the data are at hand.
-    """
-
-    parts: tuple[Part, ...]
-    pictures: tuple[Path, ...]
+    parts: tuple[Part, ...]  #: Its page.
+    pictures: tuple[Path, ...]  #: Sheets of what was found; they are drawn where the data are at hand.
 
 
 def find_audit(reports: Path, dataset: str, fingerprint: str) -> WrittenAudit | None:

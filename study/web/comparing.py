@@ -19,21 +19,14 @@ FIRST_RIGHT, SECOND_RIGHT, BOTH_WRONG = "only the first is right", "only the sec
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two trained networks score on the same test images.
+    """What two trained networks score on the same test images."""
 
-    Attributes:
-        accuracy: First less second, with the paired interval over new images.
-        exact: McNemar's test.
-        by_class: First less second for each class, by measure of ``CLASS_MEASURES``.
-        confusion: Difference of the shares (classes, classes), rows true; first less second.
-        kinds: For each test image what kind of disagreement it is; empty where the two agree.
-    """
-
-    accuracy: Statement
-    exact: McNemar
+    accuracy: Statement  #: First less second, with the paired interval over new images.
+    exact: McNemar  #: McNemar's test.
+    #: First less second for each class, by measure of ``CLASS_MEASURES``.
     by_class: Mapping[str, tuple[Statement, ...]]
-    confusion: NDArray[np.float64]
-    kinds: NDArray[np.str_]
+    confusion: NDArray[np.float64]  #: Difference of the shares (classes, classes), rows true; first less second.
+    kinds: NDArray[np.str_]  #: For each test image what kind of disagreement it is; empty where the two agree.
 
 
 def compare(scores: Scores, first: ScoredRun, second: ScoredRun) -> Comparison:

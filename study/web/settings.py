@@ -35,23 +35,14 @@ SERVER: dict[str, Any] = {
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the page shows.
+    """What the page shows."""
 
-    Attributes:
-        results: Folder of records.
-        reports: Folder of reports, for audits.
-        study: The study that is shown first; empty for the first by name.
-        data: Where the dataset is, for pictures of disagreements; empty for built-in faces and ``data/``.
-        detector: ``haar`` or YuNet's model file; empty for BlazeFace.
-        plugins: Files that register models, for networks that only Keras can run.
-    """
-
-    results: str = "results"
-    reports: str = "reports"
-    study: str = ""
-    data: str = ""
-    detector: str = ""
-    plugins: tuple[str, ...] = ()
+    results: str = "results"  #: Folder of records.
+    reports: str = "reports"  #: Folder of reports, for audits.
+    study: str = ""  #: The study that is shown first; empty for the first by name.
+    data: str = ""  #: Where the dataset is, for pictures of disagreements; empty for built-in faces and ``data/``.
+    detector: str = ""  #: ``haar`` or YuNet's model file; empty for BlazeFace.
+    plugins: tuple[str, ...] = ()  #: Files that register models, for networks that only Keras can run.
 
     def to_words(self) -> list[str]:
         """Return the settings as arguments of the script."""

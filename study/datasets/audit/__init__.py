@@ -37,23 +37,16 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in an image set.
-
-    Attributes:
-        identical: Rows of each group of identical images.
-        near: Pairs of different images of one photograph.
-        alike: Group number (int64, n) of each image; identical images and near pairs share one.
-        equalised: Splits whose images have been histogram-equalised.
-    """
+    """What was found in an image set."""
 
     data: ImageSet
-    identical: tuple[NDArray[np.int64], ...]
-    near: NearPairs
-    alike: NDArray[np.int64]
+    identical: tuple[NDArray[np.int64], ...]  #: Rows of each group of identical images.
+    near: NearPairs  #: Pairs of different images of one photograph.
+    alike: NDArray[np.int64]  #: Group number (int64, n) of each image; identical images and near pairs share one.
     pixels: PixelMeasures
     class_drifts: tuple[ClassDrift, ...]
     pixel_drifts: tuple[PixelDrift, ...]
-    equalised: tuple[str, ...]
+    equalised: tuple[str, ...]  #: Splits whose images have been histogram-equalised.
 
     @cached_property
     def groups(self) -> list[NDArray[np.int64]]:

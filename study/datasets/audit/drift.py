@@ -30,20 +30,16 @@ _FEWEST_LEVELS = 8
 
 @dataclass(frozen=True)
 class PixelMeasures:
-    """One number for each image; all are taken from its grey levels.
+    """One number for each image; all are taken from its grey levels."""
 
-    Attributes:
-        brightness: float64 (n,), mean grey level, 0..255.
-        contrast: float64 (n,), standard deviation of the grey levels, 0..127.5; 0 for a constant image.
-        sharpness: float64 (n,), root mean square of the Laplacian over the contrast, so that it does not depend on
-            the latter; nan where the image is nearly constant.
-        unevenness: float64 (n,), how far grey levels are from being equally frequent, 0..1; histogram equalisation
-            brings it near 0; nan where the image is nearly constant or has few levels.
-    """
-
-    brightness: NDArray[np.float64]
+    brightness: NDArray[np.float64]  #: float64 (n,), mean grey level, 0..255.
+    #: float64 (n,), standard deviation of the grey levels, 0..127.5; 0 for a constant image.
     contrast: NDArray[np.float64]
+    #: float64 (n,), root mean square of the Laplacian over the contrast, so that it does not depend on the latter; nan
+    #: where the image is nearly constant.
     sharpness: NDArray[np.float64]
+    #: float64 (n,), how far grey levels are from being equally frequent, 0..1; histogram equalisation brings it near 0;
+    #: nan where the image is nearly constant or has few levels.
     unevenness: NDArray[np.float64]
 
     @property
@@ -76,19 +72,14 @@ class ClassDrift:
 
 @dataclass(frozen=True)
 class PixelDrift:
-    """One of ``MEASURES`` of a split's images compared with that of train's by ranks (Mann-Whitney).
-
-    Attributes:
-        delta: Cliff's delta, -1..1: P(a training image's value is greater) - P(it is smaller).
-        p_value: Of the hypothesis that neither tends to be greater.
-    """
+    """One of ``MEASURES`` of a split's images compared with that of train's by ranks (Mann-Whitney)."""
 
     measure: str
     split: str
     train_median: float
     median: float
-    delta: float
-    p_value: float
+    delta: float  #: Cliff's delta, -1..1: P(a training image's value is greater) - P(it is smaller).
+    p_value: float  #: Of the hypothesis that neither tends to be greater.
 
     @property
     def large(self) -> bool:

@@ -44,19 +44,12 @@ _IMAGES = 1024
 
 @dataclass(frozen=True)
 class NearPairs:
-    """Pairs of different images that show the same photograph.
+    """Pairs of different images that show the same photograph."""
 
-    Attributes:
-        first: int64 (pairs,), row of one image; of identical images only the first row takes part.
-        second: int64 (pairs,), row of the other, greater than ``first``.
-        mirrored: bool (pairs,), True where one is the other's mirror image.
-        similarity: float32 (pairs,), correlation of details, 0..1.
-    """
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    mirrored: NDArray[np.bool_]
-    similarity: NDArray[np.float32]
+    first: NDArray[np.int64]  #: int64 (pairs,), row of one image; of identical images only the first row takes part.
+    second: NDArray[np.int64]  #: int64 (pairs,), row of the other, greater than ``first``.
+    mirrored: NDArray[np.bool_]  #: bool (pairs,), True where one is the other's mirror image.
+    similarity: NDArray[np.float32]  #: float32 (pairs,), correlation of details, 0..1.
 
     def __len__(self) -> int:
         return len(self.first)

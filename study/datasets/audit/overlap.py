@@ -16,21 +16,14 @@ from study.datasets.image_set import ImageSet
 
 @dataclass(frozen=True)
 class ClassOverlap:
-    """The images of one class in one split that have a copy in another split, or elsewhere in the same one.
-
-    Attributes:
-        other: Split of the copies.
-        images: Images of the class in the split.
-        copied: Of these, the images with a copy in the other split.
-        relabelled: Of these, the images with a copy there that has another label.
-    """
+    """The images of one class in one split that have a copy in another split, or elsewhere in the same one."""
 
     label: int
     split: str
-    other: str
-    images: int
-    copied: int
-    relabelled: int
+    other: str  #: Split of the copies.
+    images: int  #: Images of the class in the split.
+    copied: int  #: Of these, the images with a copy in the other split.
+    relabelled: int  #: Of these, the images with a copy there that has another label.
 
 
 def overlaps(data: ImageSet, groups: NDArray[np.int64]) -> list[ClassOverlap]:

@@ -25,65 +25,40 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset that was found but not read yet.
+    """A dataset that was found but not read yet."""
 
-    Attributes:
-        place: The file or folder.
-        reader: Name of the reader that recognised it; empty for an archive, which is looked into when it is read.
-        files: The files that are read, as paths below ``place``; ``""`` is the place itself. When one of them changes,
-            the dataset is read again.
-        others: Paths below ``place`` that take no part.
-        plan: What ``recognise`` wants ``read`` to know; its text is part of what the cache knows the dataset by.
-    """
-
-    place: Place
-    reader: str
+    place: Place  #: The file or folder.
+    reader: str  #: Name of the reader that recognised it; empty for an archive, which is looked into when it is read.
+    #: The files that are read, as paths below ``place``; ``""`` is the place itself. When one of them changes, the
+    #: dataset is read again.
     files: tuple[str, ...] = ("",)
-    others: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  #: Paths below ``place`` that take no part.
+    #: What ``recognise`` wants ``read`` to know; its text is part of what the cache knows the dataset by.
     plan: Any = None
 
 
 @dataclass(frozen=True)
 class RawSet:
-    """Images as a reader found them, before the split is settled.
+    """Images as a reader found them, before the split is settled."""
 
-    Attributes:
-        images: uint8 (n, side, side, channels), range 0..255, in an array from ``allocate``.
-        labels: int64 (n,), index into ``classes``.
-        classes: Class names in label order.
-        ids: str (n,), unique, the same on every reading.
-        given: uint8 (n,), index into ``study.core.spec.SPLITS``, or ``NO_SPLIT``.
-        given_by: What the given split rests on, for the sentence "The split is given by ...".
-        claims_fer2013: True where the source uses FER-2013's own names for its splits and classes.
-        notes: Warnings for those who read results.
-        left_out: One line, file and reason, for each file that could not be read.
-        name: Name of the set, where the source brings one; it is checked like the others.
-        split_source: The sentence on where the split comes from, where the source brings one.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-    ids: NDArray[np.str_]
-    given: NDArray[np.uint8]
-    given_by: str
-    claims_fer2013: bool = False
-    notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    name: str = ""
-    split_source: str = ""
+    images: NDArray[np.uint8]  #: uint8 (n, side, side, channels), range 0..255, in an array from ``allocate``.
+    labels: NDArray[np.int64]  #: int64 (n,), index into ``classes``.
+    classes: tuple[str, ...]  #: Class names in label order.
+    ids: NDArray[np.str_]  #: str (n,), unique, the same on every reading.
+    given: NDArray[np.uint8]  #: uint8 (n,), index into ``study.core.spec.SPLITS``, or ``NO_SPLIT``.
+    given_by: str  #: What the given split rests on, for the sentence "The split is given by ...".
+    claims_fer2013: bool = False  #: True where the source uses FER-2013's own names for its splits and classes.
+    notes: tuple[str, ...] = ()  #: Warnings for those who read results.
+    left_out: tuple[str, ...] = ()  #: One line, file and reason, for each file that could not be read.
+    name: str = ""  #: Name of the set, where the source brings one; it is checked like the others.
+    split_source: str = ""  #: The sentence on where the split comes from, where the source brings one.
 
 
 class Reader(ABC):
-    """A form of dataset. Subclasses are registered with ``@reader(name)``.
+    """A form of dataset. Subclasses are registered with ``@reader(name)``."""
 
-    Attributes:
-        form: What it reads, in a few words, for help and messages.
-        order: Readers with smaller numbers are asked first; those of the package have 10 and more.
-    """
-
-    form: ClassVar[str]
-    order: ClassVar[int] = 0
+    form: ClassVar[str]  #: What it reads, in a few words, for help and messages.
+    order: ClassVar[int] = 0  #: Readers with smaller numbers are asked first; those of the package have 10 and more.
 
     @abstractmethod
     def recognise(self, place: Place) -> Source | None:

@@ -16,21 +16,13 @@ Change = Callable[[Any, Any], tuple[Any, Any]]
 
 @AUGMENTATIONS.register("affine")
 class Affine(Augmentation, frozen=True):
-    """Mirror, rotation, shift and zoom as one warp, so that an image is interpolated only once.
+    """Mirror, rotation, shift and zoom as one warp, so that an image is interpolated only once."""
 
-    Attributes:
-        flip: Mirror left to right with probability one half.
-        rotation_degrees: Largest rotation, either way.
-        translation: Largest shift in each direction, as a share of the side.
-        zoom: Largest change of size, as a share; both axes alike.
-        probability: Of rotation, shift and zoom, each for itself.
-    """
-
-    flip: bool = False
-    rotation_degrees: float = 0.0
-    translation: float = 0.0
-    zoom: float = 0.0
-    probability: float = 1.0
+    flip: bool = False  #: Mirror left to right with probability one half.
+    rotation_degrees: float = 0.0  #: Largest rotation, either way.
+    translation: float = 0.0  #: Largest shift in each direction, as a share of the side.
+    zoom: float = 0.0  #: Largest change of size, as a share; both axes alike.
+    probability: float = 1.0  #: Of rotation, shift and zoom, each for itself.
 
     def change(self) -> Change:
         """Return the warp."""
@@ -46,13 +38,9 @@ class Affine(Augmentation, frozen=True):
 
 @AUGMENTATIONS.register("jitter")
 class Jitter(Augmentation, frozen=True):
-    """A shift by whole pixels, without interpolation: the jitter of the crop that a network takes of its input.
+    """A shift by whole pixels, without interpolation: the jitter of the crop that a network takes of its input."""
 
-    Attributes:
-        pixels: Largest shift in each direction, at 48 pixels; at other sides in proportion.
-    """
-
-    pixels: int = 4
+    pixels: int = 4  #: Largest shift in each direction, at 48 pixels; at other sides in proportion.
 
     def change(self) -> Change:
         """Return the shift."""
@@ -61,15 +49,10 @@ class Jitter(Augmentation, frozen=True):
 
 @AUGMENTATIONS.register("cutout")
 class Cutout(Augmentation, frozen=True):
-    """A square hole (DeVries and Taylor 2017, arXiv:1708.04552): KerasCV's on TensorFlow, the same hole elsewhere.
+    """A square hole (DeVries and Taylor 2017, arXiv:1708.04552): KerasCV's on TensorFlow, the same hole elsewhere."""
 
-    Attributes:
-        side: Side of the hole, as a share of the image's.
-        probability: Of a hole.
-    """
-
-    side: float = 0.25
-    probability: float = 1.0
+    side: float = 0.25  #: Side of the hole, as a share of the image's.
+    probability: float = 1.0  #: Of a hole.
 
     def change(self) -> Change:
         """Return the change."""
@@ -81,17 +64,11 @@ class Cutout(Augmentation, frozen=True):
 
 @AUGMENTATIONS.register("erasing")
 class Erasing(Augmentation, frozen=True):
-    """A rectangular hole of random size (Zhong et al. 2020, arXiv:1708.04896).
+    """A rectangular hole of random size (Zhong et al. 2020, arXiv:1708.04896)."""
 
-    Attributes:
-        least: Smallest side of the rectangle, as a share of the image's.
-        most: Largest side, likewise.
-        probability: Of a hole.
-    """
-
-    least: float = 0.125
-    most: float = 0.42
-    probability: float = 0.5
+    least: float = 0.125  #: Smallest side of the rectangle, as a share of the image's.
+    most: float = 0.42  #: Largest side, likewise.
+    probability: float = 0.5  #: Of a hole.
 
     def change(self) -> Change:
         """Return the change."""
@@ -100,14 +77,10 @@ class Erasing(Augmentation, frozen=True):
 
 @AUGMENTATIONS.register("mixup")
 class Mixup(Augmentation, frozen=True):
-    """Sums of two images and of their labels (Zhang et al. 2018, arXiv:1710.09412); Keras' layer.
-
-    Attributes:
-        alpha: Of the beta distribution that the shares are drawn from.
-    """
+    """Sums of two images and of their labels (Zhang et al. 2018, arXiv:1710.09412); Keras' layer."""
 
     changes_labels: ClassVar[bool] = True
-    alpha: float = 0.2
+    alpha: float = 0.2  #: Of the beta distribution that the shares are drawn from.
 
     def change(self) -> Change:
         """Return the change."""
@@ -118,14 +91,10 @@ class Mixup(Augmentation, frozen=True):
 
 @AUGMENTATIONS.register("cutmix")
 class CutMix(Augmentation, frozen=True):
-    """A rectangle of one image in another, labels by area (Yun et al. 2019, arXiv:1905.04899); Keras' layer.
-
-    Attributes:
-        factor: Of the beta distribution that the areas are drawn from.
-    """
+    """A rectangle of one image in another, labels by area (Yun et al. 2019, arXiv:1905.04899); Keras' layer."""
 
     changes_labels: ClassVar[bool] = True
-    factor: float = 1.0
+    factor: float = 1.0  #: Of the beta distribution that the areas are drawn from.
 
     def change(self) -> Change:
         """Return the change."""

@@ -11,12 +11,9 @@ class ExponentialMovingAverage(Average, frozen=True):
 
     It follows the weights closely at first and more slowly later, as TensorFlow's ExponentialMovingAverage does where
     it is given the number of updates (https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage).
-
-    Attributes:
-        most: Largest decay.
     """
 
-    most: float = 0.999
+    most: float = 0.999  #: Largest decay.
 
     def decay(self, update: int) -> float:
         """Return min(most, (1 + n) / (10 + n)).

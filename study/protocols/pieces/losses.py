@@ -9,13 +9,9 @@ from study.protocols.piece import LOSSES, Loss
 
 @LOSSES.register("cross-entropy")
 class CrossEntropy(Loss, frozen=True):
-    """Cross-entropy, with label smoothing (Szegedy et al. 2016, arXiv:1512.00567, section 7).
+    """Cross-entropy, with label smoothing (Szegedy et al. 2016, arXiv:1512.00567, section 7)."""
 
-    Attributes:
-        label_smoothing: Share of the label that is spread over all classes, from 0 to below 1.
-    """
-
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.0  #: Share of the label that is spread over all classes, from 0 to below 1.
 
     def function(self) -> Any:
         """Return Keras' loss."""

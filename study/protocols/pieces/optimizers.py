@@ -44,17 +44,12 @@ class RMSprop(Optimizer, frozen=True):
 
 @OPTIMIZERS.register("sgd")
 class SGD(Optimizer, frozen=True):
-    """Stochastic gradient descent with momentum (Sutskever et al. 2013, ICML).
+    """Stochastic gradient descent with momentum (Sutskever et al. 2013, ICML)."""
 
-    Attributes:
-        momentum: Share of the last step that is kept.
-        nesterov: Whether the gradient is taken ahead.
-        kernel_decay: Weight decay, added to the gradients of kernels alone (L2 regularisation without biases and
-            normalisation, He et al. 2019, arXiv:1812.01187, section 3.1).
-    """
-
-    momentum: float = 0.0
-    nesterov: bool = False
+    momentum: float = 0.0  #: Share of the last step that is kept.
+    nesterov: bool = False  #: Whether the gradient is taken ahead.
+    #: Weight decay, added to the gradients of kernels alone (L2 regularisation without biases and normalisation, He et
+    #: al. 2019, arXiv:1812.01187, section 3.1).
     kernel_decay: float = 0.0
 
     def build(self, rate: float) -> Any:

@@ -28,12 +28,9 @@ class Cosine(Schedule, frozen=True):
 
 @SCHEDULES.register("warmup-cosine")
 class WarmupCosine(Schedule, frozen=True):
-    """Linear warm-up (Goyal et al. 2017, arXiv:1706.02677, section 2.2), then a cosine to zero, a step an update.
+    """Linear warm-up (Goyal et al. 2017, arXiv:1706.02677, section 2.2), then a cosine to zero, a step an update."""
 
-    Attributes:
-        warmup_epochs: Epochs in which the rate rises from near zero to the phase's rate; at most a quarter of all.
-    """
-
+    #: Epochs in which the rate rises from near zero to the phase's rate; at most a quarter of all.
     warmup_epochs: float = 5.0
 
     def rate(self, base: float, update: int, updates: int, updates_per_epoch: int) -> float:
@@ -51,13 +48,9 @@ class WarmupCosine(Schedule, frozen=True):
 
 @SCHEDULES.register("steps")
 class Steps(Schedule, frozen=True):
-    """One rate after the other, each for an equal share of the phase.
+    """One rate after the other, each for an equal share of the phase."""
 
-    Attributes:
-        factors: The rates, as shares of the phase's rate.
-    """
-
-    factors: tuple[float, ...]
+    factors: tuple[float, ...]  #: The rates, as shares of the phase's rate.
 
     def rate(self, base: float, update: int, updates: int, updates_per_epoch: int) -> float:
         """Return the rate at the start of the update's epoch."""

@@ -18,12 +18,9 @@ class Crops(Views, frozen=True):
     """The centre and the four corners, as ten-crop testing takes them (Krizhevsky et al. 2012, section 4.1).
 
     A network that crops its input sees the corner crops; another one sees the image shifted, its edges repeated.
-
-    Attributes:
-        shift: How far the corners lie from the centre, as a share of the side.
     """
 
-    shift: float = 1 / 12
+    shift: float = 1 / 12  #: How far the corners lie from the centre, as a share of the side.
 
     def crops(self, side_px: int) -> list[tuple[int, int]]:
         """Return the five shifts in pixels: down and to the right."""

@@ -29,27 +29,16 @@ What others claim on FER-2013, in percent, beside the nearest that this study ha
 
 
 class Claim(Stored, frozen=True):
-    """What somebody published; accuracies in percent.
+    """What somebody published; accuracies in percent."""
 
-    Attributes:
-        source: Who.
-        caveat: What has to be known before comparing.
-        near: Recipes that come nearest, as ``model / protocol``, best first.
-        url: Where, or empty.
-        train: Accuracy on training images, or None.
-        validation: Accuracy on validation images, or None.
-        test: Accuracy on test images; the upper end of a range; None without.
-        test_from: The lower end of a range, or None.
-    """
-
-    source: str
-    caveat: str
-    near: tuple[str, ...]
-    url: str = ""
-    train: float | None = None
-    validation: float | None = None
-    test: float | None = None
-    test_from: float | None = None
+    source: str  #: Who.
+    caveat: str  #: What has to be known before comparing.
+    near: tuple[str, ...]  #: Recipes that come nearest, as ``model / protocol``, best first.
+    url: str = ""  #: Where, or empty.
+    train: float | None = None  #: Accuracy on training images, or None.
+    validation: float | None = None  #: Accuracy on validation images, or None.
+    test: float | None = None  #: Accuracy on test images; the upper end of a range; None without.
+    test_from: float | None = None  #: The lower end of a range, or None.
 
 
 class Claims(Stored, frozen=True):
