@@ -131,7 +131,7 @@ def test_images_are_opened_through_the_one_checked_place() -> None:
     }
     assert opened <= {
         "datasets/readers/image_file.py",
-        "report/figures/picture.py",  # reads the text of its own figures
+        "report/picture.py",  # reads the text of its own figures
         "trained/corruptions.py",  # reads the JPEG that it has just written
     }
 
