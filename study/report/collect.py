@@ -99,10 +99,7 @@ class StudyData:
 
     def rescored(self, subset: str) -> dict[Recipe, Statement]:
         """Return every recipe's accuracy on a subset of the test images by its name; empty where it is not known."""
-        if self.rescoring is None:
-            return {}
-        places = [place for place, one in enumerate(self.rescoring.subsets) if one.name == subset]
-        return {recipe: scores[place] for place in places for recipe, scores in self.rescoring.scores.items()}
+        return self.rescoring.on(subset) if self.rescoring else {}
 
     def recipe(self, record: Record) -> Recipe:
         """Return a record's recipe."""

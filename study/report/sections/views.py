@@ -83,7 +83,7 @@ def accuracy_without_copies(data: StudyData, answers: Sequence[NDArray[Any]]) ->
         data: The study.
         answers: Probabilities of each network, (test images, classes).
     """
-    for subset in data.rescoring.subsets if data.rescoring else ():
-        if subset.name == NO_COPIES:
-            return float(np.mean([(predicted(one) == subset.labels)[subset.mask].mean() for one in answers]))
-    return None
+    subset = data.rescoring.subset(NO_COPIES) if data.rescoring else None
+    if subset is None:
+        return None
+    return float(np.mean([(predicted(one) == subset.labels)[subset.mask].mean() for one in answers]))
