@@ -26,7 +26,8 @@ def make(images: int = 10_000, difficulty: float = 0.5, label_noise: float = 0.1
 
     A share ``label_noise`` of the images gets the label of another class, drawn by how frequent the classes are and not
     by what the face shows. Nobody can foresee these, so in expectation no classifier beats the share of clean labels:
-    ``bound`` is that share, counted in the test split. Expressions overlap, so what can really be reached lies below.
+    ``bound`` is that share, counted in the test split, or None where no label is wrong. Expressions overlap, so what
+    can really be reached lies below.
 
     Args:
         images: Number of images, 200 to a million.
@@ -58,7 +59,7 @@ def make(images: int = 10_000, difficulty: float = 0.5, label_noise: float = 0.1
         splits,
         "Drawn with the set: 80 % train, 10 % validation, 10 % test, stratified by label.",
         drawn=True,
-        bound=float(np.mean(labels[test] == drawn[test])),
+        bound=float(np.mean(labels[test] == drawn[test])) if label_noise else None,
         settings=settings,
     )
 
