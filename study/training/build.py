@@ -18,6 +18,8 @@ from study.models.weights import address, cached_path, out_of_reach
 from study.models.weights_form import check_form, contents
 
 TRANSFER_DROPOUT = 0.3
+#: Preprocessings that leave pixels on 0..255, and about their deviation there.
+ON_PIXELS, PIXEL_DEVIATION = ("caffe", "inside"), 64.0
 
 
 class Network:
@@ -167,7 +169,7 @@ def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Pa
 
     body = entry.builder((side_px, side_px, 3), None)
     if weights_source == RANDOM_FEATURES:
-        _fill(body, entry.name)
+        _fill(body, entry)
     if weights_source == "imagenet":
         load_weights(body, fetch(entry.name, entry.published["imagenet"]), entry.name)
     if weights_source == "file":
@@ -175,18 +177,26 @@ def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Pa
     return fuse_batch_normalizations(body)
 
 
-def _fill(body: Any, name: str) -> None:
-    """Give a body's kernels random numbers that keep the variance of ReLU networks (He et al. 2015), always the same.
+def _fill(body: Any, entry: ModelEntry) -> None:
+    """Give a body's kernels random numbers, always the same ones, so that its features are about one.
 
-    What is no kernel keeps the constant that its builder gave it.
+    Where batch normalisation adds nothing before training, they are those that Keras starts from by default (Glorot and
+    Bengio 2010): ResNet50's features would be in the thousands with larger ones. A body without it keeps the variance of
+    its inputs from layer to layer (He et al. 2015), and pixels on 0..255 are divided by their deviation first. The
+    numbers are drawn here and not by Keras, whose generators differ from backend to backend.
     """
-    generator = np.random.default_rng(derive_seed(0, RANDOM_FEATURES, name))
+    import keras
+
+    normalised = any(isinstance(layer, keras.layers.BatchNormalization) for layer in leaves(body))
+    scale = 1.0 if normalised or entry.preprocessing not in ON_PIXELS else PIXEL_DEVIATION
+    generator = np.random.default_rng(derive_seed(0, RANDOM_FEATURES, entry.name))
     for variable in body.variables:
-        what = variable.path.rsplit("/", 1)[-1]
+        what, shape = variable.path.rsplit("/", 1)[-1], variable.shape
         if what.endswith("kernel"):
-            seen_by_each = variable.shape[:2] if what == "depthwise_kernel" else variable.shape[:-1]
-            deviation = math.sqrt(2 / math.prod(seen_by_each))
-            variable.assign(generator.normal(0.0, deviation, variable.shape).astype(np.float32))
+            channels = shape[-2] + shape[-1] if normalised else shape[-2]
+            limit = math.sqrt(6 / (math.prod(shape[:-2]) * channels)) / scale
+            variable.assign(generator.uniform(-limit, limit, shape).astype(np.float32))
+            scale = 1.0  # the first kernel alone sees pixels
 
 
 def load_weights(model: Any, path: Path | None, name: str) -> None:

@@ -186,14 +186,22 @@ def test_copies_whose_labels_would_change_are_refused(images):
         with_copies(images, Copies(number=1, augmentation=(part("mixup", alpha=1.0),)), 0)
 
 
-def test_random_features_are_the_same_in_every_run_and_not_those_of_random_weights():
-    def kernels(seed, source):
-        keras.utils.set_random_seed(seed)
-        entry = ModelEntry("tiny", "1", "transfer", build_body, "", "", "", stages=("block2",))
-        network = build_network(entry, image_shape=(12, 12, 1), classes=3, side_px=16, weights_source=source)
-        return network.body.get_layer("block2_conv").kernel.numpy(), network.model.get_layer("probabilities").kernel
+def kernels(seed=1, source=RANDOM_FEATURES, builder=build_body, preprocessing="tf"):
+    """Return the first kernels of a body and of its head."""
+    keras.utils.set_random_seed(seed)
+    entry = ModelEntry("tiny", "1", "transfer", builder, "", "", "", preprocessing, stages=("block2",))
+    network = build_network(entry, image_shape=(12, 12, 1), classes=3, side_px=16, weights_source=source)
+    return network.body.weights[0].numpy(), network.model.get_layer("probabilities").kernel.numpy()
 
-    (one, head_1), (two, head_2) = kernels(1, RANDOM_FEATURES), kernels(2, RANDOM_FEATURES)
+
+def test_random_features_are_the_same_in_every_run_and_not_those_of_random_weights():
+    (one, head_1), (two, head_2) = kernels(1), kernels(2)
     assert np.array_equal(one, two) and not np.array_equal(head_1, head_2)
-    assert one.std() == pytest.approx((2 / 27) ** 0.5, rel=0.2)
     assert not np.array_equal(kernels(1, "none")[0], one)
+
+
+def test_random_kernels_keep_the_variance_where_nothing_normalises():
+    assert kernels()[0].std() == pytest.approx((2 / (9 * (3 + 4))) ** 0.5, rel=0.15)
+    one, other = (kernels(builder=build_random_body, preprocessing=name)[0] for name in ("tf", "caffe"))
+    assert one.std() == pytest.approx((2 / (9 * 3)) ** 0.5, rel=0.15)
+    assert np.allclose(one, 64 * other)

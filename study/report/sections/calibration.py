@@ -10,7 +10,7 @@ from study.analysis.calibration import BINS, reliability
 from study.analysis.scores import CALIBRATED, PLAIN, Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LEGEND, Axes, Figure, Picture, panel_grid, protocol_colours
+from study.report.picture import LEGEND, Axes, Figure, Picture, panel_grid, protocol_colours, shortened
 from study.report.section import Section, fill, section
 from study.report.table import RECIPE, RUNS, Column, Table
 from study.report.wording import plain, plain_with_interval, with_interval
@@ -119,7 +119,7 @@ def _panel(axes: Axes, panel: dict[str, Any], colours: dict[str, str]) -> None:
     for line in panel["lines"]:
         confidence, accuracy = (100 * np.array(line[name]) for name in ("confidence", "accuracy"))
         axes.plot(confidence, accuracy, "-o", color=colours[line["protocol"]], linewidth=1.3, markersize=3.2, alpha=0.9)
-    axes.set_title(f"{panel['model']}, {_TITLES[panel['answers']]}", fontsize=9.5)
+    axes.set_title(f"{shortened(panel['model'], 32)}\n{_TITLES[panel['answers']]}", fontsize=9.5)
     axes.set_xticks((20, 40, 60, 80))  # none at the ends, where panels meet
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
