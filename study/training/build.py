@@ -180,10 +180,10 @@ def _body(entry: ModelEntry, side_px: int, weights_source: str, weights_path: Pa
 def _fill(body: Any, entry: ModelEntry) -> None:
     """Give a body's kernels random numbers, always the same ones, so that its features are about one.
 
-    Where batch normalisation adds nothing before training, they are those that Keras starts from by default (Glorot and
-    Bengio 2010): ResNet50's features would be in the thousands with larger ones. A body without it keeps the variance of
-    its inputs from layer to layer (He et al. 2015), and pixels on 0..255 are divided by their deviation first. The
-    numbers are drawn here and not by Keras, whose generators differ from backend to backend.
+    In a body with batch normalisation, which does nothing before training, they are those that Keras starts from by
+    default (Glorot and Bengio 2010): with larger ones ResNet50's features would be in the thousands. Another body keeps
+    the variance of its inputs from layer to layer (He et al. 2015), and pixels on 0..255 are divided by their deviation
+    first. The numbers are drawn here and not by Keras, whose generators differ from backend to backend.
     """
     import keras
 
