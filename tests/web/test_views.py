@@ -77,6 +77,13 @@ def test_names_from_elsewhere_are_words_and_never_markup(tmp_path):
     assert not any("![](" in one or "<b>" in one for one in shown)
 
 
+def test_a_dataset_without_an_audit_says_what_audits_these_very_images(tmp_path):
+    card = make_card(drawn=True, settings={"images": 1500, "difficulty": 0.15})
+    make_store(tmp_path, models=("cnn3",), protocols=("baseline",), card=card, flaws=False)
+    app = testing.AppTest.from_function(_dataset_page, args=(str(tmp_path),), default_timeout=60).run()
+    assert [one.value for one in app.code] == ["study data audit synthetic:images=1500,difficulty=0.15"]
+
+
 def _dataset_page(results):
     from study.core.store import Store
     from study.report.collect import collect

@@ -10,6 +10,7 @@ from study.core.spec import SPLITS
 from study.core.store import Store
 from study.report.collect import StudyData
 from study.report.wording import escape
+from study.trained.winner import data_words
 from study.web.audit_reading import find_audit
 from study.web.settings import Settings
 from study.web.views.shared import numbers
@@ -34,7 +35,7 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     found = find_audit(Path(settings.reports), card.name, card.fingerprint)
     if found is None:
         st.info("No audit of this dataset was found. It looks for copies, conflicting labels and drift between splits:")
-        st.code(f"study data audit {'synthetic' if card.drawn else 'PATH'}", language="sh")
+        st.code(f"study data audit {data_words(card)}", language="sh")
         return
     for part in found.parts:
         if part.summary:
