@@ -81,7 +81,7 @@ def test_a_dataset_without_an_audit_says_what_audits_these_very_images(tmp_path)
     card = make_card(drawn=True, settings={"images": 1500, "difficulty": 0.15})
     make_store(tmp_path, models=("cnn3",), protocols=("baseline",), card=card, flaws=False)
     app = testing.AppTest.from_function(_dataset_page, args=(str(tmp_path),), default_timeout=60).run()
-    assert [one.value for one in app.code] == ["study data audit synthetic:images=1500,difficulty=0.15"]
+    assert [one.value for one in app.code] == ["study data audit synthetic:difficulty=0.15,images=1500"]
 
 
 def _dataset_page(results):
