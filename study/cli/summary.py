@@ -64,7 +64,7 @@ def next_commands(store: Store, page: Path) -> list[str]:
     option = ["--study", store.study] if study else []
     commands = {
         shlex.join(["study", "web", *study, *places]): "look at it in a browser",
-        shlex.join(["study", "predict", "--image", "photo.jpg", *option, *places]): "try the best network on a picture",
+        shlex.join(["study", "predict", "--image", "photo.jpg", *option, *places]): "find the emotions in a picture",
     }
     width = max(map(len, commands))
     html = page.with_name("report.html")
