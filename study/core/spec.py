@@ -167,6 +167,10 @@ class RunProtocol(Stored, frozen=True):
     #: Registered views whose mean is predicted beside the single view at test time; None for none.
     views: Part | None = None
 
+    def fixes_images(self, phase: Phase) -> bool:
+        """Return whether a phase trains a head on images, or copies of them, that are the same in every epoch."""
+        return phase.trainable == "head" and (phase.feature_copies > 0 or not self.augmentation)
+
     @property
     def updates(self) -> int:
         """Return the updates of all phases together."""

@@ -174,7 +174,7 @@ def estimate_s(
     update_s = spec.protocol.batch / speed.train_images_per_s
     total = speed.start_s + 2 * (validation + test) / speed.predict_images_per_s + CLOSING_S
     for phase in spec.protocol.phases:
-        if phase.trainable == "head" and (phase.feature_copies or not spec.protocol.augmentation):
+        if spec.protocol.fixes_images(phase):
             # The body runs once over every image; what the head takes for its updates is next to nothing.
             train = len(image_set.indices("train")) * spec.protocol.train_share * max(1, phase.feature_copies)
             total += (train + validation) / speed.predict_images_per_s

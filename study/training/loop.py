@@ -204,7 +204,8 @@ class Training:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
             return
         self.network.set_trainable(phase.trainable)
-        self.subject = self._head(phase) if phase.trainable == "head" and self._features_stay(phase) else self.whole
+        features_stay = self.protocol.fixes_images(phase) and fixed(self.network)
+        self.subject = self._head(phase) if features_stay else self.whole
         model = self.subject.model
         optimizer = OPTIMIZERS.make(phase.optimizer).build(phase.rate)
         if phase.block_decay != 1 and self.network.body is not None:
@@ -212,10 +213,6 @@ class Training:
         self.network.check_trainable(phase.trainable, model)
         self._steps = compiled_steps(model, optimizer, self.protocol.loss, phase.average)
         self._compiled_for = wanted
-
-    def _features_stay(self, phase: Phase) -> bool:
-        """Return whether the frozen body makes the same of every training image, or of its copies, in every epoch."""
-        return (self.feed.augmentation is None or phase.feature_copies > 0) and fixed(self.network)
 
     def _head(self, phase: Phase) -> Subject:
         """Return the network's head on features of its frozen body: the same updates without running the body."""
