@@ -67,7 +67,7 @@ def test_auto_asks_the_device_that_trains(driver, monkeypatch, visible, processo
     """A GPU decides where there is one, whatever the host's processor has."""
     driver(TWO)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    monkeypatch.setattr("study.training.precision.has_native_bfloat16", lambda: processor)
+    monkeypatch.setattr("study.training.precision.has_fast_bfloat16", lambda: processor)
     assert resolve_precision("auto") == precision
 
 
