@@ -53,7 +53,7 @@ def read_images(
 
     Args:
         source: Where the files are.
-        labels: Class of each of the source's files; FER-2013's classes get its names and order.
+        labels: Class of each file; FER-2013's classes get its names and order.
         splits: Split of each, None without one; FER-2013's file names go before it.
         given_by: What the split rests on.
         allocate: Gives the array for the images.
@@ -106,10 +106,10 @@ def read_stack(places: Sequence[Place], allocate: Allocate) -> tuple[NDArray[np.
         why it could not be read.
     """
     with strict_pillow():
-        headers = (_header(place) for place in places)
+        headers = (_look(place) for place in places)
         form = _form([next((header for header in headers if isinstance(header, Header)), "")])
         if form is None:
-            return None, [_header(place) for place in places]
+            return None, [_look(place) for place in places]
         images = allocate((len(places), *form))
         found = _read_pixels(places, images)
         right = _form(found)
@@ -130,17 +130,20 @@ def read_stack(places: Sequence[Place], allocate: Allocate) -> tuple[NDArray[np.
     return images, found
 
 
-def _header(place: Place) -> Header | str:
-    """Return the header of an image, or the reason why it cannot be read."""
+def _look(place: Place, pixels: NDArray[np.uint8] | None = None) -> Header | str:
+    """Return the header of an image, or the reason why it cannot be read; fill uint8 (side, side, channels)."""
     try:
         with open_image(place.read_bytes) as image:
-            return Header(image.size, image.mode in _COLOUR_MODES)
+            header = Header(image.size, image.mode in _COLOUR_MODES)
+            if pixels is not None:
+                pixels[...] = decode(image, *pixels.shape[1:])
+            return header
     except ValueError as error:
         return str(error)
 
 
 def _form(found: Sequence[Header | str]) -> tuple[int, int, int] | None:
-    """Return height, width and channels that suit all images found, None where there are none."""
+    """Return height, width and channels that suit the images found, None where there are none."""
     headers = [header for header in found if isinstance(header, Header)]
     if not headers:
         return None
@@ -151,23 +154,12 @@ def _form(found: Sequence[Header | str]) -> tuple[int, int, int] | None:
 
 def _read_pixels(places: Sequence[Place], images: NDArray[np.uint8]) -> list[Header | str]:
     """Fill uint8 (n, side, side, channels) and return what ``read_stack`` returns for each file."""
-    _, side, _, channels = images.shape
 
-    def read_some(rows: range) -> list[Header | str]:
-        found: list[Header | str] = []
-        for row in rows:
-            try:
-                with open_image(places[row].read_bytes) as image:
-                    found.append(Header(image.size, image.mode in _COLOUR_MODES))
-                    pixels = decode(image, side, channels)
-                images[row] = pixels
-            except ValueError as error:
-                found[row - rows.start :] = [str(error)]
-        return found
+    def read_some(start: int) -> list[Header | str]:
+        return list(map(_look, places[start : start + _CHUNK], images[start : start + _CHUNK]))
 
-    chunks = [range(start, min(start + _CHUNK, len(places))) for start in range(0, len(places), _CHUNK)]
     with ThreadPoolExecutor(_THREADS) as pool:  # decoding releases Python's lock; chunks keep handing over cheap
-        return [header for part in pool.map(read_some, chunks) for header in part]
+        return [header for part in pool.map(read_some, range(0, len(places), _CHUNK)) for header in part]
 
 
 def _check_official_names(source: Source, splits: Sequence[str | None]) -> None:
