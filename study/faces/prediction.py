@@ -114,8 +114,7 @@ def look(
         told = iter(runtime.probabilities(np.concatenate(asked)) if asked else ())
         for seen, found, points, _ in waiting:
             for face, marks in zip(found, points, strict=True):
-                label = answer(face, next(told), runtime.unsure_below)
-                seen.answers.append(label if marks is None else replace(label, landmarks=marks))
+                seen.answers.append(replace(answer(face, next(told), runtime.unsure_below), landmarks=marks))
             yield seen
         waiting.clear()
 

@@ -151,20 +151,14 @@ def similarity(
     second: NDArray[np.int64],
     mirrored: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Return how alike the details of image pairs are: the best normalised correlation over small shifts.
+    """Return how alike the details of image pairs are, float32 (pairs,): the best normalised correlation over shifts.
+
+    Of each pair it takes the first row and the second, mirrored left to right where that is said; -1..1, 0 where an
+    image has no details.
 
     What is compared is the difference of a fine and a coarse local average. The fine one forgets what encoding and
     resizing change; taking away the coarse one forgets brightness and the layout that all cropped faces share, which
     keeps different people in the same pose apart; dividing by the norm forgets contrast.
-
-    Args:
-        images: uint8 (n, height, width, channels).
-        first: Rows (pairs,) of one image of each pair.
-        second: Rows of the other.
-        mirrored: Where the other has to be mirrored left to right first.
-
-    Returns:
-        float32 (pairs,), range -1..1; 0 where an image has no details.
     """
     found = np.empty(len(first), np.float32)
     for start in range(0, len(first), _PAIRS):

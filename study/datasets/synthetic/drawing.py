@@ -16,13 +16,10 @@ from study.datasets.synthetic.tools import SIDE_PX, Array, Dice, Sketch, plainne
 
 
 def draw_faces(drawn: NDArray[np.int64], faces: NDArray[np.int64], difficulty: float, seed: int) -> NDArray[np.uint8]:
-    """Return faces, uint8 (n, 48, 48, 1).
+    """Return faces, uint8 (n, 48, 48, 1), with expressions of the classes drawn (n,).
 
-    Args:
-        drawn: Class index (n,) of the expression on each face.
-        faces: Index (n,) of each face in its set; with the seed it fixes everything random about the face.
-        difficulty: 0 (clear, frontal, evenly lit) to 1.
-        seed: Seed of the set.
+    The index (n,) of a face in its set and the set's seed fix everything random about it. Difficulty 0 is clear,
+    frontal and evenly lit, 1 is the hardest.
     """
     dice = Dice(seed, faces, SIDE_PX * SIDE_PX)
     pose = sample_pose(difficulty, SIDE_PX, dice)

@@ -139,11 +139,6 @@ def express(drawn: NDArray[np.int64], difficulty: float, dice: Dice) -> NDArray[
     """Return the strength (n, units), 0..1.2 (1.8 in the easiest sets), of every action unit in every face.
 
     Difficulty weakens expressions, mixes a second one in, and moves muscles that do not belong to the expression.
-
-    Args:
-        drawn: Class index (n,) of the expression to draw.
-        difficulty: 0..1.
-        dice: Random numbers of the same n faces.
     """
     weakest = max(0.0, 1.0 - 1.5 * difficulty)
     intensity = weakest + (1.08 - weakest) * dice.uniform(0.0, 1.0) ** (0.5 + 0.5 * difficulty)
@@ -158,22 +153,13 @@ def express(drawn: NDArray[np.int64], difficulty: float, dice: Dice) -> NDArray[
 
 
 class Face:
-    """Places on n faces, in pixels.
-
-    Args:
-        person: What ``sample_person`` gives.
-        units: Strength (n, units) of every action unit.
-        pose: Where they are.
-
-    Attributes:
-        jaw_drop: How far (n, 1) the jaw hangs, in face units.
-    """
+    """Places on n faces, in pixels: people with the strength (n, units) of every action unit, in their poses."""
 
     def __init__(self, person: SimpleNamespace, units: Array, pose: Pose) -> None:
         self.person = person
         self.pose = pose
         self._units = units
-        self.jaw_drop = 0.17 * self.unit(26) + 0.32 * self.unit(27)
+        self.jaw_drop = 0.17 * self.unit(26) + 0.32 * self.unit(27)  #: How far (n, 1) the jaw hangs, in face units.
 
     def unit(self, number: int) -> Array:
         """Return the strength (n, 1) of one action unit."""

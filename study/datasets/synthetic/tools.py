@@ -18,12 +18,9 @@ FRACTION_BITS = 4
 
 
 class Dice:
-    """Random columns for n faces; what one face gets does not depend on how many are drawn with it.
+    """Random columns for n faces (n,) of a set, each a stream of its own, however many are drawn at once.
 
-    Args:
-        seed: Seed of the set.
-        faces: Indices (n,) of the faces in the set; each is a stream of its own.
-        noise: Normal numbers per face kept for texture and sensor noise.
+    ``noise`` has so many normal numbers per face for texture and sensor noise.
     """
 
     def __init__(self, seed: int, faces: NDArray[np.int64], noise: int) -> None:
