@@ -28,12 +28,12 @@ def settle(
     train, and test likewise where only validation is given.
 
     Args:
-        given: (n,), index into ``SPLITS`` or ``NO_SPLIT``.
-        labels: (n,), index into ``classes``.
-        hashes: (n,), equal for identical images.
+        given: uint8 (n,), index into ``SPLITS`` or ``NO_SPLIT``.
+        labels: int64 (n,), index into ``classes``.
+        hashes: bytes (n,), equal for identical images.
         classes: Class names, for messages.
         given_by: What the given split rests on.
-        seed: Equal contents and seed give equal splits in any order of files.
+        seed: Seed of what is drawn; equal contents and seed give equal splits in any order of files.
 
     Returns:
         uint8 (n,) index into ``SPLITS``; one sentence that says where the split comes from; whether anything was drawn.
