@@ -65,11 +65,7 @@ class Cache:
     ``sources/`` maps what a glance at the source shows (names, sizes, times) to the hash of its content; ``sets/``
     holds one folder per content. A moved, copied or touched source is therefore hashed again but not parsed again, and
     a changed one is parsed again. Folders appear by renaming only when they are complete; damaged ones are set aside.
-
-    Args:
-        root: The folder.
-        verify: Whether to compare arrays with their checksums even where their sizes and times have not changed.
-        log: Receives a line for each damaged set.
+    With ``verify``, arrays are compared with their checksums even where their sizes and times have not changed.
     """
 
     def __init__(self, root: Path, verify: bool = False, log: Callable[[str], None] = lambda line: None) -> None:
@@ -91,12 +87,9 @@ class Cache:
         return content
 
     def get(self, content: str, name: str, seed: int) -> Parsed | None:
-        """Return the set parsed from some content, None where it is missing or damaged; that is then set aside.
+        """Return the set parsed from some content under a name (of which the set's is made) and a drawn split's seed.
 
-        Args:
-            content: What ``content`` returned.
-            name: Name of the source, part of what is looked up because sets are named after it.
-            seed: Seed of a drawn split.
+        It is None where it is missing or damaged; that is then set aside.
         """
         for folder in (self.root / "sets" / key for key in _keys(content, name, seed)):
             if (parsed := _read(folder, self.verify)) is not None:

@@ -14,13 +14,9 @@ _TILE_INCHES = 0.75
 
 
 def write_samples(data: ImageSet, path: Path, per_class: int = 12, seed: int = 0) -> Path:
-    """Write a PNG with one row of training images for each class and return its path.
+    """Write a PNG with one row of training images for each class and return its path; folders are made.
 
-    Args:
-        data: The image set.
-        path: File to write; folders are made.
-        per_class: Images in each row, drawn without repeats; rows of small classes are shorter.
-        seed: Seed of the draw.
+    The images of a row are drawn without repeats; rows of small classes are shorter.
 
     Raises:
         DataError: the file cannot be written.

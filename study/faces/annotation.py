@@ -46,7 +46,7 @@ def annotate(
     whole: bool = False,
     bars: bool = False,
 ) -> NDArray[np.uint8]:
-    """Return a picture with its faces marked; small ones are enlarged so that they can be read.
+    """Return a picture, uint8 (h, w, 3) BGR, with its faces marked; small ones are enlarged so that they can be read.
 
     The shape of the result follows from the shape of the picture, ``whole``, ``bars`` and the classes alone.
 
@@ -87,24 +87,12 @@ def annotate(
 
 
 class _Marked:
-    """A picture that is being marked.
-
-    Args:
-        picture: uint8 (h, w, 3) BGR, changed in place.
-        classes: Class names.
-        notice: What will be said over the lowest rows.
-
-    Attributes:
-        text: Font size; like the others it follows from the picture's size.
-        line: Width of the boxes' lines.
-        gap: Distance between things.
-    """
+    """A picture that is being marked, uint8 (h, w, 3) BGR, changed in place; the notice comes over its lowest rows."""
 
     def __init__(self, picture: NDArray[np.uint8], classes: Sequence[str], notice: str) -> None:
-        self.picture = picture
-        self.classes = classes
-        self.notice = notice
+        self.picture, self.classes, self.notice = picture, classes, notice
         side = math.sqrt(picture.shape[0] * picture.shape[1])
+        # Font size, width of the boxes' lines, and distance between things, in pixels.
         self.text, self.line, self.gap = max(13, round(side / 58)), max(2, round(side / 450)), max(4, round(side / 160))
 
     def add_labels(self, boxes: Sequence[Box], answers: Sequence[Answer]) -> list[Box]:
@@ -112,7 +100,7 @@ class _Marked:
         import cv2
 
         for box, answer in zip(boxes, answers, strict=True):
-            corners = (box.left, box.top), (box.left + box.width - 1, box.top + box.height - 1)
+            corners = (box.left, box.top), (box.right - 1, box.bottom - 1)
             cv2.rectangle(self.picture, *corners, DARK, self.line + 2)
             cv2.rectangle(self.picture, *corners, colour_of(answer.label), self.line)
         room = self._room
@@ -125,7 +113,7 @@ class _Marked:
             others = [*places, *(other for other in boxes if other is not box)]
             options = [
                 Box(left, top, width, height)
-                for top in (box.top - height, box.top + box.height, max(0, box.top))
+                for top in (box.top - height, box.bottom, max(0, box.top))
                 if 0 <= top <= room.height - height
             ] or [Box(left, max(0, box.top), width, height)]
             place = min(options, key=lambda one: sum(touch(one, other) for other in others))
@@ -140,16 +128,15 @@ class _Marked:
         for box, answer in sorted(zip(boxes, answers, strict=True), key=lambda face: face[1].track or -face[0].width):
             for shown in (_shown(answer, MOST_BARS), _shown(answer, FEWEST_BARS)):
                 width, height = self._bars_size(shown)
-                right, bottom = box.left + box.width, box.top + box.height
                 level = min(max(0, box.top), max(0, room.height - height))
                 flush_left = min(max(0, box.left), max(0, room.width - width))
-                flush_right = max(0, min(right, room.width) - width)
+                flush_right = max(0, min(box.right, room.width) - width)
                 above = box.top - line_height(self.text) - 2 * self.gap - height
                 corners = (
-                    (right + self.gap, level),
+                    (box.right + self.gap, level),
                     (box.left - self.gap - width, level),
-                    (flush_left, bottom + self.gap),
-                    (flush_right, bottom + self.gap),
+                    (flush_left, box.bottom + self.gap),
+                    (flush_right, box.bottom + self.gap),
                     (flush_left, above),
                     (flush_right, above),
                 )
@@ -178,7 +165,7 @@ class _Marked:
         """Draw the bars of some classes."""
         self._darken(place)
         row, bar_width = line_height(self.text), 5 * self.text
-        right = place.left + place.width - self.gap
+        right = place.right - self.gap
         bar_left = right - text_width("100 %", self.text) - self.gap - bar_width
         for line, index in enumerate(shown):
             top = place.top + self.gap + line * row
@@ -229,8 +216,8 @@ class _Marked:
         """Leave a quarter of a place's light."""
         import cv2
 
-        top, left = max(0, place.top), max(0, place.left)
-        area = self.picture[top : max(0, place.top + place.height), left : max(0, place.left + place.width)]
+        rows, columns = slice(max(0, place.top), max(0, place.bottom)), slice(max(0, place.left), max(0, place.right))
+        area = self.picture[rows, columns]
         if area.size:
             area[:] = cv2.convertScaleAbs(area, alpha=0.25, beta=24)
 
@@ -238,8 +225,8 @@ class _Marked:
         import cv2
 
         if place.width > 0 and place.height > 0:
-            last = (place.left + place.width - 1, place.top + place.height - 1)
-            cv2.rectangle(self.picture, (place.left, place.top), last, colour, cv2.FILLED)
+            corners = (place.left, place.top), (place.right - 1, place.bottom - 1)
+            cv2.rectangle(self.picture, *corners, colour, cv2.FILLED)
 
 
 def colour_of(label: int) -> Colour:
@@ -269,30 +256,19 @@ def touch(one: Box, other: Box) -> bool:
 
 
 def _free(place: Box, room: Box, taken: Sequence[Box]) -> bool:
-    right, bottom = place.left + place.width, place.top + place.height
-    inside = place.left >= 0 and place.top >= 0 and right <= room.width and bottom <= room.height
+    inside = place.left >= 0 and place.top >= 0 and place.right <= room.width and place.bottom <= room.height
     return inside and not any(touch(place, other) for other in taken)
 
 
 def write(picture: NDArray[np.uint8], text: str, left: int, top: int, size_px: int, colour: Colour) -> None:
-    """Draw one line of text, in any alphabet that the font has; what lies outside of the picture is left out.
+    """Draw one line of text, ``line_height(size_px)`` rows high, in any alphabet that the font has.
 
-    Args:
-        picture: uint8 (h, w, 3), changed in place.
-        text: The line.
-        left: First column.
-        top: First row of the line, which is ``line_height(size_px)`` rows high.
-        size_px: Size of the font.
-        colour: In the picture's order of channels.
+    The picture is uint8 (h, w, 3) and changed in place; what lies outside of it is left out.
     """
     mask = _mask(text, size_px)
     height, width = picture.shape[:2]
-    rows = slice(max(0, top), min(height, top + mask.shape[0]))
-    columns = slice(max(0, left), min(width, left + mask.shape[1]))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return
-    weight = mask[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    under = picture[rows, columns]
+    weight = mask[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
+    under = picture[max(0, top) : max(0, top + mask.shape[0]), max(0, left) : max(0, left + mask.shape[1])]
     # The weights are 0..256, so that shifting divides by what is full weight.
     under += ((np.array(colour, np.int32) - under) * weight >> 8).astype(np.int8).view(np.uint8)
 
@@ -336,8 +312,7 @@ def _font(size_px: int) -> Any:
     from PIL import ImageFont
 
     found = importlib.util.find_spec("matplotlib")  # looks for it, does not import it
-    places: Sequence[str] = (found.submodule_search_locations or ()) if found else ()
-    for place in places:
+    for place in (found.submodule_search_locations if found else None) or ():
         file = Path(place, "mpl-data", "fonts", "ttf", "DejaVuSans.ttf")
         if file.is_file():
             return ImageFont.truetype(str(file), size_px)

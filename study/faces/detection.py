@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -31,6 +31,16 @@ class Box(NamedTuple):
     height: int
 
     @property
+    def right(self) -> int:
+        """The first column behind it."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row below it."""
+        return self.top + self.height
+
+    @property
     def centre(self) -> tuple[float, float]:
         """Its centre (x, y)."""
         return self.left + self.width / 2, self.top + self.height / 2
@@ -56,9 +66,7 @@ class BlazeFace:
     The network has no fixed input size. Each pass sees the picture at twice the size of the pass before and adds the
     faces that are too small there; a face that fills the picture is found in the first one.
 
-    Args:
-        video: For many frames a second: no fine passes.
-        least_score: Faces with a lower score are left out.
+    In ``video``, for many frames a second, there are no fine passes.
     """
 
     FIRST_PX, SECOND_PX, STRIDE = 96, 192, 4
@@ -79,15 +87,12 @@ class BlazeFace:
 
     def find(self, picture: NDArray[np.uint8]) -> list[Detection]:
         """Return the faces of a picture uint8 (h, w, 3) BGR as squares, from left to right."""
-        longer = max(picture.shape[:2])
-        found, side = self._search(picture, self.FIRST_PX), self.SECOND_PX
-        found += self._search(picture, side)
-        while side < self.FINEST_SHARE * longer and 2 * side <= self.finest_px:
-            side *= 2
-            found += self._search(picture, side)
-        return distinct(found)
+        sides = [self.FIRST_PX, self.SECOND_PX]
+        while sides[-1] < self.FINEST_SHARE * max(picture.shape[:2]) and 2 * sides[-1] <= self.finest_px:
+            sides.append(2 * sides[-1])
+        return distinct(face for side in sides for face in self._search(picture, side))
 
-    def _search(self, picture: NDArray[np.uint8], side_px: int) -> list[Detection]:
+    def _search(self, picture: NDArray[np.uint8], side_px: int) -> Iterator[Detection]:
         import cv2
 
         scale = side_px / max(picture.shape[:2])
@@ -108,14 +113,11 @@ class BlazeFace:
         # Of each: the box's centre and size, then six points: the eyes, the nose, the mouth, the ears.
         boxes = regressed[likely].reshape(-1, 8, 2)
         points = (boxes[:, 2:] + anchors[:, np.newaxis]) / scale
-        found = []
         for size_px, eyes_nose_mouth, score in zip(boxes[:, 1, 0], points, scores[likely], strict=True):
-            large = side_px >= self.SECOND_PX or size_px >= self.LARGE_PX
+            large_enough = side_px >= self.SECOND_PX or size_px >= self.LARGE_PX
             small_enough = side_px <= self.SECOND_PX or size_px <= self.SMALL_PX
-            if large and small_enough:
-                box = _framed(eyes_nose_mouth[:2], eyes_nose_mouth[3], self.POINTS_TO_SIDE)
-                found.append(Detection(box, float(score)))
-        return found
+            if large_enough and small_enough:
+                yield Detection(_framed(eyes_nose_mouth[:2], eyes_nose_mouth[3], self.POINTS_TO_SIDE), float(score))
 
 
 class HaarDetector:
@@ -123,10 +125,6 @@ class HaarDetector:
 
     FER-2013 was collected with such a detector and cut at its boxes: on 300 of its training images, enlarged, the boxes
     found have 0.97 of the image's side (median) and its centre within 0.01. So they are used as they are, no margin.
-
-    Args:
-        video: For many frames a second: a coarser search.
-        least_score: Faces with a lower weight of the last stage are left out.
     """
 
     def __init__(self, video: bool = False, least_score: float = 0.0) -> None:
@@ -151,14 +149,12 @@ class HaarDetector:
         squares, _, weights = self._cascade.detectMultiScale3(
             grey, self.step, self.neighbours, minSize=(self.smallest_px, self.smallest_px), outputRejectLevels=True
         )
-        return distinct(
-            Detection(
-                square((left - border + side / 2) * scale, (top - border + side / 2) * scale, side * scale),
-                float(weight),
-            )
-            for (left, top, side, _), weight in zip(squares, weights, strict=True)
-            if weight >= self.least_score
-        )
+        found = []
+        for (left, top, side, _), weight in zip(squares, weights, strict=True):
+            if weight >= self.least_score:
+                middle_x, middle_y = left - border + side / 2, top - border + side / 2
+                found.append(Detection(square(middle_x * scale, middle_y * scale, side * scale), float(weight)))
+        return distinct(found)
 
 
 class YuNetDetector:
@@ -167,13 +163,8 @@ class YuNetDetector:
     Its own boxes are tighter than FER-2013's images, so squares are laid around the eyes and the mouth that it finds,
     as they lie in the mean FER-2013 face.
 
-    Args:
-        model: The file ``face_detection_yunet_2023mar.onnx`` of OpenCV's model zoo.
-        video: For many frames a second: pictures are reduced more.
-        least_score: Faces with a lower score are left out.
-
     Raises:
-        UsageError: the file is missing or is not such a model.
+        UsageError: the file is missing or is not ``face_detection_yunet_2023mar.onnx`` of OpenCV's model zoo.
     """
 
     def __init__(self, model: Path, video: bool = False, least_score: float = 0.7) -> None:
@@ -253,8 +244,8 @@ def square(centre_x: float, centre_y: float, side: float) -> Box:
 
 def overlap(one: Box, other: Box) -> tuple[float, float]:
     """Return the intersection of two boxes over their union, and over the smaller of them, 0..1."""
-    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
     shared = max(0, width) * max(0, height)
     areas = one.width * one.height, other.width * other.height
     return shared / (sum(areas) - shared), shared / min(areas)

@@ -33,9 +33,8 @@ NAME_BYTES = 160
 def standard_output(utf8: bool = True) -> Iterator[TextIO]:
     """Give standard output; where it takes no more, this is one line.
 
-    Args:
-        utf8: Write UTF-8 whatever the console's encoding: what programs read. Else what the console lacks is written as
-            its code.
+    With ``utf8`` it is UTF-8 whatever the console's encoding: what programs read. Else what the console lacks is
+    written as its code.
 
     Raises:
         WriteError: a full disk, or a pipe that was closed.
@@ -125,16 +124,9 @@ def write_csv(found: Iterable[Seen], runtime: Runtime, file: TextIO) -> None:
 
 
 def save_marked(seen: Seen, runtime: Runtime, folder: Path, written: Collection[Path] = (), bars: bool = False) -> Path:
-    """Write a picture with its faces marked and return where: JPEG for a JPEG, PNG for anything else.
+    """Write a picture that was kept, with its faces marked, into a folder: JPEG for a JPEG, PNG for anything else.
 
-    It is named after the picture, never over another file of the same call.
-
-    Args:
-        seen: With its picture.
-        runtime: The network that answered.
-        folder: Where to; made where it is missing.
-        written: What this call has written so far; pictures of one name are numbered.
-        bars: Draw all probabilities too.
+    It is named after the picture; pictures of one name, by what was ``written`` so far, are numbered. Returns where.
 
     Raises:
         WriteError: it cannot be written.

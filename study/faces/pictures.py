@@ -69,13 +69,10 @@ def gather(words: Sequence[str]) -> tuple[list[Source], int]:
 
 
 def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
-    """Return a picture as uint8 (height, width, 3), BGR as OpenCV has it, turned as its EXIF orientation says.
+    """Return a file or stream as uint8 (height, width, 3), BGR as OpenCV has it, turned as its EXIF orientation says.
 
     Of several frames or pages it is the first. To be called within
     ``study.datasets.readers.image_file.strict_pillow``.
-
-    Args:
-        source: A file, or an open stream such as standard input.
 
     Raises:
         ValueError: not to be read as a picture, with a short reason.
@@ -101,14 +98,9 @@ def formats_of(head: bytes) -> tuple[str, ...]:
 
 
 def find_faces(picture: NDArray[np.uint8], detector: Detector, crops: bool = False) -> tuple[list[Detection], bool]:
-    """Return the faces of a picture, and whether the whole picture was taken as one.
+    """Return the faces of a picture uint8 (h, w, 3) BGR, and whether the whole picture was taken as one.
 
-    A picture that is so small and square that it must be a face cut out already is taken as one.
-
-    Args:
-        picture: uint8 (h, w, 3) BGR.
-        detector: Looks for faces, unless the picture is one.
-        crops: Take every picture as a face, whatever its size.
+    It is where it is so small and square that it must be a face cut out already; with ``crops`` any picture is.
     """
     shorter, longer = sorted(picture.shape[:2])
     if crops or (longer <= CROP_SIDE_PX and longer <= CROP_ASPECT * shorter):
@@ -119,12 +111,8 @@ def find_faces(picture: NDArray[np.uint8], detector: Detector, crops: bool = Fal
 def cut_faces(picture: NDArray[np.uint8], boxes: Sequence[Box], image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """Return the boxes of a picture as the images that a network takes, uint8 (n, height, width, channels).
 
-    What a box has outside of the picture repeats the picture's edge.
-
-    Args:
-        picture: uint8 (h, w, 3) BGR.
-        boxes: What to cut; each has at least one pixel within the picture.
-        image_shape: Height, width, and 1 channel (grey) or 3 (RGB).
+    Each box has at least one pixel within the picture uint8 (h, w, 3) BGR; outside of it, the picture's edge is
+    repeated. One channel is grey, three are RGB.
     """
     import cv2
 
@@ -132,9 +120,8 @@ def cut_faces(picture: NDArray[np.uint8], boxes: Sequence[Box], image_shape: tup
     height, width, channels = image_shape
     cut = np.empty((len(boxes), height, width, channels), np.uint8)
     for image, box in zip(cut, boxes, strict=True):
-        right, bottom = box.left + box.width, box.top + box.height
-        face = picture[max(0, box.top) : bottom, max(0, box.left) : right]
-        missing = max(0, -box.top), max(0, bottom - rows), max(0, -box.left), max(0, right - columns)
+        face = picture[max(0, box.top) : box.bottom, max(0, box.left) : box.right]
+        missing = max(0, -box.top), max(0, box.bottom - rows), max(0, -box.left), max(0, box.right - columns)
         if any(missing):
             face = np.asarray(cv2.copyMakeBorder(face, *missing, cv2.BORDER_REPLICATE), np.uint8)
         shrinks = face.shape[0] > height and face.shape[1] > width

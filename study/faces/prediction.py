@@ -100,13 +100,8 @@ def look(
 ) -> Iterator[Seen]:
     """Yield what is seen in each picture, in their order; the network is asked about the faces of several at once.
 
-    Args:
-        sources: The pictures.
-        runtime: The network.
-        detector: Looks for faces.
-        crops: Take every picture as one face.
-        landmarks: Find the points of each face too.
-        keep: Keep the pictures, to draw on them.
+    ``crops`` takes every picture as one face, ``landmarks`` finds the points of each face too, and ``keep`` keeps the
+    pictures, to draw on them.
     """
     from study.datasets.readers.image_file import strict_pillow
     from study.faces.landmarks import FaceMesh
@@ -119,8 +114,7 @@ def look(
         told = iter(runtime.probabilities(np.concatenate(asked)) if asked else ())
         for seen, found, points, _ in waiting:
             for face, marks in zip(found, points, strict=True):
-                label = answer(face, next(told), runtime.unsure_below)
-                seen.answers.append(label if marks is None else replace(label, landmarks=marks))
+                seen.answers.append(replace(answer(face, next(told), runtime.unsure_below), landmarks=marks))
             yield seen
         waiting.clear()
 

@@ -131,11 +131,8 @@ class Smoother:
     """Averages what a network says about faces.
 
     Older answers lose weight exponentially; the first ones count alike, so that no single frame decides the beginning.
-    Another class is named when its average is larger by a margin than that of the class named so far.
-
-    Args:
-        time_constant_s: After this time, an answer weighs 1/e of a new one; 0 for the latest answer alone.
-        margin: 0..1.
+    Another class is named when its average is larger by a margin than that of the class named so far. After the time
+    constant an answer weighs 1/e of a new one; with 0 s only the latest counts.
     """
 
     def __init__(self, time_constant_s: float = TIME_CONSTANT_S, margin: float = MARGIN) -> None:

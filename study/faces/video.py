@@ -49,14 +49,6 @@ def watch(
 
     Faces are searched in every ``every``-th frame, and at once again where one was seen for the first time. The network
     is asked about the faces that a search found; in between, boxes move on and answers stay.
-
-    Args:
-        frames: The video.
-        runtime: The network.
-        detector: Looks for faces.
-        smoother: Steadies the answers.
-        every: 1 for a search in every frame.
-        clock: Real time in seconds.
     """
     tracker = Tracker()
     times: deque[float] = deque()  # of the frames of the last second

@@ -40,17 +40,7 @@ TITLE = "study live"
 
 
 class VideoSource(contextlib.AbstractContextManager["VideoSource"]):
-    """An open camera or video file; a context manager that closes it.
-
-    Args:
-        capture: OpenCV's ``VideoCapture``, opened.
-        name: What it is, for messages.
-        camera: Whether it is a camera: its time is the clock's.
-
-    Attributes:
-        rate_hz: Frames a second as the source says, or 30 where it says nothing sensible.
-        problem: Empty, or one line on why the frames ended too early.
-    """
+    """An open camera, whose time is the clock's, or a video file; a context manager that closes it."""
 
     def __init__(self, capture: Any, name: str, camera: bool) -> None:
         import cv2
@@ -59,9 +49,10 @@ class VideoSource(contextlib.AbstractContextManager["VideoSource"]):
         self._name = name
         self.camera = camera
         said = float(capture.get(cv2.CAP_PROP_FPS))
+        #: Frames a second as the source says, or 30 where it says nothing sensible.
         self.rate_hz = said if math.isfinite(said) and 1 <= said <= 240 else DEFAULT_RATE_HZ
         self._expected = 0 if camera else int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.problem = ""
+        self.problem = ""  #: Empty, or one line on why the frames ended too early.
 
     def __exit__(self, *error: object) -> None:
         self._capture.release()
@@ -159,21 +150,13 @@ class InBackground(Sink):
         self._waiting: deque[Future[None]] = deque()
 
     def write(self, watched: Watched, marked: NDArray[np.uint8]) -> None:
-        """Put a frame in line.
-
-        Raises:
-            Exception: what the sink raised about an earlier frame.
-        """
+        """Put a frame in line; raise what the sink raised about an earlier one."""
         self._waiting.append(self._thread.submit(self._sink.write, watched, marked))
         while len(self._waiting) > WAITING_FRAMES or self._waiting and self._waiting[0].done():
             self._waiting.popleft().result()
 
     def close(self) -> None:
-        """Wait until all frames are taken and the sink is closed.
-
-        Raises:
-            Exception: what the sink raised.
-        """
+        """Wait until all frames are taken and the sink is closed; raise what the sink raised."""
         self._thread.shutdown()
         try:
             while self._waiting:
@@ -185,14 +168,12 @@ class InBackground(Sink):
 class VideoFile(Sink):
     """A video file with marked frames, at the pace of the source: repeated where a camera was slow, dropped where fast.
 
-    It gets its name when it is whole.
-
-    Args:
-        path: ``.mp4`` (H.264), ``.webm`` (VP9) or ``.avi`` (JPEG pictures, which no browser plays).
-        rate_hz: Frames a second.
+    It is ``.mp4`` (H.264), ``.webm`` (VP9) or ``.avi`` (JPEG pictures, which no browser plays), and gets its name when
+    it is whole. Where it cannot be written, nothing of it is left.
 
     Raises:
         UsageError: another suffix, or a folder that does not exist.
+        WriteError: it cannot be written, in ``write`` and ``close``.
     """
 
     def __init__(self, path: Path, rate_hz: float) -> None:
@@ -208,11 +189,7 @@ class VideoFile(Sink):
         self._stream: Any = None
 
     def write(self, watched: Watched, marked: NDArray[np.uint8]) -> None:
-        """Add a frame.
-
-        Raises:
-            WriteError: the file cannot be written; nothing of it is left.
-        """
+        """Add a frame."""
         import av
 
         with self._one_line():
@@ -229,11 +206,7 @@ class VideoFile(Sink):
                 self.frames += 1
 
     def close(self) -> None:
-        """Write the file's end, without which players refuse it, and give it its name.
-
-        Raises:
-            WriteError: it cannot be written; nothing of it is left.
-        """
+        """Write the file's end, without which players refuse it, and give it its name."""
         if self._container is not None:
             with self._one_line():
                 self._container.mux(self._stream.encode(None))
@@ -264,24 +237,20 @@ class VideoFile(Sink):
             with contextlib.suppress(OSError, av.error.FFmpegError):
                 if container is not None:
                     container.close()
-            reason = OSError(error.errno, error.strerror)
             with self._place:  # which removes the temporary file
-                raise reason from None
+                raise OSError(error.errno, error.strerror) from None
 
 
 class JsonLines(Sink):
     """One line of JSON a frame, written at once.
 
     ``frame`` (from 0), ``time_s``, ``notice`` (empty, or what must be said with every answer) and ``faces``: each with
-    ``id`` (from 1, the same while the face is seen) and the keys that ``study.faces.output.write_json`` has.
-
-    Args:
-        path: The file; ``-`` for standard output.
-        classes: Class names.
-        notice: The model's.
+    ``id`` (from 1, the same while the face is seen) and the keys that ``study.faces.output.write_json`` has. The path
+    ``-`` is standard output.
 
     Raises:
-        UsageError: the file cannot be written.
+        UsageError: the file cannot be opened.
+        WriteError: it takes no more, in ``write``; an OSError where it is standard output.
     """
 
     def __init__(self, path: Path, classes: Sequence[str], notice: str) -> None:
@@ -295,12 +264,7 @@ class JsonLines(Sink):
             raise UsageError(f"--jsonl takes a file that can be written, got {path} ({error.strerror}).") from error
 
     def write(self, watched: Watched, marked: NDArray[np.uint8]) -> None:
-        """Write a frame's line.
-
-        Raises:
-            WriteError: the file takes no more.
-            OSError: standard output takes no more.
-        """
+        """Write a frame's line."""
         line = {
             "frame": watched.frame.index,
             "time_s": round(watched.frame.time_s, 3),
@@ -344,19 +308,12 @@ class Terminal(Sink):
 
 
 class Window(Sink):
-    """A window with the marked frames, at the source's pace.
-
-    Args:
-        paced: Show frames when their time has come (files); a camera has its own pace.
-
-    Attributes:
-        stopped: Whether q or Escape was pressed, or the window closed.
-    """
+    """A window with the marked frames; ``paced`` when their time has come (files), a camera has its own pace."""
 
     def __init__(self, paced: bool) -> None:
         self._paced = paced
         self._start: float | None = None
-        self.stopped = False
+        self.stopped = False  #: Whether q or Escape was pressed, or the window closed.
 
     def write(self, watched: Watched, marked: NDArray[np.uint8]) -> None:
         """Show a frame and look at the keys."""
@@ -370,8 +327,7 @@ class Window(Sink):
         early_s = self._start + watched.frame.time_s - now if self._paced else 0.0
         cv2.imshow(TITLE, marked)
         key = cv2.waitKey(max(1, int(early_s * 1000))) & 0xFF
-        closed = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
-        self.stopped = key in QUIT_KEYS or closed
+        self.stopped = key in QUIT_KEYS or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
 
     def close(self) -> None:
         """Close the window."""
@@ -390,7 +346,7 @@ def window_problem() -> str:
         return "no display is available"
     code = "import cv2; cv2.namedWindow('study'); cv2.waitKey(1); cv2.destroyAllWindows()"
     try:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
         return "no window could be opened"
-    return "" if done.returncode == 0 else "no window could be opened"
+    return ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +23,6 @@ from study.datasets.audit.drift import (
     pixel_drifts,
 )
 from study.datasets.audit.near_duplicates import NearPairs, exact_groups, find_near, members, near_groups
-from study.datasets.audit.overlap import ClassOverlap, conflicting, conflicts, overlaps, total
 from study.datasets.image_set import ImageSet
 from study.datasets.readers import fer2013
 
@@ -33,6 +35,22 @@ _WORDS = {
     "sharpness": ("sharper", "blurred"),
     "unevenness": ("of less even grey levels", "of more even grey levels, as after histogram equalisation,"),
 }
+_CIRCULATING = (
+    "Changed copies of FER-2013 are in circulation, one with a blurred training split, on which networks stall near "
+    "35 %, another histogram-equalised: get an untouched copy before comparing with published scores."
+)
+
+
+@dataclass(frozen=True)
+class ClassOverlap:
+    """The images of one class in one split that have a copy in another split, or elsewhere in the same one."""
+
+    label: int
+    split: str
+    other: str  #: Split of the copies.
+    images: int  #: Images of the class in the split.
+    copied: int  #: Of these, the images with a copy in the other split.
+    relabelled: int  #: Of these, the images with a copy there that has another label.
 
 
 @dataclass(frozen=True)
@@ -56,32 +74,39 @@ class Audit:
     @cached_property
     def identical_overlaps(self) -> list[ClassOverlap]:
         """Identical copies by split pair and class."""
-        _, contents = np.unique(self.data.hashes, return_inverse=True)
-        return overlaps(self.data, contents)
+        return _overlaps(self.data, self.data.hashes)
 
     @cached_property
     def alike_overlaps(self) -> list[ClassOverlap]:
         """Identical or near copies by split pair and class."""
-        return overlaps(self.data, self.alike)
+        return _overlaps(self.data, self.alike)
 
     @cached_property
     def conflicting(self) -> list[NDArray[np.int64]]:
         """Groups of identical images with different labels."""
-        return conflicting(self.data, self.identical)
+        return self._conflicting(self.identical)
 
     @cached_property
     def conflicting_alike(self) -> list[NDArray[np.int64]]:
         """Groups of identical or near copies with different labels."""
-        return conflicting(self.data, self.groups)
+        return self._conflicting(self.groups)
+
+    def _conflicting(self, groups: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+        return [rows for rows in groups if len(np.unique(self.data.labels[rows])) > 1]
 
     @cached_property
     def conflicts(self) -> list[tuple[int, int, int]]:
-        """Pairs of labels that identical images carry, with the number of groups."""
-        return conflicts(self.data, self.conflicting)
+        """Pairs of labels (label, label, groups in which both occur) of identical images, most frequent first."""
+        labels = (np.unique(self.data.labels[rows]).tolist() for rows in self.conflicting)
+        pairs = Counter(pair for found in labels for pair in combinations(found, 2))
+        return sorted(((*pair, count) for pair, count in pairs.items()), key=lambda one: (-one[2], one))
 
     def copies(self, split: str, other: str, near: bool) -> ClassOverlap:
-        """Return the images of one split with an identical copy in another, with ``near`` also with a near one."""
-        return total(self.alike_overlaps if near else self.identical_overlaps, split, other)
+        """Return the sum over classes (label -1) of identical copies, with ``near`` of near ones too."""
+        every = self.alike_overlaps if near else self.identical_overlaps
+        found = [one for one in every if (one.split, one.other) == (split, other)]
+        counts = (sum(getattr(one, name) for one in found) for name in ("images", "copied", "relabelled"))
+        return ClassOverlap(-1, split, other, *counts)
 
     @property
     def distinct(self) -> int:
@@ -178,10 +203,25 @@ def audit(data: ImageSet) -> Audit:
     )
 
 
-_CIRCULATING = (
-    "Changed copies of FER-2013 are in circulation, one with a blurred training split, on which networks stall near "
-    "35 %, another histogram-equalised: get an untouched copy before comparing with published scores."
-)
+def _overlaps(data: ImageSet, groups: NDArray[Any]) -> list[ClassOverlap]:
+    """Count copies, images of equal groups (n,), for every ordered pair of splits (one with itself too) and class."""
+    _, codes = np.unique(groups, return_inverse=True)
+    width = len(data.classes)
+    each = np.zeros((len(SPLITS), codes.max(initial=0) + 1, width), np.int64)
+    np.add.at(each, (data.splits, codes, data.labels), 1)
+    found = []
+    for one, split in enumerate(SPLITS):
+        rows = data.indices(split)
+        own = codes[rows], data.labels[rows]
+        for two, other in enumerate(SPLITS):
+            there = each[two].sum(axis=1)[own[0]] - (one == two)
+            alike = each[two][own] - (one == two)
+            for label in range(width):
+                mine = own[1] == label
+                copied = mine & (there > 0)
+                counts = (int(rows.sum()) for rows in (mine, copied, copied & (there > alike)))
+                found.append(ClassOverlap(label, split, other, *counts))
+    return found
 
 
 def _count(part: int, whole: int) -> str:

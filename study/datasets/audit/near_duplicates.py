@@ -87,13 +87,8 @@ def near_pairs(
     """Return all pairs of different images that show the same photograph, also mirrored, brightened or re-encoded.
 
     Every pair of hashes is compared, 36,000 images in a few seconds; the work grows with the square of their number.
-    Images without contrast are left out: they all look the same.
-
-    Args:
-        images: uint8 (n, height, width, channels).
-        hashes: bytes (n,), content hashes.
-        bits: Most bits that hashes may differ in.
-        least_similarity: Least correlation of details, 0..1.
+    Images without contrast are left out: they all look the same. Hashes of a pair differ in at most ``bits`` bits; its
+    details correlate by at least ``least_similarity``, 0..1.
     """
     _, distinct = np.unique(hashes, return_index=True)
     distinct = np.sort(distinct).astype(np.int64)
@@ -156,32 +151,25 @@ def similarity(
     second: NDArray[np.int64],
     mirrored: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Return how alike the details of image pairs are: the best normalised correlation over small shifts.
+    """Return how alike the details of image pairs are, float32 (pairs,): the best normalised correlation over shifts.
+
+    Of each pair it takes the first row and the second, mirrored left to right where that is said; -1..1, 0 where an
+    image has no details.
 
     What is compared is the difference of a fine and a coarse local average. The fine one forgets what encoding and
     resizing change; taking away the coarse one forgets brightness and the layout that all cropped faces share, which
     keeps different people in the same pose apart; dividing by the norm forgets contrast.
-
-    Args:
-        images: uint8 (n, height, width, channels).
-        first: int64 (pairs,), rows of one image of each pair.
-        second: int64 (pairs,), rows of the other.
-        mirrored: bool (pairs,), where the other has to be mirrored left to right first.
-
-    Returns:
-        float32 (pairs,), range -1..1; 0 where an image has no details.
     """
     found = np.empty(len(first), np.float32)
     for start in range(0, len(first), _PAIRS):
         chunk = slice(start, start + _PAIRS)
-        rows, where = np.unique(np.concatenate([first[chunk], second[chunk]]), return_inverse=True)
+        rows, where = np.unique([first[chunk], second[chunk]], return_inverse=True)
         grey = grey_levels(images[rows])
         details = _averages(grey, _FINE) - _averages(grey, _COARSE)
-        left, right = np.split(where, 2)
-        others = details[right]
+        ones, others = details[where.reshape(2, -1)]
         flip = mirrored[chunk]
         others[flip] = others[flip][:, :, ::-1]
-        found[chunk] = _best_correlation(details[left], others)
+        found[chunk] = _best_correlation(ones, others)
     return found
 
 

@@ -79,17 +79,8 @@ class Limits:
 class Archive(AbstractContextManager["Archive"]):
     """An open archive whose files can be read in any order, from any thread.
 
-    A zip is read in place. A tar is gone through once, and the bytes of the wanted files are kept in one nameless
-    temporary file.
-
-    Args:
-        path: The archive.
-        limits: What it may hold.
-        wanted: Says by its name whether a file of a tar is kept; others are only listed.
-
-    Attributes:
-        folders: Names of the files and of the folders in each folder.
-        files: Size in bytes of each file.
+    A zip is read in place. A tar is gone through once, and the bytes of the files that are wanted by their names are
+    kept in one nameless temporary file.
 
     Raises:
         DataError: anything but files and folders with plain relative names, limits passed, damage.
@@ -97,8 +88,9 @@ class Archive(AbstractContextManager["Archive"]):
 
     def __init__(self, path: Path, limits: Limits, wanted: Callable[[str], bool]) -> None:
         self.path = path
+        #: Names of the files and of the folders in each folder.
         self.folders: dict[Parts, tuple[list[str], list[str]]] = {(): ([], [])}
-        self.files: dict[Parts, int] = {}
+        self.files: dict[Parts, int] = {}  #: Size in bytes of each file.
         self._lock = Lock()
         self._counter = _Counter(path, limits)
         self._contents: dict[Parts, Callable[[], bytes]] = {}
@@ -245,19 +237,17 @@ class _Counter:
             most = _size(self.limits.member_bytes)
             self._refuse_size(f"files of at most {most}", f"{_shown(name)} of {min(size, 1 << 63):,} bytes")
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
-        wrong = ""
-        if name.startswith("/") or _DRIVE.match(name):
-            wrong = "an absolute name"
-        elif ".." in parts:
-            wrong = "a name that leads out of it"
-        elif _ODD.search(name):
-            wrong = "a name with a backslash or a control character"
-        elif _HALVES.search(name):
-            wrong = "a name that is not UTF-8"
-        elif len(name) > _LONGEST_NAME or len(parts) > _DEEPEST or any(len(part) > _LONGEST_PART for part in parts):
-            wrong = "a name that is too long or too deep"
-        if wrong:
-            self.refuse("files with plain relative names", f"{wrong}: {_shown(name)}")
+        longest = max(map(len, parts), default=0)
+        too_long = len(name) > _LONGEST_NAME or len(parts) > _DEEPEST or longest > _LONGEST_PART
+        for wrong, what in (
+            (name.startswith("/") or _DRIVE.match(name), "an absolute name"),
+            (".." in parts, "a name that leads out of it"),
+            (_ODD.search(name), "a name with a backslash or a control character"),
+            (_HALVES.search(name), "a name that is not UTF-8"),
+            (too_long, "a name that is too long or too deep"),
+        ):
+            if wrong:
+                self.refuse("files with plain relative names", f"{what}: {_shown(name)}")
         return parts
 
     def refuse(self, expected: str, found: str) -> NoReturn:
@@ -269,9 +259,9 @@ class _Counter:
 
     def refuse_damaged(self, reason: object) -> NoReturn:
         """Refuse an archive that cannot be read to its end."""
-        text = _first_line(reason)
         raise DataError(
-            f"{self.path}: expected a whole archive, found one that is damaged or cut off ({text}). Get a fresh copy."
+            f"{self.path}: expected a whole archive, found one that is damaged or cut off ({_first_line(reason)}). Get "
+            "a fresh copy."
         )
 
     def _refuse_size(self, expected: str, found: str) -> NoReturn:
@@ -362,8 +352,7 @@ class _Xz:
         """Return up to ``size`` bytes, none at the end."""
         while True:
             if self._decoder.eof:
-                rest = self._decoder.unused_data or self._file.read(_CHUNK)
-                rest = rest.lstrip(b"\0")  # padding between streams
+                rest = (self._decoder.unused_data or self._file.read(_CHUNK)).lstrip(b"\0")  # padding between streams
                 if not rest:
                     return b""
                 self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)

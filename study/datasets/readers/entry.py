@@ -95,9 +95,9 @@ def reader(name: str) -> Callable[[type[Reader]], type[Reader]]:
     return register
 
 
-def in_order() -> list[tuple[str, Reader]]:
-    """Return all readers with their names, in the order in which they are asked."""
-    return sorted(((name, READERS.get(name)) for name in READERS.names()), key=lambda one: (one[1].order, one[0]))
+def in_order() -> list[Reader]:
+    """Return all readers in the order in which they are asked."""
+    return sorted(READERS, key=lambda one: one.order)
 
 
 def in_memory(shape: tuple[int, ...]) -> NDArray[np.uint8]:

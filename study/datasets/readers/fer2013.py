@@ -36,12 +36,6 @@ def check_claim(labels: NDArray[np.int64], splits: NDArray[np.uint8], classes: t
     A part may hold fewer images of a class in a split than the official set, never more: so a small extract stays
     usable, while a swapped or merged split, changed labels and oversampling before the split are all noticed.
 
-    Args:
-        labels: int (n,), index into ``classes``.
-        splits: uint8 (n,), index into ``study.core.spec.SPLITS``.
-        classes: Class names, each one of ``CLASSES``.
-        where: The file or folder, for the message.
-
     Raises:
         DataError: more images of some class in some split than FER-2013 has.
     """

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from study.core.errors import DataError
 from study.datasets.readers import fer2013
+from study.datasets.readers.names import emotion
 from study.datasets.readers.place import Place
 from study.datasets.readers.tables import Table
 
@@ -21,30 +22,15 @@ USAGE = "Usage"
 LEAST_AGREEMENT = 0.5
 _MOST_DIGITS = 6  # nobody has a million taggers
 _MOST_ROWS = 1_000_000
-_AS_FER2013 = {
-    "neutral": "neutral",
-    "happiness": "happy",
-    "surprise": "surprise",
-    "sadness": "sad",
-    "anger": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-}
 
 
 def read_ferplus(
     path: Path, labels: NDArray[np.int64], splits: NDArray[np.uint8], classes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Return the class that FER+ gives each image of a set, int64 (n,), -1 where it gives none of the set's.
+    """Return the class that FER+ (fer2013new.csv) gives each image of a set, int64 (n,), -1 where none of the set's.
 
     An image's class is the one with the most votes; with a tie, or where contempt, unknown or "no face" has the most,
-    it has none.
-
-    Args:
-        path: fer2013new.csv.
-        labels: int64 (n,), the set's own labels.
-        splits: uint8 (n,), index into ``SPLITS``.
-        classes: The set's class names, in label order.
+    it has none. Labels, splits (index into ``SPLITS``) and classes are the set's own.
 
     Raises:
         DataError: another file, or a set that is not in the row order of fer2013.csv.
@@ -61,7 +47,7 @@ def read_ferplus(
             "FER+ fits a set in the row order of the original fer2013.csv only, which folder copies have lost."
         )
     place = {name: code for code, name in enumerate(classes)}
-    codes = np.array([place.get(_AS_FER2013.get(name, ""), -1) for name in VOTES], dtype=np.int64)
+    codes = np.array([place.get(emotion(name), -1) for name in VOTES], dtype=np.int64)
     clear = (votes == votes.max(axis=1, initial=0, keepdims=True)).sum(axis=1) == 1
     found = np.where(clear, codes[votes.argmax(axis=1)], -1)
     labelled = found >= 0

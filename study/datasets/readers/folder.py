@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from study.core.errors import DataError
 from study.core.spec import SPLITS
 from study.datasets.readers.entry import Allocate, RawSet, Reader, Source, reader
@@ -23,23 +25,28 @@ class Folders(Reader):
             return None
         _, folders = place.lists()
         splits = {name: split for name in folders if (split := split_of(name))}
-        if splits:
-            below = _split_folders(place, folders, splits)
-        else:
-            lists = {name: (place / name).lists() for name in folders}
-            if not any(images_in(place / name, files) for name, (files, _) in lists.items()):
-                return None
-            below = [_ClassFolder(place, name, None) for name in folders]
-        classes = sorted({folder.label for folder in below})
+        if not splits and not any(images_in(place / name, (place / name).lists()[0]) for name in folders):
+            return None
+        found, others, plan = [], [], []
+        unsplit = ((name, None) for name in folders)
+        for path, split in _in_split_folders(place, folders, splits) if splits else unsplit:
+            of_class = place / path
+            files, below = of_class.lists()
+            images = images_in(of_class, files)
+            if not images:
+                raise DataError(
+                    f"{of_class}: expected images of class {of_class.name} ({', '.join(SUFFIXES)}), found "
+                    f"{of_class.describe()}. Fill the folder or remove it."
+                )
+            found += [f"{path}/{name}" for name in images]
+            others += [f"{path}/{name}" for name in sorted({*files, *below} - set(images))]
+            plan += [(of_class.name, split)] * len(images)
+        classes = {label for label, _ in plan}
         if len(classes) < 2:
-            raise DataError(f"{place}: expected at least two classes, found only {classes[0]}. Add the other classes.")
-        return Source(
-            place,
-            "folders",
-            files=tuple(path for folder in below for path in folder.images),
-            others=tuple(path for folder in below for path in folder.others),
-            plan=[(folder.label, folder.split) for folder in below for _ in folder.images],
-        )
+            raise DataError(
+                f"{place}: expected at least two classes, found only {min(classes)}. Add the other classes."
+            )
+        return Source(place, "folders", files=tuple(found), others=tuple(others), plan=plan)
 
     def read(self, source: Source, allocate: Allocate) -> RawSet:
         """Read all images."""
@@ -47,27 +54,8 @@ class Folders(Reader):
         return read_images(source, labels, splits, "the split folders", allocate)
 
 
-class _ClassFolder:
-    """One folder of images of one class; paths are below the dataset's root."""
-
-    def __init__(self, root: Place, path: str, split: str | None) -> None:
-        place = root / path
-        files, folders = place.lists()
-        images = images_in(place, files)
-        if not images:
-            raise DataError(
-                f"{place}: expected images of class {place.name} ({', '.join(SUFFIXES)}), found {place.describe()}. "
-                "Fill the folder or remove it."
-            )
-        self.path = path
-        self.label = place.name
-        self.split = split
-        self.images = [f"{path}/{name}" for name in images]
-        self.others = [f"{path}/{name}" for name in sorted({*files, *folders} - set(images))]
-
-
-def _split_folders(place: Place, folders: list[str], splits: dict[str, str]) -> list[_ClassFolder]:
-    """Return the class folders in split folders."""
+def _in_split_folders(place: Place, folders: list[str], splits: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the path and the split of each class folder in split folders."""
     if "train" not in splits.values():
         raise DataError(
             f"{place}: expected a folder train beside the other splits, found {', '.join(folders)}. Add it or rename "
@@ -85,7 +73,7 @@ def _split_folders(place: Place, folders: list[str], splits: dict[str, str]) -> 
             f"{place}: expected only split folders (train, test, val or validation), found {strangers[0]} beside "
             f"{', '.join(splits)}. Rename it to the split it is, or move it away."
         )
-    found: list[_ClassFolder] = []
+    found: list[tuple[str, str, str]] = []
     for name, split in splits.items():
         files, labels = (place / name).lists()
         loose = images_in(place / name, files)
@@ -95,12 +83,13 @@ def _split_folders(place: Place, folders: list[str], splits: dict[str, str]) -> 
                 f"{place / name}: expected one folder per class, found {what}. Sort the images by class, or put a csv "
                 f"with the columns image and label beside {name}."
             )
-        found += [_ClassFolder(place, f"{name}/{label}", split) for label in labels]
-    known = {folder.label for folder in found if folder.split == "train"}
-    for folder in found:
-        if folder.label not in known:
+        for label in labels:
+            found.append((f"{name}/{label}", label, split))
+            yield f"{name}/{label}", split
+    known = {label for _, label, split in found if split == "train"}
+    for path, label, _ in found:
+        if label not in known:
             raise DataError(
-                f"{place}/{folder.path}: expected a class of train ({', '.join(sorted(known))}), found "
-                f"{folder.label}. Rename the folder or add the class to train."
+                f"{place}/{path}: expected a class of train ({', '.join(sorted(known))}), found {label}. Rename the "
+                "folder or add the class to train."
             )
-    return found

@@ -64,10 +64,8 @@ def open_image(
 ) -> Iterator[Image]:
     """Open an image and check its header; pixels are decoded inside the block, where the same errors rise.
 
-    Args:
-        source: The file, its bytes, or what reads up to so many of them.
-        max_pixels: Larger images are refused.
-        formats: Says by a file's first bytes what it may be, by Pillow's names.
+    The source is a file, its bytes, or what reads up to so many of them; ``formats`` says by a file's first bytes what
+    it may be, by Pillow's names.
 
     Raises:
         ValueError: not to be read, with a short reason, whatever Pillow raised.

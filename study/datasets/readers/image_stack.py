@@ -51,12 +51,7 @@ def read_images(
 ) -> RawSet:
     """Read the image files of a source as ``read_stack`` does; ids are the paths below the source's place.
 
-    Args:
-        source: Where the files are.
-        labels: Class of each of the source's files; FER-2013's classes get its names and order.
-        splits: Split of each, None without one; FER-2013's file names go before it.
-        given_by: What the split rests on.
-        allocate: Gives the array for the images.
+    FER-2013's classes get its names and order, and its file names go before the splits, which rest on ``given_by``.
 
     Raises:
         DataError: no readable image, a class without one, or names that contradict the split.
@@ -80,7 +75,6 @@ def read_images(
                 f"{source.place}: expected images of class {name}, found none that can be read among "
                 f"{labels.count(given)}. Fix the files or remove the class."
             )
-    sizes = {header.size for header in found if isinstance(header, Header)}
     settled = named if claims else splits
     return RawSet(
         images=images,
@@ -90,7 +84,7 @@ def read_images(
         given=np.array([NO_SPLIT if (split := settled[i]) is None else SPLITS.index(split) for i in kept], np.uint8),
         given_by="FER-2013's file names" if claims else given_by,
         claims_fer2013=claims and set(order) <= set(fer2013.CLASSES),
-        notes=_notes(source, tuple(order), images.shape, sizes, named, left_out),
+        notes=_notes(source, order, images.shape, found, left_out),
         left_out=tuple(left_out),
     )
 
@@ -106,10 +100,10 @@ def read_stack(places: Sequence[Place], allocate: Allocate) -> tuple[NDArray[np.
         why it could not be read.
     """
     with strict_pillow():
-        headers = (_header(place) for place in places)
+        headers = (_look(place) for place in places)
         form = _form([next((header for header in headers if isinstance(header, Header)), "")])
         if form is None:
-            return None, [_header(place) for place in places]
+            return None, [_look(place) for place in places]
         images = allocate((len(places), *form))
         found = _read_pixels(places, images)
         right = _form(found)
@@ -130,17 +124,20 @@ def read_stack(places: Sequence[Place], allocate: Allocate) -> tuple[NDArray[np.
     return images, found
 
 
-def _header(place: Place) -> Header | str:
-    """Return the header of an image, or the reason why it cannot be read."""
+def _look(place: Place, pixels: NDArray[np.uint8] | None = None) -> Header | str:
+    """Return the header of an image, or the reason why it cannot be read; fill uint8 (side, side, channels)."""
     try:
         with open_image(place.read_bytes) as image:
-            return Header(image.size, image.mode in _COLOUR_MODES)
+            header = Header(image.size, image.mode in _COLOUR_MODES)
+            if pixels is not None:
+                pixels[...] = decode(image, *pixels.shape[1:])
+            return header
     except ValueError as error:
         return str(error)
 
 
 def _form(found: Sequence[Header | str]) -> tuple[int, int, int] | None:
-    """Return height, width and channels that suit all images found, None where there are none."""
+    """Return height, width and channels that suit the images found, None where there are none."""
     headers = [header for header in found if isinstance(header, Header)]
     if not headers:
         return None
@@ -151,23 +148,12 @@ def _form(found: Sequence[Header | str]) -> tuple[int, int, int] | None:
 
 def _read_pixels(places: Sequence[Place], images: NDArray[np.uint8]) -> list[Header | str]:
     """Fill uint8 (n, side, side, channels) and return what ``read_stack`` returns for each file."""
-    _, side, _, channels = images.shape
 
-    def read_some(rows: range) -> list[Header | str]:
-        found: list[Header | str] = []
-        for row in rows:
-            try:
-                with open_image(places[row].read_bytes) as image:
-                    found.append(Header(image.size, image.mode in _COLOUR_MODES))
-                    pixels = decode(image, side, channels)
-                images[row] = pixels
-            except ValueError as error:
-                found[row - rows.start :] = [str(error)]
-        return found
+    def read_some(start: int) -> list[Header | str]:
+        return list(map(_look, places[start : start + _CHUNK], images[start : start + _CHUNK]))
 
-    chunks = [range(start, min(start + _CHUNK, len(places))) for start in range(0, len(places), _CHUNK)]
     with ThreadPoolExecutor(_THREADS) as pool:  # decoding releases Python's lock; chunks keep handing over cheap
-        return [header for part in pool.map(read_some, chunks) for header in part]
+        return [header for part in pool.map(read_some, range(0, len(places), _CHUNK)) for header in part]
 
 
 def _check_official_names(source: Source, splits: Sequence[str | None]) -> None:
@@ -190,22 +176,18 @@ def _check_official_names(source: Source, splits: Sequence[str | None]) -> None:
 
 
 def _notes(
-    source: Source,
-    classes: tuple[str, ...],
-    shape: tuple[int, ...],
-    sizes: set[tuple[int, int]],
-    named: Sequence[str | None],
-    left_out: list[str],
+    source: Source, order: dict[str, str], shape: tuple[int, ...], found: Sequence[Header | str], left_out: list[str]
 ) -> tuple[str, ...]:
     """Return what readers of results must know about how the files were read."""
-    notes = list(note_on_numbers(classes))
-    strange = [path for path, split in zip(source.files, named, strict=True) if split is None]
-    if strange and classes == fer2013.CLASSES and shape[1:] == (fer2013.SIDE_PX, fer2013.SIDE_PX, 1):
+    notes = list(note_on_numbers(order))
+    strange = [path for path in source.files if fer2013.split_of_file(path.rsplit("/", 1)[-1]) is None]
+    if strange and tuple(order) == fer2013.CLASSES and shape[1:] == (fer2013.SIDE_PX, fer2013.SIDE_PX, 1):
         notes.append(
-            f"Classes and size are FER-2013's, but {len(strange)} of {len(named)} file names are not, such as "
+            f"Classes and size are FER-2013's, but {len(strange)} of {len(found)} file names are not, such as "
             f"{strange[0]}: if this is a copy of FER-2013, its official split cannot be recovered, and results do not "
             "compare with published ones."
         )
+    sizes = {header.size for header in found if isinstance(header, Header)}
     if sizes != {shape[2:0:-1]}:
         smallest, largest = min(sizes), max(sizes)
         notes.append(
@@ -215,7 +197,7 @@ def _notes(
     if left_out:
         more = f" and {len(left_out) - _NAMED_IN_NOTE} more" if len(left_out) > _NAMED_IN_NOTE else ""
         shown = "; ".join(left_out[:_NAMED_IN_NOTE])
-        notes.append(f"{len(left_out)} of {len(left_out) + shape[0]} files cannot be read, left out: {shown}{more}.")
+        notes.append(f"{len(left_out)} of {len(found)} files cannot be read, left out: {shown}{more}.")
     if source.others:
         notes.append(f"{len(source.others)} other files or folders are left out, such as {source.others[0]}.")
     return tuple(notes)

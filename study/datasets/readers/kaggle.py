@@ -13,10 +13,7 @@ _WITHOUT = "Or download it in a browser and give the file."
 
 
 def fetch(handle: str) -> Path:
-    """Return the folder of a Kaggle dataset, downloaded once and kept by kagglehub.
-
-    Args:
-        handle: ``owner/name``, for example ``msambare/fer2013``.
+    """Return the folder of a Kaggle dataset such as ``msambare/fer2013``, downloaded once and kept by kagglehub.
 
     Raises:
         DataError: kagglehub is missing, Kaggle cannot be reached, refuses, or has no such dataset.

@@ -20,11 +20,10 @@ def find(path: Path) -> Source:
     Raises:
         DataError: nothing there, no dataset there, or more than one.
     """
-    place = Place(path)
+    if path.is_file() or path.is_dir():
+        return find_at(Place(path))
     if path.exists():
-        if not (path.is_file() or path.is_dir()):
-            raise DataError(f"{path}: expected {forms()}, found a device or a pipe. Give a file or a folder.")
-        return find_at(place)
+        raise DataError(f"{path}: expected {forms()}, found a device or a pipe. Give a file or a folder.")
     for outer in path.parents:
         if is_archive(outer.name) and outer.is_file():
             return Source(Place(outer), "", plan=path.relative_to(outer).as_posix())
@@ -57,9 +56,8 @@ def find_all(place: Path | Place, depth: int = _DEEPEST) -> list[Source]:
     Raises:
         DataError: a folder that is laid out as a dataset but cannot be one.
     """
-    if isinstance(place, Path):
-        place = Place(place)
-    for _, reader in in_order():
+    place = Place(place) if isinstance(place, Path) else place
+    for reader in in_order():
         if (source := reader.recognise(place)) is not None:
             return [source]
     if not place.is_folder:  # archives in archives stay closed
@@ -80,21 +78,16 @@ def is_read(name: str) -> bool:
 
 def forms() -> str:
     """Return what can be read, for messages."""
-    return "a dataset (" + ", ".join(reader.form for _, reader in in_order()) + "; also in a .zip or .tar)"
+    return "a dataset (" + ", ".join(reader.form for reader in in_order()) + "; also in a .zip or .tar)"
 
 
 def describe(place: Place) -> str:
     """Say what is at a place that is no dataset."""
     if not place.is_folder:
         if place.suffix in SUFFIXES:
-            columns = ", ".join(_columns(place))
-            return (
-                f"a table with the columns {columns[:80]}"
-                if columns
-                else "no text"
-                if place.head(1)
-                else "an empty file"
-            )
+            if columns := ", ".join(_columns(place)):
+                return f"a table with the columns {columns[:80]}"
+            return "no text" if place.head(1) else "an empty file"
         return "a single image" if images_in(place.parent, [place.name]) else place.describe()
     files, _ = place.lists()
     if images := images_in(place, files):

@@ -53,10 +53,7 @@ def encode(planes: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], NDArray[np.ui
 
 
 def decode(
-    words: NDArray[np.uint32],
-    states: NDArray[np.uint64],
-    tables: NDArray[np.uint16],
-    shape: tuple[int, int, int],
+    words: NDArray[np.uint32], states: NDArray[np.uint64], tables: NDArray[np.uint16], shape: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
     """Return the planes that ``encode`` packed, uint8 of a shape (n, height, width).
 
@@ -99,28 +96,24 @@ def _walk(
 ) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.intp]]]:
     """Yield each place with its prediction and the kind of its surroundings, from the places before it.
 
-    Args:
-        pixels: int32 (places, planes), filled in up to the place that was yielded last.
-        errors: What the predictions missed, likewise.
-        width: Places in a row.
+    Pixels, int32 (places, planes), and the errors of the predictions are filled in up to the place yielded last.
     """
     grey = np.full(pixels.shape[1], 128, np.int32)
     none = np.zeros_like(grey)
     for place in range(len(pixels)):
         row, column = divmod(place, width)
-        above = place - width if row else None
-        up = grey if above is None else pixels[above]
-        left = pixels[place - 1] if column else up
-        up = left if above is None else up
-        left_up = pixels[above - 1] if above is not None and column else up
-        right_up = pixels[above + 1] if above is not None and column < width - 1 else up
+        above = place - width
+        left = pixels[place - 1] if column else pixels[above] if row else grey
+        up = pixels[above] if row else left
+        left_up = pixels[above - 1] if row and column else up
+        right_up = pixels[above + 1] if row and column < width - 1 else up
         left_left = pixels[place - 2] if column > 1 else left
-        up_up = pixels[above - width] if above is not None and row > 1 else up
+        up_up = pixels[above - width] if row > 1 else up
         near = (left, up, left_up, right_up, left_left, up_up)
         guess = sum(weight * one for weight, one in zip(_WEIGHTS, near, strict=True)) + 32 >> 6
         varies = np.abs(left - left_up) + np.abs(up - left_up) + np.abs(up - right_up)
-        missed = (errors[place - 1] if column else none), (none if above is None else errors[above])
-        varies += 2 * (np.abs(missed[0]) + np.abs(missed[1]))
+        missed = np.abs(errors[place - 1] if column else none) + np.abs(errors[above] if row else none)
+        varies += 2 * missed
         yield place, np.clip(guess, 0, 255), np.searchsorted(_LIMITS, varies)
 
 

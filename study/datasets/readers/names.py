@@ -17,14 +17,8 @@ RAF_DB = dict(zip("1234567", ("surprise", "fear", "disgust", "happy", "sad", "an
 AFFECTNET = dict(
     zip("01234567", ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"), strict=True)
 )
-_ALIASES = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-}
+_ALIASES = {"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy", "sadness": "sad"}
+_ALIASES |= {"surprised": "surprise"}
 
 
 def split_of(word: str) -> str | None:
@@ -34,6 +28,15 @@ def split_of(word: str) -> str | None:
     ('validation', None)
     """
     return next((split for split, words in SPLIT_WORDS.items() if word.lower() in words), None)
+
+
+def emotion(word: str) -> str:
+    """Return FER-2013's name for an emotion, whatever its case or form; any other word in small letters.
+
+    >>> emotion("Happiness"), emotion("contempt")
+    ('happy', 'contempt')
+    """
+    return _ALIASES.get(word.lower(), word.lower())
 
 
 def order_classes(names: Iterable[str]) -> dict[str, str]:
@@ -46,7 +49,7 @@ def order_classes(names: Iterable[str]) -> dict[str, str]:
     {'Happy': 'Happy', 'sad': 'sad'}
     """
     found = sorted(names)
-    meaning = {_ALIASES.get(name.lower(), name.lower()): name for name in found}
+    meaning = {emotion(name): name for name in found}
     if len(found) == len(fer2013.CLASSES) and set(meaning) == set(fer2013.CLASSES):
         return {name: meaning[name] for name in fer2013.CLASSES}
     return {name: name for name in found}

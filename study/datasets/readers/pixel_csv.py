@@ -118,19 +118,14 @@ def _without_usage(rows: _Rows) -> str:
 
 
 class _Rows:
-    """The rows of one csv.
-
-    Args:
-        place: The csv.
-        pixels: How many pixels each row must have; 0 to let the first row decide.
+    """The rows of one csv, each with so many pixels; 0 lets the first row decide.
 
     Raises:
         DataError: a missing column, or a row that is not as it should be, with its number.
     """
 
     def __init__(self, place: Place, pixels: int = 0) -> None:
-        self.place = place
-        self.pixels = pixels
+        self.place, self.pixels = place, pixels
         self.strict = place.name.lower() in OWN_NAMES
         self.labels: list[str] = []
         self.splits: list[int] = []

@@ -27,11 +27,7 @@ def is_litter(name: str) -> bool:
 
 
 class Place:
-    """A file or folder that datasets are read from: ``place / "a/b.png"`` is one below it.
-
-    Args:
-        path: Its path on disk or in an archive.
-        archive: The open archive that it is in; None on disk.
+    """A file or folder that datasets are read from, on disk or in an open archive: ``place / "a/b.png"`` is below it.
 
     >>> (Place(PurePath("faces")) / "happy/0.PNG").suffix
     '.png'

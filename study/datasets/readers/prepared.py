@@ -105,9 +105,8 @@ def write_prepared(data: ImageSet, path: Path) -> int:
         split_source=data.split_source,
         notes=data.notes,
     )
-    text = msgspec.json.encode(msgspec.to_builtins(about))
     arrays: dict[str, NDArray[Any]] = {
-        "about": np.frombuffer(text, np.uint8),
+        "about": np.frombuffer(msgspec.json.encode(about), np.uint8),
         "which": which.astype(np.uint32),
         "labels": data.labels.astype(np.uint16),
         "splits": data.splits,
@@ -127,11 +126,7 @@ def write_prepared(data: ImageSet, path: Path) -> int:
 def _unpacked(
     arrays: dict[str, NDArray[Any]], about: _About, most: int, allocate: Allocate
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]:
-    """Return images, labels and split codes.
-
-    Raises:
-        ValueError: they do not fit together, or would unpack to more than ``most`` bytes.
-    """
+    """Return images, labels and split codes; raise a ValueError where they do not fit or take over ``most`` bytes."""
     height, width, channels = about.shape
     which, labels, splits = (np.asarray(arrays[name]) for name in ("which", "labels", "splits"))
     if about.format != _FORMAT or not _NAME.fullmatch(about.name):

@@ -29,19 +29,11 @@ _BOMS = (
 
 
 class Table(AbstractContextManager["Table"]):
-    """A table, open at its first row after the line with the names of the columns.
-
-    Args:
-        place: The file.
-
-    Attributes:
-        columns: What the first line holds, in small letters and without blanks around; empty where the file is no text.
-        row: Number of the row that was read last, counted from 1 after the first line.
-    """
+    """A table, open at its first row after the line with the names of the columns."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.row = 0
+        self.row = 0  #: Number of the row that was read last, counted from 1 after the first line.
         self._ends_open = False
         file = place.open()
         encoding = _encoding(file.read(64))
@@ -53,7 +45,11 @@ class Table(AbstractContextManager["Table"]):
             line = "\0"
         self.separator = next((one for one in "\t;," if one in line), " ")
         is_text = "\0" not in line and len(line) < _LONGEST_HEADER and not any("\ud800" <= c <= "\udfff" for c in line)
-        self.first = _fields(line, self.separator) if is_text else []
+        self.first: list[str] = []  #: What the first line holds; empty where the file is no text.
+        if is_text and self.separator == " ":
+            self.first = line.split()
+        elif is_text:
+            self.first = [field.strip(' \t\r\n"') for field in line.split(self.separator, _MOST_COLUMNS)]
         self.columns = [name.lower() for name in self.first]
 
     def __exit__(self, *error: object) -> None:
@@ -139,12 +135,6 @@ def shown(text: str) -> str:
     "'happy'"
     """
     return ascii(text[:20])
-
-
-def _fields(line: str, separator: str) -> list[str]:
-    if separator == " ":
-        return line.split()
-    return [field.strip(' \t\r\n"') for field in line.split(separator, _MOST_COLUMNS)]
 
 
 def _encoding(head: bytes) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,28 +32,35 @@ def make(images: int = 10_000, difficulty: float = 0.5, label_noise: float = 0.1
     can really be reached lies below.
 
     Args:
-        images: Number of images, 200 to a million.
+        images: 200 to a million.
         difficulty: 0 (strong expressions, frontal, even light) to 1.
         label_noise: Share of wrong labels, 0 to 0.5.
-        seed: Seed of everything random, 0 to 2^63 - 1.
+        seed: Of everything random, 0 to 2^63 - 1.
 
     Raises:
         DataError: a setting is out of range.
     """
-    settings = {"images": images, "difficulty": float(difficulty), "label_noise": float(label_noise), "seed": seed}
+    settings: dict[str, Any] = {
+        "images": images,
+        "difficulty": float(difficulty),
+        "label_noise": float(label_noise),
+        "seed": seed,
+    }
     check(images, difficulty, label_noise, seed)
     generator = np.random.default_rng(derive_seed(seed, "synthetic", "labels"))
-    drawn = _draw_classes(images, generator)
+    # The expression to draw on each face: in FER-2013's proportions and random order.
+    ends = np.rint(np.cumsum(FER2013_COUNTS) / sum(FER2013_COUNTS) * images).astype(np.int64)
+    drawn = generator.permutation(np.searchsorted(ends, np.arange(images), side="right").astype(np.int64))
     labels = _mislabel(drawn, label_noise, generator)
     splits = _split(labels, generator)
     faces = np.arange(images, dtype=np.int64)
     pictures = np.empty((images, 48, 48, 1), np.uint8)
     for start in range(0, images, CHUNK):
-        rows = slice(start, min(start + CHUNK, images))
+        rows = slice(start, start + CHUNK)
         pictures[rows] = draw_faces(drawn[rows], faces[rows], float(difficulty), seed)
     test = splits == SPLITS.index("test")
     return make_image_set(
-        set_name(images, float(difficulty), float(label_noise), seed),
+        set_name(**settings),
         pictures,
         labels,
         CLASSES,
@@ -93,13 +102,6 @@ def check(images: int, difficulty: float, label_noise: float, seed: int) -> None
     wrong = [f"{name} must be {rule}, got {value}" for name, value, good, rule in rules if not good]
     if wrong:
         raise DataError(f"the synthetic dataset cannot be made: {'; '.join(wrong)}.")
-
-
-def _draw_classes(images: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Return the expression (n,) to draw on each face, in FER-2013's proportions and random order."""
-    ends = np.rint(np.cumsum(FER2013_COUNTS) / sum(FER2013_COUNTS) * images).astype(np.int64)
-    classes = np.searchsorted(ends, np.arange(images), side="right").astype(np.int64)
-    return generator.permutation(classes)
 
 
 def _mislabel(drawn: NDArray[np.int64], share: float, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -42,27 +42,11 @@ MEASURES = {
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
-# Action units of the Facial Action Coding System that the drawing knows, with what each does.
-ACTION_UNITS = {
-    1: "inner brow raised",
-    2: "outer brow raised",
-    4: "brows lowered and drawn together",
-    5: "upper lid raised",
-    6: "cheek raised",
-    7: "lids tightened",
-    9: "nose wrinkled",
-    10: "upper lip raised",
-    12: "lip corners pulled up",
-    15: "lip corners pulled down",
-    17: "chin raised",
-    20: "lips stretched sideways",
-    23: "lips tightened",
-    25: "lips parted",
-    26: "jaw dropped",
-    27: "mouth stretched open",
-    43: "eyes closing",
-}
-COLUMN = {unit: column for column, unit in enumerate(ACTION_UNITS)}
+#: Action units of the Facial Action Coding System that the drawing knows: 1 inner and 2 outer brow raised, 4 brows
+#: lowered, 5 upper lid raised, 6 cheek raised, 7 lids tightened, 9 nose wrinkled, 10 upper lip raised, 12 lip corners
+#: pulled up or 15 down, 17 chin raised, 20 lips stretched, 23 tightened or 25 parted, 26 jaw dropped, 27 mouth wide
+#: open, 43 eyes closing.
+ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 17, 20, 23, 25, 26, 27, 43)
 
 # Each expression comes in variants (weight, action units at full strength): people do not all shout when angry.
 VARIANTS: dict[str, tuple[tuple[float, dict[int, float]], ...]] = {
@@ -98,10 +82,7 @@ VARIANTS: dict[str, tuple[tuple[float, dict[int, float]], ...]] = {
 
 @dataclass(frozen=True)
 class Pose:
-    """Where each head (n,) is and how it is turned.
-
-    Angles are in radians, the scale in pixels per face unit, the centre in pixels.
-    """
+    """Where each head is and how it is turned: radians, pixels per face unit, centre in pixels, all (n, 1)."""
 
     yaw: Array
     pitch: Array
@@ -111,13 +92,13 @@ class Pose:
     centre_y: Array
 
     def project(self, x: Array, y: Array, z: Array | float) -> Array:
-        """Return pixels (n, k, 2) of points given by x, y, z (n, k) in face units."""
-        yaw, pitch, roll, scale = (one[:, None] for one in (self.yaw, self.pitch, self.roll, self.scale))
+        """Return pixels (n, k, 2) of points in face units, each (n, k) or the same for all."""
+        yaw, pitch, roll = self.yaw, self.pitch, self.roll
         turned_x = x * np.cos(yaw) + z * np.sin(yaw)
         depth = z * np.cos(yaw) - x * np.sin(yaw)
         turned_y = y * np.cos(pitch) + depth * np.sin(pitch)
-        pixel_x = self.centre_x[:, None] + scale * (turned_x * np.cos(roll) - turned_y * np.sin(roll))
-        pixel_y = self.centre_y[:, None] + scale * (turned_x * np.sin(roll) + turned_y * np.cos(roll))
+        pixel_x = self.centre_x + self.scale * (turned_x * np.cos(roll) - turned_y * np.sin(roll))
+        pixel_y = self.centre_y + self.scale * (turned_x * np.sin(roll) + turned_y * np.cos(roll))
         return np.stack([pixel_x, pixel_y], axis=-1)
 
 
@@ -135,7 +116,7 @@ def sample_pose(difficulty: float, side: int, dice: Dice) -> Pose:
 
 
 def sample_person(difficulty: float, dice: Dice) -> SimpleNamespace:
-    """Return ``MEASURES`` (n,) that differ more with difficulty; brows and mouths at rest too, so classes overlap."""
+    """Return ``MEASURES`` (n, 1) that differ more with difficulty; brows and mouths at rest too, so classes overlap."""
     vary = 0.25 + 1.5 * difficulty
     return SimpleNamespace(
         **{name: mean + dice.normal(spread * vary, limit) for name, (mean, spread, limit) in MEASURES.items()}
@@ -143,14 +124,14 @@ def sample_person(difficulty: float, dice: Dice) -> SimpleNamespace:
 
 
 def _pick_variants(drawn: NDArray[np.int64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the full-strength action units (n, units) of one variant of each face's expression."""
-    result = np.zeros((len(drawn), len(COLUMN)))
+    """Return the full-strength action units (n, units) of one variant of each face's expression, both (n, 1)."""
+    result = np.zeros((len(drawn), len(ACTION_UNITS)))
     for label, name in enumerate(CLASSES):
         threshold = 0.0
         for weight, units in VARIANTS[name]:
             chosen = (drawn == label) & (chance >= threshold) & (chance < threshold + weight + 1e-9)
             threshold += weight
-            result[chosen] = [units.get(unit, 0.0) for unit in ACTION_UNITS]
+            result[chosen[:, 0]] = [units.get(unit, 0.0) for unit in ACTION_UNITS]
     return result
 
 
@@ -158,54 +139,40 @@ def express(drawn: NDArray[np.int64], difficulty: float, dice: Dice) -> NDArray[
     """Return the strength (n, units), 0..1.2 (1.8 in the easiest sets), of every action unit in every face.
 
     Difficulty weakens expressions, mixes a second one in, and moves muscles that do not belong to the expression.
-
-    Args:
-        drawn: Class index (n,) of the expression to draw.
-        difficulty: 0..1.
-        dice: Random numbers of the same n faces.
     """
     weakest = max(0.0, 1.0 - 1.5 * difficulty)
     intensity = weakest + (1.08 - weakest) * dice.uniform(0.0, 1.0) ** (0.5 + 0.5 * difficulty)
-    units = _pick_variants(drawn, dice.uniform(0.0, 1.0)) * intensity[:, None]
+    units = _pick_variants(drawn[:, None], dice.uniform(0.0, 1.0)) * intensity
     units *= np.clip(1.0 + 0.45 * difficulty * dice.normals(units.shape[1]), 0.0, 1.4)
-    second = dice.integers(len(CLASSES))
+    second = dice.uniform(0.0, float(len(CLASSES))).astype(np.int64)
     share = np.where(dice.uniform(0.0, 1.0) < difficulty, dice.uniform(0.0, min(1.0, 1.15 * difficulty)), 0.0)
-    mixed = _pick_variants(second, dice.uniform(0.0, 1.0)) * share[:, None]
+    mixed = _pick_variants(second, dice.uniform(0.0, 1.0)) * share
     stray = 0.34 * difficulty * np.maximum(dice.normals(units.shape[1]) - 0.3, 0.0)
-    units = np.clip(units * (1.0 - 0.6 * share[:, None]) + mixed + stray, 0.0, 1.2)
+    units = np.clip(units * (1.0 - 0.6 * share) + mixed + stray, 0.0, 1.2)
     return units * (1.0 + 0.5 * plainness(difficulty))
 
 
 class Face:
-    """Places on n faces, in pixels.
-
-    Args:
-        person: What ``sample_person`` gives.
-        units: Strength (n, units) of every action unit.
-        pose: Where they are.
-
-    Attributes:
-        jaw_drop: How far (n,) the jaw hangs, in face units.
-    """
+    """Places on n faces, in pixels: people with the strength (n, units) of every action unit, in their poses."""
 
     def __init__(self, person: SimpleNamespace, units: Array, pose: Pose) -> None:
         self.person = person
         self.pose = pose
         self._units = units
-        self.jaw_drop = 0.17 * self.unit(26) + 0.32 * self.unit(27)
+        self.jaw_drop = 0.17 * self.unit(26) + 0.32 * self.unit(27)  #: How far (n, 1) the jaw hangs, in face units.
 
     def unit(self, number: int) -> Array:
-        """Return the strength (n,) of one action unit."""
-        return self._units[:, COLUMN[number]]
+        """Return the strength (n, 1) of one action unit."""
+        return self._units[:, [ACTION_UNITS.index(number)]]
 
     def head(self) -> Array:
         """Return the outline of the head (n, 32, 2)."""
-        angle = np.linspace(0.0, 2.0 * np.pi, 32, endpoint=False)[None, :]
+        angle = np.linspace(0.0, 2.0 * np.pi, 32, endpoint=False)
         p = self.person
         sine, down = np.sin(angle), -np.cos(angle)
         lower = np.maximum(down, 0.0)
-        x = np.sign(sine) * np.abs(sine) ** p.squareness[:, None] * (1.0 - p.jaw[:, None] * lower**1.5) * 0.95
-        y = down * p.head_height[:, None] + 0.85 * self.jaw_drop[:, None] * lower**2
+        x = np.sign(sine) * np.abs(sine) ** p.squareness * (1.0 - p.jaw * lower**1.5) * 0.95
+        y = down * p.head_height + 0.85 * self.jaw_drop * lower**2
         # The outline of a turned head stays where it is; only the features on it move.
         return self.flat(x, y)
 
@@ -224,12 +191,12 @@ class Face:
 
     def wrinkle(self, x: tuple[float, float], y: tuple[float, float], bend: float = 0.0, lift: float = 0.0) -> Array:
         """Return a wrinkle (n, 6, 2) between two points in face units, bent upwards by ``bend``."""
-        u = np.linspace(0.0, 1.0, 6)[None, :]
-        ones = np.ones((len(self.pose.scale), 1))
+        u = np.linspace(0.0, 1.0, 6)
         line_y = y[0] + (y[1] - y[0]) * u - bend * np.sin(np.pi * u)
-        return self.on(ones * (x[0] + (x[1] - x[0]) * u), ones * line_y, lift)
+        return self.on(x[0] + (x[1] - x[0]) * u, line_y, lift)
 
 
 def there_and_back(line: Array, other: Array) -> Array:
-    """Return the coordinates (n, 2k) of an outline along one line and back along another, each (n, k)."""
-    return np.concatenate([line, other[:, ::-1]], axis=1)
+    """Return the coordinates (n, 2k) of an outline along one line and back along another, each (n, k) or (k,)."""
+    there, back = line + 0.0 * other[..., :1], other[..., ::-1] + 0.0 * line[..., :1]  # both (n, k)
+    return np.concatenate([there, back], axis=-1)

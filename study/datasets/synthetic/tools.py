@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,16 @@ Array = NDArray[np.float64]
 
 UNIFORMS = 112
 NORMALS = 176
+SIDE_PX = 48
+OVERSAMPLING = 4
+# Fractional bits of the coordinates handed to OpenCV: whole numbers draw the same everywhere.
+FRACTION_BITS = 4
 
 
 class Dice:
-    """Random columns for n faces; what one face gets does not depend on how many are drawn with it.
+    """Random columns for n faces (n,) of a set, each a stream of its own, however many are drawn at once.
 
-    Args:
-        seed: Seed of the set.
-        faces: Indices (n,) of the faces in the set; each is a stream of its own.
-        noise: Normal numbers per face kept for texture and sensor noise.
+    ``noise`` has so many normal numbers per face for texture and sensor noise.
     """
 
     def __init__(self, seed: int, faces: NDArray[np.int64], noise: int) -> None:
@@ -35,25 +36,21 @@ class Dice:
         self._next_uniform = 0
         self._next_normal = 0
 
-    def uniform(self, low: float, high: float) -> NDArray[np.float64]:
-        """Return (n,) numbers, uniform in low..high."""
-        column = self._uniforms[:, self._next_uniform]
+    def uniform(self, low: float, high: float) -> Array:
+        """Return (n, 1) numbers, uniform in low..high."""
+        column = self._uniforms[:, [self._next_uniform]]
         self._next_uniform += 1
         return low + (high - low) * column
 
     def chance(self, probability: float) -> NDArray[np.bool_]:
-        """Return (n,) booleans, true with a probability."""
+        """Return (n, 1) booleans, true with a probability."""
         return self.uniform(0.0, 1.0) < probability
 
-    def integers(self, count: int) -> NDArray[np.int64]:
-        """Return (n,) integers in 0..count-1."""
-        return self.uniform(0.0, float(count)).astype(np.int64)
+    def normal(self, spread: float = 1.0, limit: float = 2.5) -> Array:
+        """Return (n, 1) normal numbers, cut at ``limit`` standard deviations."""
+        return spread * self.normals(1, limit)
 
-    def normal(self, spread: float = 1.0, limit: float = 2.5) -> NDArray[np.float64]:
-        """Return (n,) normal numbers, cut at ``limit`` standard deviations."""
-        return spread * self.normals(1, limit)[:, 0]
-
-    def normals(self, count: int, limit: float = 2.5) -> NDArray[np.float64]:
+    def normals(self, count: int, limit: float = 2.5) -> Array:
         """Return (n, count) standard normal numbers, cut at ``limit``."""
         start = self._next_normal
         if start + count > NORMALS:
@@ -70,49 +67,33 @@ def plainness(difficulty: float) -> float:
     return max(0.0, 1.0 - 2.0 * difficulty)
 
 
-SIDE_PX = 48
-OVERSAMPLING = 4
-# Fractional bits of the coordinates handed to OpenCV: whole numbers draw the same everywhere.
-FRACTION_BITS = 4
-
-
-@dataclass(frozen=True)
-class Stroke:
-    """One shape on every face: a filled outline, or a line where ``thickness`` is given."""
-
-    points: NDArray[np.int32]
-    grey: list[float]
-    shown: list[bool]
-    thickness: list[int] | None
-
-
 class Sketch:
     """The strokes of n faces, in the order in which they are painted."""
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self.strokes: list[Stroke] = []
+        #: Points, grey levels, where it is shown, and widths of each stroke; without widths it is a filled outline.
+        self._strokes: list[tuple[NDArray[np.int32], list[float], list[bool], list[int] | None]] = []
 
     def fill(self, points: Array, grey: Array | float, shown: NDArray[np.bool_] | bool = True) -> None:
-        """Add an outline (n, k, 2) in pixels, filled with a grey level (n,), 0..255."""
-        self._add(points, grey, shown, None)
+        """Add an outline (n, k, 2) in pixels, filled with a grey level (n, 1), 0..255."""
+        self.line(points, grey, None, shown)
 
     def line(
-        self, points: Array, grey: Array | float, width: Array | float, shown: NDArray[np.bool_] | bool = True
+        self, points: Array, grey: Array | float, width: Array | float | None, shown: NDArray[np.bool_] | bool = True
     ) -> None:
-        """Add a line (n, k, 2) of a width (n,) in pixels."""
-        thick = np.clip(np.rint(np.broadcast_to(width, self._count) * OVERSAMPLING), 1, 60).astype(int).tolist()
-        self._add(points, grey, shown, thick)
-
-    def _add(
-        self, points: Array, grey: Array | float, shown: NDArray[np.bool_] | bool, thickness: list[int] | None
-    ) -> None:
+        """Add a line (n, k, 2) of a width (n, 1) in pixels."""
         fixed = np.rint(points * (OVERSAMPLING << FRACTION_BITS)).astype(np.int32)
-        level = np.rint(np.clip(np.broadcast_to(grey, self._count), 0, 255)).tolist()
-        self.strokes.append(Stroke(fixed, level, np.broadcast_to(shown, self._count).tolist(), thickness))
+        level = np.rint(np.clip(grey, 0, 255))
+        thick = None if width is None else self._each(np.clip(np.rint(width * OVERSAMPLING), 1, 60).astype(int))
+        self._strokes.append((fixed, self._each(level), self._each(shown), thick))
+
+    def _each(self, value: Any) -> list[Any]:
+        """Return a number for each face."""
+        return np.broadcast_to(value, (self._count, 1)).ravel().tolist()
 
     def paint(self, background: Array) -> NDArray[np.uint8]:
-        """Return the painted pictures, uint8 (n, 48, 48), on backgrounds of one grey level (n,) each."""
+        """Return the painted pictures, uint8 (n, 48, 48), on backgrounds of one grey level (n, 1) each."""
         import cv2
 
         big = SIDE_PX * OVERSAMPLING
@@ -121,13 +102,12 @@ class Sketch:
         levels = np.rint(np.clip(background, 0, 255)).astype(np.uint8)
         for row in range(self._count):
             canvas[:] = levels[row]
-            for stroke in self.strokes:
-                if not stroke.shown[row]:
+            for points, grey, shown, width in self._strokes:
+                if not shown[row]:
                     continue
-                points, grey = [stroke.points[row]], stroke.grey[row]
-                if stroke.thickness is None:
-                    cv2.fillPoly(canvas, points, grey, cv2.LINE_8, FRACTION_BITS)
+                if width is None:
+                    cv2.fillPoly(canvas, [points[row]], grey[row], cv2.LINE_8, FRACTION_BITS)
                 else:
-                    cv2.polylines(canvas, points, False, grey, stroke.thickness[row], cv2.LINE_8, FRACTION_BITS)
+                    cv2.polylines(canvas, [points[row]], False, grey[row], width[row], cv2.LINE_8, FRACTION_BITS)
             cv2.resize(canvas, (SIDE_PX, SIDE_PX), dst=pictures[row], interpolation=cv2.INTER_AREA)
         return pictures
