@@ -25,14 +25,7 @@ def examples(*calls: str) -> str:
 
 
 def option(metavar: str, text: str, *names: str, **more: Any) -> Any:
-    """Return an option that takes a value.
-
-    Args:
-        metavar: What the help calls the value.
-        text: What the help says.
-        names: Names such as ``--run``, where they do not follow from the parameter's.
-        more: Limits and whatever else ``typer.Option`` takes.
-    """
+    """Return an option that takes a value, called ``metavar`` in the help; ``more`` is what ``typer.Option`` takes."""
     return typer.Option(*names, metavar=metavar, help=text, **more)
 
 

@@ -10,7 +10,7 @@ from typer import Option
 
 from study.bench import PARTS
 from study.cli.app import examples, option
-from study.cli.run_options import split_names
+from study.cli.options import split_names
 
 app = typer.Typer(add_completion=False)
 

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from study.analysis.power import seeds_for_a_plan
 from study.cli.app import say
-from study.cli.run_options import AUTO_JOBS, MOST_MINUTES, Flags, split_names
+from study.cli.options import split_names
+from study.cli.run import AUTO_JOBS, MOST_MINUTES, Flags
 from study.cli.summary import next_commands, ranked_table
 from study.core.environment import usable_cores
 from study.core.errors import StoreError, UsageError, WriteError
 from study.core.record import Record
-from study.core.registry import load_plugin
+from study.core.registry import load_plugins
 from study.core.spec import Spec
 from study.core.store import PUBLISHED, Store, studies
 from study.datasets.audit.near_duplicates import find_near, near_groups
@@ -62,8 +63,7 @@ def run(given: Flags) -> int:
         KeyboardInterrupt: Ctrl-C or SIGTERM; what was finished is kept.
     """
     limit = TimeLimit(given.time_limit_s) if given.time_limit_s else None
-    for file in given.plugins or ():
-        load_plugin(file)
+    load_plugins(given.plugins)
     for name in split_names(given.track):
         check_tracker(name)
     grid = read_grid(given.grid)

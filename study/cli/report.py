@@ -56,13 +56,12 @@ def report(
 ) -> None:
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
     from study.core.errors import UsageError
-    from study.core.registry import load_plugin
+    from study.core.registry import load_plugins
     from study.core.store import find_study
     from study.datasets.readers.ferplus import read_ferplus
     from study.report.write import HTML, HTML_FILE, LATEX, LATEX_FOLDER, check_report, report_folder, write_report
 
-    for file in plugin or ():
-        load_plugin(file)
+    load_plugins(plugin)
     store = find_study(results, study)
     share = None if margin is None else margin / 100
     asked = ({HTML: HTML_FILE} if html else {}) | ({LATEX: f"{LATEX_FOLDER}/"} if latex else {})

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -78,6 +78,12 @@ class Registry(Generic[T]):
         package = importlib.import_module(self.package)
         for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda found: found.name):
             importlib.import_module(f"{self.package}.{module.name}")
+
+
+def load_plugins(paths: Iterable[str | Path] | None) -> None:
+    """Import each of some plugins with ``load_plugin``; None means there are none."""
+    for path in paths or ():
+        load_plugin(path)
 
 
 def load_plugin(path: str | Path) -> ModuleType:

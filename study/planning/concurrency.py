@@ -15,7 +15,7 @@ from typing import Any
 from study.core.environment import code_hash, processor, system_field, versions
 from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
-from study.core.registry import load_plugin
+from study.core.registry import load_plugins
 from study.core.spec import Spec, content_hash
 from study.planning.plan import PlannedRun, total_updates
 from study.training.device import memory_environment, visible_gpus
@@ -165,8 +165,7 @@ def _train(
     spec: Spec, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str], together: Any, pipe: Any
 ) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners
-    for plugin in plugins:
-        load_plugin(plugin)
+    load_plugins(plugins)
     pace = measure_speed(
         spec.model.name,
         side_px=spec.side_px,
