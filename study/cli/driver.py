@@ -260,9 +260,9 @@ def share_cores(plan: Plan, paces: Paces) -> int:
     if gpus := visible_gpus():
         say(f"Jobs: one at a time on {gpus[0].name}, which one run keeps busy; more share its memory with --jobs N")
         return 1
-    found = choose_jobs(plan.open, paces, free_memory_mb())
-    say(found.line)
-    return found.jobs
+    jobs, why = choose_jobs(plan.open, paces, free_memory_mb())
+    say(why)
+    return jobs
 
 
 def execute_plan(

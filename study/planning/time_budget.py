@@ -18,7 +18,7 @@ from study.core.spec import RunProtocol, Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
-from study.planning.plan import duration, estimate_s, scaled_speed, speed_of
+from study.planning.plan import duration, estimate_s, recorded_speed
 from study.protocols.budgets import Budget, Speed
 from study.training.device import visible_gpus
 
@@ -46,11 +46,8 @@ class TimeBudget:
 def choose_budget(drawn: bool, store: Store, full_s: Callable[[], float], night_s: float) -> tuple[str, str]:
     """Return the name of the budget for a command that names none, and why it.
 
-    Args:
-        drawn: Whether the images are the built-in faces.
-        store: The study.
-        full_s: Returns how long the grid takes here under ``full``; only called where that decides.
-        night_s: Seconds of a night.
+    ``drawn`` says that the images are the built-in faces; ``full_s`` returns how long the grid takes here under
+    ``full`` and is only called where that decides.
     """
     if drawn:
         return "demo", "these are the built-in faces"
@@ -87,13 +84,7 @@ def fit_time_budget(
     Half of the time goes to custom and half to transfer networks, where both are in the grid; all phases of a family
     keep the same share of their full length, so that models of a family get equal updates.
 
-    Args:
-        planned: The grid's specs at full length.
-        budget: The budget with its ``hours``.
-        store: The study's store; the choice is kept beside its records.
-        image_set: For the numbers of images.
-        recorded: Speeds to use where nothing is measured.
-        measure: Measures speeds; None (a dry run) uses the recorded ones and keeps nothing.
+    ``measure`` measures speeds; without it (a dry run) the ``recorded`` ones are used and nothing is kept.
 
     Raises:
         StoreError: the kept choice cannot be read.
@@ -155,7 +146,7 @@ def fit_updates(
 
 
 def _speed(spec: Spec, recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> Speed:
-    speed = scaled_speed(speed_of(spec, recorded), spec.side_px)
+    speed = recorded_speed(spec, recorded)
     train = measured.get(spec.model.name)
     if not train:
         return speed
