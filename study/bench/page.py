@@ -53,7 +53,7 @@ def build_page(parts: Mapping[str, Any], further: Mapping[str, str]) -> str:
     """Return the page.
 
     Args:
-        parts: What was measured, by name (``study.bench.data_file``).
+        parts: What was measured, by name (``study.bench.parts``).
         further: Sections that were written by hand or by others, by file name.
     """
     groups: dict[tuple[int, str], dict[str, Mapping[str, Any]]] = defaultdict(dict)

@@ -44,9 +44,8 @@ def bench(
     """Measure training and prediction in turns, each contestant in a process of its own, and write the page."""
     import json
 
-    from study.bench.data_file import add, read
     from study.bench.page import build_page, further_sections, write_page
-    from study.bench.parts import Bounds, measure_parts
+    from study.bench.parts import Bounds, add, measure_parts, read
 
     page = out / "README.md"
     if write:
