@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
@@ -224,11 +224,10 @@ def predict(
     rows = []
     for face, probabilities in zip(found, told, strict=True):
         said = answer(face, probabilities, runtime.unsure_below)
-        shares = {f"p_{name}": float(share) for name, share in zip(runtime.classes, probabilities, strict=True)}
-        words: dict[str, Any] = {"label": runtime.classes[said.label], "probability": float(probabilities[said.label])}
-        rows.append({**face.box._asdict(), "score": face.score, **words, "unsure": said.unsure, **shares})
+        shares = [float(share) for share in probabilities]
+        rows.append((*face.box, face.score, runtime.classes[said.label], shares[said.label], said.unsure, *shares))
     columns = ["left", "top", "width", "height", "score", "label", "probability", "unsure"]
-    frame = pandas.DataFrame(rows, columns=None if rows else [*columns, *(f"p_{name}" for name in runtime.classes)])
+    frame = pandas.DataFrame(rows, columns=[*columns, *(f"p_{name}" for name in runtime.classes)])
     frame.attrs = {"network": runtime.origin, "notice": runtime.notice}
     return frame
 

@@ -159,7 +159,6 @@ def jobs_at_a_time(given: Flags, executor: Executor, budget: Budget) -> int:
     """Return how many runs go on at once; 0 where only the executor knows."""
     if given.jobs or executor.own_cores:
         return given.jobs or 0
-
     return 1 if visible_gpus() else min(budget.usable_jobs(), executor.most_jobs or budget.jobs)
 
 
@@ -196,7 +195,6 @@ def agreed(given: Flags, seconds: float) -> bool:
     """Ask at a terminal whether to start what takes more than a day; elsewhere nobody is there to answer."""
     if seconds <= A_DAY_S or given.time_limit_s or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return True
-
     return typer.confirm(f"This takes about {duration(seconds)}, more than a day. Start?")
 
 
@@ -271,16 +269,13 @@ def execute_plan(
     image_set: ImageSet,
     locks: Locks,
     run_specs: Callable[..., Generator[Record, None, None]],
-    trackers: Sequence[Tracker] = (),
-    limit: TimeLimit | None = None,
-    keep_weights: str = "all",
+    trackers: Sequence[Tracker],
+    limit: TimeLimit | None,
+    keep_weights: str,
 ) -> int:
-    """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
+    """Execute the open runs and store every record as it comes; return how many are left because the time is up.
 
     ``run_specs`` is an executor's, with all but its jobs, the image set and ``on_event`` given.
-
-    Returns:
-        How many runs are left because the time is up.
 
     Raises:
         WriteError: the store cannot be written any more.
@@ -341,9 +336,7 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
     store.keep_dataset(arrays)
 
 
-def finish(
-    given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker] = ()
-) -> None:
+def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker]) -> None:
     """Write the report, log what is not logged yet, and print the ranked table, what failed and what to type next."""
     from study.report.local import write_local_pictures
     from study.report.write import write_report

@@ -23,7 +23,7 @@ RunOption = Annotated[
     Name, option("KEY", "Key of a run, or a part of one. Default: the best on the validation split.", "--run")
 ]
 _STUDY = "NAME of a study made here, or published/NAME. Default: the newest made here"
-StudyArgument = Annotated[Name, Argument(metavar="STUDY", help=f"{_STUDY}.", show_default=False)]
+StudyArgument = Annotated[Name, Argument(metavar="STUDY", help=f"{_STUDY}.")]
 StudyOption = Annotated[Name, option("NAME", f"{_STUDY}.")]
 ResultsOption = Annotated[Path, option("FOLDER", "Folder of records.", file_okay=False)]
 ReportsOption = Annotated[Path, option("FOLDER", "Folder of reports.", file_okay=False)]

@@ -32,14 +32,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         WriteError: the folder cannot be written or the disk is full.
     """
-    with replacing(path) as temporary:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(handle, rest) :]
-        finally:
-            os.close(handle)
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(data)
 
 
 @contextlib.contextmanager

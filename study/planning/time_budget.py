@@ -97,7 +97,9 @@ def fit_time_budget(
     lines = []
     for family in families:
         specs = [one.spec for one in planned if one.spec.model.family == family]
-        name = _choice_name(family, specs, image_set)
+        # Another dataset, precision or side is another choice; further models are not.
+        sides = ",".join(str(side) for side in sorted({spec.side_px for spec in specs}))
+        name = f"{family}, {sides} px, {specs[0].precision}, {image_set.fingerprint[:12]}"
         choice = kept.get(name)
         if choice is None:
             measured = dict(measure(_one_a_model(specs))) if measure else {}
@@ -178,12 +180,6 @@ def _cut(spec: Spec, limits: Mapping[str, int]) -> Spec:
 
 def _one_a_model(specs: Sequence[Spec]) -> list[Spec]:
     return list({spec.model.name: spec for spec in specs}.values())
-
-
-def _choice_name(family: str, specs: Sequence[Spec], image_set: ImageSet) -> str:
-    """Return what a choice holds for: another dataset, precision or side is another choice; further models are not."""
-    sides = ",".join(str(side) for side in sorted({spec.side_px for spec in specs}))
-    return f"{family}, {sides} px, {specs[0].precision}, {image_set.fingerprint[:12]}"
 
 
 def _read(path: Path) -> dict[str, Any]:
