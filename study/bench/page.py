@@ -50,12 +50,7 @@ class Ratio:
 
 
 def build_page(parts: Mapping[str, Any], further: Mapping[str, str]) -> str:
-    """Return the page.
-
-    Args:
-        parts: What was measured, by name (``study.bench.parts``).
-        further: Sections that were written by hand or by others, by file name.
-    """
+    """Return the page: what was measured, by part, then sections that were written by hand, by file name."""
     groups: dict[tuple[int, str], dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for name, part in sorted(parts.items()):
         if name.startswith("models/"):
@@ -75,11 +70,7 @@ def build_page(parts: Mapping[str, Any], further: Mapping[str, str]) -> str:
 
 
 def write_page(folder: Path, parts: Mapping[str, Any]) -> Path:
-    """Write the page of a folder of reports and return its path.
-
-    Raises:
-        WriteError: it cannot be written.
-    """
+    """Write the page of a folder of reports and return its path."""
     path = folder / "README.md"
     write_atomically(path, build_page(parts, further_sections(folder)).encode())
     return path

@@ -154,18 +154,14 @@ def _tricks(task: Task, bounds: Bounds, say: Say) -> list[dict[str, Any]]:
     chosen = [trick for trick in TRICKS if task.model in trick.models]
     with children([ours(task), *(ours(task, trick) for trick in chosen)], say) as contestants:
         for measure in sorted({trick.measure for trick in chosen}):
-            here = [trick for trick in chosen if trick.measure == measure]
-            names = {f"without {trick.name}": trick for trick in here}
-            taking: list[Child] = [c for c in contestants if c.entrant.name in names or not c.entrant.task.without]
-            say(f"  {task.model}: {measure.replace('_', ' ')}, with and {', '.join(names)}")
+            here = {f"without {trick.name}": trick for trick in chosen if trick.measure == measure}
+            taking: list[Child] = [c for c in contestants if c.entrant.name in here or not c.entrant.task.without]
+            say(f"  {task.model}: {measure.replace('_', ' ')}, with and {', '.join(here)}")
             turns = take_turns(taking, [measure], bounds.rounds, bounds.seconds, say)
             rates = {name: [_rate(answer) for answer in answers[measure]] for name, answers in turns.items()}
-            whole = rates.pop(f"study {task.precision}", None)
-            for name, rate in rates.items():
-                if whole:
-                    trick = names[name]
-                    about = {"trick": trick.name, "model": task.model, "measure": measure}
-                    found.append({**about, "with": whole, "without": rate})
+            about = {"model": task.model, "measure": measure, "with": rates.pop(f"study {task.precision}", None)}
+            if about["with"]:
+                found += [{**about, "trick": here[name].name, "without": rate} for name, rate in rates.items()]
     return found
 
 
@@ -174,11 +170,7 @@ def _rate(answer: dict[str, Any]) -> float:
 
 
 def _grid(rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run the grid in both ways in turns and return the seconds of each.
-
-    Raises:
-        ContestError: the grid failed.
-    """
+    """Run the grid in both ways in turns and return the seconds of each."""
     times: dict[str, list[float]] = {"1": [], "auto": []}
     choice = ""
     with tempfile.TemporaryDirectory(prefix="study-bench-") as folder:
@@ -194,13 +186,8 @@ def _grid(rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
                     raise ContestError(f"the grid ended with code {done.returncode}: {done.stderr.strip()[-300:]}")
                 if found := JOBS_LINE.search(done.stdout):
                     choice = found[0]
-    return {
-        "runs": GRID_RUNS,
-        "what": GRID_WHAT,
-        "one_by_one_s": times["1"],
-        "auto_s": times["auto"],
-        "choice": f"{choice}.",
-    }
+    seconds = {"one_by_one_s": times["1"], "auto_s": times["auto"]}
+    return {"runs": GRID_RUNS, "what": GRID_WHAT, **seconds, "choice": f"{choice}."}
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -77,11 +77,7 @@ def one_line(message: str) -> str:
 
 
 def _flush(out: TextIO) -> None:
-    """Write what waits to be written.
-
-    Raises:
-        WriteError: a full disk, or a pipe that was closed; of that Typer would leave without a word.
-    """
+    """Write what waits to be written; of a full disk or a closed pipe Typer would leave without a word."""
     try:
         if sys.stdout is not out:  # Typer has wrapped it
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

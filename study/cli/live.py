@@ -85,7 +85,7 @@ def live(
             watched = watch(source.frames(), runtime, finder, Smoother(smooth, MARGIN if smooth else 0.0), every)
             if runtime.notice:
                 _say(runtime.notice)
-            draw = None if window is None and save is None else bars
+            draw = None if window is None and save is None else bars  # faces are marked, with bars or without
             passed_on = _pass_on(watched, sinks, window, runtime, draw)
     _say(passed_on)
     for path in (save, jsonl):
@@ -120,10 +120,7 @@ def _open_sinks(
 def _pass_on(
     watched: Iterable[Watched], sinks: list[Sink], window: Window | None, runtime: Runtime, draw: bool | None
 ) -> str:
-    """Hand every frame to every sink until the video ends, the window says stop, or a signal comes; close the sinks.
-
-    ``draw`` says whether faces are marked with bars; None for not at all. Returns how much there was, in words.
-    """
+    """Hand frames to all sinks until the video, the window or a signal ends it; return how much there was, in words."""
     from study.faces.annotation import annotate
     from study.faces.output import count
 

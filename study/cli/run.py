@@ -43,22 +43,14 @@ def parse_time(value: str) -> float:
 
 
 def check_keep_weights(value: str) -> str:
-    """Return the value of ``--keep-weights``.
-
-    Raises:
-        UsageError: another word.
-    """
+    """Return the value of ``--keep-weights``, or raise a UsageError."""
     if value not in KEEP_WEIGHTS:
         raise UsageError(f"--keep-weights takes {', '.join(KEEP_WEIGHTS)}, got {value!r}.")
     return value
 
 
 def parse_jobs(value: str) -> int:
-    """Return the number of ``--jobs``; 0 for ``auto``.
-
-    Raises:
-        UsageError: neither.
-    """
+    """Return the number of ``--jobs``, 0 for ``auto``, or raise a UsageError."""
     if value == "auto":
         return AUTO_JOBS
     if not value.isascii() or not value.isdigit() or len(value) > 4 or int(value) < 1:

@@ -49,17 +49,15 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = temporary_path(path)
     try:
         make_folder(path.parent)
-        try:
-            yield temporary
-            _sync(temporary)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
         raise write_error(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):  # after an error; otherwise it has the other name
+            os.unlink(temporary)
 
 
 def output_error(error: OSError) -> WriteError:

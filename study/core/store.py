@@ -66,9 +66,7 @@ def _freshness(path: Path) -> _Fresh | None:
 class Store:
     """The records of one study: ``<results>/<study>/<model>/<protocol>/seed_<n>-<hash>.json`` with ``.npz`` beside it.
 
-    Args:
-        results: The results folder; it is created by the first write.
-        study: Name of the study: a folder name for a study made here, ``published/NAME`` for a published one.
+    ``study`` is a folder name for a study made here, ``published/NAME`` for a published one. The first write makes it.
 
     Raises:
         StoreError: ``study`` is neither, or has more than 100 characters.
@@ -123,12 +121,7 @@ class Store:
         return self.write(record)
 
     def write(self, record: Record) -> Record:
-        """Do what ``keep`` does without a look at the other records.
-
-        Raises:
-            StoreError: the record lacks predictions.
-            WriteError: it cannot be written.
-        """
+        """Do what ``keep`` does without a look at the other records."""
         path = self.record_path(record.spec)
         if record.status == "done":
             missing = [name for name in record.predictions if name not in record.arrays]
