@@ -101,8 +101,7 @@ def run(given: Flags) -> int:
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor.name}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
-        for line in published_beside(store, [run.spec for run in plan.runs]):
-            say(line)
+        tell_of_published(store, [run.spec for run in plan.runs])
         wanted = given.jobs == AUTO_JOBS or leaves_cores(given, choices.budget)
         if wanted and not (executor.own_cores or executor.most_jobs == 1):
             workers = share_cores(plan, paces)
@@ -312,13 +311,12 @@ def study_name(image_set: ImageSet, budget: Budget) -> str:
     return budget.name if own else image_set.name
 
 
-def published_beside(store: Store, specs: Sequence[Spec]) -> list[str]:
-    """Return one line for each published study that holds some of the specs: they are not this study's."""
+def tell_of_published(store: Store, specs: Sequence[Spec]) -> None:
+    """Say which published studies hold some of the specs: they are not this study's."""
     others = [name for name in studies(store.results) if name.startswith(f"{PUBLISHED}/") and name != store.study]
-    counts = [(name, Store(store.results, name).count(specs)) for name in others]
-    return [
-        f"  {count} of its runs are in {name} too, which this study leaves alone" for name, count in counts if count
-    ]
+    for name in others:
+        if count := Store(store.results, name).count(specs):
+            say(f"  {count} of its runs are in {name} too, which this study leaves alone")
 
 
 def keep_dataset(store: Store, image_set: ImageSet) -> None:
