@@ -108,7 +108,7 @@ def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, A
 
 def _stamp(rounds: int, seconds: float) -> dict[str, Any]:
     """Return what a part says of where and how it was measured."""
-    about = provenance(usable_cores())
+    about = provenance()
     kept = ("commit", "python", "versions", "system", "processor", "threads", "started")
     return {name: getattr(about, name) for name in kept} | {
         "processor": ", ".join([*(gpu.name for gpu in visible_gpus()), about.processor]),

@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
+from study.cli import options
 from study.cli.app import examples, option
-from study.cli.options import (
-    DetectorOption,
-    FaceScoreOption,
-    PluginOption,
-    ResultsOption,
-    RunOption,
-    StudyOption,
-    opened_runtime,
-)
 from study.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,12 +45,12 @@ def predict(
     crops: Annotated[
         bool, Option("--crops", help="Take each picture as one face. Small square ones always are.")
     ] = False,
-    detector: DetectorOption = None,
-    face_score: FaceScoreOption = None,
-    run: RunOption = None,
-    study: StudyOption = None,
-    results: ResultsOption = Path("results"),
-    plugin: PluginOption = None,
+    detector: options.DetectorOption = None,
+    face_score: options.FaceScoreOption = None,
+    run: options.RunOption = None,
+    study: options.StudyOption = None,
+    results: options.ResultsOption = Path("results"),
+    plugin: options.PluginOption = None,
 ) -> None:
     """Find the faces in pictures and name the emotion of each with the best run of a study.
 
@@ -79,7 +71,7 @@ def predict(
     sources, skipped = gather(words)
     _refuse(all_refused(sources))
     finder = open_detector(detector, least_score=face_score)
-    runtime = opened_runtime(results, study, run, plugin)
+    runtime = options.opened_runtime(results, study, run, plugin)
     passed: list[Seen] = []
     saved: list[Path] = []
 

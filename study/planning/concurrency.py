@@ -82,16 +82,13 @@ def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float
         return choices[0], f"Jobs: {choices[0]}, there is nothing to share"
     models = _largest(runs)
     small = sum(run.estimate_s for run in runs) < SMALL_S
-    paces: dict[int, dict[str, Pace]] = {}
+    fits: dict[int, dict[str, Pace]] = {}
     for jobs in choices:
-        for name, spec in models.items():
-            if pace := known.pace(spec, jobs, measure=not small):
-                paces.setdefault(jobs, {})[name] = pace
-    fits = {
-        jobs: found
-        for jobs, found in paces.items()
-        if len(found) == len(models) and (jobs == 1 or jobs * max(pace.memory_mb for pace in found.values()) <= free_mb)
-    }
+        paces = {name: known.pace(spec, jobs, measure=not small) for name, spec in models.items()}
+        found = {name: pace for name, pace in paces.items() if pace}
+        needed_mb = jobs * max((pace.memory_mb for pace in found.values()), default=0.0)
+        if len(found) == len(models) and (jobs == 1 or needed_mb <= free_mb):
+            fits[jobs] = found
     if 1 not in fits:
         if small:
             return choices[-1], f"Jobs: {choices[-1]} at a time: short runs spend much of their time on one core"

@@ -67,8 +67,7 @@ def is_fast(cores: int) -> bool:
 
 def speeds_from(specs: Sequence[Spec], recorded: Mapping[str, Speed], measure: Measure) -> dict[str, Speed]:
     """Return the speed of each model at its side, measured where that is possible."""
-    measured = measure(_one_a_model(specs))
-    return {spec.model.name: _speed(spec, recorded, measured) for spec in _one_a_model(specs)}
+    return _speeds(specs, recorded, measure(_one_a_model(specs)))
 
 
 def fit_time_budget(
@@ -103,7 +102,7 @@ def fit_time_budget(
         choice = kept.get(name)
         if choice is None:
             measured = dict(measure(_one_a_model(specs))) if measure else {}
-            known = {spec.model.name: _speed(spec, recorded, measured) for spec in specs}
+            known = _speeds(specs, recorded, measured)
             time_s = (budget.hours or 0) * 3600 * PLANNED_SHARE / len(families)
             choice = {"updates": fit_updates(specs, image_set, known, time_s), "images_per_s": measured}
             if measure:
@@ -115,9 +114,8 @@ def fit_time_budget(
         else:
             how = f"chosen before, kept in {path}"
         updates |= choice["updates"]
-        for spec in _one_a_model(specs):
-            if spec.model.name in choice["images_per_s"]:
-                speeds[spec.model.name] = _speed(spec, recorded, choice["images_per_s"])
+        measured_specs = [spec for spec in specs if spec.model.name in choice["images_per_s"]]
+        speeds |= _speeds(measured_specs, recorded, choice["images_per_s"])
         caps = ", ".join(f"{kind} {count}" for kind, count in choice["updates"].items())
         lines.append(f"Budget {budget.name}: {family} networks, updates a phase at most: {caps} ({how})")
     return TimeBudget(updates, speeds, tuple(lines))
@@ -147,12 +145,16 @@ def fit_updates(
     return caps(low)
 
 
-def _speed(spec: Spec, recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> Speed:
-    speed = recorded_speed(spec, recorded)
-    train = measured.get(spec.model.name)
-    if not train:
-        return speed
-    return Speed(train, speed.predict_images_per_s * train / speed.train_images_per_s, speed.start_s)
+def _speeds(specs: Sequence[Spec], recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> dict[str, Speed]:
+    """Return the speed of each model at its side: as recorded, in proportion to its measured training speed."""
+    speeds = {}
+    for spec in _one_a_model(specs):
+        speed = recorded_speed(spec, recorded)
+        if train := measured.get(spec.model.name):
+            predict = speed.predict_images_per_s * train / speed.train_images_per_s
+            speed = Speed(train, predict, speed.start_s)
+        speeds[spec.model.name] = speed
+    return speeds
 
 
 def _whole_epochs(updates: float, epoch: int) -> int:
