@@ -106,7 +106,10 @@ class Study:
         return pandas.DataFrame(columns)
 
     def confusion(self, run: str, split: str = "test") -> pandas.DataFrame:
-        """Return one run's confusion matrix: counts of images, rows true and columns predicted classes."""
+        """Return one run's confusion matrix: counts of images, rows true and columns predicted classes.
+
+        ``run`` and ``split`` are as for ``predictions``.
+        """
         import pandas
 
         scored = self._run(run)

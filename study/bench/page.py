@@ -70,7 +70,11 @@ def build_page(parts: Mapping[str, Any], further: Mapping[str, str]) -> str:
 
 
 def write_page(folder: Path, parts: Mapping[str, Any]) -> Path:
-    """Write the page of a folder of reports and return its path."""
+    """Write the page of a folder of reports and return its path.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
     path = folder / "README.md"
     write_atomically(path, build_page(parts, further_sections(folder)).encode())
     return path
