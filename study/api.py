@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
@@ -32,11 +32,7 @@ COMPARED = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def load(name: str | None = None, results: str | Path = "results") -> Study:
-    """Open a study's results.
-
-    Args:
-        name: NAME of a study made here, or ``published/NAME``. Default: the newest one with a trained network.
-        results: Folder of records.
+    """Open a study's results: NAME of one made here, ``published/NAME``, or the newest one with a trained network.
 
     Raises:
         UsageError: there is no such study; close names are suggested.
@@ -84,15 +80,10 @@ class Study:
         return frame[[*first, *(name for name in frame if name not in first)]]
 
     def predictions(self, run: str, split: str = "test") -> pandas.DataFrame:
-        """Return one run's answer to every image of a split, in the dataset's order.
+        """Return one run's answer to every image of the ``test`` or ``validation`` split, in the dataset's order.
 
-        Args:
-            run: Key of a run, or a part of it that fits one run only.
-            split: ``test`` or ``validation``.
-
-        Returns:
-            Columns ``image`` (its id, where the study knows it), ``label``, ``predicted``, ``correct``, and the
-            probability of each class in ``p_<class>``.
+        ``run`` is a key, or a part of it that fits one run only. Columns are ``image`` (its id, where the study knows
+        it), ``label``, ``predicted``, ``correct``, and the probability of each class in ``p_<class>``.
         """
         import numpy as np
         import pandas
@@ -117,9 +108,7 @@ class Study:
     def confusion(self, run: str, split: str = "test") -> pandas.DataFrame:
         """Return one run's confusion matrix: counts of images, rows true and columns predicted classes.
 
-        Args:
-            run: Key of a run, or a part of it that fits one run only.
-            split: ``test`` or ``validation``.
+        ``run`` and ``split`` are as for ``predictions``.
         """
         import pandas
 
@@ -133,14 +122,12 @@ class Study:
     def compare(self, a: str, b: str) -> pandas.DataFrame:
         """Return how two recipes, or two networks, differ on the test split: ``a`` less ``b``.
 
-        Args:
-            a: A recipe as ``model/protocol``, or the key of a run, or a part of one that fits a single run.
-            b: Another one. With a recipe on both sides and at least three seeds each the statement is about the
-                recipes (new seeds, new images), else about the trained networks (new images).
+        Each is a recipe as ``model/protocol``, or the key of a run, or a part of one that fits a single run. With
+        recipes of at least three seeds on both sides the statement is about the recipes (new seeds, new images), else
+        about the trained networks (new images).
 
-        Returns:
-            A row per metric: accuracy, balanced accuracy, macro-F1, then each class's recall. ``low`` and ``high`` are
-            the 95 % interval of the difference; ``p_value`` is not corrected for the number of rows.
+        A row per metric: accuracy, balanced accuracy, macro-F1, then each class's recall. ``low`` and ``high`` are the
+        95 % interval of the difference; ``p_value`` is not corrected for the number of rows.
         """
         import pandas
 
@@ -160,20 +147,11 @@ class Study:
                 shares = [[(run, 1.0 / len(group)) for run in group] for group in networks]
                 sides = [scores.network_contrast(group, measure) for group in shares]
                 found = scores.network_contrast(shares[0] + [(run, -share) for run, share in shares[1]], measure)
-            rows.append(
-                {
-                    "metric": measure.metric,
-                    "class": "" if measure.class_index is None else self.classes[measure.class_index],
-                    "a": sides[0].value,
-                    "b": sides[1].value,
-                    "difference": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "p_value": found.p_value,
-                    "statement_about": f"{about}s",
-                }
-            )
-        return pandas.DataFrame(rows)
+            name = "" if measure.class_index is None else self.classes[measure.class_index]
+            values = sides[0].value, sides[1].value, found.value, found.low, found.high, found.p_value
+            rows.append((measure.metric, name, *values, f"{about}s"))
+        columns = ["metric", "class", "a", "b", "difference", "low", "high", "p_value", "statement_about"]
+        return pandas.DataFrame(rows, columns=columns)
 
     def _repr_html_(self) -> str:
         rows = self.leaderboard()[["rank", "model", "protocol", "seeds", "validation_accuracy", "test_accuracy"]]
@@ -249,11 +227,10 @@ def predict(
     rows = []
     for face, probabilities in zip(found, told, strict=True):
         said = answer(face, probabilities, runtime.unsure_below)
-        shares = {f"p_{name}": float(share) for name, share in zip(runtime.classes, probabilities, strict=True)}
-        words: dict[str, Any] = {"label": runtime.classes[said.label], "probability": float(probabilities[said.label])}
-        rows.append({**face.box._asdict(), "score": face.score, **words, "unsure": said.unsure, **shares})
+        shares = [float(share) for share in probabilities]
+        rows.append((*face.box, face.score, runtime.classes[said.label], shares[said.label], said.unsure, *shares))
     columns = ["left", "top", "width", "height", "score", "label", "probability", "unsure"]
-    frame = pandas.DataFrame(rows, columns=None if rows else [*columns, *(f"p_{name}" for name in runtime.classes)])
+    frame = pandas.DataFrame(rows, columns=[*columns, *(f"p_{name}" for name in runtime.classes)])
     frame.attrs = {"network": runtime.origin, "notice": runtime.notice}
     return frame
 

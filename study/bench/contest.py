@@ -1,8 +1,9 @@
-"""The contest: contestants in child processes take turns, round after round, and only one works at a time."""
+"""The contest: who takes part, each in a process of its own, and their turns, in which only one works at a time."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import json
 import os
@@ -10,15 +11,26 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 from study.bench.task import Task
+from study.bench.tricks import Trick
 from study.core.errors import StudyError
+from study.core.toml import experiments_folder
+from study.training.backend import chosen_backend
+from study.training.device import visible_gpus
+from study.training.environment import process_environment
+from study.training.precision import PRECISIONS
 
 #: Seconds that a child gets to end.
 GRACE_S = 10.0
+HERE = Path(__file__).parent
+#: How PyTorch drives a GPU: an update at a time, replayed from a CUDA graph, compiled and replayed.
+TORCH_WAYS = ("eager", "graph", "compiled")
+#: Architectures that the peers have too.
+PEER_MODELS = ("cnn3", "cnn5", "vgg16", "resnet50")
 
 
 class ContestError(StudyError):
@@ -35,6 +47,30 @@ class Entrant:
     file: Path
     task: Task
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def ours(task: Task, trick: Trick | None = None) -> Entrant:
+    """Return this package on a task, but for one trick where that is given."""
+    file, environment = HERE / "ours.py", process_environment(task.threads)
+    if trick is None:
+        return Entrant(f"study {task.precision}", file, task, environment)
+    changed = replace(task, without=trick.name)
+    return Entrant(f"without {trick.name}", file, changed, {**environment, **trick.environment})
+
+
+def peers(task: Task) -> list[Entrant]:
+    """Return the peers on a task: Keras on the backend in use, PyTorch in both precisions where it is installed."""
+    if task.model not in PEER_MODELS:
+        return []
+    folder = experiments_folder() / "peers"
+    plain = {"KERAS_BACKEND": chosen_backend(), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    found = [Entrant("keras float32", folder / "keras_plain.py", replace(task, precision="float32"), plain)]
+    if importlib.util.find_spec("torch") is not None:
+        for precision, way in itertools.product(PRECISIONS, TORCH_WAYS if visible_gpus() else ("",)):
+            environment = process_environment(task.threads) | ({"TORCH_WAY": way} if way else {})
+            name = " ".join(filter(None, ["torch", precision, way]))
+            found.append(Entrant(name, folder / "torch_loop.py", replace(task, precision=precision), environment))
+    return found
 
 
 class Child:

@@ -50,12 +50,7 @@ class Ratio:
 
 
 def build_page(parts: Mapping[str, Any], further: Mapping[str, str]) -> str:
-    """Return the page.
-
-    Args:
-        parts: What was measured, by name (``study.bench.data_file``).
-        further: Sections that were written by hand or by others, by file name.
-    """
+    """Return the page: what was measured, by part, then sections that were written by hand, by file name."""
     groups: dict[tuple[int, str], dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for name, part in sorted(parts.items()):
         if name.startswith("models/"):

@@ -1,31 +1,37 @@
-"""The parts of a measurement that were asked for, one after the other."""
+"""The parts of a measurement, one after the other, and the file that keeps what was measured."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import json
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from study.bench import PARTS
-from study.bench.contest import Child, ContestError, children, take_turns
-from study.bench.data_file import stamp
-from study.bench.entrants import ours, peers, without, yardstick
-from study.bench.task import Task
+from study.bench.contest import HERE, Child, ContestError, Entrant, children, ours, peers, take_turns
+from study.bench.task import LEAST_UPDATES, Task
 from study.bench.tricks import TRICKS
-from study.core.environment import usable_cores
-from study.core.errors import UsageError, unknown_name
+from study.core.environment import package_version, provenance, usable_cores
+from study.core.errors import StoreError, UsageError, unknown_name
+from study.core.files import read_regular, write_atomically
+from study.core.record import rounded
 from study.models.entry import MODELS
 from study.training.backend import chosen_backend
+from study.training.device import visible_gpus
+from study.training.environment import process_environment
 from study.training.precision import PRECISIONS, resolve_precision
 
 Say = Callable[[str], None]
+FILE = "measured.json"
+FORMAT = 1
+#: Digits that are kept of a number.
+DIGITS = 5
 #: What every contestant of a model does in each round, in this order.
 MEASURES = ("train", "predict", "train_augmented")
 #: The grid of small runs: six short trainings on drawn faces, so that starting is a good part of each.
@@ -52,7 +58,7 @@ class Bounds:
 
 
 def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, Any]:
-    """Measure and return the parts by name, as ``study.bench.data_file`` keeps them.
+    """Measure and return the parts by name, as the file keeps them.
 
     Raises:
         UsageError: an unknown part, model or precision, or a side that a model cannot take.
@@ -66,10 +72,11 @@ def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, A
             raise UsageError(f"{name} takes sides from {entry.minimum_side_px} px, got {bounds.side_px}: give --side.")
     chosen = resolve_precision(bounds.precision)
     precisions = list(dict.fromkeys(["float32", chosen] if bounds.precision == "auto" else [chosen]))
+    torch = package_version("torch") if bounds.peers else ""
     found: dict[str, Any] = {}
 
     def keep(name: str, **measured: Any) -> None:
-        found[name] = measured | {"made": stamp(bounds.rounds, bounds.seconds)}
+        found[name] = measured | {"made": _stamp(bounds.rounds, bounds.seconds)}
 
     if "peak" in names:
         say("Measuring the peak")
@@ -86,7 +93,7 @@ def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, A
                 batch=bounds.batch,
                 images=bounds.images,
                 auto_precision=chosen,
-                peer_versions=_peer_versions() if bounds.peers else {},
+                peer_versions={"torch": torch} if torch else {},
                 contestants=_model(task, precisions, bounds, say),
             )
         if "tricks" in names and any(name in trick.models for trick in TRICKS):
@@ -99,9 +106,23 @@ def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, A
     return found
 
 
+def _stamp(rounds: int, seconds: float) -> dict[str, Any]:
+    """Return what a part says of where and how it was measured."""
+    about = provenance()
+    kept = ("commit", "python", "versions", "system", "processor", "threads", "started")
+    return {name: getattr(about, name) for name in kept} | {
+        "processor": ", ".join([*(gpu.name for gpu in visible_gpus()), about.processor]),
+        "rounds": rounds,
+        "seconds": seconds,
+        "least_updates": LEAST_UPDATES,
+    }
+
+
 def _peak(bounds: Bounds, say: Say) -> dict[str, Any]:
     """Return floating-point operations per second of a large convolution, by precision, one number a round."""
-    entrants = [yardstick(precision, usable_cores()) for precision in PRECISIONS]
+    threads = usable_cores()
+    tasks = [Task("convolution", precision, images=1, threads=threads) for precision in PRECISIONS]
+    entrants = [Entrant(task.precision, HERE / "peak.py", task, process_environment(threads)) for task in tasks]
     with children(entrants, say) as contestants:
         turns = take_turns(contestants, ["convolve"], bounds.rounds, bounds.seconds, say)
     return {name: [_rate(answer) for answer in answers["convolve"]] for name, answers in turns.items()}
@@ -131,20 +152,16 @@ def _tricks(task: Task, bounds: Bounds, say: Say) -> list[dict[str, Any]]:
     """Return for each trick that is measured on the task's model the rates with and without it, a round each."""
     found = []
     chosen = [trick for trick in TRICKS if task.model in trick.models]
-    with children([ours(task), *(without(trick, task) for trick in chosen)], say) as contestants:
+    with children([ours(task), *(ours(task, trick) for trick in chosen)], say) as contestants:
         for measure in sorted({trick.measure for trick in chosen}):
-            here = [trick for trick in chosen if trick.measure == measure]
-            names = {f"without {trick.name}": trick for trick in here}
-            taking: list[Child] = [c for c in contestants if c.entrant.name in names or not c.entrant.task.without]
-            say(f"  {task.model}: {measure.replace('_', ' ')}, with and {', '.join(names)}")
+            here = {f"without {trick.name}": trick for trick in chosen if trick.measure == measure}
+            taking: list[Child] = [c for c in contestants if c.entrant.name in here or not c.entrant.task.without]
+            say(f"  {task.model}: {measure.replace('_', ' ')}, with and {', '.join(here)}")
             turns = take_turns(taking, [measure], bounds.rounds, bounds.seconds, say)
             rates = {name: [_rate(answer) for answer in answers[measure]] for name, answers in turns.items()}
-            whole = rates.pop(f"study {task.precision}", None)
-            for name, rate in rates.items():
-                if whole:
-                    trick = names[name]
-                    about = {"trick": trick.name, "model": task.model, "measure": measure}
-                    found.append({**about, "with": whole, "without": rate})
+            about = {"model": task.model, "measure": measure, "with": rates.pop(f"study {task.precision}", None)}
+            if about["with"]:
+                found += [{**about, "trick": here[name].name, "without": rate} for name, rate in rates.items()]
     return found
 
 
@@ -153,11 +170,7 @@ def _rate(answer: dict[str, Any]) -> float:
 
 
 def _grid(rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run the grid in both ways in turns and return the seconds of each.
-
-    Raises:
-        ContestError: the grid failed.
-    """
+    """Run the grid in both ways in turns and return the seconds of each."""
     times: dict[str, list[float]] = {"1": [], "auto": []}
     choice = ""
     with tempfile.TemporaryDirectory(prefix="study-bench-") as folder:
@@ -173,17 +186,37 @@ def _grid(rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
                     raise ContestError(f"the grid ended with code {done.returncode}: {done.stderr.strip()[-300:]}")
                 if found := JOBS_LINE.search(done.stdout):
                     choice = found[0]
-    return {
-        "runs": GRID_RUNS,
-        "what": GRID_WHAT,
-        "one_by_one_s": times["1"],
-        "auto_s": times["auto"],
-        "choice": f"{choice}.",
-    }
+    seconds = {"one_by_one_s": times["1"], "auto_s": times["auto"]}
+    return {"runs": GRID_RUNS, "what": GRID_WHAT, **seconds, "choice": f"{choice}."}
 
 
-def _peer_versions() -> dict[str, str]:
-    try:
-        return {"torch": importlib.metadata.version("torch")}
-    except importlib.metadata.PackageNotFoundError:
+def read(folder: Path) -> dict[str, Any]:
+    """Return the parts in a folder of reports, by name; none where nothing was measured yet.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    path = folder / FILE
+    if not path.is_file():
         return {}
+    try:
+        content = json.loads(read_regular(path, 64 << 20))
+        if content["format"] != FORMAT or not isinstance(content["parts"], dict):
+            raise ValueError(f"format {content['format']!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{path}: no measurements of the bench ({error}). Remove it and measure again.") from error
+    return dict(content["parts"])
+
+
+def add(folder: Path, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Put parts in place of those with their names, write the file and return all of them.
+
+    Raises:
+        StoreError: the file that is there cannot be read.
+        WriteError: the folder cannot be written.
+    """
+    kept = read(folder) | rounded(parts, DIGITS)
+    text = json.dumps({"format": FORMAT, "parts": kept}, sort_keys=True, indent=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / FILE, text.encode() + b"\n")
+    return read(folder)

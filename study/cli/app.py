@@ -25,14 +25,7 @@ def examples(*calls: str) -> str:
 
 
 def option(metavar: str, text: str, *names: str, **more: Any) -> Any:
-    """Return an option that takes a value.
-
-    Args:
-        metavar: What the help calls the value.
-        text: What the help says.
-        names: Names such as ``--run``, where they do not follow from the parameter's.
-        more: Limits and whatever else ``typer.Option`` takes.
-    """
+    """Return an option that takes a value, called ``metavar`` in the help; ``more`` is what ``typer.Option`` takes."""
     return typer.Option(*names, metavar=metavar, help=text, **more)
 
 
@@ -84,11 +77,7 @@ def one_line(message: str) -> str:
 
 
 def _flush(out: TextIO) -> None:
-    """Write what waits to be written.
-
-    Raises:
-        WriteError: a full disk, or a pipe that was closed; of that Typer would leave without a word.
-    """
+    """Write what waits to be written; of a full disk or a closed pipe Typer would leave without a word."""
     try:
         if sys.stdout is not out:  # Typer has wrapped it
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

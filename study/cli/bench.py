@@ -10,7 +10,7 @@ from typer import Option
 
 from study.bench import PARTS
 from study.cli.app import examples, option
-from study.cli.run_options import split_names
+from study.cli.options import split_names
 
 app = typer.Typer(add_completion=False)
 
@@ -44,9 +44,8 @@ def bench(
     """Measure training and prediction in turns, each contestant in a process of its own, and write the page."""
     import json
 
-    from study.bench.data_file import add, read
     from study.bench.page import build_page, further_sections, write_page
-    from study.bench.parts import Bounds, measure_parts
+    from study.bench.parts import Bounds, add, measure_parts, read
 
     page = out / "README.md"
     if write:

@@ -21,13 +21,12 @@ def check(
     ] = None,
 ) -> None:
     """Check that a model entry keeps the contract that the study relies on."""
-    from study.core.registry import load_plugin
+    from study.core.registry import load_plugins
     from study.models.entry import MODELS
     from study.training.backend import chosen_backend, prepare_backend
     from study.training.banners import without_banners
 
-    for file in plugin or []:
-        load_plugin(file)
+    load_plugins(plugin)
     entries = [MODELS.get(name) for name in names]
     failed = 0
     with without_banners():

@@ -9,7 +9,8 @@ import typer
 from typer import Argument, Option
 
 from study.cli.app import examples, option
-from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag
+from study.cli.options import ArchiveGibFlag
+from study.datasets.readers.archive import DEFAULT_GIB
 
 if TYPE_CHECKING:
     from study.datasets.image_set import ImageSet
@@ -112,11 +113,10 @@ def audit(
 
 
 def _load(path: str, plugins: list[Path] | None, **more: Any) -> ImageSet:
-    from study.core.registry import load_plugin
+    from study.core.registry import load_plugins
     from study.datasets.load import load
 
-    for file in plugins or ():
-        load_plugin(file)
+    load_plugins(plugins)
     return load(path, log=print, **more)
 
 

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from study.analysis.power import seeds_for_a_plan
 from study.cli.app import say
-from study.cli.run_options import AUTO_JOBS, MOST_MINUTES, Flags, split_names
+from study.cli.options import split_names
+from study.cli.run import AUTO_JOBS, MOST_MINUTES, Flags
 from study.cli.summary import next_commands, ranked_table
 from study.core.environment import usable_cores
 from study.core.errors import StoreError, UsageError, WriteError
 from study.core.record import Record
-from study.core.registry import load_plugin
+from study.core.registry import load_plugins
 from study.core.spec import Spec
 from study.core.store import PUBLISHED, Store, studies
 from study.datasets.audit.near_duplicates import find_near, near_groups
@@ -62,8 +63,7 @@ def run(given: Flags) -> int:
         KeyboardInterrupt: Ctrl-C or SIGTERM; what was finished is kept.
     """
     limit = TimeLimit(given.time_limit_s) if given.time_limit_s else None
-    for file in given.plugins or ():
-        load_plugin(file)
+    load_plugins(given.plugins)
     for name in split_names(given.track):
         check_tracker(name)
     grid = read_grid(given.grid)
@@ -101,8 +101,7 @@ def run(given: Flags) -> int:
         settings = f"budget {choices.budget.name}, {choices.precision}, executor {executor.name}"
         settings += f", at most {duration(limit_min * 60)} a run" if limit_min else ""
         say(f"Study: {store.study}, records in {store.folder}, {settings}")
-        for line in published_beside(store, [run.spec for run in plan.runs]):
-            say(line)
+        tell_of_published(store, [run.spec for run in plan.runs])
         wanted = given.jobs == AUTO_JOBS or leaves_cores(given, choices.budget)
         if wanted and not (executor.own_cores or executor.most_jobs == 1):
             workers = share_cores(plan, paces)
@@ -159,7 +158,6 @@ def jobs_at_a_time(given: Flags, executor: Executor, budget: Budget) -> int:
     """Return how many runs go on at once; 0 where only the executor knows."""
     if given.jobs or executor.own_cores:
         return given.jobs or 0
-
     return 1 if visible_gpus() else min(budget.usable_jobs(), executor.most_jobs or budget.jobs)
 
 
@@ -196,7 +194,6 @@ def agreed(given: Flags, seconds: float) -> bool:
     """Ask at a terminal whether to start what takes more than a day; elsewhere nobody is there to answer."""
     if seconds <= A_DAY_S or given.time_limit_s or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return True
-
     return typer.confirm(f"This takes about {duration(seconds)}, more than a day. Start?")
 
 
@@ -260,9 +257,9 @@ def share_cores(plan: Plan, paces: Paces) -> int:
     if gpus := visible_gpus():
         say(f"Jobs: one at a time on {gpus[0].name}, which one run keeps busy; more share its memory with --jobs N")
         return 1
-    found = choose_jobs(plan.open, paces, free_memory_mb())
-    say(found.line)
-    return found.jobs
+    jobs, why = choose_jobs(plan.open, paces, free_memory_mb())
+    say(why)
+    return jobs
 
 
 def execute_plan(
@@ -271,16 +268,13 @@ def execute_plan(
     image_set: ImageSet,
     locks: Locks,
     run_specs: Callable[..., Generator[Record, None, None]],
-    trackers: Sequence[Tracker] = (),
-    limit: TimeLimit | None = None,
-    keep_weights: str = "all",
+    trackers: Sequence[Tracker],
+    limit: TimeLimit | None,
+    keep_weights: str,
 ) -> int:
-    """Execute the open runs and store every record as it comes; say how to resume where that has to stop.
+    """Execute the open runs and store every record as it comes; return how many are left because the time is up.
 
     ``run_specs`` is an executor's, with all but its jobs, the image set and ``on_event`` given.
-
-    Returns:
-        How many runs are left because the time is up.
 
     Raises:
         WriteError: the store cannot be written any more.
@@ -317,13 +311,12 @@ def study_name(image_set: ImageSet, budget: Budget) -> str:
     return budget.name if own else image_set.name
 
 
-def published_beside(store: Store, specs: Sequence[Spec]) -> list[str]:
-    """Return one line for each published study that holds some of the specs: they are not this study's."""
+def tell_of_published(store: Store, specs: Sequence[Spec]) -> None:
+    """Say which published studies hold some of the specs: they are not this study's."""
     others = [name for name in studies(store.results) if name.startswith(f"{PUBLISHED}/") and name != store.study]
-    counts = [(name, Store(store.results, name).count(specs)) for name in others]
-    return [
-        f"  {count} of its runs are in {name} too, which this study leaves alone" for name, count in counts if count
-    ]
+    for name in others:
+        if count := Store(store.results, name).count(specs):
+            say(f"  {count} of its runs are in {name} too, which this study leaves alone")
 
 
 def keep_dataset(store: Store, image_set: ImageSet) -> None:
@@ -341,9 +334,7 @@ def keep_dataset(store: Store, image_set: ImageSet) -> None:
     store.keep_dataset(arrays)
 
 
-def finish(
-    given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker] = ()
-) -> None:
+def finish(given: Flags, store: Store, image_set: ImageSet, records: list[Record], trackers: Sequence[Tracker]) -> None:
     """Write the report, log what is not logged yet, and print the ranked table, what failed and what to type next."""
     from study.report.local import write_local_pictures
     from study.report.write import write_report

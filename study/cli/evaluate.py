@@ -108,11 +108,7 @@ def evaluate(
 
 
 def _image_sets(record: Record, data: list[str] | None, corruptions: bool) -> list[ImageSet]:
-    """Return the datasets that are meant; the run's own is among them where it is needed.
-
-    Raises:
-        DataError: it is not at hand.
-    """
+    """Return the datasets that are meant; the run's own is among them where it is needed."""
     from study.core.errors import DataError
     from study.datasets.load import load
     from study.trained.images import study_images

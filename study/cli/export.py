@@ -9,7 +9,7 @@ import typer
 from typer import Option
 
 from study.cli.app import examples, option
-from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run
+from study.cli.options import PluginOption, ResultsOption, RunOption, StudyOption, chosen_run, split_names
 
 if TYPE_CHECKING:
     from study.core.record import Record
@@ -61,25 +61,25 @@ def export(
 
     Each file is compared with the run on real images and only kept where no probability differs by more than 0.001.
     """
-    from study.cli.run_options import split_names
     from study.trained.artifacts import export_folder
     from study.trained.formats import INSTALL, USUAL, missing_packages, select_formats
     from study.trained.images import check_sample
     from study.trained.model_card import write_card
+    from study.trained.release import FOLDER
     from study.trained.runtime import notice_of
     from study.trained.winner import weights_of
 
     if predictions is not None:
         _write_predictions(*chosen_run(results, study, run, plugin), predictions)
         return
-    if release:
-        _release(*chosen_run(results, study, run, plugin), data, out)
-        return
     wanted = split_names(format_) or tuple(name for name in USUAL if not missing_packages(name))
-    kinds = select_formats(wanted, int8)
+    kinds = select_formats(["onnx"], False) if release else select_formats(wanted, int8)
     store, record = chosen_run(results, study, run, plugin)
     weights_of(store, record)
     typer.echo(f"Run: {record.key} of study {store.study}")
+    if release:
+        _release(store, record, data, out or FOLDER)
+        return
     if notice := notice_of(record):
         typer.echo(notice)
     sample = check_sample(record, data, typer.echo)
@@ -97,24 +97,19 @@ def export(
             typer.echo(f"Model card: {write_card(store, record, folder, exporter.entries)}")
 
 
-def _release(store: Store, record: Record, data: str | None, out: Path | None) -> None:
+def _release(store: Store, record: Record, data: str | None, folder: Path) -> None:
     from study.core.errors import DataError
-    from study.trained.formats import select_formats
     from study.trained.images import study_images
-    from study.trained.release import FOLDER, make_release
-    from study.trained.winner import weights_of
+    from study.trained.release import make_release
 
-    select_formats(["onnx"])
-    weights_of(store, record)
-    typer.echo(f"Run: {record.key} of study {store.study}")
     image_set = study_images(record, data, typer.echo)
     if image_set is None:
         raise DataError(
             f"a released network is compared with its run on all validation and test images: give "
             f"{record.dataset.name} with --data PATH."
         )
-    make_release(store, record, image_set, typer.echo, out or FOLDER)
-    typer.echo(f"Released network: {out or FOLDER}")
+    make_release(store, record, image_set, typer.echo, folder)
+    typer.echo(f"Released network: {folder}")
 
 
 def _write_predictions(store: Store, record: Record, file: Path) -> None:

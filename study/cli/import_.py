@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from study.cli.app import examples, option
-from study.cli.options import StudyOption
+from study.cli.options import ResultsOption, StudyOption
 
 IMPORT = "study import predictions.csv --name peer --study fer2013"
 app = typer.Typer(add_completion=False)
@@ -21,7 +21,7 @@ def import_(
     study: StudyOption = None,
     name: Annotated[str, option("PEER", "What they are called in the report.")] = "",
     seed: Annotated[int, Option(min=0, help="Number of the training run behind them.")] = 0,
-    results: Annotated[Path, option("FOLDER", "Folder of records.")] = Path("results"),
+    results: ResultsOption = Path("results"),
     template: Annotated[
         bool, Option("--template", help="Write CSV instead: every image to predict, its label left open.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from study.cli.app import examples
-from study.cli.run_options import PluginFlag
+from study.cli.options import PluginFlag
 
 if TYPE_CHECKING:
     from study.planning.grid import Grid
@@ -20,14 +20,13 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog=examples("study list", "study list --plugin experiments/plugin_example.py"))
 def main(plugin: PluginFlag = None) -> None:
     """List models, protocols, grids and budgets."""
-    from study.core.registry import load_plugin
+    from study.core.registry import load_plugins
     from study.models.entry import MODELS
     from study.planning.grid import grid_names, read_grid
     from study.protocols import PROTOCOLS
     from study.protocols.budgets import budget_names, read_budget
 
-    for file in plugin or ():
-        load_plugin(file)
+    load_plugins(plugin)
     models = [(entry.name, f"{entry.family:8}  {'/'.join(entry.groups):9}  {entry.body}") for entry in MODELS]
     protocols = [(protocol.name, _protocol_line(protocol)) for protocol in PROTOCOLS]
     grids = [(name, _grid_line(read_grid(name))) for name in grid_names()]

@@ -1,4 +1,4 @@
-"""Options that the verbs on stored runs share, and the run that they mean."""
+"""Options that several verbs share, and the run that those on stored runs mean."""
 
 from __future__ import annotations
 
@@ -16,24 +16,43 @@ if TYPE_CHECKING:
     from study.core.store import Store
     from study.trained.runtime import Runtime
 
+Name = str | None
+Names = list[str] | None
+
 RunOption = Annotated[
-    str | None, option("KEY", "Key of a run, or a part of one. Default: the best on the validation split.", "--run")
+    Name, option("KEY", "Key of a run, or a part of one. Default: the best on the validation split.", "--run")
 ]
 _STUDY = "NAME of a study made here, or published/NAME. Default: the newest made here"
-StudyArgument = Annotated[str | None, Argument(metavar="STUDY", help=f"{_STUDY}.", show_default=False)]
-StudyOption = Annotated[str | None, option("NAME", f"{_STUDY}.")]
+StudyArgument = Annotated[Name, Argument(metavar="STUDY", help=f"{_STUDY}.")]
+StudyOption = Annotated[Name, option("NAME", f"{_STUDY}.")]
 ResultsOption = Annotated[Path, option("FOLDER", "Folder of records.", file_okay=False)]
 ReportsOption = Annotated[Path, option("FOLDER", "Folder of reports.", file_okay=False)]
-PluginOption = Annotated[
-    list[str] | None, option("FILE", "File that registers the run's model, run as code; may be repeated.")
-]
+PluginOption = Annotated[Names, option("FILE", "File that registers the run's model, run as code; may be repeated.")]
 DetectorOption = Annotated[
-    str | None, option("NAME", "What finds faces: blazeface (the default), haar, or the file of YuNet's model (.onnx).")
+    Name, option("NAME", "What finds faces: blazeface (the default), haar, or the file of YuNet's model (.onnx).")
 ]
 FaceScoreOption = Annotated[
     float | None,
     option("SCORE", "Leave out faces with a lower detection score. Default: 0.5 (YuNet: 0.7).", "--face-score"),
 ]
+ArchiveGibFlag = Annotated[
+    float, option("N", "Most GiB that an archive may unpack to; its other limits follow.", min=0.001)
+]
+PluginFlag = Annotated[
+    Names, option("FILE", "File with entries, run as code; they join grids that say all.", "--plugin")
+]
+PrecisionFlag = Annotated[
+    Name,
+    option(
+        "NAME",
+        "float32, mixed_bfloat16, or auto: the latter where native. Default: float32; auto for budgets of hours.",
+    ),
+]
+
+
+def split_names(values: list[str] | None) -> tuple[str, ...]:
+    """Return names that were given separated by commas, repeated, or both."""
+    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
 
 
 def chosen_run(results: Path, study: str | None, key: str | None, plugins: list[str] | None) -> tuple[Store, Record]:
@@ -42,11 +61,10 @@ def chosen_run(results: Path, study: str | None, key: str | None, plugins: list[
     Raises:
         UsageError: no run fits, or several do.
     """
-    from study.core.registry import load_plugin
+    from study.core.registry import load_plugins
     from study.trained.winner import open_run
 
-    for file in plugins or ():
-        load_plugin(file)
+    load_plugins(plugins)
     return open_run(results, study, key)
 
 

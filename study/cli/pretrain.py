@@ -9,7 +9,8 @@ import typer
 from typer import Option
 
 from study.cli.app import examples, option, say
-from study.cli.run_options import DEFAULT_GIB, ArchiveGibFlag, PluginFlag, PrecisionFlag
+from study.cli.options import ArchiveGibFlag, PluginFlag, PrecisionFlag
+from study.datasets.readers.archive import DEFAULT_GIB
 
 app = typer.Typer(add_completion=False)
 
@@ -39,15 +40,14 @@ def pretrain(
     The file says what it was made from; a study's records and report repeat it. The same command goes on where it was
     stopped, at the epoch.
     """
-    from study.core.registry import load_plugin
+    from study.core.registry import load_plugins
     from study.datasets.load import load
     from study.execution.pretraining import Settings, found, pretrain, pretraining_spec
     from study.models.entry import MODELS
     from study.training.backend import chosen_backend
     from study.training.precision import resolve_precision
 
-    for file in plugin or ():
-        load_plugin(file)
+    load_plugins(plugin)
     entry = MODELS.get(model)
     image_set = load(data, log=say, archive_gib=archive_gib)
     settings = Settings(

@@ -32,16 +32,10 @@ def report(
             "Default: that of the report that is there, else 2.",
             min=0.01,
             max=100.0,
-            show_default=False,
         ),
     ] = None,
     ferplus: Annotated[
-        Path | None,
-        option(
-            "FILE",
-            "FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.",
-            show_default=False,
-        ),
+        Path | None, option("FILE", "FER+'s fer2013new.csv: score the answers by its labels too. Kept with the study.")
     ] = None,
     html: Annotated[
         bool, Option("--html", help="Write report.html too: one file with all in it, to send and to print.")
@@ -56,36 +50,36 @@ def report(
 ) -> None:
     """Write reports/STUDY/README.md with its figures and tables from the stored records; nothing is trained."""
     from study.core.errors import UsageError
-    from study.core.registry import load_plugin
+    from study.core.registry import load_plugins
     from study.core.store import find_study
     from study.datasets.readers.ferplus import read_ferplus
     from study.report.write import HTML, HTML_FILE, LATEX, LATEX_FOLDER, check_report, report_folder, write_report
 
-    for file in plugin or ():
-        load_plugin(file)
+    load_plugins(plugin)
     store = find_study(results, study)
     share = None if margin is None else margin / 100
     asked = ({HTML: HTML_FILE} if html else {}) | ({LATEX: f"{LATEX_FOLDER}/"} if latex else {})
     if check and asked:
         raise UsageError("--check writes nothing, --html and --latex write: give one of them.")
+    if check and ferplus is not None:
+        raise UsageError("--check writes nothing, --ferplus keeps labels with the study: give one of them.")
     if ferplus is not None:
-        if check:
-            raise UsageError("--check writes nothing, --ferplus keeps labels with the study: give one of them.")
         dataset, records = store.load_dataset(), store.records()
         classes = records[0].dataset.classes if records else ()
         store.keep_ferplus(read_ferplus(ferplus, dataset["labels"], dataset["splits"], classes))
     _, damaged = store.examine()
     for damage in damaged:
         typer.echo(f"study: left out: {damage.reason}", err=True)
-    if not check:
+    if check:
+        differences = check_report(store, reports, share)
+        for line in differences:
+            typer.echo(line)
+        place = report_folder(store, reports)
+        if differences:
+            typer.echo(f"{place} no longer matches the records: run `study report {store.study}`.")
+            raise typer.Exit(1)
+        typer.echo(f"{place} matches the records.")
+    else:
         page = write_report(store, reports, share, asked)
         typer.echo(f"The report is in {page}" + "".join(f", {name} beside it" for name in asked.values()))
-        raise typer.Exit(1 if damaged else 0)
-    differences = check_report(store, reports, share)
-    for line in differences:
-        typer.echo(line)
-    if differences:
-        typer.echo(f"{report_folder(store, reports)} no longer matches the records: run `study report {store.study}`.")
-        raise typer.Exit(1)
-    typer.echo(f"{report_folder(store, reports)} matches the records.")
     raise typer.Exit(1 if damaged else 0)

@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from study.cli.app import examples
-from study.cli.run_options import PluginFlag
+from study.cli.options import PluginFlag
 from study.core.errors import UsageError, WeightsError, unknown_name
 
 if TYPE_CHECKING:
@@ -180,9 +180,8 @@ def verified_file(path: Path) -> str:
 
 def transfer_entries(plugins: list[str] | None) -> list[ModelEntry]:
     """Return every transfer entry, those of plugins too."""
-    from study.core.registry import load_plugin
+    from study.core.registry import load_plugins
     from study.models.entry import MODELS
 
-    for file in plugins or ():
-        load_plugin(file)
+    load_plugins(plugins)
     return [entry for entry in MODELS if entry.family == "transfer"]

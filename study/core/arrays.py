@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -30,9 +31,7 @@ def read_array(data: bytes) -> NDArray[Any]:
             raise ValueError("it holds Python objects, which are never loaded")
         if not all(type(length) is int and length >= 0 for length in shape):
             raise ValueError("its shape is none")
-        start, count = file.tell(), 1
-        for length in shape:
-            count *= length
+        start, count = file.tell(), math.prod(shape)
         if count * kind.itemsize != len(data) - start:
             raise ValueError(f"it claims {count} values of {kind.itemsize} bytes, found {len(data) - start} bytes")
         flat = np.frombuffer(data, kind, count, start) if count and kind.itemsize else np.empty(count, kind)

@@ -65,20 +65,22 @@ def convert_study(store: Store) -> int:
 
 def convert_record(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON data of a record in format 2, for that of format 1."""
-    found = {_FIELDS.get(name, name): value for name, value in data.items() if name not in ("key", "format")}
-    found["spec"] = spec = convert_spec(data["spec"])
-    found["history"] = [{_renamed(name): value for name, value in row.items()} for row in data["history"]]
-    found["dataset"] = _validation(data["dataset"])
-    for name in ("splits", "contamination", "imported"):
-        if found.get(name):
-            found[name] = _validation(found[name])
+    kept = ("spec", "reason", "traceback")
+    found = {
+        _FIELDS.get(name, name): value if name in kept else _validation(value)
+        for name, value in data.items()
+        if name not in ("key", "format")
+    }
+    model = {name: value for name, value in data["spec"]["model"].items() if name != "settings"}
+    model["version"] = str(model["version"])
+    found["spec"] = spec = {**data["spec"], "model": model, "protocol": _protocol(data["spec"]["protocol"])}
     if outcome := found.pop("outcome", None):
         stopped = outcome.get("stopped", [])
         stopped = [*stopped.values()] if isinstance(stopped, dict) else stopped
         found["outcome"] = {**outcome, "stopped": stopped}
         found["outcome"].pop("sentences", None)
     if info := found.get("pretraining"):
-        found["pretraining"] = {_renamed(name): value for name, value in info.items() if name != "format"}
+        info.pop("format", None)
     whole = ("parameters", "macs", "latency_batch_size")
     found["cost"] = {
         name: int(value) if name in whole and value is not None else value
@@ -92,12 +94,6 @@ def convert_record(data: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("weights_file"):
         found["weights_file"] = f"seed_{new.seed}-{new.hash}{WEIGHTS_SUFFIX}"
     return {"format": FORMAT, "key": new.key, **found}
-
-
-def convert_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON data of a spec in format 2, for that of format 1."""
-    model = {name: value for name, value in spec["model"].items() if name != "settings"}
-    return {**spec, "model": {**model, "version": str(model["version"])}, "protocol": _protocol(spec["protocol"])}
 
 
 def _protocol(old: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,10 +102,11 @@ def system_field(table: str, name: str) -> str:
 @functools.cache
 def versions() -> Mapping[str, str]:
     """Return the versions of the packages that a result depends on, as far as they are installed."""
-    return {name: version for name in PACKAGES if (version := _version(name))}
+    return {name: version for name in PACKAGES if (version := package_version(name))}
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """Return the version of an installed package; empty where it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -115,7 +116,7 @@ def _version(package: str) -> str:
 def provenance(threads: int | None = None) -> Provenance:
     """Return what is known about the code and the machine; ``threads`` defaults to the usable cores."""
     return Provenance(
-        study=_version("facial-emotion-study") or "source",
+        study=package_version("facial-emotion-study") or "source",
         commit=commit(),
         code=code_hash(),
         python=platform.python_version(),

@@ -32,7 +32,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         WriteError: the folder cannot be written or the disk is full.
     """
-    with replacing(path) as temporary:
+    with replacing(path) as temporary:  # by calls of the system, which tests let a writer die at
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             rest = memoryview(data)
@@ -55,17 +55,15 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = temporary_path(path)
     try:
         make_folder(path.parent)
-        try:
-            yield temporary
-            _sync(temporary)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
         raise write_error(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):  # after an error; otherwise it has the other name
+            os.unlink(temporary)
 
 
 def output_error(error: OSError) -> WriteError:

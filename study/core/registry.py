@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -18,12 +18,9 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Components by name, with the file that each came from.
+    """Components of a kind (``"model"``, for messages) by name, with the file that each came from.
 
-    Args:
-        kind: What is registered, for messages (``"model"``).
-        package: Package whose modules register themselves when imported; imported on the first look-up, in sorted
-            order.
+    The modules of ``package`` register themselves when imported: on the first look-up, in sorted order.
     """
 
     def __init__(self, kind: str, package: str | None = None) -> None:
@@ -31,7 +28,7 @@ class Registry(Generic[T]):
         self.package = package
         self._entries: dict[str, T] = {}
         self._files: dict[str, str] = {}
-        self._discovered = package is None
+        self._discovered = False
 
     def add(self, name: str, entry: T, file: str) -> None:
         """Register a component.
@@ -78,6 +75,12 @@ class Registry(Generic[T]):
         package = importlib.import_module(self.package)
         for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda found: found.name):
             importlib.import_module(f"{self.package}.{module.name}")
+
+
+def load_plugins(paths: Iterable[str | Path] | None) -> None:
+    """Import each of some plugins with ``load_plugin``; None means there are none."""
+    for path in paths or ():
+        load_plugin(path)
 
 
 def load_plugin(path: str | Path) -> ModuleType:

@@ -66,13 +66,7 @@ def _freshness(path: Path) -> _Fresh | None:
 class Store:
     """The records of one study: ``<results>/<study>/<model>/<protocol>/seed_<n>-<hash>.json`` with ``.npz`` beside it.
 
-    Args:
-        results: The results folder; it is created by the first write.
-        study: Name of the study: a folder name for a study made here, ``published/NAME`` for a published one.
-
-    Attributes:
-        study: That name, as commands take it.
-        title: The name without ``published/``.
+    ``study`` is a folder name for a study made here, ``published/NAME`` for a published one. The first write makes it.
 
     Raises:
         StoreError: ``study`` is neither, or has more than 100 characters.
@@ -86,7 +80,8 @@ class Store:
                 f"{shown(study)}."
             )
         self.results = Path(results)
-        self.study, self.title = study, title
+        self.study = study
+        self.title = title  #: The name without ``published/``.
         self.folder = self.results / study
         self._fitting: set[str] = set()  # datasets whose records go here; looked up once, not at every write
         # What was read and checked, with the file's times and size: neither is done again while they stay as they are.
@@ -126,12 +121,7 @@ class Store:
         return self.write(record)
 
     def write(self, record: Record) -> Record:
-        """Do what ``keep`` does without a look at the other records.
-
-        Raises:
-            StoreError: the record lacks predictions.
-            WriteError: it cannot be written.
-        """
+        """Do what ``keep`` does without a look at the other records."""
         path = self.record_path(record.spec)
         if record.status == "done":
             missing = [name for name in record.predictions if name not in record.arrays]
@@ -158,8 +148,7 @@ class Store:
     def examine(self, weights: bool = False) -> tuple[list[Record], list[Damage]]:
         """Return what ``records`` returns as far as it is whole, predictions included, and what is damaged.
 
-        Args:
-            weights: Whether to check the weights too, which takes a second for every few hundred MB.
+        To check the ``weights`` too takes a second for every few hundred MB.
 
         Raises:
             StoreError: a file that cannot be read or belongs elsewhere, which is no damage.
@@ -178,10 +167,7 @@ class Store:
         return sorted(sound, key=_order), damaged
 
     def set_aside(self, damage: Damage) -> list[Path]:
-        """Rename all that is stored of a damaged run, the record first, so that the run counts as missing.
-
-        Returns:
-            The new paths.
+        """Rename all that is stored of a damaged run, the record first, so that it counts as missing; return new paths.
 
         Raises:
             WriteError: a file cannot be renamed.
@@ -272,11 +258,10 @@ class Store:
         Raises:
             StoreError: the study has no such file.
         """
-        found = self.find_dataset()
-        if found is None:
-            path = self.folder / DATASET_FILE
-            raise StoreError(f"{path} is missing: run the study once with its dataset at hand to write it.")
-        return found
+        if (found := self.find_dataset()) is not None:
+            return found
+        path = self.folder / DATASET_FILE
+        raise StoreError(f"{path} is missing: run the study once with its dataset at hand to write it.")
 
     def find_dataset(self) -> dict[str, NDArray[Any]] | None:
         """Return what ``load_dataset`` does, or None where the study has no such file."""
@@ -307,9 +292,7 @@ class Store:
         return labels.astype(np.int64)
 
     def _files(self) -> Iterator[Path]:
-        if not self.folder.is_dir():
-            return
-        for path in sorted(self.folder.rglob("seed_*.json")):
+        for path in sorted(self.folder.rglob("seed_*.json")):  # none without the folder
             if "checkpoints" not in path.relative_to(self.folder).parts:
                 yield path
 

@@ -62,12 +62,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def check_table(where: str, table: Any, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-    """Return the table if it holds known keys of the right kinds only.
+    """Return the table if it holds known keys of the right kinds only; ``where`` names file and table in messages.
 
-    Args:
-        where: File and table, for messages.
-        table: What was read.
-        kinds: Allowed keys with the Python types that each may have; ``bool`` is never taken for a number.
+    ``kinds`` are the allowed keys with the Python types that each may have; ``bool`` is never taken for a number.
 
     Raises:
         UsageError: no table, an unknown key (close ones are suggested) or a value of another kind.

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from study.core.record import Record
 from study.core.spec import Spec
-from study.planning.plan import PlannedRun, duration, total_updates
+from study.planning.plan import PlannedRun, duration
 
 #: Bars of runs that a terminal has room for; a cluster may have a thousand going on.
 MOST_BARS = 12
@@ -65,7 +65,7 @@ class PlainDisplay:
         self.total = len(runs)
         self.finished = 0
         self.remaining = Remaining(runs, time.monotonic())
-        self._updates = {run.spec.key: max(total_updates(run.spec), 1) for run in runs}
+        self._updates = {run.spec.key: max(run.spec.protocol.updates, 1) for run in runs}
         self._out = out or sys.stdout
         self._waited_for: tuple[object, ...] = ()
         self._places: dict[str, str] = {}

@@ -8,16 +8,16 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from study.core.environment import code_hash, processor, system_field, versions
 from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
-from study.core.registry import load_plugin
+from study.core.registry import load_plugins
 from study.core.spec import Spec, content_hash
-from study.planning.plan import PlannedRun, total_updates
+from study.planning.plan import PlannedRun
 from study.training.device import memory_environment, visible_gpus
 from study.training.environment import THREADS, children_get, process_environment
 from study.training.speed import Pace, measure_speed
@@ -37,14 +37,6 @@ LIMIT_S = 300.0
 Measure = Callable[[Spec, int], Pace | None]
 
 
-@dataclass(frozen=True)
-class Concurrency:
-    """What was chosen."""
-
-    jobs: int  #: Runs at the same time.
-    line: str  #: What the plan says about it.
-
-
 def ways(cores: int, runs: int) -> list[int]:
     """Return the numbers of processes that are compared: 1, 2, 4 and so on, up to one a core or one a run."""
     most = max(1, min(cores, runs))
@@ -54,10 +46,7 @@ def ways(cores: int, runs: int) -> list[int]:
 class Paces:
     """What was measured on this machine, whatever the study; nothing is measured twice.
 
-    Args:
-        folder: Where measurements are kept.
-        cores: Cores to share out.
-        measure: Measures; None (a dry run) only looks at what was measured before.
+    It is kept in a file of ``folder``. Without ``measure`` (a dry run) only what was measured before is known.
     """
 
     def __init__(self, folder: Path, cores: int, measure: Measure | None) -> None:
@@ -82,35 +71,33 @@ class Paces:
         return {spec.model.name: pace.train_images_per_s for spec in specs if (pace := self.pace(spec))}
 
 
-def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float("inf")) -> Concurrency:
-    """Choose how many of the open runs go on at once, by what is known or can be measured; ``free_mb`` is in MiB."""
+def choose_jobs(runs: Sequence[PlannedRun], known: Paces, free_mb: float = float("inf")) -> tuple[int, str]:
+    """Return how many of the open runs go on at once, by what is known or can be measured, and why.
+
+    They take at most ``free_mb`` MiB of memory together.
+    """
     cores = known.cores
     choices = ways(cores, len(runs))
     if len(choices) == 1:
-        return Concurrency(choices[0], f"Jobs: {choices[0]}, there is nothing to share")
+        return choices[0], f"Jobs: {choices[0]}, there is nothing to share"
     models = _largest(runs)
     small = sum(run.estimate_s for run in runs) < SMALL_S
-    paces: dict[int, dict[str, Pace]] = {}
+    fits: dict[int, dict[str, Pace]] = {}
     for jobs in choices:
-        for name, spec in models.items():
-            if pace := known.pace(spec, jobs, measure=not small):
-                paces.setdefault(jobs, {})[name] = pace
-    fits = {
-        jobs: found
-        for jobs, found in paces.items()
-        if len(found) == len(models) and (jobs == 1 or jobs * max(pace.memory_mb for pace in found.values()) <= free_mb)
-    }
+        paces = {name: known.pace(spec, jobs, measure=not small) for name, spec in models.items()}
+        found = {name: pace for name, pace in paces.items() if pace}
+        needed_mb = jobs * max((pace.memory_mb for pace in found.values()), default=0.0)
+        if len(found) == len(models) and (jobs == 1 or needed_mb <= free_mb):
+            fits[jobs] = found
     if 1 not in fits:
         if small:
-            return Concurrency(
-                choices[-1], f"Jobs: {choices[-1]} at a time: short runs spend much of their time on one core"
-            )
+            return choices[-1], f"Jobs: {choices[-1]} at a time: short runs spend much of their time on one core"
         why = "speeds will be measured when the runs start" if not known.measures else "no speed could be measured"
-        return Concurrency(1, f"Jobs: one at a time: {why}")
+        return 1, f"Jobs: one at a time: {why}"
     seconds = {jobs: grid_s([run.spec for run in runs], jobs, found) for jobs, found in fits.items()}
     best = min(seconds, key=lambda jobs: seconds[jobs])
     line = f"Jobs: {best} at a time, {THREADS} threads each, on {cores} cores"
-    return Concurrency(best, f"{line}; measured {seconds[1] / seconds[best]:.2f} times as fast as one after another")
+    return best, f"{line}; measured {seconds[1] / seconds[best]:.2f} times as fast as one after another"
 
 
 def grid_s(specs: Sequence[Spec], jobs: int, paces: Mapping[str, Pace]) -> float:
@@ -119,7 +106,7 @@ def grid_s(specs: Sequence[Spec], jobs: int, paces: Mapping[str, Pace]) -> float
     rates = sum(pace.train_images_per_s for pace in paces.values()) / len(paces)
     other = Pace(starts, rates, 0.0)
     known = [(spec, paces.get(spec.model.name, other)) for spec in specs]
-    each = [one.start_s + total_updates(spec) * spec.protocol.batch / one.train_images_per_s for spec, one in known]
+    each = [one.start_s + spec.protocol.updates * spec.protocol.batch / one.train_images_per_s for spec, one in known]
     return max(sum(each) / jobs, max(each))
 
 
@@ -165,8 +152,7 @@ def _train(
     spec: Spec, image_shape: tuple[int, int, int], classes: int, plugins: Sequence[str], together: Any, pipe: Any
 ) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the backend's banners
-    for plugin in plugins:
-        load_plugin(plugin)
+    load_plugins(plugins)
     pace = measure_speed(
         spec.model.name,
         side_px=spec.side_px,

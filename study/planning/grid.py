@@ -102,10 +102,7 @@ def grid_names() -> list[str]:
 
 
 def read_grid(name: str) -> Grid:
-    """Read a grid by name or from a file.
-
-    Args:
-        name: Name of a file in ``experiments``, without ``.toml``; or a path that ends in ``.toml``.
+    """Read a grid by the name of a file in ``experiments``, without ``.toml``, or from a path that ends in ``.toml``.
 
     Raises:
         UsageError: no such grid, or a file that breaks the rules.
@@ -149,11 +146,7 @@ def read_grid(name: str) -> Grid:
 
 
 def check_share(where: str, share: float) -> None:
-    """Refuse a share of the training split that is none.
-
-    Raises:
-        UsageError: it does not lie above 0, or it is above 1.
-    """
+    """Raise a UsageError for a share of the training split that does not lie above 0, or is above 1."""
     if not 0 < share <= 1:
         raise UsageError(f"{where} must lie above 0 and be at most 1 (0.25 is a quarter), got {share!r}.")
 
@@ -188,10 +181,8 @@ def select_pairs(
 ) -> list[tuple[ModelEntry, Protocol]]:
     """Return a grid's pairs of model and protocol in the order in which they run; no pair twice.
 
-    Args:
-        grid: The grid.
-        models: Names and groups that replace the grid's; of its ``[[runs]]`` they keep what they name.
-        protocols: The same for protocols.
+    Names and groups of ``models`` replace the grid's, and of its ``[[runs]]`` they keep what they name; ``protocols``
+    likewise.
 
     Raises:
         UsageError: an unknown name, or nothing left to run.
@@ -288,10 +279,7 @@ def _varied(name: str) -> Protocol:
 def vary(protocol: Protocol, *, rate: float | None = None, batch: int | None = None) -> Protocol:
     """Return a protocol with another learning rate or batch size, named after both, as a recipe of its own.
 
-    Args:
-        protocol: What to vary.
-        rate: Rate of the first phase (a transfer network's head); later phases keep their proportion to it.
-        batch: Images an update.
+    ``rate`` is that of the first phase (a transfer network's head); later phases keep their proportion to it.
 
     >>> from study.protocols import PROTOCOLS
     >>> vary(PROTOCOLS.get("baseline"), batch=128).name
@@ -377,10 +365,8 @@ def _names(path: Path, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
 def weights_by_model(text: str, names: Iterable[str]) -> dict[str, str]:
     """Return where each model starts from, for what ``--weights`` takes.
 
-    Args:
-        text: ``auto``, ``none``, ``imagenet`` or a file for all models; or such choices with commas, each after
-            ``MODEL=``; models that are not named start from ``auto``.
-        names: The models that run.
+    That is ``auto``, ``none``, ``imagenet`` or a file for all models; or such choices with commas, each after
+    ``MODEL=``; of ``names``, the models that run, those that are not named start from ``auto``.
 
     Raises:
         UsageError: a choice for a model that does not run.

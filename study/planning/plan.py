@@ -72,9 +72,7 @@ class Plan:
     def lines(self, jobs: int, apart: bool = False) -> list[str]:
         """Return the plan as text: one summary line, a table with one row a recipe, and what is said about weights.
 
-        Args:
-            jobs: Runs at the same time; 0 where that is not known yet, and the time said is that of one by one.
-            apart: Whether each has cores of its own.
+        ``jobs`` and ``apart`` as in ``seconds_left``; with 0 jobs the time said is that of one by one.
         """
         counts = Counter(run.state for run in self.runs)
         states = f"{counts['done']} done, {counts['failed']} failed, {counts['missing']} missing"
@@ -87,6 +85,8 @@ class Plan:
         return [f"Plan: {total}{rest}", "", *self._table(), *self._weights()]
 
     def _table(self) -> list[str]:
+        from tabulate import tabulate
+
         groups: dict[tuple[str, str, int, float], list[PlannedRun]] = {}
         for run in self.runs:
             share = run.spec.protocol.train_share
@@ -100,15 +100,14 @@ class Plan:
                     model,
                     protocol + part,
                     _ranges(run.spec.seed for run in runs),
-                    str(total_updates(runs[0].spec)),
+                    str(runs[0].spec.protocol.updates),
                     f"{runs[0].spec.side_px} px",
                     _states(runs),
                     duration(rest) if rest else "",
                 )
             )
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
-        return [("  " + "  ".join(row)).rstrip() for row in padded]
+        table = tabulate(rows, tablefmt="plain", disable_numparse=True)
+        return [f"  {line}".rstrip() for line in table.splitlines()]
 
     def _weights(self) -> list[str]:
         notes = [(run.spec.model.name, run.planned.weights.note) for run in self.runs if run.planned.weights.note]
@@ -122,16 +121,11 @@ def make_plan(
     recorded: Mapping[str, Speed],
     measured: Mapping[str, Speed],
 ) -> Plan:
-    """Compare specs with what the store holds.
+    """Compare specs, seed by seed, with what the store holds.
 
     Runs are ordered seed by seed, and cheap before expensive within a seed: a study that is cut off is balanced.
-
-    Args:
-        planned: The specs, seed by seed.
-        store: The study's store.
-        image_set: For the numbers of images.
-        recorded: Recorded speeds by model name, with ``custom`` and ``transfer`` for the others.
-        measured: Speeds by model name that were measured here at the side of the specs.
+    Speeds go by model name; ``recorded`` has ``custom`` and ``transfer`` for the others, ``measured`` is what was
+    measured here at the side of the specs.
     """
     records = store.find_all([one.spec for one in planned])
     seen = _seen_speeds([record for record in records if record], recorded)
@@ -139,8 +133,7 @@ def make_plan(
     estimates: dict[tuple[int, str, Speed], float] = {}  # seeds share the resolved protocol, and so the estimate
     for one, record in zip(planned, records, strict=True):
         spec = one.spec
-        speed = seen.get(_speed_name(spec)) or measured.get(spec.model.name)
-        speed = speed or scaled_speed(speed_of(spec, recorded), spec.side_px)
+        speed = seen.get(_speed_name(spec)) or measured.get(spec.model.name) or recorded_speed(spec, recorded)
         alike = id(spec.protocol), spec.model.name, speed
         if alike not in estimates:
             estimates[alike] = estimate_s(spec, image_set, speed)
@@ -163,11 +156,7 @@ def estimate_s(
 ) -> float:
     """Return about how many seconds a run takes if no phase stops early.
 
-    Args:
-        spec: The run.
-        image_set: For the numbers of images.
-        speed: How fast its model is.
-        measured: Seconds of an update and of a look at the validation split, as measured, by what a phase trains.
+    ``measured`` are the seconds of an update and of a look at the validation split, by what a phase trains.
     """
     validation, test = len(image_set.indices("validation")), len(image_set.indices("test"))
     looked_at = validation + (test if spec.protocol.monitor_test else 0)
@@ -217,19 +206,10 @@ class Estimates:
         return True
 
 
-def total_updates(spec: Spec) -> int:
-    """Return the updates of all phases together."""
-    return sum(phase.updates for phase in spec.protocol.phases)
-
-
-def speed_of(spec: Spec, speeds: Mapping[str, Speed]) -> Speed:
-    """Return the recorded speed of a spec's model, or its family's."""
-    return speeds.get(spec.model.name) or speeds[spec.model.family]
-
-
-def scaled_speed(speed: Speed, side_px: int) -> Speed:
-    """Return a speed for another side than it was measured at."""
-    factor = (SPEED_SIDE_PX / side_px) ** 2
+def recorded_speed(spec: Spec, recorded: Mapping[str, Speed]) -> Speed:
+    """Return the recorded speed of a spec's model, or its family's, scaled to the spec's side."""
+    speed = recorded.get(spec.model.name) or recorded[spec.model.family]
+    factor = (SPEED_SIDE_PX / spec.side_px) ** 2
     train, predict = (max(one * factor, SLOWEST) for one in (speed.train_images_per_s, speed.predict_images_per_s))
     return Speed(train, predict, speed.start_s)
 
@@ -251,13 +231,14 @@ def _speed_name(spec: Spec) -> str:
     return f"{spec.model.name} {spec.side_px} {spec.precision}"
 
 
-def _seen_speeds(records: Iterable[Record], speeds: Mapping[str, Speed]) -> dict[str, Speed]:
+def _seen_speeds(records: Iterable[Record], recorded: Mapping[str, Speed]) -> dict[str, Speed]:
     """Return the speeds that done records of the same model, side and precision report."""
     groups: defaultdict[str, list[Speed]] = defaultdict(list)
     for record in records:
         train, predict = record.timing.train_images_per_s, record.timing.predict_images_per_s
         if record.status == "done" and train and predict:
-            groups[_speed_name(record.spec)].append(Speed(train, predict, speed_of(record.spec, speeds).start_s))
+            start_s = recorded_speed(record.spec, recorded).start_s
+            groups[_speed_name(record.spec)].append(Speed(train, predict, start_s))
     return {
         name: Speed(
             median(one.train_images_per_s for one in group),

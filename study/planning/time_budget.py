@@ -18,7 +18,7 @@ from study.core.spec import RunProtocol, Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
-from study.planning.plan import duration, estimate_s, scaled_speed, speed_of
+from study.planning.plan import duration, estimate_s, recorded_speed
 from study.protocols.budgets import Budget, Speed
 from study.training.device import visible_gpus
 
@@ -46,11 +46,8 @@ class TimeBudget:
 def choose_budget(drawn: bool, store: Store, full_s: Callable[[], float], night_s: float) -> tuple[str, str]:
     """Return the name of the budget for a command that names none, and why it.
 
-    Args:
-        drawn: Whether the images are the built-in faces.
-        store: The study.
-        full_s: Returns how long the grid takes here under ``full``; only called where that decides.
-        night_s: Seconds of a night.
+    ``drawn`` says that the images are the built-in faces; ``full_s`` returns how long the grid takes here under
+    ``full`` and is only called where that decides.
     """
     if drawn:
         return "demo", "these are the built-in faces"
@@ -70,8 +67,7 @@ def is_fast(cores: int) -> bool:
 
 def speeds_from(specs: Sequence[Spec], recorded: Mapping[str, Speed], measure: Measure) -> dict[str, Speed]:
     """Return the speed of each model at its side, measured where that is possible."""
-    measured = measure(_one_a_model(specs))
-    return {spec.model.name: _speed(spec, recorded, measured) for spec in _one_a_model(specs)}
+    return _speeds(specs, recorded, measure(_one_a_model(specs)))
 
 
 def fit_time_budget(
@@ -87,13 +83,7 @@ def fit_time_budget(
     Half of the time goes to custom and half to transfer networks, where both are in the grid; all phases of a family
     keep the same share of their full length, so that models of a family get equal updates.
 
-    Args:
-        planned: The grid's specs at full length.
-        budget: The budget with its ``hours``.
-        store: The study's store; the choice is kept beside its records.
-        image_set: For the numbers of images.
-        recorded: Speeds to use where nothing is measured.
-        measure: Measures speeds; None (a dry run) uses the recorded ones and keeps nothing.
+    ``measure`` measures speeds; without it (a dry run) the ``recorded`` ones are used and nothing is kept.
 
     Raises:
         StoreError: the kept choice cannot be read.
@@ -106,11 +96,13 @@ def fit_time_budget(
     lines = []
     for family in families:
         specs = [one.spec for one in planned if one.spec.model.family == family]
-        name = _choice_name(family, specs, image_set)
+        # Another dataset, precision or side is another choice; further models are not.
+        sides = ",".join(str(side) for side in sorted({spec.side_px for spec in specs}))
+        name = f"{family}, {sides} px, {specs[0].precision}, {image_set.fingerprint[:12]}"
         choice = kept.get(name)
         if choice is None:
             measured = dict(measure(_one_a_model(specs))) if measure else {}
-            known = {spec.model.name: _speed(spec, recorded, measured) for spec in specs}
+            known = _speeds(specs, recorded, measured)
             time_s = (budget.hours or 0) * 3600 * PLANNED_SHARE / len(families)
             choice = {"updates": fit_updates(specs, image_set, known, time_s), "images_per_s": measured}
             if measure:
@@ -122,9 +114,8 @@ def fit_time_budget(
         else:
             how = f"chosen before, kept in {path}"
         updates |= choice["updates"]
-        for spec in _one_a_model(specs):
-            if spec.model.name in choice["images_per_s"]:
-                speeds[spec.model.name] = _speed(spec, recorded, choice["images_per_s"])
+        measured_specs = [spec for spec in specs if spec.model.name in choice["images_per_s"]]
+        speeds |= _speeds(measured_specs, recorded, choice["images_per_s"])
         caps = ", ".join(f"{kind} {count}" for kind, count in choice["updates"].items())
         lines.append(f"Budget {budget.name}: {family} networks, updates a phase at most: {caps} ({how})")
     return TimeBudget(updates, speeds, tuple(lines))
@@ -154,12 +145,16 @@ def fit_updates(
     return caps(low)
 
 
-def _speed(spec: Spec, recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> Speed:
-    speed = scaled_speed(speed_of(spec, recorded), spec.side_px)
-    train = measured.get(spec.model.name)
-    if not train:
-        return speed
-    return Speed(train, speed.predict_images_per_s * train / speed.train_images_per_s, speed.start_s)
+def _speeds(specs: Sequence[Spec], recorded: Mapping[str, Speed], measured: Mapping[str, float]) -> dict[str, Speed]:
+    """Return the speed of each model at its side: as recorded, in proportion to its measured training speed."""
+    speeds = {}
+    for spec in _one_a_model(specs):
+        speed = recorded_speed(spec, recorded)
+        if train := measured.get(spec.model.name):
+            predict = speed.predict_images_per_s * train / speed.train_images_per_s
+            speed = Speed(train, predict, speed.start_s)
+        speeds[spec.model.name] = speed
+    return speeds
 
 
 def _whole_epochs(updates: float, epoch: int) -> int:
@@ -187,12 +182,6 @@ def _cut(spec: Spec, limits: Mapping[str, int]) -> Spec:
 
 def _one_a_model(specs: Sequence[Spec]) -> list[Spec]:
     return list({spec.model.name: spec for spec in specs}.values())
-
-
-def _choice_name(family: str, specs: Sequence[Spec], image_set: ImageSet) -> str:
-    """Return what a choice holds for: another dataset, precision or side is another choice; further models are not."""
-    sides = ",".join(str(side) for side in sorted({spec.side_px for spec in specs}))
-    return f"{family}, {sides} px, {specs[0].precision}, {image_set.fingerprint[:12]}"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -78,14 +78,9 @@ def check_tracker(name: str) -> TrackerEntry:
 
 
 def open_tracker(name: str, store: Store) -> Tracker:
-    """Return a tracker that logs a study's runs into the folder ``tracking`` beside the results.
+    """Return a tracker that logs a study's runs into the folder ``tracking`` beside the results, outside git.
 
     Raises:
         UsageError: it does not exist, or is not installed.
     """
-    return check_tracker(name).open(store, tracking_folder(store))
-
-
-def tracking_folder(store: Store) -> Path:
-    """Return where trackers keep what they log; outside git."""
-    return store.results.parent / "tracking"
+    return check_tracker(name).open(store, store.results.parent / "tracking")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,9 @@ def content_of(record: Record) -> Content:
         StoreError: its predictions do not fit its labels.
     """
     run = score_run(record)
-    start = _start(record)
+    start = 0.0
+    with contextlib.suppress(ValueError):
+        start = datetime.fromisoformat(record.provenance.started).timestamp()
     return Content(
         key=record.key,
         version=record.predictions_sha256,
@@ -131,10 +134,3 @@ def _curves(record: Record, start_s: float) -> dict[str, tuple[Point, ...]]:
         for name in CURVES
     }
     return {name: points for name, points in curves.items() if points}
-
-
-def _start(record: Record) -> float:
-    try:
-        return datetime.fromisoformat(str(record.provenance.started)).timestamp()
-    except (KeyError, ValueError):
-        return 0.0

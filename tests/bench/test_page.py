@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from study.bench.data_file import FILE, add, read
 from study.bench.page import best_of, build_page, epoch_s, further_sections, ratio, share_of_peak, write_page
+from study.bench.parts import FILE, add, read
 from study.cli.bench import app
 from study.core.errors import StoreError
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.bench.contest import Child
-from study.bench.entrants import PEER_MODELS, ours, peers, without
+from study.bench.contest import PEER_MODELS, Child, ours, peers
 from study.bench.ours import Ours
 from study.bench.parts import Bounds, measure_parts
 from study.bench.task import Task, make_arrays
@@ -42,7 +41,7 @@ def test_tricks_have_names_of_their_own_and_unknown_ones_are_refused() -> None:
 
 def test_every_process_has_the_threads_of_its_task() -> None:
     task = Task("cnn3", threads=3)
-    entrants = [ours(task), without(TRICKS[0], task), *(one for one in peers(task) if one.name.startswith("torch"))]
+    entrants = [ours(task), ours(task, TRICKS[0]), *(one for one in peers(task) if one.name.startswith("torch"))]
     assert {one.environment["OMP_NUM_THREADS"] for one in entrants} == {"3"}
     assert peers(Task("tiny")) == [], "only architectures that the peers have"
 
@@ -90,14 +89,14 @@ def test_peers_train_the_same_network(model: str) -> None:
 
 
 def test_on_a_gpu_pytorch_takes_part_in_three_ways(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("study.bench.entrants.importlib.util.find_spec", lambda name: name)
-    monkeypatch.setattr("study.bench.entrants.visible_gpus", lambda: [Gpu("NVIDIA H100", 9.0)])
+    monkeypatch.setattr("study.bench.contest.importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("study.bench.contest.visible_gpus", lambda: [Gpu("NVIDIA H100", 9.0)])
     found = {one.name: one.environment.get("TORCH_WAY") for one in peers(Task("cnn3")) if one.name.startswith("torch")}
     assert found == {
         f"torch {precision} {way}": way
         for precision in ("float32", "mixed_bfloat16")
         for way in ("eager", "graph", "compiled")
     }
-    monkeypatch.setattr("study.bench.entrants.visible_gpus", list)
+    monkeypatch.setattr("study.bench.contest.visible_gpus", list)
     names = [one.name for one in peers(Task("cnn3")) if one.name.startswith("torch")]
     assert names == ["torch float32", "torch mixed_bfloat16"], "a processor has one way"

@@ -18,8 +18,8 @@ import pytest
 
 from study.analysis import runs
 from study.cli import driver
-from study.cli import run_options as flags
-from study.cli.run_options import Flags, split_names
+from study.cli.options import split_names
+from study.cli.run import AUTO_JOBS, Flags
 from study.core.errors import DataError, StoreError, UsageError
 from study.core.record import Record
 from study.core.spec import Spec
@@ -170,7 +170,7 @@ def test_what_the_night_has_measured_is_not_measured_again_for_the_jobs(
     given: Flags, execute: FakeExecute, asked: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("study.cli.driver.usable_cores", lambda: 2)
-    driver.run(replace(given, budget="tonight", jobs=flags.AUTO_JOBS, executor=None, dry_run=False, models=("cnn3",),
+    driver.run(replace(given, budget="tonight", jobs=AUTO_JOBS, executor=None, dry_run=False, models=("cnn3",),
                        seeds="2", time_limit_s=1e-3))  # fmt: skip
     assert asked == [("cnn3", 1), ("cnn3", 2)]
 

@@ -64,7 +64,6 @@ def _is_toml(data: bytes) -> bool:
 
 def _read_grid(data: bytes, folder: Path) -> object:
     from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
-    from study.planning.plan import total_updates
     from study.protocols.budgets import Budget, read_budget
 
     path = folder / "grid.toml"
@@ -80,7 +79,7 @@ def _read_grid(data: bytes, folder: Path) -> object:
         epochs=grid.epochs,
     )
     planned = resolve_specs(select_pairs(grid), choices, _image_set())
-    return [(one.spec.key, total_updates(one.spec)) for one in planned]
+    return [(one.spec.key, one.spec.protocol.updates) for one in planned]
 
 
 def _image_set() -> object:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.run_options import AUTO_JOBS, parse_jobs
+from study.cli.run import AUTO_JOBS, parse_jobs
 from study.core.errors import UsageError
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
@@ -50,29 +50,29 @@ def test_the_ways_of_sharing_go_up_to_a_core_or_a_run_each() -> None:
 
 def test_the_fastest_way_is_chosen_and_kept(faces: ImageSet, tmp_path: Path) -> None:
     measure = Measure({1: 1.0, 2: 0.6, 4: 0.2})
-    found = choose_jobs(runs(faces), Paces(tmp_path, 4, measure))
-    assert found.jobs == 2 and "2 threads each, on 4 cores" in found.line
+    found = jobs, why = choose_jobs(runs(faces), Paces(tmp_path, 4, measure))
+    assert jobs == 2 and "2 threads each, on 4 cores" in why
     assert measure.asked == [("cnn3", 1), ("cnn3", 2), ("cnn3", 4)]
     again = choose_jobs(runs(faces), Paces(tmp_path, 4, None))
     assert again == found, "a dry run looks at what was measured before"
 
 
 def test_one_after_another_where_sharing_is_slower(faces: ImageSet, tmp_path: Path) -> None:
-    assert choose_jobs(runs(faces), Paces(tmp_path, 2, Measure({1: 1.0, 2: 0.3}, start_s=0.1))).jobs == 1
+    assert choose_jobs(runs(faces), Paces(tmp_path, 2, Measure({1: 1.0, 2: 0.3}, start_s=0.1)))[0] == 1
 
 
 def test_a_way_that_fails_or_needs_too_much_memory_is_not_chosen(faces: ImageSet, tmp_path: Path) -> None:
     fast = {1: 1.0, 2: 1.0}
-    assert choose_jobs(runs(faces), Paces(tmp_path / "a", 2, Measure({1: 1.0, 2: None}))).jobs == 1
-    assert choose_jobs(runs(faces), Paces(tmp_path / "b", 2, Measure(fast, memory_mb=600)), free_mb=1000).jobs == 1
-    assert choose_jobs(runs(faces), Paces(tmp_path / "c", 2, Measure(fast, memory_mb=400)), free_mb=1000).jobs == 2
-    assert choose_jobs(runs(faces), Paces(tmp_path / "d", 2, Measure({1: None, 2: None}))).jobs == 1
+    assert choose_jobs(runs(faces), Paces(tmp_path / "a", 2, Measure({1: 1.0, 2: None})))[0] == 1
+    assert choose_jobs(runs(faces), Paces(tmp_path / "b", 2, Measure(fast, memory_mb=600)), free_mb=1000)[0] == 1
+    assert choose_jobs(runs(faces), Paces(tmp_path / "c", 2, Measure(fast, memory_mb=400)), free_mb=1000)[0] == 2
+    assert choose_jobs(runs(faces), Paces(tmp_path / "d", 2, Measure({1: None, 2: None})))[0] == 1
 
 
 def test_short_work_is_not_measured(faces: ImageSet, tmp_path: Path) -> None:
     measure = Measure({})
-    assert choose_jobs(runs(faces, estimate_s=1.0), Paces(tmp_path, 2, measure)).jobs == 2
-    assert choose_jobs(runs(faces, seeds=1), Paces(tmp_path, 2, measure)).jobs == 1, "a single run has nothing to share"
+    assert choose_jobs(runs(faces, estimate_s=1.0), Paces(tmp_path, 2, measure))[0] == 2
+    assert choose_jobs(runs(faces, seeds=1), Paces(tmp_path, 2, measure))[0] == 1, "a single run has nothing to share"
     assert measure.asked == []
 
 
@@ -84,7 +84,7 @@ def test_only_models_that_most_of_the_work_is_in_are_measured(faces: ImageSet, t
 
 def test_a_damaged_file_of_measurements_is_made_again(faces: ImageSet, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("[1]")
-    assert choose_jobs(runs(faces), Paces(tmp_path, 2, Measure({1: 1.0, 2: 0.9}))).jobs == 2
+    assert choose_jobs(runs(faces), Paces(tmp_path, 2, Measure({1: 1.0, 2: 0.9})))[0] == 2
 
 
 def test_a_grid_takes_no_less_than_its_longest_run(faces: ImageSet) -> None:

@@ -11,7 +11,7 @@ from study.analysis.runs import score_run
 from study.core.errors import UsageError
 from study.core.registry import load_plugin
 from study.core.store import Store
-from study.trackers import TRACKERS, check_tracker, open_tracker, tracker, tracking_folder
+from study.trackers import TRACKERS, check_tracker, open_tracker, tracker
 from study.trackers.content import content_of, flat
 from tests.changed import replace
 from tests.examples import example
@@ -69,7 +69,7 @@ def test_nested_settings_are_flat_words():
 def test_tensorboard_reads_what_was_logged(store, record, report):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     logged("tensorboard", store, report)
-    folder = tracking_folder(store) / "tensorboard" / "s"
+    folder = store.results.parent / "tracking" / "tensorboard" / "s"
     assert sorted(path.name for path in folder.iterdir()) == sorted([record.key, "report"])
     found = accumulator.EventAccumulator(str(folder / record.key)).Reload()
     content = content_of(record)
@@ -113,7 +113,7 @@ def test_a_run_done_again_replaces_what_was_logged(store, record, report):
     logged("tensorboard", store, report)
     store.keep(replace(record, arrays={**record.arrays, "test_flipped": record.arrays["test_probabilities"]}))
     logged("tensorboard", store, report)
-    folder = tracking_folder(store) / "tensorboard" / "s" / record.key
+    folder = store.results.parent / "tracking" / "tensorboard" / "s" / record.key
     assert len(list(folder.iterdir())) == 1
 
 
@@ -161,7 +161,7 @@ def check_tracker_contract(name, store, report):
         tracker = open_tracker(name, store)
         for record in store.records():  # one of them has failed
             tracker.log(record)
-        files.append(contents(tracking_folder(store)).keys())
+        files.append(contents(store.results.parent / "tracking").keys())
     assert files[0] and files[1] == files[0], "what is logged already is not logged again"
     tracker.log_report(report)
     assert tracker.look and "\n" not in tracker.look
@@ -185,7 +185,7 @@ def own_trackers(monkeypatch):
 def test_the_tracker_of_the_documentation_keeps_the_contract_and_logs(store, record, report, tmp_path, own_trackers):
     load_plugin(example(tmp_path, "add-an-executor-or-tracker", "@tracker"))
     check_tracker_contract("csv", store, report)
-    (row,) = csv.reader((tracking_folder(store) / "s.csv").read_text().splitlines())
+    (row,) = csv.reader((store.results.parent / "tracking" / "s.csv").read_text().splitlines())
     assert row[0] == record.key and float(row[2]) == pytest.approx(next(iter(content_of(record).metrics.values())))
 
 
