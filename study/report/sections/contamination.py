@@ -9,7 +9,7 @@ import numpy as np
 
 from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table, hidden
 from study.report.wording import NOTHING, percent
 
@@ -27,13 +27,7 @@ _SEEN = ("trained_on_test_ids", "test_copies_in_train", "validation_copies_in_tr
 
 @section("contamination", title="Contamination", place=180)
 def write(data: StudyData) -> Section:
-    """Return the counts of copies and of images that were trained on."""
-    table = _table(data) if data.finished else None
-    return Section(fill(TEMPLATE, table=table), [table] if table else [])
-
-
-def _table(data: StudyData) -> Table:
-    """What training saw of the other splits, one row for all runs that saw the same."""
+    """Return the counts of copies and of images that were trained on, one row for all runs that saw the same."""
     groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for run in data.finished:
         seen = tuple(getattr(run.record.contamination, name) for name in _SEEN)
@@ -55,7 +49,7 @@ def _table(data: StudyData) -> Table:
         Column(_SEEN[3], "chosen on test", _yes_no),
         Column(_SEEN[4], "leaky", _yes_no),
     ]
-    return Table("contamination", columns, rows)
+    return Section.of(TEMPLATE, table=Table("contamination", columns, rows) if rows else None)
 
 
 def _split_sizes(run: ScoredRun) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from study.analysis.runs import ScoredRun
 from study.analysis.statistics import Statistics
 from study.core.record import Record
 from study.report.collect import StudyData
-from study.report.picture import LEGEND, MARKERS, Axes, Figure, Picture, new_figure, protocol_colours
-from study.report.section import Section, fill, section
+from study.report.picture import INK, MARKERS, Axes, Figure, Picture, add_legend, new_figure, protocol_colours
+from study.report.section import Section, section
 from study.report.table import RECIPE, Column, Table, hidden, keys_of
 from study.report.wording import NOTHING, duration, escape, large, mean_of, milliseconds, with_interval_inline
 
@@ -42,10 +42,13 @@ def write(data: StudyData) -> Section | None:
     found = data.found
     if not found:
         return None
-    pareto, table = _picture(data, found) if data.ranked else None, _table(data, found)
-    several = len({_device(run.record) for run in data.runs} - {""}) > 1
-    text = fill(TEMPLATE, pareto=pareto, several_seeds=data.several_seeds, table=table, several_devices=several)
-    return Section(text, [table], [pareto] if pareto else [])
+    return Section.of(
+        TEMPLATE,
+        pareto=_picture(data, found) if data.ranked else None,
+        table=_table(data, found),
+        several_seeds=data.several_seeds,
+        several_devices=len({_device(run.record) for run in data.runs} - {""}) > 1,
+    )
 
 
 def _device(record: Record) -> str:
@@ -110,15 +113,12 @@ def _picture(data: StudyData, found: Statistics) -> Picture:
 
 
 def _draw(rows: list[dict[str, Any]], colours: dict[str, str], models: list[str]) -> Figure:
-    from matplotlib.lines import Line2D
-
     markers = {model: MARKERS[place % len(MARKERS)] for place, model in enumerate(models)}
     used = [name for name in colours if any(row["protocol"] == name for row in rows)]
-    grey: dict[str, Any] = {"color": "#333333", "linestyle": ""}
-    handles = [Line2D([], [], marker=marker, label=model, **grey) for model, marker in markers.items()]
-    handles += [Line2D([], [], color=colours[name], linewidth=4, label=name) for name in used]
-    handles.append(Line2D([], [], color="#333333", linewidth=1, label="Pareto front"))
-    legend_rows = -(-len(handles) // 5)
+    marks: list[dict[str, Any]] = [{"label": name, "marker": one, "linestyle": ""} for name, one in markers.items()]
+    marks += [{"label": name, "color": colours[name], "linewidth": 4} for name in used]
+    marks.append({"label": "Pareto front", "linewidth": 1})
+    legend_rows = -(-len(marks) // 5)
     height = 3.0 + 0.22 * legend_rows
     figure = new_figure(height)
     panels = figure.subplots(1, len(_COSTS), sharey=True)
@@ -129,7 +129,7 @@ def _draw(rows: list[dict[str, Any]], colours: dict[str, str], models: list[str]
         _panel(axes, known, np.array([scale * row[cost] for row in known]), colours, markers)
         axes.set_xlabel(label)
     panels[0].set_ylabel("test accuracy, %")
-    figure.legend(handles=handles, ncols=5, **LEGEND)
+    add_legend(figure, marks, columns=5)
     return figure
 
 
@@ -150,7 +150,7 @@ def _panel(
         axes.plot(x, y, markers[row["model"]], color=colour, markersize=6.5, alpha=0.9, zorder=3)
     front = np.flatnonzero(pareto_front(scores, spent))
     front = front[np.argsort(spent[front])]
-    axes.step(spent[front], scores[front], where="post", color="#333333", linewidth=1, zorder=1)
+    axes.step(spent[front], scores[front], where="post", color=INK, linewidth=1, zorder=1)
     if spent.max() > 4 * spent.min():
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -8,7 +8,7 @@ from study.analysis.recipes import random_weights
 from study.core.record import Cost, Record
 from study.core.spec import RANDOM_FEATURES, NewSplit, RunProtocol, canonical_json, plain
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table, text_columns
 from study.report.wording import (
     augmentation_words,
@@ -52,18 +52,16 @@ An epoch has as many updates under every sampling, so that oversampling buys no 
 def write(data: StudyData) -> Section:
     """Return models, protocols and schedules."""
     shares = [one.spec.protocol.train_share for one in data.trained]
-    models, protocols, schedules = _models(data), _protocols(data), _schedules(data)
-    text = fill(
+    return Section.of(
         TEMPLATE,
-        models=models,
-        protocols=protocols,
-        schedules=schedules,
+        models=_models(data),
+        protocols=_protocols(data),
+        schedules=_schedules(data),
         shares=sorted({share for share in shares if share < 1}),
         all_shares=all(share < 1 for share in shares),
         random_features=any(one.spec.weights.source == RANDOM_FEATURES for one in data.trained),
         random_weights=any(random_weights(one.spec) and not one.spec.protocol.start for one in data.trained),
     )
-    return Section(text, [models, protocols, schedules])
 
 
 def _models(data: StudyData) -> Table:

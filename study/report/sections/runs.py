@@ -8,7 +8,7 @@ from study.analysis.factors import WAYS
 from study.analysis.recipes import Recipe, random_weights
 from study.core.record import STATUSES
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import RECIPE, Column, Table, text_columns
 from study.report.wording import NOTHING, escape, ranges, without_paths
 
@@ -43,9 +43,8 @@ Cell = tuple[str, str, int]
 def write(data: StudyData) -> Section:
     """Return the seeds of every cell, and the reasons of runs that did not finish."""
     missing = missing_cells(data)
-    coverage, unfinished = _coverage(data, missing), _unfinished(data)
-    words = {"missing": len(missing), "statuses": statuses(data)}
-    return Section(fill(TEMPLATE, data=data, coverage=coverage, unfinished=unfinished, **words), [coverage, unfinished])
+    tables = {"coverage": _coverage(data, missing), "unfinished": _unfinished(data)}
+    return Section.of(TEMPLATE, data=data, missing=len(missing), statuses=statuses(data), **tables)
 
 
 def statuses(data: StudyData) -> str:
