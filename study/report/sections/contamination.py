@@ -39,6 +39,10 @@ def write(data: StudyData) -> Section:
         whole = len(groups) > 1 and set(names) == everything
         shares = [_share(count, total) for count, total in zip(facts[:3], (test, test, validation), strict=True)]
         rows.append([", ".join(names) if not whole else "several", len(protocols), *shares, *facts])
+
+    def yes_no(value: bool) -> str:
+        return "yes" if value else "no"
+
     columns = [
         Column("protocols", "protocols", right=False),
         Column("runs", "runs"),
@@ -46,8 +50,8 @@ def write(data: StudyData) -> Section:
         Column("", "test images with a copy in training"),
         Column("", "validation images with a copy in training"),
         *hidden(*_SEEN[:3]),
-        Column(_SEEN[3], "chosen on test", _yes_no),
-        Column(_SEEN[4], "leaky", _yes_no),
+        Column(_SEEN[3], "chosen on test", yes_no),
+        Column(_SEEN[4], "leaky", yes_no),
     ]
     return Section.of(TEMPLATE, table=Table("contamination", columns, rows) if rows else None)
 
@@ -63,7 +67,3 @@ def _split_sizes(run: ScoredRun) -> tuple[int, int]:
 
 def _share(count: int | None, total: int) -> str:
     return NOTHING if count is None else f"{count:,} ({percent(count / total)} %)" if count else "0"
-
-
-def _yes_no(value: bool) -> str:
-    return "yes" if value else "no"

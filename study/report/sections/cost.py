@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from study.report.collect import StudyData
 from study.report.picture import INK, MARKERS, Axes, Figure, Picture, add_legend, new_figure, protocol_colours
 from study.report.section import Section, section
 from study.report.table import RECIPE, Column, Table, hidden, keys_of
-from study.report.wording import NOTHING, duration, escape, large, mean_of, milliseconds, with_interval_inline
+from study.report.wording import NOTHING, duration, escape, large, milliseconds, with_interval_inline
 
 TEMPLATE = """\
 {% if pareto %}
@@ -70,6 +71,10 @@ def _table(data: StudyData, found: Statistics) -> Table:
             batch = runs[0].record.cost.latency_batch_size
             costs = [*(spent[name] for name in names), batch, spent["peak_memory_mb"]]
             rows.append([*named, *costs, keys_of(runs)])
+
+    def mean(key: str, title: str, show: Callable[[float], str]) -> Column:
+        return Column(key, title, lambda value: NOTHING if value.mean is None else show(value.mean))
+
     batches = {row[-3] for row in rows}
     several = len({row[3] for row in rows if row[3]}) > 1
     size = f" of {batches.pop()}" if len(batches) == 1 and None not in batches else ""
@@ -78,14 +83,14 @@ def _table(data: StudyData, found: Statistics) -> Table:
         *RECIPE,
         Column("device", "device" if several else "", lambda name: escape(name) or NOTHING, right=False),
         Column("test_accuracy", "test acc.", with_interval_inline),
-        Column("parameters", "parameters", lambda value: mean_of(value, large)),
-        Column("macs", "MACs", lambda value: mean_of(value, large)),
-        Column("train_s", "training", lambda value: mean_of(value, duration)),
+        mean("parameters", "parameters", large),
+        mean("macs", "MACs", large),
+        mean("train_s", "training", duration),
         *hidden("epochs", "train_images_per_s"),
-        Column("latency_single_ms", "one image, ms", lambda value: mean_of(value, milliseconds)),
-        Column("latency_batch_ms", f"batch{size}, ms", lambda value: mean_of(value, milliseconds)),
+        mean("latency_single_ms", "one image, ms", milliseconds),
+        mean("latency_batch_ms", f"batch{size}, ms", milliseconds),
         Column("latency_batch_size"),
-        Column("peak_memory_mb", "memory, MiB", lambda value: mean_of(value, lambda memory: f"{memory:,.0f}")),
+        mean("peak_memory_mb", "memory, MiB", "{:,.0f}".format),
         Column("runs"),
     ]
     return Table("cost", columns, rows)

@@ -87,6 +87,13 @@ def _table(data: StudyData) -> Table:
     def worth(one: Statement) -> str:
         return with_interval(one, points)
 
+    def scored(measure: str, key: str = "", title: str = "") -> list[Column]:
+        return [
+            Column(f"leaky{key}", f"leaky{title}", value, value=lambda leak: leak.leaky.get(measure)),
+            Column(f"clean{key}", f"clean{title}", with_interval, value=lambda leak: leak.clean.get(measure)),
+            Column(f"worth{key}", f"worth{title}", worth, value=lambda leak: leak.worth.get(measure)),
+        ]
+
     columns = [
         Column("model", "model", right=False, value="recipe.model"),
         Column("", "protocol", right=False, value=name),
@@ -96,14 +103,8 @@ def _table(data: StudyData) -> Table:
         Column("seeds", "n", value=lambda leak: len(leak.seeds)),
         Column("statement_about", value=lambda leak: leak.leaky[PLAIN].question),
         Column("claimed", "claimed", with_interval),
-        Column("leaky", "leaky", value, value=lambda leak: leak.leaky.get(PLAIN)),
-        Column("clean", "clean", with_interval, value=lambda leak: leak.clean.get(PLAIN)),
-        Column("worth", "worth", worth, value=lambda leak: leak.worth.get(PLAIN)),
-        Column("leaky_reweighted", "leaky, classes equal", value, value=lambda leak: leak.leaky.get(REWEIGHTED)),
-        Column(
-            "clean_reweighted", "clean, classes equal", with_interval, value=lambda leak: leak.clean.get(REWEIGHTED)
-        ),
-        Column("worth_reweighted", "worth, classes equal", worth, value=lambda leak: leak.worth.get(REWEIGHTED)),
+        *scored(PLAIN),
+        *scored(REWEIGHTED, "_reweighted", ", classes equal"),
         Column("worth_on_images_trained_on", "trained on", worth, value="worth_trained_on"),
         Column("worth_on_unseen_images", "unseen", worth, value="worth_unseen"),
         Column("images"),

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from study.analysis.recipes import random_weights
 from study.core.record import Cost, Record
-from study.core.spec import RANDOM_FEATURES, NewSplit, RunProtocol, canonical_json, plain
+from study.core.spec import RANDOM_FEATURES, RunProtocol, canonical_json, plain
 from study.report.collect import StudyData
 from study.report.section import Section, section
 from study.report.table import Column, Table, text_columns
@@ -98,7 +98,10 @@ def _protocols(data: StudyData) -> Table:
             continue
         protocol = first.spec.protocol
         changes = [protocol.sampling, _changes(protocol), part_words(protocol.loss), protocol.batch]
-        rows.append([name, *changes, _new_split(protocol.new_split), protocol.leak])
+        split, words = protocol.new_split, ""
+        if split is not None:
+            words = f"anew: {percent(split.test, 0)} % test, {percent(split.validation, 0)} % validation"
+        rows.append([name, *changes, words, protocol.leak])
 
     def unless_always_none(key: str, place: int) -> Column:
         return Column(key, "" if all(row[place] in ("none", "") for row in rows) else key, right=False)
@@ -133,13 +136,6 @@ def _schedules(data: StudyData) -> Table:
         Column("patience", "patience"),
     ]
     return Table("schedules", columns, rows)
-
-
-def _new_split(split: NewSplit | None) -> str:
-    """Describe a split that is not the image set's own; empty for that."""
-    if split is None:
-        return ""
-    return f"anew: {percent(split.test, 0)} % test, {percent(split.validation, 0)} % validation"
 
 
 def _changes(protocol: RunProtocol) -> str:

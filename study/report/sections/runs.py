@@ -43,7 +43,12 @@ Cell = tuple[str, str, int]
 def write(data: StudyData) -> Section:
     """Return the seeds of every cell, and the reasons of runs that did not finish."""
     missing = missing_cells(data)
-    tables = {"coverage": _coverage(data, missing), "unfinished": _unfinished(data)}
+    rows = []
+    for record in data.unfinished:
+        recipe, reason = data.recipe(record), without_paths(record.reason)
+        rows.append([recipe.model, recipe.protocol, record.spec.seed, record.status, reason, record.key])
+    columns = [*RECIPE, Column("seed", "seed"), *text_columns("status", "reason"), Column("key")]
+    tables = {"coverage": _coverage(data, missing), "unfinished": Table("unfinished", columns, rows)}
     return Section.of(TEMPLATE, data=data, missing=len(missing), statuses=statuses(data), **tables)
 
 
@@ -53,7 +58,7 @@ def statuses(data: StudyData) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
 
 
-def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
+def missing_cells(data: StudyData) -> list[Cell]:
     """Return (model, protocol, seed) of the study's product that have no record.
 
     A protocol of a group (``as-published/...``) that one model alone follows was made for it: nothing else is missing.
@@ -95,13 +100,3 @@ def _coverage(data: StudyData, missing: list[Cell]) -> Table:
     rows = [[model, *(cell(model, protocol) for protocol in protocols)] for model in models]
     titles = [Column(name, escape(name), right=False) for name in protocols]
     return Table("coverage", [*text_columns("model"), *titles], rows)
-
-
-def _unfinished(data: StudyData) -> Table:
-    """Failed and skipped runs with their reasons."""
-    rows = []
-    for record in data.unfinished:
-        recipe, reason = data.recipe(record), without_paths(record.reason)
-        rows.append([recipe.model, recipe.protocol, record.spec.seed, record.status, reason, record.key])
-    columns = [*RECIPE, Column("seed", "seed"), *text_columns("status", "reason"), Column("key")]
-    return Table("unfinished", columns, rows)
