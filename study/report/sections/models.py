@@ -10,15 +10,7 @@ from study.core.spec import RANDOM_FEATURES, RunProtocol, canonical_json, plain
 from study.report.collect import StudyData
 from study.report.section import Section, section
 from study.report.table import Column, Table, text_columns
-from study.report.wording import (
-    augmentation_words,
-    large,
-    listed,
-    part_words,
-    percent,
-    schedule_words,
-    weights_words,
-)
+from study.report.wording import augmentation_words, large, listed, part_words, percent, schedule_words, weights_words
 
 TEMPLATE = """\
 {{ models.markdown() }}
