@@ -6,7 +6,7 @@ are never published.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,12 +73,7 @@ def find_label_errors(data: ImageSet, store: Store) -> LabelErrors:
 
 
 def write_audit(audit: Audit, folder: Path, suspected: LabelErrors | None = None) -> Path:
-    """Write the page and its tables, the page last; return its path. Pictures are ``audit_pictures``' matter.
-
-    Args:
-        audit: What was found.
-        folder: Where to write.
-        suspected: Labels under suspicion, where a study was asked.
+    """Write the page and its tables, the page last; return its path.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -140,21 +135,9 @@ def _first_rows(table: Table) -> str:
 
 def _tables(audit: Audit, suspected: LabelErrors | None) -> dict[str, Table]:
     """Return every table by what it is called in the template; those without a name make no CSV."""
-    tables = {
-        "classes": _classes(audit),
-        "class_drift": _class_drift(audit),
-        "by_split": _copies_by_split(audit),
-        "by_class": _copies_by_class(audit),
-        "copies": _copies(audit),
-        "conflicts": _conflicts(audit),
-        "duplicates": _duplicates(audit),
-        "near_pairs": _near_pairs(audit),
-        "pixels": _pixels(audit),
-        "empty": _empty(audit),
-    }
-    if suspected:
-        tables |= {"suspected": _label_errors(audit, suspected), "joint": _joint(audit, suspected)}
-    return tables
+    tables = {"classes": _classes(audit), "by_split": _copies_by_split(audit), "by_class": _copies_by_class(audit)}
+    tables |= _copies(audit) | _drift(audit) | {"empty": _empty(audit)}
+    return tables | (_label_errors(audit, suspected) if suspected else {})
 
 
 def _left(key: str, title: str) -> Column:
@@ -163,6 +146,11 @@ def _left(key: str, title: str) -> Column:
 
 def _share(part: int, whole: int) -> str:
     return f"{part:,} ({percent(part / whole)} %)" if whole else NOTHING
+
+
+def _named(data: ImageSet, row: np.integer[Any] | int) -> list[str]:
+    """Return id, split and label of an image."""
+    return [str(data.ids[row]), SPLITS[data.splits[row]], data.classes[data.labels[row]]]
 
 
 def _classes(audit: Audit) -> Table:
@@ -177,17 +165,6 @@ def _classes(audit: Audit) -> Table:
     ]
     rows.append(["all", *(cell for split in SPLITS for cell in (totals[split], 1.0))])
     return Table("class-counts", columns, rows)
-
-
-def _class_drift(audit: Audit) -> Table:
-    columns = [
-        _left("split", "train and"),
-        Column("chi_square", "chi-square", "{:.1f}".format),
-        Column("degrees_of_freedom", "degrees of freedom", value="freedom"),
-        Column("p_value", "p", p_value),
-        Column("cramers_v", "Cramer's V", "{:.3f}".format),
-    ]
-    return Table.of("class-drift", columns, audit.class_drifts)
 
 
 def _copies_by_split(audit: Audit) -> Table:
@@ -226,53 +203,46 @@ def _copies_by_class(audit: Audit) -> Table:
     return Table("", columns, rows)
 
 
-def _copies(audit: Audit) -> Table:
-    """Every count behind the two tables above, for the CSV."""
-    rows = [
-        [kind, one.split, one.other, audit.data.classes[one.label], one.images, one.copied, one.relabelled]
+def _copies(audit: Audit) -> dict[str, Table]:
+    """Every count behind the tables of copies, every group and near pair (for the CSV), and labels that contradict."""
+    data, near, names = audit.data, audit.near, audit.data.classes
+    counts = [
+        [kind, one.split, one.other, names[one.label], one.images, one.copied, one.relabelled]
         for kind, overlaps in (("identical", audit.identical_overlaps), ("identical or near", audit.alike_overlaps))
         for one in overlaps
     ]
     keys = ("copies", "images_of", "copies_in", "class", "images", "images_with_copy", "with_other_label")
-    return Table("copies", hidden(*keys), rows)
-
-
-def _conflicts(audit: Audit) -> Table:
-    columns = [_left("first_label", "label"), _left("second_label", "and label")]
-    columns.append(Column("groups_of_identical_images", "groups of identical images"))
-    names = audit.data.classes
-    rows = [[names[one], names[two], count] for one, two, count in audit.conflicts]
-    return Table("conflicting-labels", columns, rows)
-
-
-def _named(audit: Audit, row: np.integer[Any] | int) -> list[str]:
-    """Return id, split and label of an image."""
-    data = audit.data
-    return [str(data.ids[row]), SPLITS[data.splits[row]], data.classes[data.labels[row]]]
-
-
-def _duplicates(audit: Audit) -> Table:
-    """Every image of every group, for the CSV: equal ``content`` means identical images."""
-    rows = [
-        [number, *_named(audit, row), audit.data.hashes[row].decode()[:_HASH_DIGITS]]
+    groups = [
+        [number, *_named(data, row), data.hashes[row].decode()[:_HASH_DIGITS]]
         for number, group in enumerate(audit.groups, start=1)
         for row in group
     ]
-    return Table("duplicates", hidden("group", "image", "split", "label", "content"), rows)
-
-
-def _near_pairs(audit: Audit) -> Table:
-    pairs, ids = audit.near, audit.data.ids
-    rows = [
-        [str(ids[one]), str(ids[two]), "yes" if mirrored else "no", round(float(value), 3)]
-        for one, two, mirrored, value in zip(pairs.first, pairs.second, pairs.mirrored, pairs.similarity, strict=True)
+    pairs = [
+        [str(data.ids[one]), str(data.ids[two]), "yes" if mirrored else "no", round(float(value), 3)]
+        for one, two, mirrored, value in zip(near.first, near.second, near.mirrored, near.similarity, strict=True)
     ]
-    return Table("near-pairs", hidden("image", "other", "mirrored", "similarity"), rows)
+    columns = [_left("first_label", "label"), _left("second_label", "and label")]
+    columns.append(Column("groups_of_identical_images", "groups of identical images"))
+    conflicts = [[names[one], names[two], count] for one, two, count in audit.conflicts]
+    return {
+        "copies": Table("copies", hidden(*keys), counts),
+        "conflicts": Table("conflicting-labels", columns, conflicts),
+        "duplicates": Table("duplicates", hidden("group", "image", "split", "label", "content"), groups),
+        "near_pairs": Table("near-pairs", hidden("image", "other", "mirrored", "similarity"), pairs),
+    }
 
 
-def _pixels(audit: Audit) -> Table:
+def _drift(audit: Audit) -> dict[str, Table]:
+    """How the classes and the pixels of the other splits differ from those of train."""
+    of_classes = [
+        _left("split", "train and"),
+        Column("chi_square", "chi-square", "{:.1f}".format),
+        Column("degrees_of_freedom", "degrees of freedom", value="freedom"),
+        Column("p_value", "p", p_value),
+        Column("cramers_v", "Cramer's V", "{:.3f}".format),
+    ]
     number = "{:.3g}".format
-    columns = [
+    of_pixels = [
         *text_columns("measure"),
         Column("train_median", "median in train", number),
         _left("split", "other split"),
@@ -280,13 +250,16 @@ def _pixels(audit: Audit) -> Table:
         Column("cliffs_delta", "Cliff's delta", lambda value: points(value / 100, 3), value="delta"),
         Column("p_value", "p", p_value),
     ]
-    return Table.of("pixel-drift", columns, audit.pixel_drifts)
+    return {
+        "class_drift": Table.of("class-drift", of_classes, audit.class_drifts),
+        "pixels": Table.of("pixel-drift", of_pixels, audit.pixel_drifts),
+    }
 
 
 def _empty(audit: Audit) -> Table:
     pixels = audit.pixels
     rows = [
-        [*_named(audit, row), pixels.brightness[row], pixels.contrast[row]]
+        [*_named(audit.data, row), pixels.brightness[row], pixels.contrast[row]]
         for row in np.flatnonzero(pixels.constant | pixels.nearly_constant)
     ]
     columns = [
@@ -298,9 +271,10 @@ def _empty(audit: Audit) -> Table:
     return Table("empty-images", columns, rows)
 
 
-def _label_errors(audit: Audit, suspected: LabelErrors) -> Table:
-    probability = "{:.2f}".format
+def _label_errors(audit: Audit, suspected: LabelErrors) -> dict[str, Table]:
+    """Labels under suspicion, and estimated shares in percent by given label and true class."""
     data, found, held_out = audit.data, suspected.found, suspected.held_out
+    probability = "{:.2f}".format
     columns = [
         Column("rank", "rank"),
         Column("image", "image", code, right=False),
@@ -314,16 +288,13 @@ def _label_errors(audit: Audit, suspected: LabelErrors) -> Table:
     for place, class_, margin in zip(found.rows, found.suggested, found.margin, strict=True):
         row, odds = held_out.rows[place], held_out.probabilities[place]
         suggestion = [float(odds[data.labels[row]]), data.classes[class_], float(odds[class_]), float(margin)]
-        rows.append([len(rows) + 1, *_named(audit, row), *suggestion])
-    return Table("suspicious-labels", columns, rows)
-
-
-def _joint(audit: Audit, suspected: LabelErrors) -> Table:
-    """Estimated shares in percent by given label and true class."""
-    names = audit.data.classes
-    columns = [*text_columns("label"), *(Column(name, escape(name), percent) for name in names)]
-    rows = [[name, *map(float, shares)] for name, shares in zip(names, suspected.found.joint, strict=True)]
-    return Table("label-joint", columns, rows)
+        rows.append([len(rows) + 1, *_named(data, row), *suggestion])
+    shares = [*text_columns("label"), *(Column(name, escape(name), percent) for name in data.classes)]
+    joint = [[name, *map(float, row)] for name, row in zip(data.classes, found.joint, strict=True)]
+    return {
+        "suspected": Table("suspicious-labels", columns, rows),
+        "joint": Table("label-joint", shares, joint),
+    }
 
 
 def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | None = None) -> list[Path]:
@@ -332,19 +303,38 @@ def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | No
     Raises:
         StoreError: the folder cannot be written.
     """
-    data, identical = audit.data, {int(rows[0]) for rows in audit.conflicting}
+    data, near, identical = audit.data, audit.near, {int(rows[0]) for rows in audit.conflicting}
+
+    def cell(row: int, more: str = "") -> Cell:
+        return data.images[row], f"{data.classes[data.labels[row]]}\n{SPLITS[data.splits[row]]}{more}"
+
+    def cells(groups: Iterable[Any]) -> list[list[Cell]]:
+        return [[cell(row) for row in rows[:MOST_IN_ROW]] for rows in groups]
+
+    pairs = [
+        [cell(first), cell(second, f" {similarity:.2f}{' m' if mirrored else ''}")]
+        for first, second, mirrored, similarity in zip(
+            near.first, near.second, near.mirrored, near.similarity, strict=True
+        )
+    ]
     across = [rows for rows in audit.groups if all(len(np.unique(of[rows])) > 1 for of in (data.splits, data.hashes))]
     only_near = [rows for rows in audit.conflicting_alike if int(rows[0]) not in identical]
     empty = np.flatnonzero(audit.pixels.constant | audit.pixels.nearly_constant)
     sheets = {
-        "copies-across-splits.png": [_group(audit, rows) for rows in across],
-        "conflicting-labels.png": [_group(audit, rows) for rows in audit.conflicting + only_near],
-        "mirrored.png": [_pair(audit, int(place)) for place in np.flatnonzero(audit.near.mirrored)],
-        "least-alike.png": [_pair(audit, int(place)) for place in np.argsort(audit.near.similarity, kind="stable")],
-        "largest-groups.png": [_group(audit, rows) for rows in sorted(audit.groups, key=len, reverse=True)],
-        "empty.png": [_group(audit, [row]) for row in empty],
-        "suspicious-labels.png": [[cell] for cell in _suspected(audit, suspected)] if suspected else [],
+        "copies-across-splits.png": cells(across),
+        "conflicting-labels.png": cells(audit.conflicting + only_near),
+        "mirrored.png": [pairs[place] for place in np.flatnonzero(near.mirrored)],
+        "least-alike.png": [pairs[place] for place in np.argsort(near.similarity, kind="stable")],
+        "largest-groups.png": cells(sorted(audit.groups, key=len, reverse=True)),
+        "empty.png": cells([row] for row in empty),
+        "suspicious-labels.png": [],
     }
+    if suspected:
+        found = zip(suspected.held_out.rows[suspected.found.rows], suspected.found.suggested, strict=True)
+        sheets["suspicious-labels.png"] = [
+            [(data.images[row], f"{data.classes[data.labels[row]]}\n{data.classes[suggested]}?")]
+            for row, suggested in found
+        ]
     written = []
     for name, groups in sheets.items():
         path = folder / name
@@ -354,29 +344,3 @@ def write_audit_pictures(audit: Audit, folder: Path, suspected: LabelErrors | No
         else:
             path.unlink(missing_ok=True)
     return written
-
-
-def _place(audit: Audit, row: int) -> str:
-    data = audit.data
-    return f"{data.classes[data.labels[row]]}\n{SPLITS[data.splits[row]]}"
-
-
-def _group(audit: Audit, rows: Sequence[Any] | np.ndarray) -> list[Cell]:
-    return [(audit.data.images[row], _place(audit, row)) for row in rows[:MOST_IN_ROW]]
-
-
-def _pair(audit: Audit, place: int) -> list[Cell]:
-    pairs = audit.near
-    first, second = int(pairs.first[place]), int(pairs.second[place])
-    mirrored = " m" if pairs.mirrored[place] else ""
-    words = f"{_place(audit, second)} {pairs.similarity[place]:.2f}{mirrored}"
-    return [(audit.data.images[first], _place(audit, first)), (audit.data.images[second], words)]
-
-
-def _suspected(audit: Audit, suspected: LabelErrors) -> list[Cell]:
-    data, found = audit.data, suspected.found
-    rows = suspected.held_out.rows[found.rows]
-    return [
-        (data.images[row], f"{data.classes[data.labels[row]]}\n{data.classes[suggested]}?")
-        for row, suggested in zip(rows, found.suggested, strict=True)
-    ]

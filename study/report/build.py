@@ -45,11 +45,7 @@ class Report:
 
 
 def build_report(store: Store, margin: float = MARGIN) -> Report:
-    """Build the report of a study without drawing or writing anything.
-
-    Args:
-        store: The study's records.
-        margin: Differences in accuracy below it count as none; in shares.
+    """Build the report of a study without drawing or writing anything; ``margin`` as for ``collect``.
 
     Raises:
         StoreError: the study has no records, or a record cannot be read.

@@ -112,21 +112,17 @@ def shown_score(found: Statistics, one: Standing, measure: Measure = ACCURACY) -
 
 
 def collect(store: Store, margin: float = MARGIN) -> StudyData:
-    """Read, score and test a study.
-
-    Args:
-        store: Where its records are.
-        margin: Of equivalence, in shares of accuracy.
+    """Read, score and test a study; ``margin`` is that of equivalence, in shares of accuracy.
 
     Raises:
-        StoreError: the study has no records, or none that can be read.
+        StoreError: the study has no records, none that can be read, or a dataset file of other images.
     """
     records, naming, damaged = read_records(store)
     scored = scored_runs(store, records)
     runs = [run for run in scored if run.record.on_own_test]
     standings = leaderboard(runs, naming)
     dataset = store.find_dataset()
-    copies, validation_copies = _copies_of_test(dataset, runs), _copies_of(dataset, "validation")
+    copies = {} if dataset is None else _copies(dataset, runs)
     return StudyData(
         study=store.title,
         name=store.study,
@@ -136,11 +132,11 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         runs=tuple(runs),
         elsewhere=tuple(run for run in scored if not run.record.on_own_test),
         standings=tuple(standings),
-        found=compute_statistics(standings, copies, margin, validation_copies) if runs else None,
+        found=compute_statistics(standings, copies.get("test"), margin, copies.get("validation")) if runs else None,
         leaks=tuple(measure_leaks(scored, naming, dataset)),
         rescoring=(
-            rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies)
-            if dataset is not None and copies is not None and standings
+            rescore(standings, subsets_of_test(dataset, store.find_ferplus()), copies["test"])
+            if dataset is not None and standings
             else None
         ),
         damaged=tuple(damage.run for damage in damaged),
@@ -148,24 +144,13 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
     )
 
 
-def _copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[ScoredRun]) -> NDArray[Any] | None:
-    """Return the content hash of every test image, in the order of the predictions; None where none were kept.
-
-    Raises:
-        StoreError: they are those of other images.
-    """
-    if dataset is None:
-        return None
-    test = dataset["splits"] == SPLITS.index("test")
+def _copies(dataset: Mapping[str, NDArray[Any]], runs: list[ScoredRun]) -> dict[str, NDArray[Any]]:
+    """Return the content hash of every test and validation image by split, in the order of the predictions."""
+    places = {split: dataset["splits"] == SPLITS.index(split) for split in ("test", "validation")}
     for run in runs:
-        if not np.array_equal(dataset["labels"][test], run.record.arrays["test_labels"]):
+        if not np.array_equal(dataset["labels"][places["test"]], run.record.arrays["test_labels"]):
             raise StoreError(
                 f"the test labels of {run.record.key} are not those of the study's dataset file. "
                 "Run the study once with its dataset at hand to write it anew."
             )
-    return _copies_of(dataset, "test")
-
-
-def _copies_of(dataset: Mapping[str, NDArray[Any]] | None, split: str) -> NDArray[Any] | None:
-    """Return the content hash of every image of a split; None where none were kept."""
-    return None if dataset is None else dataset["hashes"][dataset["splits"] == SPLITS.index(split)]
+    return {split: dataset["hashes"][there] for split, there in places.items()}

@@ -41,12 +41,7 @@ def stored_content(page: str) -> str:
 
 
 def html_page(report: Report, figure: Callable[[str], bytes]) -> str:
-    """Return the page.
-
-    Args:
-        report: The report.
-        figure: Returns the PNG of a figure by its name below ``figures/``.
-    """
+    """Return the page; ``figure`` returns the PNG of a figure by its name below ``figures/``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -16,11 +16,7 @@ TEMPLATE = Path(__file__).parent / "templates" / "index.md.j2"
 
 
 def index_page(pages: Iterable[Path], results: Path) -> str:
-    """Return the index as Markdown.
-
-    Args:
-        pages: ``README.md`` of every report, each in a folder of its own. A folder with a leaderboard is a study's.
-        results: Folder of the records.
+    """Return the index of pages as Markdown, each ``README.md`` in a folder of its own: with a leaderboard, a study's.
 
     Raises:
         StoreError: a record of a study cannot be read.

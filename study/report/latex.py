@@ -36,11 +36,9 @@ _ALONE = r"$^{\ast}$"
 
 
 def latex_tables(data: StudyData, tables: Mapping[str, Table]) -> dict[str, str]:
-    """Return LaTeX text by file name; empty before a run has finished.
+    """Return LaTeX text by file name, made from the report's tables by name; empty before a run has finished.
 
-    Args:
-        data: The study.
-        tables: Those of the report, by name; each metric with a heading has a column, each of classes a table.
+    Each metric with a heading has a column, each of classes a table.
     """
     if not data.found:
         return {}

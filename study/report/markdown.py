@@ -12,12 +12,7 @@ if TYPE_CHECKING:
 
 
 def render(template: Path, **names: Any) -> str:
-    """Return the Jinja2 template in a file as a Markdown page.
-
-    Args:
-        template: The file. Values that are not ours pass through its filter ``md``, or ``code``.
-        **names: What it names.
-    """
+    """Return the Jinja2 template in a file, filled in, as a Markdown page."""
     return tidy(fill(template.read_text(encoding="utf-8"), **names))
 
 

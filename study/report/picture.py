@@ -8,7 +8,7 @@ import inspect
 import io
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +31,6 @@ DPI, DENSITY = 170, 1.45
 WIDTH_IN = 9.0
 #: Font size of labels that name recipes.
 LABEL_SIZE = 9.5
-#: How a legend is set: above the panels.
-LEGEND = {"loc": "upper center", "fontsize": 9, "columnspacing": 1.2, "handlelength": 1.6, "borderaxespad": 0.2}
 _DATA_HASH = "study-data"
 _DRAWING_HASH = "study-drawing"
 _STYLE = {
@@ -58,6 +56,8 @@ _OTHER_COLOURS = (
     "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8C6D31", "#7A5195", "#117733", "#882255", "#999933", "#44AA99",
 )  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+#: Of what belongs to no protocol.
+INK = "#333333"
 
 
 @dataclass(frozen=True)
@@ -151,16 +151,10 @@ def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
 def panel_grid(
     count: int, most: int, row_in: float, top_in: float, labels: tuple[str, str], left: float, hspace: float
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of panels with one scale, at most ``most`` beside each other, below a legend.
+    """Return a figure of ``count`` panels with one scale, at most ``most`` beside each other, below a legend.
 
-    Args:
-        count: Number of panels.
-        most: In a row.
-        row_in: Height of a row in inches.
-        top_in: Height above the panels in inches.
-        labels: Of the axes x and y, which stand below the last panels and left of the first ones.
-        left: Share of the width left of the panels.
-        hspace: Between rows, as a share of a panel's height.
+    A row is ``row_in`` inches high, the legend ``top_in``. The ``labels`` of x and y stand below the last panels and
+    left of the first ones. ``left`` is a share of the figure's width, ``hspace`` one of a panel's height.
     """
     columns = min(most, count)
     rows = -(-count // columns)
@@ -185,6 +179,15 @@ def heatmap(axes: Axes, values: NDArray[np.float64], columns: Sequence[str], row
     axes.xaxis.tick_top()
     axes.tick_params(length=0, rotation=0)
     axes.tick_params(axis="y", labelsize=LABEL_SIZE)
+
+
+def add_legend(figure: Figure, marks: Sequence[Mapping[str, Any]], columns: int) -> None:
+    """Put a legend above the panels: the label of each mark or line and how it looks, in words of ``Line2D``."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], **{"color": INK, **looks}) for looks in marks]
+    space = {"columnspacing": 1.2, "handlelength": 1.6, "borderaxespad": 0.2}
+    figure.legend(handles=handles, loc="upper center", ncols=columns, fontsize=9, **space)
 
 
 def protocol_colours(protocols: tuple[str, ...]) -> dict[str, str]:

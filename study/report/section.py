@@ -7,8 +7,9 @@ nothing else needs editing.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from study.core.errors import UsageError
 from study.core.registry import Registry
@@ -17,17 +18,31 @@ from study.report.markdown import fill
 from study.report.picture import Picture
 from study.report.table import Table
 
-__all__ = ["SECTIONS", "Section", "SectionEntry", "fill", "section", "written"]
-
 
 @dataclass(frozen=True)
 class Section:
     """What a section says of one study."""
 
     text: str  #: Markdown below the heading; headings of its own start with ``###``.
-    tables: Sequence[Table] = ()  #: Kept as ``tables/<name>.csv``.
+    tables: Sequence[Table] = ()  #: Kept as ``tables/<name>.csv``, but for those without a name.
     #: Drawn as ``figures/<name>.png``; the text shows them by ``picture`` of a template.
     pictures: Sequence[Picture] = ()
+
+    @classmethod
+    def of(cls, template: str, *unseen: Table, **names: Any) -> Section:
+        """Return a filled template with the tables and pictures among ``names``, and tables that the text lacks."""
+        shown = list(_flat(list(names.values())))
+        tables = [one for one in (*shown, *unseen) if isinstance(one, Table)]
+        return cls(fill(template, **names), tables, [one for one in shown if isinstance(one, Picture)])
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """Yield what lists, tuples and the values of mappings hold, however deep."""
+    if isinstance(value, (list, tuple, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _flat(one)
+    else:
+        yield value
 
 
 Write = Callable[[StudyData], Section | None]
@@ -47,12 +62,9 @@ SECTIONS: Registry[SectionEntry] = Registry("report section", package="study.rep
 
 
 def section(name: str, *, title: str, place: int) -> Callable[[Write], Write]:
-    """Register the decorated function as a section of every report.
+    """Register the decorated function as a section of every report, under a unique name and with a heading.
 
-    Args:
-        name: Unique.
-        title: Its heading.
-        place: Where it stands: the conclusions are 10, the leaderboard 30, calibration 90, the commands 200.
+    ``place`` says where it stands: the conclusions are 10, the leaderboard 30, calibration 90, the commands 200.
 
     Raises:
         UsageError: a taken name, or an empty title.

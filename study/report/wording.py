@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from study.analysis.leaderboard import Spread
 from study.analysis.scores import Statement
 from study.core.record import Pretraining
 from study.core.spec import RANDOM_FEATURES, Part, Phase, Start
@@ -58,9 +57,8 @@ def with_interval(value: Statement, show: Any = percent, show_ends: Any = None) 
 
     ``show_ends`` writes the interval's ends where fewer digits must do.
     """
-    if value.low != value.low:
-        return str(show(value.value))
-    return f"{show(value.value)}<br><sub>{_ends(value, show_ends or show)}</sub>"
+    ends = "" if value.low != value.low else f"<br><sub>{_ends(value, show_ends or show)}</sub>"
+    return f"{show(value.value)}{ends}"
 
 
 def plain_with_interval(value: Statement) -> str:
@@ -75,9 +73,7 @@ def whole_percent(share: float) -> str:
 
 def with_interval_inline(value: Statement, show: Any = percent) -> str:
     """Write a score or a difference with its interval in brackets."""
-    if value.low != value.low:
-        return f"{show(value.value)} (no interval)"
-    return f"{show(value.value)} ({_ends(value, show)})"
+    return f"{show(value.value)} ({'no interval' if value.low != value.low else _ends(value, show)})"
 
 
 def in_points(difference: Statement) -> str:
@@ -107,11 +103,6 @@ def probability(value: float) -> str:
     if value != value:
         return NOTHING
     return f"<{FIXED_BLANK}0.01" if value < 0.01 else f">{FIXED_BLANK}0.99" if value > 0.99 else f"{value:.2f}"
-
-
-def mean_of(value: Spread, show: Any) -> str:
-    """Write the mean over seeds alone."""
-    return NOTHING if value.mean is None else str(show(value.mean))
 
 
 def plain(value: float | None, digits: int = 3) -> str:
@@ -175,10 +166,7 @@ def plural(count: int, word: str) -> str:
     >>> plural(1, "run"), plural(2, "run")
     ('1 run', '2 runs')
     """
-    if count == 1:
-        return f"1 {word}"
-    ending = "s" if not word.endswith(("y", "ss")) else "ies" if word.endswith("y") else "es"
-    return f"{count:,} {word.removesuffix('y') if ending == 'ies' else word}{ending}"
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def marks(unconverged: bool, hardly_trained: bool) -> str:

@@ -30,14 +30,8 @@ def report_folder(store: Store, reports: str | Path) -> Path:
 def write_report(store: Store, reports: str | Path, margin: float | None = None, forms: Collection[str] = ()) -> Path:
     """Write ``<reports>/<study>/README.md`` with figures and tables, and remove generated files that it no longer has.
 
-    Args:
-        store: The study's records.
-        reports: Folder of all reports.
-        margin: As for ``build_report``; None keeps that of the report that is there, or takes the default.
-        forms: ``HTML`` and ``LATEX``, to be written too; those that are there are written anew in any case.
-
-    Returns:
-        The path of the README.
+    Without a margin (a share of accuracy) that of the report that is there is kept. ``forms``, ``HTML`` and ``LATEX``,
+    are written too; those that are there are written anew in any case.
 
     Raises:
         StoreError: the study has no records, a record cannot be read, or the folder cannot be written.
@@ -61,13 +55,7 @@ def write_report(store: Store, reports: str | Path, margin: float | None = None,
 def check_report(store: Store, reports: str | Path, margin: float | None = None) -> list[str]:
     """Compare Markdown, CSV and figure data (not the pixels) of the report on disk with what the store gives.
 
-    Args:
-        store: The study's records.
-        reports: Folder of all reports.
-        margin: The equivalence margin that the report must have been written with; None takes the one it tells.
-
-    Returns:
-        One line a difference; empty where the report is up to date.
+    Returns one line a difference. Without a margin the one that the report tells is taken.
 
     Raises:
         StoreError: the study has no records, or a record cannot be read.

@@ -34,13 +34,7 @@ class WrittenAudit:
 
 
 def find_audit(reports: Path, dataset: str, fingerprint: str) -> WrittenAudit | None:
-    """Return the audit of a dataset, or None where there is none.
-
-    Args:
-        reports: Folder of reports.
-        dataset: Name of the dataset.
-        fingerprint: Of the study's image set: an audit of another set with this name does not count.
-    """
+    """Return the audit of a dataset, or None; one of a set with this name and another fingerprint does not count."""
     folder = reports / f"{dataset}-audit"
     if not folder.is_dir():
         folder = reports / PUBLISHED / folder.name

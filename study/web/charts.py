@@ -26,11 +26,9 @@ COSTS = {"Multiply-accumulates, millions": "macs", "One image, ms": "latency_ms"
 
 
 def ranking_chart(rows: Rows, protocols: tuple[str, ...]) -> Spec:
-    """Show test accuracy with its interval and, open and below, validation accuracy of recipes, in the order given.
+    """Show test accuracy with its interval and, open and below, validation accuracy of ``leaderboard_rows``.
 
-    Args:
-        rows: Those of ``leaderboard_rows``.
-        protocols: All of the study, which decide on the colours.
+    All protocols of the study decide on the colours.
     """
     colours = _colours(protocols)
     values = [
@@ -47,13 +45,7 @@ def ranking_chart(rows: Rows, protocols: tuple[str, ...]) -> Spec:
 
 
 def differences_chart(names: Sequence[str], found: Sequence[Statement], clear: Sequence[bool]) -> Spec:
-    """Show differences in points with their intervals, blue above zero and orange below.
-
-    Args:
-        names: What differs.
-        found: The differences.
-        clear: Which of them are; the others are grey and open.
-    """
+    """Show differences in points with their intervals, blue above zero and orange below, grey and open if not clear."""
     values: list[Spec] = []
     for name, one, told in zip(names, found, clear, strict=True):
         low, high = (one.low, one.high) if one.low == one.low else (one.value, one.value)
@@ -66,12 +58,9 @@ def differences_chart(names: Sequence[str], found: Sequence[Statement], clear: S
 
 
 def cost_chart(rows: Rows, cost: str, protocols: tuple[str, ...]) -> Spec:
-    """Show test accuracy against a cost, with the front that nothing beats on both.
+    """Show test accuracy against a cost, a title of ``COSTS``, with the front that nothing beats on both.
 
-    Args:
-        rows: Those of ``leaderboard_rows`` that have this cost.
-        cost: A title of ``COSTS``.
-        protocols: All of the study, which decide on the colours.
+    The rows are those of ``leaderboard_rows`` that have this cost; all protocols of the study decide on the colours.
     """
     colours, key = _colours(protocols), COSTS[cost]
     values = [
@@ -100,12 +89,9 @@ def cost_chart(rows: Rows, cost: str, protocols: tuple[str, ...]) -> Spec:
 
 
 def curves_chart(runs: Mapping[str, Record], measure: str, training: bool = True) -> Spec:
-    """Show ``loss`` or ``accuracy`` of runs by epoch on the validation split; a dot marks the epoch that is kept.
+    """Show ``loss`` or ``accuracy`` of named runs by epoch on the validation split, a dot where the epoch was kept.
 
-    Args:
-        runs: Trained runs by how they are named.
-        measure: ``loss`` or ``accuracy``.
-        training: Show training batches too, dashed.
+    With ``training`` the training batches are shown too, dashed.
     """
     scale, title = (100, "accuracy, %") if measure == "accuracy" else (1, "loss")
     splits = {"validation": f"validation_{measure}"} | ({"training": measure} if training else {})
@@ -182,13 +168,7 @@ def _colours(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _forest(values: Rows, title: str, tip: Sequence[Spec]) -> Spec:
-    """Show numbers with intervals, one row each, its words above it: they fit a telephone as well as a desk.
-
-    Args:
-        values: ``words``, ``value``, ``low``, ``high``, ``colour`` and ``fill`` of each row.
-        title: Of the axis.
-        tip: What is said where the pointer rests.
-    """
+    """Show ``value``, ``low`` and ``high`` of rows, words above each: they fit a telephone as well as a desk."""
     rule = _mark("low", tip, "stroke", type="rule", strokeWidth=2.5, yOffset=8)
     rule["encoding"]["x"]["title"] = title
     rule["encoding"]["x2"] = {"field": "high"}

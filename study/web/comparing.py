@@ -30,12 +30,7 @@ class Comparison:
 
 
 def compare(scores: Scores, first: ScoredRun, second: ScoredRun) -> Comparison:
-    """Compare two runs.
-
-    Args:
-        scores: Of the study; it knows copies among the test images.
-        first: One run.
-        second: Another one.
+    """Compare two runs by the scores of their study, which know copies among the test images.
 
     Raises:
         UsageError: they do not answer the same test images.

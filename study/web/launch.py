@@ -25,9 +25,6 @@ class OwnPageOnly:
 
     Streamlit checks hosts for its WebSocket alone, and looks up the machine's public address on the internet when it
     meets an origin that it does not know.
-
-    Args:
-        app: The ASGI application behind.
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
@@ -57,11 +54,7 @@ def _is_own(headers: MutableMapping[bytes, bytes]) -> bool:
 
 
 def serve(settings: Settings, port: int) -> None:
-    """Show the page until Ctrl-C; its address is printed when the first look will be a quick one.
-
-    Args:
-        settings: What it shows.
-        port: Of 127.0.0.1.
+    """Show the page on a port of 127.0.0.1 until Ctrl-C; print its address when the first look will be a quick one.
 
     Raises:
         UsageError: Streamlit is not installed, or the port is taken.

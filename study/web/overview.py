@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from study.analysis.leaderboard import Standing, leaderboard
+from study.analysis.leaderboard import Spread, Standing, leaderboard
 from study.analysis.recipes import is_leaky
 from study.analysis.scores import RECIPE, Statement
 from study.core.record import Record
@@ -82,15 +82,9 @@ def filtered(
     seeds: int = 1,
     converged: bool = False,
 ) -> list[Row]:
-    """Return the rows that fit, in their order.
+    """Return the rows that fit, in their order: with at least so many ``seeds``, with ``converged`` those alone.
 
-    Args:
-        rows: The rows.
-        models: Names of models; empty for all.
-        protocols: Names of protocols; empty for all.
-        kinds: Of ``RANKED``, ``LEAKY``, ``IMPORTED``, ``ELSEWHERE``, ``HARDLY``; empty for all.
-        seeds: The fewest seeds.
-        converged: Only recipes of which every run converged.
+    Where no models, protocols or kinds (``RANKED``, ``LEAKY``, ...) are given, all fit.
     """
     return [
         row
@@ -104,13 +98,7 @@ def filtered(
 
 
 def ordered(rows: Sequence[Row], by: str, reverse: bool = False) -> list[Row]:
-    """Return the rows sorted, the best first or with ``reverse`` the worst; those without a value come last.
-
-    Args:
-        rows: The rows; equal ones keep their order.
-        by: One of ``ORDERS``.
-        reverse: The other way round.
-    """
+    """Return the rows by one of ``ORDERS``, best first or with ``reverse`` worst first; those without one last."""
     key, more_is_better = ORDERS[by]
     having = [row for row in rows if row[key] is not None]
     without = [row for row in rows if row[key] is None]
@@ -118,10 +106,10 @@ def ordered(rows: Sequence[Row], by: str, reverse: bool = False) -> list[Row]:
 
 
 def _row(data: StudyData, standing: Standing) -> Row:
-    def mean(name: str, scale: float = 1.0) -> float | None:
-        found = standing.measures[name].mean
-        return None if found is None else scale * found
+    def mean(spread: Spread, scale: float = 1.0) -> float | None:
+        return None if spread.mean is None else scale * spread.mean
 
+    measures = standing.measures
     records = [run.record for run in standing.runs]
     found, late = data.found, standing.unconverged
     own = all(record.on_own_test for record in records)
@@ -136,7 +124,6 @@ def _row(data: StudyData, standing: Standing) -> Row:
     }
     notes = [kind for kind, fits in kinds.items() if fits and kind != RANKED]
     notes += [f"not converged: {late} of {len(records)} runs"] if late else []
-    worst = standing.worst_recall.mean
     return {
         "rank": standing.rank,
         "recipe": str(standing.recipe),
@@ -144,20 +131,20 @@ def _row(data: StudyData, standing: Standing) -> Row:
         "model": standing.recipe.model,
         "protocol": standing.recipe.protocol,
         "seeds": len(standing.runs),
-        "validation": mean("validation_accuracy", 100),
-        "test": 100 * score.value if score else mean("test_accuracy", 100),
+        "validation": mean(measures["validation_accuracy"], 100),
+        "test": 100 * score.value if score else mean(measures["test_accuracy"], 100),
         "low": 100 * score.low if score and shown else None,
         "high": 100 * score.high if score and shown else None,
         "interval": ends(score) if score else None,
         "covers": None if not score else COVERS[score.question == RECIPE],
-        "macro_f1": mean("test_macro_f1", 100),
-        "balanced": mean("test_balanced_accuracy", 100),
+        "macro_f1": mean(measures["test_macro_f1"], 100),
+        "balanced": mean(measures["test_balanced_accuracy"], 100),
         "worst_class": data.classes[standing.worst_class],
-        "worst_recall": None if worst is None else 100 * worst,
-        "parameters": mean("parameters", 1e-6),
-        "macs": mean("macs", 1e-6),
-        "train_s": mean("train_s", 1 / 60),
-        "latency_ms": mean("latency_single_ms"),
+        "worst_recall": mean(standing.worst_recall, 100),
+        "parameters": mean(measures["parameters"], 1e-6),
+        "macs": mean(measures["macs"], 1e-6),
+        "train_s": mean(measures["train_s"], 1 / 60),
+        "latency_ms": mean(measures["latency_single_ms"]),
         "unconverged": late,
         "kinds": [kind for kind, fits in kinds.items() if fits],
         "notes": ", ".join(notes),
@@ -167,8 +154,7 @@ def _row(data: StudyData, standing: Standing) -> Row:
 def factor_changes(data: StudyData) -> list[tuple[str, str, bool]]:
     """Return what each factor that was varied does to test accuracy over all models.
 
-    Returns:
-        Its name, the change in points with its 95 % interval, and whether it is significant after Holm's correction.
+    A factor has its name, the change in points with its 95 % interval, and whether that is significant (Holm).
     """
     effects = data.found.effects.overall["accuracy"] if data.found else ()
     shown = [(one, f"{points(one.difference.value)} points ({ends(one.difference, points)})") for one in effects]

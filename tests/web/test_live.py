@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from study.faces.detection import Box, Detection
-from study.web.live import LARGEST_PX, Live, frame_image
+from study.web.asking import LARGEST_PX, Live, frame_image
 from tests.trained.fakes import fake_runtime
 
 

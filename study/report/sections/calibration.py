@@ -10,8 +10,8 @@ from study.analysis.calibration import BINS, reliability
 from study.analysis.scores import CALIBRATED, PLAIN, Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LEGEND, Axes, Figure, Picture, panel_grid, protocol_colours, shortened
-from study.report.section import Section, fill, section
+from study.report.picture import Axes, Figure, Picture, add_legend, panel_grid, protocol_colours, shortened
+from study.report.section import Section, section
 from study.report.table import RECIPE, RUNS, Column, Table
 from study.report.wording import plain, plain_with_interval, with_interval
 
@@ -38,10 +38,7 @@ _TITLES = {PLAIN: "as trained", CALIBRATED: "with temperature"}
 def write(data: StudyData) -> Section | None:
     """Return reliability diagrams and calibration scores."""
     found = data.found
-    if not found:
-        return None
-    shown, table = _picture(data, found), _table(data, found)
-    return Section(fill(TEMPLATE, shown=shown, table=table), [table], [shown] if shown else [])
+    return Section.of(TEMPLATE, shown=_picture(data, found), table=_table(data, found)) if found else None
 
 
 def _table(data: StudyData, found: Statistics) -> Table:
@@ -97,20 +94,15 @@ def _picture(data: StudyData, found: Statistics) -> Picture | None:
 
 
 def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
-    from matplotlib.lines import Line2D
-
     figure, grid = panel_grid(len(panels), 4, 2.35, 0.65, ("confidence, %", "right, %"), left=0.065, hspace=0.24)
     for axes, panel in zip(grid, panels, strict=True):
         _panel(axes, panel, colours)
         axes.tick_params(labelbottom=bool(axes.get_xlabel()))
     used = {line["protocol"] for panel in panels for line in panel["lines"]}
-    handles = [
-        Line2D([], [], color=colour, marker="o", markersize=4, label=name)
-        for name, colour in colours.items()
-        if name in used
-    ]
-    handles.append(Line2D([], [], color="#999999", linestyle="--", label="as confident as right"))
-    figure.legend(handles=handles, ncols=min(5, len(handles)), **LEGEND)
+    shown = {name: colour for name, colour in colours.items() if name in used}
+    marks = [{"label": name, "color": one, "marker": "o", "markersize": 4} for name, one in shown.items()]
+    marks.append({"label": "as confident as right", "color": "#999999", "linestyle": "--"})
+    add_legend(figure, marks, columns=min(5, len(marks)))
     return figure
 
 

@@ -12,7 +12,7 @@ from study.core.errors import UsageError
 from study.core.spec import Stored
 from study.core.toml import read_toml
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table, hidden, keys_of
 from study.report.wording import escape, percent
 
@@ -49,29 +49,11 @@ class Claims(Stored, frozen=True):
 
 @section("claims", title="Published claims", place=140)
 def write(data: StudyData) -> Section | None:
-    """Return the claims; None on other datasets."""
+    """Return published claims beside the nearest that the study measured; None on other datasets."""
     if not data.finished or data.card.name != DATASET:
         return None
-    table = _table(data, read_published())
-    return Section(fill(TEMPLATE, data=data, table=table), [table])
-
-
-def read_published(path: Path = FILE) -> list[Claim]:
-    """Read the claims.
-
-    Raises:
-        UsageError: a file that breaks the rules.
-    """
-    try:
-        return list(msgspec.convert(read_toml(path), Claims).claims)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {error}. Fix the file.") from error
-
-
-def _table(data: StudyData, claims: list[Claim]) -> Table:
-    """Published claims beside the nearest that the study measured."""
     rows = []
-    for claim in claims:
+    for claim in read_published():
         source = f"[{escape(claim.source)}]({claim.url})" if claim.url else escape(claim.source)
         numbers = (claim.train, claim.validation, claim.test_from, claim.test)
         shares = [None if value is None else value / 100 for value in numbers]
@@ -88,7 +70,19 @@ def _table(data: StudyData, claims: list[Claim]) -> Table:
         Column("nearest_clean", "clean", percent),
         Column("runs"),
     ]
-    return Table("claims", columns, rows)
+    return Section.of(TEMPLATE, data=data, table=Table("claims", columns, rows))
+
+
+def read_published(path: Path = FILE) -> list[Claim]:
+    """Read the claims.
+
+    Raises:
+        UsageError: a file that breaks the rules.
+    """
+    try:
+        return list(msgspec.convert(read_toml(path), Claims).claims)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: {error}. Fix the file.") from error
 
 
 def _words(train: float | None, validation: float | None, low: float | None, high: float | None) -> str:
@@ -97,7 +91,7 @@ def _words(train: float | None, validation: float | None, low: float | None, hig
     if low is not None:
         words.append(f"{percent(low)} to {percent(high)}" if high is not None else f"above {percent(low, 0)}")
     elif high is not None:
-        words.append(f"{percent(high, 2).rstrip('0').rstrip('.')}")
+        words.append(percent(high, 2).rstrip("0").rstrip("."))
     return ", ".join(words)
 
 

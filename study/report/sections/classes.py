@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.leaderboard import Spread, Standing
+from study.analysis.leaderboard import Spread
 from study.analysis.metric import METRICS, Metric, ordered
 from study.analysis.runs import Scores
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.picture import LABEL_SIZE, Figure, Picture, heatmap, label_share, new_figure, shortened
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import RECIPE, RUNS, Column, Table, hidden
-from study.report.wording import escape, percent, whole_percent, with_interval
+from study.report.wording import escape, whole_percent, with_interval
 
 TEMPLATE = """\
 F1 on the test split{{ ", mean over seeds" if several_seeds }}, recipes in the order of the leaderboard.
@@ -43,18 +44,17 @@ def write(data: StudyData) -> Section | None:
         return None
     metrics = [METRICS.get(name) for name in sorted(found.effects.by_class, key=lambda name: name != "f1")]
     parts = [(one.title, _picture(data, one), _table(data, found, one.name)) for one in metrics]
-    text = fill(TEMPLATE, several_seeds=data.several_seeds, parts=parts)
-    return Section(text, [*(table for *_, table in parts), _every_run(data)], [one for _, one, _ in parts])
+    return Section.of(TEMPLATE, _every_run(data), several_seeds=data.several_seeds, parts=parts)
 
 
 def _table(data: StudyData, found: Statistics, measure: str) -> Table:
     """A metric of each class of every recipe on the test split, with intervals."""
 
     def column(place: int, name: str) -> Column:
-        def score(one: Standing) -> Any:
-            return found.scores.score(one.recipe, Measure(measure, place))
-
-        return Column(name, escape(name), lambda value: with_interval(value, percent, whole_percent), value=score)
+        show = functools.partial(with_interval, show_ends=whole_percent)
+        return Column(
+            name, escape(name), show, value=lambda one: found.scores.score(one.recipe, Measure(measure, place))
+        )
 
     scores = [column(place, name) for place, name in enumerate(data.classes)]
     about = Column("statement_about", value=lambda one: found.scores.score(one.recipe).question)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,10 +25,10 @@ from study.analysis.leaks import REWEIGHTED
 from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
-from study.analysis.scores import CALIBRATED, RECIPE, VIEWED, Measure, Statement
+from study.analysis.scores import CALIBRATED, NETWORK, RECIPE, VIEWED, Measure, Statement
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.sections.ensembles import ensemble_accuracy, ensemble_gain
 from study.report.sections.runs import missing_cells
 from study.report.sections.views import views_of
@@ -57,16 +57,27 @@ TEMPLATE = """\
 """
 #: Sentences that lead, at least.
 FEWEST = 4
-_OPPOSITE, _DEPENDS = "does opposite things", "depends on what it is combined with"
 #: More names than this in one sentence are counted, not listed.
 _MOST_NAMES = 4
+_DEPENDS = "depends on what it is combined with"
+_FACTORS = {
+    OVERSAMPLING: "oversampling",
+    AUGMENTATION: "augmentation",
+    f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size and cost too)",
+    f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
+    f"{FROZEN_RANDOM} vs custom": "a head on random features (a body that learns nothing, not transfer)",
+}
+_WITHOUT = {
+    NO_COPIES: "without them",
+    NO_NEAR_COPIES: "without these and at least the near copies that were found",
+}
 
 
 @section("conclusions", title="Conclusions", place=10)
 def write(data: StudyData) -> Section:
     """Return the sentences that matter most, and the rest folded."""
     first, rest = leading(data)
-    return Section(fill(TEMPLATE, first=first, rest=rest))
+    return Section.of(TEMPLATE, first=first, rest=rest)
 
 
 def conclusions(data: StudyData) -> list[str]:
@@ -81,9 +92,9 @@ def leading(data: StudyData) -> tuple[list[str], list[str]]:
     """
     weighed = _weighed(data)
     last = max(FEWEST, sum(weight == 0 for weight, _ in weighed))
-    first = set(sorted(range(len(weighed)), key=lambda place: (weighed[place][0], place))[:last])
-    parts = [[text for place, (_, text) in enumerate(weighed) if (place in first) is leads] for leads in (True, False)]
-    return parts[0], parts[1]
+    order = sorted(range(len(weighed)), key=lambda place: weighed[place][0])
+    first, rest = ([weighed[place][1] for place in sorted(part)] for part in (order[:last], order[last:]))
+    return first, rest
 
 
 def _weighed(data: StudyData) -> list[tuple[int, str]]:
@@ -138,12 +149,13 @@ def _leaks(data: StudyData) -> list[str]:
             continue
         worth, clean = leak.worth[leak.measure], leak.clean[leak.measure]
         equal = ", all classes weighing the same," if leak.measure == REWEIGHTED else ""
-        about = "" if worth.question == RECIPE else f" (for the trained networks, {plural(len(leak.seeds), 'seed')})"
         text = (
             f"**{escape(leak.recipe)}** claims {percent(leak.claimed.value)} %. On the same images{equal} it scores "
             f"{percent(leak.leaky[leak.measure].value)} % and its clean twin {percent(clean.value)} %: the leak is "
-            f"worth {in_points(worth)} points{about}"
+            f"worth {in_points(worth)} points"
         )
+        if worth.question == NETWORK:
+            text += f" (for the trained networks, {plural(len(leak.seeds), 'seed')})"
         if leak.worth_trained_on and leak.worth_unseen:
             text += f", {in_points(leak.worth_trained_on)} on images that it trained on"
             text += f" and {in_points(leak.worth_unseen)} on the others"
@@ -153,25 +165,23 @@ def _leaks(data: StudyData) -> list[str]:
 
 def _best(data: StudyData, found: Statistics, first: Standing) -> str:
     score = found.winner()
-    about = f"over new images, for {_networks(first)}"
     if score.question == RECIPE:
         about = f"over new seeds and new images, from {len(first.runs)} seeds"
         about += ", allowing for its choice by the same seeds" if len(found.recipes.compared) > 1 else ""
+    elif any(run.record.imported for run in first.runs):
+        about = "over new images, for these imported predictions"
+    else:
+        networks = "this trained network" if len(first.runs) == 1 else "these two trained networks"
+        about = f"over new images, for {networks}"
     sure = f"95 % interval {percent(score.low)} to {percent(score.high)}, {about}" if score.low == score.low else about
-    text = (
+    bound = data.card.bound
+    noise = f"; label noise bounds every accuracy at about {percent(bound)} %" if bound else ""
+    return (
         f"**{escape(first.recipe)}** is best on the validation split "
         f"({percent(first.measures['validation_accuracy'].mean)} %). On the test split it scores "
         f"**{percent(score.value)} %** ({sure}). "
-        f"Always answering with the most frequent class would score {percent(data.majority_share)} %"
+        f"Always answering with the most frequent class would score {percent(data.majority_share)} %{noise}."
     )
-    bound = data.card.bound
-    return text + (f"; label noise bounds every accuracy at about {percent(bound)} %." if bound else ".")
-
-
-def _networks(first: Standing) -> str:
-    if any(run.record.imported for run in first.runs):
-        return "these imported predictions"
-    return "this trained network" if len(first.runs) == 1 else "these two trained networks"
 
 
 def _unreliable(data: StudyData) -> list[str]:
@@ -179,15 +189,14 @@ def _unreliable(data: StudyData) -> list[str]:
     sentences = []
     for one in data.ranked:
         failed = [record.spec.seed for record in data.unfinished if data.recipe(record) == one.recipe]
-        parts = []
-        if failed:
-            are = "is" if len(failed) == 1 else "are"
-            parts.append(f"{_seeds(failed)} of {len(failed) + len(one.runs)} did not finish and {are} left out")
-        if one.learned_nothing:
-            parts.append(f"{_seeds(one.learned_nothing)} learned nothing (no better than the most frequent class)")
         behind = [seed for seed in one.far_behind if seed not in one.learned_nothing]
-        if behind:
-            parts.append(f"{_seeds(behind)} fell far behind the others")
+        are = "is" if len(failed) == 1 else "are"
+        reasons = (
+            (failed, f"of {len(failed) + len(one.runs)} did not finish and {are} left out"),
+            (one.learned_nothing, "learned nothing (no better than the most frequent class)"),
+            (behind, "fell far behind the others"),
+        )
+        parts = [f"{_seeds(seeds)} {reason}" for seeds, reason in reasons if seeds]
         if parts:
             sentences.append(
                 f"**{escape(one.recipe)}**: {'; '.join(parts)}. So few seeds cannot tell how often that happens, and "
@@ -216,8 +225,8 @@ def _compared(found: Statistics, comparisons: Comparisons) -> list[str]:
     """Say from what the best differs, by how much and how surely, and where no difference is significant."""
     if not comparisons.declared:
         return []
-    of_recipes = comparisons.question == RECIPE
     best = escape(comparisons.compared[0])
+    of_recipes = comparisons.question == RECIPE
     subject = best if of_recipes else f"Among the networks of seed {comparisons.seed}, that of {best}"
     behind = [one for one in comparisons.declared if one.told_apart and one.difference.value < 0]
     ahead = [one for one in comparisons.declared if one.told_apart and one.difference.value > 0]
@@ -237,98 +246,93 @@ def _compared(found: Statistics, comparisons: Comparisons) -> list[str]:
         sentences.append(f"{subject} scores lower on the test split than {_enumerated(found, comparisons, ahead)}.")
     if unknown:
         text = f"{subject} does not differ significantly from {_enumerated(found, comparisons, unknown)}"
-        if of_recipes:
-            same = [one for one in unknown if one.equivalence and one.equivalence.equivalent]
-            text += _equivalent(same, unknown, found.margin)
-            if found.detectable is not None:
-                text += (
-                    f" With these seeds and images a true difference of {percent(found.detectable)} points between two "
-                    "recipes is found with 80 % probability, after correction for all pairs."
-                )
-        else:
-            text += "."
+        text += f"{_equivalent(unknown, found.margin) if of_recipes else ''}."
+        if of_recipes and found.detectable is not None:
+            text += (
+                f" With these seeds and images a true difference of {percent(found.detectable)} points between two "
+                "recipes is found with 80 % probability, after correction for all pairs."
+            )
         sentences.append(text)
     return sentences
 
 
-def _equivalent(same: Sequence[Comparison], unknown: Sequence[Comparison], margin: float) -> str:
+def _equivalent(unknown: Sequence[Comparison], margin: float) -> str:
+    """Say which of the recipes that do not differ significantly are shown to be equivalent."""
     within = f"{100 * margin:g} points"
-    if not same:
-        margins = [one.equivalence.smallest_margin for one in unknown if one.equivalence]
-        supported = f"; the data support no margin below {percent(min(margins))} points" if margins else ""
-        which = "is any of them" if len(unknown) > 1 else "are they"
-        return f", nor {which} shown to be equivalent within {within}{supported}."
-    if len(same) == len(unknown):
-        return f"; within {within} they are equivalent."
-    return f"; equivalent within {within}: {escape(listed([str(one.first) for one in same]))}."
+    tests = {one.first: one.equivalence for one in unknown if one.equivalence}
+    same = [str(recipe) for recipe, test in tests.items() if test.equivalent]
+    if same and len(same) == len(unknown):
+        return f"; within {within} they are equivalent"
+    if same:
+        return f"; equivalent within {within}: {escape(listed(same))}"
+    margins = [test.smallest_margin for test in tests.values()]
+    supported = f"; the data support no margin below {percent(min(margins))} points" if margins else ""
+    which = "is any of them" if len(unknown) > 1 else "are they"
+    return f", nor {which} shown to be equivalent within {within}{supported}"
 
 
 def _enumerated(found: Statistics, comparisons: Comparisons, chosen: Sequence[Comparison]) -> str:
     """Name the others with the best's lead over each, its interval and p; of networks what other seeds say too."""
     shown = []
-    for one in chosen[:_MOST_NAMES]:
-        seeds = {} if comparisons.question == RECIPE else _other_seeds(found, {one.second: 1.0, one.first: -1.0})
-        seeds.pop(comparisons.seed or 0, None)
-        against = {seed: lead for seed, lead in seeds.items() if lead * -one.difference.value < 0}
-        words = f"; the other way with {_leads(against)}" if against else f"; {_leads(seeds)}" if seeds else ""
-        shown.append(f"{escape(one.first)} ({_lead(one)}{words})")
-    more = len(chosen) - len(shown)
-    return listed(shown + ([f"{plural(more, 'other')} (see the table)"] if more > 0 else []))
+    for one in chosen:
+        lead, low, high = -one.difference.value, -one.difference.high, -one.difference.low
+        ends = f", {points(low)} to {points(high)}; {p_sentence(one.adjusted)}" if low == low else ", no interval"
+        seeds = _other_seeds(found, {one.second: 1.0, one.first: -1.0}, comparisons.seed)
+        other_seeds = _against(seeds, lead) or (f"; {_leads(seeds)}" if seeds else "")
+        shown.append(f"{escape(one.first)} (by {points(lead)} points{ends}{other_seeds})")
+    return _few(shown, lambda more: f"{plural(more, 'other')} (see the table)")
 
 
-def _lead(one: Comparison) -> str:
-    """Write best less other, the difference turned round, with its interval first and p second."""
-    value = one.difference
-    if value.low != value.low:
-        return f"by {points(-value.value)} points, no interval"
-    words = f"by {points(-value.value)} points, {points(-value.high)} to {points(-value.low)}"
-    return f"{words}; {p_sentence(one.adjusted)}"
+def _few(names: Sequence[str], counted: Callable[[int], str]) -> str:
+    """List the first names; the others are counted."""
+    more = len(names) - _MOST_NAMES
+    return listed([*names[:_MOST_NAMES], *([counted(more)] if more > 0 else [])])
+
+
+def _other_seeds(found: Statistics, weights: Mapping[Recipe, float], own: int | None) -> dict[int, float]:
+    """Return a contrast of test accuracies for every seed but ``own`` that all recipes have; none about recipes."""
+    if own is None:
+        return {}
+    runs = {recipe: {run.spec.seed: run.test.accuracy for run in found.scores.recipes[recipe]} for recipe in weights}
+    shared = set.intersection(*(set(seeds) for seeds in runs.values())) - {own}
+    return {seed: sum(weight * runs[recipe][seed] for recipe, weight in weights.items()) for seed in sorted(shared)}
+
+
+def _against(seeds: Mapping[int, float], value: float) -> str:
+    """Name the seeds that contradict a difference; empty where none does."""
+    against = {seed: other for seed, other in seeds.items() if other * value < 0}
+    return f"; the other way with {_leads(against)}" if against else ""
 
 
 def _leads(values: Mapping[int, float]) -> str:
     return listed([f"seed {seed} ({points(value)})" for seed, value in values.items()])
 
 
-def _other_seeds(found: Statistics, weights: Mapping[Recipe, float]) -> dict[int, float]:
-    """Return a contrast of test accuracies for every seed that all its recipes were trained with."""
-    runs = {recipe: {run.spec.seed: run.test.accuracy for run in found.scores.recipes[recipe]} for recipe in weights}
-    shared = set.intersection(*(set(seeds) for seeds in runs.values()))
-    return {seed: sum(weight * runs[recipe][seed] for recipe, weight in weights.items()) for seed in sorted(shared)}
-
-
 def _factors(data: StudyData, found: Statistics) -> list[str]:
-    effects = found.effects
-    about = "" if effects.question == RECIPE else f"Among the networks of seed {effects.seed}:"
-    balanced = {one.contrast.factor: one.difference for one in effects.overall["balanced_accuracy"]}
-    subjects = {
-        OVERSAMPLING: "oversampling",
-        AUGMENTATION: "augmentation",
-        f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size and cost too)",
-        f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
-        f"{FROZEN_RANDOM} vs custom": "a head on random features (a body that learns nothing, not transfer)",
-    }
+    balanced = {one.contrast.factor: one.difference for one in found.effects.overall["balanced_accuracy"]}
     starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)})
     start = f"the best of {starts} random starts by validation accuracy" if starts > 1 else "a random start"
-    for factor in (one.contrast.factor for one in effects.overall["accuracy"]):
+    words: list[str] = []
+    behind: set[str] = set()
+    for one in found.effects.overall["accuracy"]:
+        factor = one.contrast.factor
+        subject = _FACTORS.get(factor)
         if factor.endswith(AGAINST_RANDOM):
             way = factor.removesuffix(AGAINST_RANDOM)
-            subjects[factor] = f"a pretrained body, {way} (against {start}, equal updates and images)"
-    mains = [one for one in effects.overall["accuracy"] if one.contrast.factor in subjects]
-    words = []
-    for one in mains:
-        factor = one.contrast.factor
-        also = f"balanced accuracy by {in_points(balanced[factor])}"
-        words.append(f"{subjects[factor]} {_effect_words(found, one)}, {also}")
-    sentences = []
-    if words:
-        text = f"{about} {'; '.join(words)}.".strip()
-        text = f"Factor effects on test accuracy. {text[0].upper()}{text[1:]}"
-        behind = {key for one in mains for key in one.difference.runs}
-        late = sum(run.record.key in behind and not run.converged for run in data.runs)
-        if late:
-            text += f" {late} of the {len(behind)} runs behind them had not converged: they hold for this budget."
-        sentences.append(text)
-    return [*sentences, *_interactions(found)]
+            subject = f"a pretrained body, {way} (against {start}, equal updates and images)"
+        if subject:
+            effect, _ = effect_words(found, one)
+            words.append(f"{subject} {effect}, balanced accuracy by {in_points(balanced[factor])}")
+            behind.update(one.difference.runs)
+    if not words:
+        return _interactions(found)
+    about = f"Among the networks of seed {found.effects.seed}: " if found.effects.question == NETWORK else ""
+    effects = f"{about}{'; '.join(words)}."
+    text = f"Factor effects on test accuracy. {effects[0].upper()}{effects[1:]}"
+    late = sum(run.record.key in behind and not run.converged for run in data.runs)
+    if late:
+        text += f" {late} of the {len(behind)} runs behind them had not converged: they hold for this budget."
+    return [text, *_interactions(found)]
 
 
 def _interactions(found: Statistics) -> list[str]:
@@ -341,10 +345,9 @@ def _interactions(found: Statistics) -> list[str]:
         named = [
             f"{one.contrast.factor}{f' in {escape(one.contrast.model)}' if one.contrast.model else ''} "
             f"({METRICS.get(one.measure.metric).title}: {_change(one)})"
-            for one in clear[:_MOST_NAMES]
+            for one in clear
         ]
-        more = len(clear) - len(named)
-        return [f"Significant interactions: {listed(named + ([f'{more} more'] if more else []))}."]
+        return [f"Significant interactions: {_few(named, '{} more'.format)}."]
     one = next((other for other in crossed if other.contrast.factor == BOTH), crossed[0])
     scores = listed([METRICS.get(name).title for name in found.effects.overall])
     return [
@@ -354,40 +357,29 @@ def _interactions(found: Statistics) -> list[str]:
     ]
 
 
-def effect_in_short(found: Statistics, one: Effect) -> str:
-    """Say what a factor does to accuracy in a few words, with the same reserve as the sentence on it."""
-    words = _effect_words(found, one)
-    if words.startswith(_OPPOSITE):
-        return "opposite effects in different models"
-    reserve = "" if one.told_apart else "not significant"
-    if words.startswith(_DEPENDS):
-        reserve = "depends on what it is combined with"
-    elif "the other way with" in words:
-        reserve = "another seed points the other way"
-    return f"{points(one.difference.value)} points" + (f" ({reserve})" if reserve else "")
+def effect_words(found: Statistics, one: Effect) -> tuple[str, str]:
+    """Say what a factor does to accuracy, for a sentence and in a few words.
 
-
-def _effect_words(found: Statistics, one: Effect) -> str:
-    """Say what a factor does; where that depends on what it is combined with, no average is claimed."""
-    factor, families = one.contrast.factor, found.effects
-    base = factor.removesuffix(" vs custom")
-    crossed = [
-        other
-        for other in (*families.overall["accuracy"], *families.by_model["accuracy"])
-        if other.told_apart and base in other.contrast.factor.split(" × ") and other.contrast.factor != factor
-    ]
-    single = [other for other in families.by_model["accuracy"] if other.contrast.factor == factor and other.told_apart]
+    Where that depends on what it is combined with, no average is claimed.
+    """
+    factor, effects = one.contrast.factor, found.effects
+    every = (*effects.overall["accuracy"], *effects.by_model["accuracy"])
+    single = [other for other in every if other.contrast.factor == factor and other.contrast.model and other.told_apart]
     if len({other.difference.value > 0 for other in single}) > 1:
-        each = [f"{escape(other.contrast.model)}: {_change(other)}" for other in single]
-        return f"{_OPPOSITE} ({listed(each)})"
-    seeds = {} if families.question == RECIPE else _other_seeds(found, one.contrast.weights)
-    against = {seed: value for seed, value in seeds.items() if seed != families.seed}
-    against = {seed: value for seed, value in against.items() if value * one.difference.value < 0}
-    change = _change(one) + (f"; the other way with {_leads(against)}" if against else "")
+        each = listed([f"{escape(other.contrast.model)}: {_change(other)}" for other in single])
+        return f"does opposite things ({each})", "opposite effects in different models"
+    base = factor.removesuffix(" vs custom")
+    parts = {other.contrast.factor: other.contrast.factor.split(" × ") for other in every if other.told_apart}
+    crossed = [name for name, factors in parts.items() if base in factors and name != factor]
+    against = _against(_other_seeds(found, one.contrast.weights, effects.seed), one.difference.value)
+    change = _change(one) + against
+    words = f"changes it by {change}" if one.told_apart else f"has no significant effect: {change}"
+    reserve = "" if one.told_apart else "not significant"
     if crossed:
-        names = listed(list(dict.fromkeys(other.contrast.factor for other in crossed)))
-        return f"{_DEPENDS} ({names}; {change} on average)"
-    return f"changes it by {change}" if one.told_apart else f"has no significant effect: {change}"
+        words, reserve = f"{_DEPENDS} ({listed(crossed)}; {change} on average)", _DEPENDS
+    elif against:
+        reserve = "another seed points the other way"
+    return words, f"{points(one.difference.value)} points" + (f" ({reserve})" if reserve else "")
 
 
 def _change(one: Effect) -> str:
@@ -401,26 +393,25 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     named = {one.measure.class_index or 0: one for one in effects if one.difference.value == one.difference.value}
     if not named:
         return []
-    rarest = int(np.argmin(images))
     rare = min(named, key=lambda place: images[place])
-
-    def say(chosen: list[tuple[int, Effect]]) -> str:
-        return listed([f"{escape(data.classes[place])} {in_points(one.difference)}" for place, one in chosen])
-
-    others = [(place, one) for place, one in named.items() if place != rare]
-    gains = [(place, one) for place, one in others if one.told_apart and one.difference.value > 0]
-    losses = [(place, one) for place, one in others if one.told_apart and one.difference.value < 0]
-    told = "" if named[rare].told_apart else ", which is not significant"
-    which = "the rarest class" if rare == rarest else "the rarest class that has test images"
+    change = named.pop(rare)
+    clear = {place: one for place, one in named.items() if one.told_apart}
+    words = {place: f"{escape(data.classes[place])} {in_points(one.difference)}" for place, one in clear.items()}
+    gains = listed([words[place] for place, one in clear.items() if one.difference.value > 0])
+    losses = listed([words[place] for place, one in clear.items() if one.difference.value < 0])
+    which = "the rarest class" if rare == int(np.argmin(images)) else "the rarest class that has test images"
     text = (
         f"Oversampling changes the recall of {which}, {escape(data.classes[rare])} "
-        f"({plural(support[rare], 'test image')}), by {in_points(named[rare].difference)} points{told}. "
+        f"({plural(support[rare], 'test image')}), by {in_points(change.difference)} points"
+        f"{'' if change.told_apart else ', which is not significant'}."
     )
-    text += f"Recall also rises for {say(gains)}. " if gains else ""
+    if gains:
+        text += f" Recall also rises for {gains}."
     if not losses:
-        return [text + "No other class is shown to lose recall."]
-    gained = gains or (named[rare].told_apart and named[rare].difference.value > 0)
-    return [text + (f"The price is paid by {say(losses)}." if gained else f"Recall falls for {say(losses)}.")]
+        return [f"{text} No other class is shown to lose recall."]
+    if gains or (change.told_apart and change.difference.value > 0):
+        return [f"{text} The price is paid by {losses}."]
+    return [f"{text} Recall falls for {losses}."]
 
 
 def _calibrated(found: Statistics, first: Standing) -> list[str]:
@@ -469,7 +460,7 @@ def _ensemble(found: Statistics) -> list[str]:
     """Say what voting adds, for the ensemble that is best on the validation split."""
     if not found.ensembles:
         return []
-    labels = next(iter(found.scores.recipes.values()))[0].record.arrays["validation_labels"]
+    labels = found.validation.labels
     best = max(found.ensembles, key=lambda one: float(np.mean(one.answers("validation").argmax(axis=1) == labels)))
     accuracy, gain = ensemble_accuracy(found, best)
     names = escape(listed([str(recipe) for recipe in best.recipes]))
@@ -502,18 +493,17 @@ def _scope(data: StudyData, found: Statistics) -> str:
             f"Recipes were trained with {seeds}: statements on recipes need {MINIMUM_SEEDS}. Intervals and tests hold "
             "for these trained networks, and no claim about recipes is made."
         )
-    few = [escape(one.recipe) for one in data.few_seeds]
-    text = f"Recipes were trained with {seeds} and tested on {images}; their intervals cover new seeds and new images."
-    least = min(len(one.runs) for one in data.ranked if found.scores.has_seeds(one.recipe))
-    text += (
-        f" They take scores to be normal over seeds: {least} seeds that all trained well do not exclude that "
+    least = min(count for count in counts if count >= MINIMUM_SEEDS)
+    text = (
+        f"Recipes were trained with {seeds} and tested on {images}; their intervals cover new seeds and new images. "
+        f"They take scores to be normal over seeds: {least} seeds that all trained well do not exclude that "
         f"{100 * (1 - 0.05 ** (1 / least)):.0f} % of trainings fail."
     )
-    if few:
-        names = listed(few[:_MOST_NAMES] + ([f"{len(few) - _MOST_NAMES} others"] if len(few) > _MOST_NAMES else []))
+    if few := [escape(one.recipe) for one in data.few_seeds]:
+        have, them = ("has", "it") if len(few) == 1 else ("have", "them")
         text += (
-            f" {names} {'has' if len(few) == 1 else 'have'} fewer than {MINIMUM_SEEDS} seeds: about "
-            f"{'it' if len(few) == 1 else 'them'} no claim is made but on the trained networks."
+            f" {_few(few, lambda more: plural(more, 'other'))} {have} fewer than {MINIMUM_SEEDS} seeds: about {them} "
+            "no claim is made but on the trained networks."
         )
     return text
 
@@ -525,37 +515,31 @@ def _gaps(data: StudyData) -> list[str]:
         names = [escape(f"{data.recipe(one)}, seed {one.spec.seed}") for one in data.unfinished[:3]]
         more = f" and {len(data.unfinished) - 3} more" if len(data.unfinished) > 3 else ""
         words.append(f"{plural(len(data.unfinished), 'run')} did not finish ({'; '.join(names)}{more})")
-    missing = missing_cells(data)
-    if missing:
-        cells = plural(len(missing), "cell")
-        words.append(f"{cells} of models × protocols × seeds {'has' if len(missing) == 1 else 'have'} no record")
-    late = [run for run in data.runs if not run.converged]
-    if late:
-        words.append(f"{plural(len(late), 'run')} had not converged when the budget ended (†)")
+    if missing := len(missing_cells(data)):
+        have = "has" if missing == 1 else "have"
+        words.append(f"{plural(missing, 'cell')} of models × protocols × seeds {have} no record")
+    if late := sum(not run.converged for run in data.runs):
+        words.append(f"{plural(late, 'run')} had not converged when the budget ended (†)")
     sentences = [f"{'; '.join(words)}."] if words else []
     leaky = list(dict.fromkeys(str(data.recipe(run.record)) for run in data.finished if is_leaky(run.record)))
     if leaky:
         sentences.append(
             f"{escape(listed(leaky))} saw or chose on test images on purpose: shown to measure leakage, never ranked."
         )
-    copies = _copies(data)
-    return sentences + ([copies] if copies else [])
+    return [*sentences, *_copies(data)]
 
 
-def _copies(data: StudyData) -> str:
+def _copies(data: StudyData) -> list[str]:
     """Say what the copies of training images among the test images are worth to the best recipe."""
-    counts = {run.record.contamination.test_copies_in_train or 0 for run in data.runs if not run.record.leaky}
-    if not counts or max(counts) == 0:
-        return ""
-    text = f"{plural(max(counts), 'test image')} with an identical copy in the training split: accuracies include them"
+    counts = [run.record.contamination.test_copies_in_train or 0 for run in data.runs if not run.record.leaky]
+    most = max(counts, default=0)
+    if not most:
+        return []
+    text = f"{plural(most, 'test image')} with an identical copy in the training split: accuracies include them"
     if data.ranked:
         best = data.ranked[0].recipe
-        words = {
-            NO_COPIES: "without them",
-            NO_NEAR_COPIES: "without these and at least the near copies that were found",
-        }
-        found = {said: data.rescored(name) for name, said in words.items()}
-        parts = [f"{percent(scores[best].value)} % {said}" for said, scores in found.items() if scores]
+        found = {words: data.rescored(name) for name, words in _WITHOUT.items()}
+        parts = [f"{percent(scores[best].value)} % {words}" for words, scores in found.items() if scores]
         if parts:
             text += f". {escape(best)} scores {listed(parts)} (all: {percent(data.rescored(ALL)[best].value)} %)"
-    return f"{text}."
+    return [f"{text}."]

@@ -14,7 +14,7 @@ import numpy as np
 from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
 from study.report.picture import Picture, file_name
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Table, hidden
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 TEMPLATE = """\
-Test split{{ ", that of the run where it has one of its own" if elsewhere }}. Rows are true classes and sum to 100 %; \
-each cell shows the share and the number of images.
+Test split{{ ", that of the run where it has one of its own" if data.elsewhere }}. Rows are true classes and sum to \
+100 %; each cell shows the share and the number of images.
 
 {% if best %}
 {{ picture(best) }}
@@ -41,8 +41,8 @@ each cell shows the share and the number of images.
 body) }}
 {% endfor %}
 {% set body %}
-{% for name in confusion_names %}
-- [{{ name | md }}](tables/confusion/{{ name | urlencode }}.csv)
+{% for table in tables %}
+- [{{ table.name.removeprefix("confusion/") | md }}](tables/{{ table.name | urlencode }}.csv)
 {% endfor %}
 {% endset %}
 {{ folded("As CSV", body) }}
@@ -59,18 +59,12 @@ def write(data: StudyData) -> Section | None:
     """Return the matrices of every model, folded, and as CSV."""
     if not data.finished:
         return None
-    shown, best = _pictures(data), _best_picture(data)
-    keys = [run.record.key for run in data.finished]
-    text = fill(TEMPLATE, data=data, elsewhere=data.elsewhere, confusions=shown, best=best, confusion_names=keys)
-    pictures = [*([best] if best else []), *(one for several in shown.values() for one in several)]
-    return Section(text, [_table(data, run) for run in data.finished], pictures)
-
-
-def _table(data: StudyData, run: ScoredRun) -> Table:
-    """The matrix of a run on the test split, rows true and columns predicted; for the CSV."""
     columns = hidden("true", *(f"predicted_{name}" for name in data.classes))
-    rows = [[name, *map(int, counts)] for name, counts in zip(data.classes, run.test.confusion, strict=True)]
-    return Table(f"confusion/{run.record.key}", columns, rows)
+    tables = []
+    for run in data.finished:
+        rows = [[name, *map(int, counts)] for name, counts in zip(data.classes, run.test.confusion, strict=True)]
+        tables.append(Table(f"confusion/{run.record.key}", columns, rows))
+    return Section.of(TEMPLATE, data=data, confusions=_pictures(data), best=_best_picture(data), tables=tables)
 
 
 def _pictures(data: StudyData) -> dict[str, list[Picture]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table, hidden
 from study.report.wording import NOTHING, percent
 
@@ -27,13 +27,7 @@ _SEEN = ("trained_on_test_ids", "test_copies_in_train", "validation_copies_in_tr
 
 @section("contamination", title="Contamination", place=180)
 def write(data: StudyData) -> Section:
-    """Return the counts of copies and of images that were trained on."""
-    table = _table(data) if data.finished else None
-    return Section(fill(TEMPLATE, table=table), [table] if table else [])
-
-
-def _table(data: StudyData) -> Table:
-    """What training saw of the other splits, one row for all runs that saw the same."""
+    """Return the counts of copies and of images that were trained on, one row for all runs that saw the same."""
     groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for run in data.finished:
         seen = tuple(getattr(run.record.contamination, name) for name in _SEEN)
@@ -45,6 +39,10 @@ def _table(data: StudyData) -> Table:
         whole = len(groups) > 1 and set(names) == everything
         shares = [_share(count, total) for count, total in zip(facts[:3], (test, test, validation), strict=True)]
         rows.append([", ".join(names) if not whole else "several", len(protocols), *shares, *facts])
+
+    def yes_no(value: bool) -> str:
+        return "yes" if value else "no"
+
     columns = [
         Column("protocols", "protocols", right=False),
         Column("runs", "runs"),
@@ -52,10 +50,10 @@ def _table(data: StudyData) -> Table:
         Column("", "test images with a copy in training"),
         Column("", "validation images with a copy in training"),
         *hidden(*_SEEN[:3]),
-        Column(_SEEN[3], "chosen on test", _yes_no),
-        Column(_SEEN[4], "leaky", _yes_no),
+        Column(_SEEN[3], "chosen on test", yes_no),
+        Column(_SEEN[4], "leaky", yes_no),
     ]
-    return Table("contamination", columns, rows)
+    return Section.of(TEMPLATE, table=Table("contamination", columns, rows) if rows else None)
 
 
 def _split_sizes(run: ScoredRun) -> tuple[int, int]:
@@ -69,7 +67,3 @@ def _split_sizes(run: ScoredRun) -> tuple[int, int]:
 
 def _share(count: int | None, total: int) -> str:
     return NOTHING if count is None else f"{count:,} ({percent(count / total)} %)" if count else "0"
-
-
-def _yes_no(value: bool) -> str:
-    return "yes" if value else "no"

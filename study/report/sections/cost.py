@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from study.analysis.runs import ScoredRun
 from study.analysis.statistics import Statistics
 from study.core.record import Record
 from study.report.collect import StudyData
-from study.report.picture import LEGEND, MARKERS, Axes, Figure, Picture, new_figure, protocol_colours
-from study.report.section import Section, fill, section
+from study.report.picture import INK, MARKERS, Axes, Figure, Picture, add_legend, new_figure, protocol_colours
+from study.report.section import Section, section
 from study.report.table import RECIPE, Column, Table, hidden, keys_of
-from study.report.wording import NOTHING, duration, escape, large, mean_of, milliseconds, with_interval_inline
+from study.report.wording import NOTHING, duration, escape, large, milliseconds, with_interval_inline
 
 TEMPLATE = """\
 {% if pareto %}
@@ -42,10 +43,13 @@ def write(data: StudyData) -> Section | None:
     found = data.found
     if not found:
         return None
-    pareto, table = _picture(data, found) if data.ranked else None, _table(data, found)
-    several = len({_device(run.record) for run in data.runs} - {""}) > 1
-    text = fill(TEMPLATE, pareto=pareto, several_seeds=data.several_seeds, table=table, several_devices=several)
-    return Section(text, [table], [pareto] if pareto else [])
+    return Section.of(
+        TEMPLATE,
+        pareto=_picture(data, found) if data.ranked else None,
+        table=_table(data, found),
+        several_seeds=data.several_seeds,
+        several_devices=len({_device(run.record) for run in data.runs} - {""}) > 1,
+    )
 
 
 def _device(record: Record) -> str:
@@ -67,6 +71,10 @@ def _table(data: StudyData, found: Statistics) -> Table:
             batch = runs[0].record.cost.latency_batch_size
             costs = [*(spent[name] for name in names), batch, spent["peak_memory_mb"]]
             rows.append([*named, *costs, keys_of(runs)])
+
+    def mean(key: str, title: str, show: Callable[[float], str]) -> Column:
+        return Column(key, title, lambda value: NOTHING if value.mean is None else show(value.mean))
+
     batches = {row[-3] for row in rows}
     several = len({row[3] for row in rows if row[3]}) > 1
     size = f" of {batches.pop()}" if len(batches) == 1 and None not in batches else ""
@@ -75,14 +83,14 @@ def _table(data: StudyData, found: Statistics) -> Table:
         *RECIPE,
         Column("device", "device" if several else "", lambda name: escape(name) or NOTHING, right=False),
         Column("test_accuracy", "test acc.", with_interval_inline),
-        Column("parameters", "parameters", lambda value: mean_of(value, large)),
-        Column("macs", "MACs", lambda value: mean_of(value, large)),
-        Column("train_s", "training", lambda value: mean_of(value, duration)),
+        mean("parameters", "parameters", large),
+        mean("macs", "MACs", large),
+        mean("train_s", "training", duration),
         *hidden("epochs", "train_images_per_s"),
-        Column("latency_single_ms", "one image, ms", lambda value: mean_of(value, milliseconds)),
-        Column("latency_batch_ms", f"batch{size}, ms", lambda value: mean_of(value, milliseconds)),
+        mean("latency_single_ms", "one image, ms", milliseconds),
+        mean("latency_batch_ms", f"batch{size}, ms", milliseconds),
         Column("latency_batch_size"),
-        Column("peak_memory_mb", "memory, MiB", lambda value: mean_of(value, lambda memory: f"{memory:,.0f}")),
+        mean("peak_memory_mb", "memory, MiB", "{:,.0f}".format),
         Column("runs"),
     ]
     return Table("cost", columns, rows)
@@ -110,15 +118,12 @@ def _picture(data: StudyData, found: Statistics) -> Picture:
 
 
 def _draw(rows: list[dict[str, Any]], colours: dict[str, str], models: list[str]) -> Figure:
-    from matplotlib.lines import Line2D
-
     markers = {model: MARKERS[place % len(MARKERS)] for place, model in enumerate(models)}
     used = [name for name in colours if any(row["protocol"] == name for row in rows)]
-    grey: dict[str, Any] = {"color": "#333333", "linestyle": ""}
-    handles = [Line2D([], [], marker=marker, label=model, **grey) for model, marker in markers.items()]
-    handles += [Line2D([], [], color=colours[name], linewidth=4, label=name) for name in used]
-    handles.append(Line2D([], [], color="#333333", linewidth=1, label="Pareto front"))
-    legend_rows = -(-len(handles) // 5)
+    marks: list[dict[str, Any]] = [{"label": name, "marker": one, "linestyle": ""} for name, one in markers.items()]
+    marks += [{"label": name, "color": colours[name], "linewidth": 4} for name in used]
+    marks.append({"label": "Pareto front", "linewidth": 1})
+    legend_rows = -(-len(marks) // 5)
     height = 3.0 + 0.22 * legend_rows
     figure = new_figure(height)
     panels = figure.subplots(1, len(_COSTS), sharey=True)
@@ -129,7 +134,7 @@ def _draw(rows: list[dict[str, Any]], colours: dict[str, str], models: list[str]
         _panel(axes, known, np.array([scale * row[cost] for row in known]), colours, markers)
         axes.set_xlabel(label)
     panels[0].set_ylabel("test accuracy, %")
-    figure.legend(handles=handles, ncols=5, **LEGEND)
+    add_legend(figure, marks, columns=5)
     return figure
 
 
@@ -150,7 +155,7 @@ def _panel(
         axes.plot(x, y, markers[row["model"]], color=colour, markersize=6.5, alpha=0.9, zorder=3)
     front = np.flatnonzero(pareto_front(scores, spent))
     front = front[np.argsort(spent[front])]
-    axes.step(spent[front], scores[front], where="post", color="#333333", linewidth=1, zorder=1)
+    axes.step(spent[front], scores[front], where="post", color=INK, linewidth=1, zorder=1)
     if spent.max() > 4 * spent.min():
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

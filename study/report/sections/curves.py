@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from study.report.collect import StudyData
-from study.report.picture import LEGEND, Axes, Figure, Picture, file_name, new_figure, panel_grid, protocol_colours
-from study.report.section import Section, fill, section
+from study.report.picture import Axes, Figure, Picture, add_legend, file_name, new_figure, panel_grid, protocol_colours
+from study.report.section import Section, section
 
 TEMPLATE = """\
 Validation accuracy by epoch; a dot marks the epoch whose weights were kept.
@@ -36,7 +36,7 @@ def write(data: StudyData) -> Section | None:
     alt = "Validation accuracy by epoch, one panel a model"
     overview = Picture("learning-curves", alt, shown, lambda: _draw_overview(curves, colours))
     pictures = {model: _picture(model, found, colours) for model, found in curves.items()}
-    return Section(fill(TEMPLATE, data=data, overview=overview, curves=pictures), (), [overview, *pictures.values()])
+    return Section.of(TEMPLATE, data=data, overview=overview, curves=pictures)
 
 
 def _curves(data: StudyData, model: str) -> Curves:
@@ -65,18 +65,18 @@ def _picture(model: str, curves: Curves, colours: dict[str, str]) -> Picture:
 
 def _draw_overview(curves: dict[str, Curves], colours: dict[str, str]) -> Figure:
     every = [curve for found in curves.values() for curve in found]
-    legend, rows = _legend(every, colours, {})
+    marks, columns, rows = _legend(every, colours, {})
     labels, top = ("epoch", "validation accuracy, %"), max(0.75, 0.37 + 0.2 * rows)
     figure, grid = panel_grid(len(curves), 3, 2.3, top, labels, left=0.07, hspace=0.45)
     for axes, (model, found) in zip(grid, curves.items(), strict=True):
         _lines(axes, found, "validation_accuracy", colours, scale=100)
         axes.set_title(model)
-    figure.legend(**legend)
+    add_legend(figure, marks, columns)
     return figure
 
 
 def _draw_model(curves: Curves, colours: dict[str, str]) -> Figure:
-    legend, rows = _legend(curves, colours, {"validation": "-", "training": "--"})
+    marks, columns, rows = _legend(curves, colours, {"validation": "-", "training": "--"})
     top = max(0.6, 0.15 + 0.2 * rows)
     height = 2.9 + top
     figure = new_figure(height)
@@ -87,7 +87,7 @@ def _draw_model(curves: Curves, colours: dict[str, str]) -> Figure:
         _lines(axes, curves, f"validation_{name}", colours, scale)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-    figure.legend(**legend)
+    add_legend(figure, marks, columns)
     return figure
 
 
@@ -110,15 +110,15 @@ def _lines(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _legend(curves: Curves, colours: dict[str, str], lines: dict[str, str]) -> tuple[dict[str, Any], int]:
-    """Return what a legend is made with, and how many rows it takes; ``lines`` are styles by what they stand for."""
-    from matplotlib.lines import Line2D
-
-    grey, used = "#333333", {curve["protocol"] for curve in curves}
-    handles = [Line2D([], [], color=one, label=name, linewidth=2) for name, one in colours.items() if name in used]
-    handles += [Line2D([], [], color=grey, label=name, linestyle=style) for name, style in lines.items()]
-    handles.append(Line2D([], [], color=grey, linestyle="", marker="o", markersize=5, label="epoch kept"))
+def _legend(curves: Curves, colours: dict[str, str], lines: dict[str, str]) -> tuple[list[dict[str, Any]], int, int]:
+    """Return a legend's marks, columns and rows; ``lines`` are styles by what they stand for."""
+    used = {curve["protocol"] for curve in curves}
+    marks: list[dict[str, Any]] = [
+        {"label": name, "color": one, "linewidth": 2} for name, one in colours.items() if name in used
+    ]
+    marks += [{"label": name, "linestyle": style} for name, style in lines.items()]
+    marks.append({"label": "epoch kept", "linestyle": "", "marker": "o", "markersize": 5})
     if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):
-        handles.append(Line2D([], [], color=grey, linestyle="", marker="|", markersize=9, label="new phase"))
-    columns = len(handles) if len(handles) <= 6 else 4
-    return {"handles": handles, "ncols": columns, **LEGEND}, -(-len(handles) // columns)
+        marks.append({"label": "new phase", "linestyle": "", "marker": "|", "markersize": 9})
+    columns = len(marks) if len(marks) <= 6 else 4
+    return marks, columns, -(-len(marks) // columns)

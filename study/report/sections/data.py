@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from study.core.spec import SPLITS
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table, text_columns
 from study.report.wording import percent
 
@@ -48,13 +48,7 @@ Settings: {% for name, value in card.settings | dictsort %}{{ name | md }} {{ va
 
 @section("data", title="Data", place=150)
 def write(data: StudyData) -> Section:
-    """Return what the dataset's card says."""
-    table = _table(data)
-    return Section(fill(TEMPLATE, data=data, card=data.card, table=table), [table])
-
-
-def _table(data: StudyData) -> Table:
-    """Images per class and split, with each class's share of the training split."""
+    """Return what the dataset's card says, with the images of each class and split."""
     counts = data.card.counts
     train = sum(counts["train"])
     rows = [
@@ -64,4 +58,5 @@ def _table(data: StudyData) -> Table:
     rows.append(["all", *(sum(counts[split]) for split in SPLITS), 1.0])
     images = [Column(split, split, "{:,}".format) for split in SPLITS]
     share = Column("train_share", "share of train, %", percent)
-    return Table("class-counts", [*text_columns("class"), *images, share], rows)
+    table = Table("class-counts", [*text_columns("class"), *images, share], rows)
+    return Section.of(TEMPLATE, data=data, card=data.card, table=table)

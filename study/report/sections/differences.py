@@ -13,7 +13,7 @@ from study.analysis.scores import RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.picture import Figure, Picture, heatmap, label_share, new_figure, shortened
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table, recipe_columns
 from study.report.wording import FIXED_BLANK, in_points, p_value, points, probability
 
@@ -46,7 +46,7 @@ seeds. Intervals are paired over images, the p-value is McNemar's exact test wit
 %}{{ of_seed }}{% endif %}
 {% endif %}
 {% if not networks and not recipes %}
-There are no two {{ "networks of one seed" }} to compare.
+There are no two networks of one seed to compare.
 {% endif %}
 
 {% if contrasts %}
@@ -77,25 +77,19 @@ def write(data: StudyData) -> Section | None:
     found = data.found
     if not found:
         return None
-    recipes = _recipes_table(found) if found.recipes.declared else None
-    networks = _networks_table(found.networks) if found.networks.declared else None
     titles = {"recipes": found.recipes, "networks of one seed": found.networks}
-    pairs = [(_pairs_table(one), title) for title, one in titles.items() if one.declared]
-    contrasts = _picture(found.main) if 2 < len(found.main.compared) <= MOST_ROWS else None
-    text = fill(
+    return Section.of(
         TEMPLATE,
         found=found,
         few_seeds=data.few_seeds,
-        recipes=recipes,
-        networks=networks,
-        pairs=pairs,
+        recipes=_recipes_table(found) if found.recipes.declared else None,
+        networks=_networks_table(found.networks) if found.networks.declared else None,
+        pairs=[(_pairs_table(one), title) for title, one in titles.items() if one.declared],
         many_pairs=MOST_PAIRS,
         seeds_sentence=_seeds_needed(found),
-        contrasts=contrasts,
+        contrasts=_picture(found.main) if 2 < len(found.main.compared) <= MOST_ROWS else None,
         too_many=len(found.main.compared) > MOST_ROWS,
     )
-    kept = [table for table in (recipes, networks, *(table for table, _ in pairs)) if table]
-    return Section(text, kept, [contrasts] if contrasts else [])
 
 
 _DIFFERENCE = (

@@ -8,7 +8,7 @@ from study.analysis.ensembles import OVER_SEEDS, Ensemble
 from study.analysis.scores import Statement
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.sections.views import accuracy_without_copies
 from study.report.table import Column, Table, hidden, keys_of
 from study.report.wording import large, percent, plain, points, with_interval
@@ -23,15 +23,10 @@ those of the voting networks over new images.
 
 @section("ensembles", title="Ensembles", place=100)
 def write(data: StudyData) -> Section | None:
-    """Return every ensemble; None where there is none."""
-    if not data.found or not data.found.ensembles:
+    """Return who votes, what the vote scores, and how that compares with its members' mean; None without a vote."""
+    found = data.found
+    if not found or not found.ensembles:
         return None
-    table = _table(data, data.found)
-    return Section(fill(TEMPLATE, table=table), [table])
-
-
-def _table(data: StudyData, found: Statistics) -> Table:
-    """Every ensemble: who votes, what the vote scores, and how that compares with its members' mean."""
     scores = found.scores
     rows = []
     for one in found.ensembles:
@@ -60,7 +55,7 @@ def _table(data: StudyData, found: Statistics) -> Table:
         Column("macs", "MACs", large),
         Column("runs"),
     ]
-    return Table("ensembles", columns, rows)
+    return Section.of(TEMPLATE, table=Table("ensembles", columns, rows))
 
 
 def ensemble_accuracy(found: Statistics, ensemble: Ensemble) -> tuple[Statement, Statement]:

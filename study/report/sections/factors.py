@@ -11,8 +11,8 @@ from study.analysis.metric import METRICS
 from study.analysis.scores import RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, Axes, Figure, Picture, label_share, new_figure
-from study.report.section import Section, fill, section
+from study.report.picture import INK, LABEL_SIZE, Axes, Figure, Picture, label_share, new_figure
+from study.report.section import Section, section
 from study.report.table import Column, Table, hidden, text_columns
 from study.report.wording import escape, in_points, listed, p_sentence, points
 
@@ -57,16 +57,20 @@ def write(data: StudyData) -> Section | None:
     if not found:
         return None
     if not found.effects:
-        return Section(fill(TEMPLATE, found=found))
+        return Section.of(TEMPLATE, found=found)
     starts = {data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)}
     groups = _groups(found, data.naming.models)
-    effects, by_class, table = _picture(found, groups), _class_picture(data, found), _table(found, groups)
-    classes = [
-        (METRICS.get(name).title, _class_table(data.classes, group)) for name, group in found.effects.by_class.items()
-    ]
-    shown = {"effects": effects, "by_class": by_class, "table": table, "classes": classes}
-    text = fill(TEMPLATE, found=found, several_starts=len(starts) > 1, **shown)
-    return Section(text, [table, _every_class_table(data, found)], [effects, by_class])
+    of_classes = found.effects.by_class.items()
+    return Section.of(
+        TEMPLATE,
+        _every_class_table(data, found),
+        found=found,
+        several_starts=len(starts) > 1,
+        effects=_picture(found, groups),
+        by_class=_class_picture(data, found),
+        table=_table(found, groups),
+        classes=[(METRICS.get(name).title, _class_table(data.classes, effects)) for name, effects in of_classes],
+    )
 
 
 def _groups(found: Statistics, models: Sequence[str]) -> list[tuple[Effect, ...]]:
@@ -216,7 +220,7 @@ def _whisker(axes: Axes, spot: float, mark: Sequence[Any], large: bool) -> None:
 
 
 def _finish(axes: Axes, label: str) -> None:
-    axes.axvline(0, color="#333333", linewidth=1, zorder=1)
+    axes.axvline(0, color=INK, linewidth=1, zorder=1)
     axes.grid(axis="x")
     axes.set_xlabel(label)
     axes.tick_params(axis="y", length=0)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from study.analysis.factors import AUGMENTATION, OVERSAMPLING, TRANSFER
 from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData, shown_score
-from study.report.picture import LABEL_SIZE, LEGEND, Picture, label_share, new_figure, protocol_colours, shortened
-from study.report.section import Section, fill, section
-from study.report.sections.conclusions import effect_in_short
+from study.report.picture import (
+    INK,
+    LABEL_SIZE,
+    Figure,
+    Picture,
+    add_legend,
+    label_share,
+    new_figure,
+    protocol_colours,
+    shortened,
+)
+from study.report.section import Section, section
+from study.report.sections.conclusions import effect_words
 from study.report.wording import escape, listed, percent, plural, probability, with_interval_inline
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 TEMPLATE = """\
 | | |
@@ -43,7 +51,7 @@ def write(data: StudyData) -> Section | None:
         return None
     ranking = ranking_picture(data, found)
     lines = _card(data, found) if data.ranked else [("Best", "nothing that may be ranked has finished")]
-    return Section(fill(TEMPLATE, lines=lines, ranking=ranking), (), [ranking])
+    return Section.of(TEMPLATE, lines=lines, ranking=ranking)
 
 
 def _card(data: StudyData, found: Statistics) -> list[tuple[str, str]]:
@@ -94,7 +102,7 @@ def _factors(found: Statistics) -> str:
     effects = [one for one in found.effects.overall["accuracy"] if one.contrast.factor in _FACTORS]
     if not effects:
         return "no runs differ in one factor alone"
-    parts = [f"{_FACTORS[one.contrast.factor]} {effect_in_short(found, one)}" for one in effects]
+    parts = [f"{_FACTORS[one.contrast.factor]} {effect_words(found, one)[1]}" for one in effects]
     return "; ".join(parts) + ("" if found.effects.question == RECIPE else f" (networks of seed {found.effects.seed})")
 
 
@@ -103,16 +111,17 @@ def ranking_picture(data: StudyData, found: Statistics) -> Picture:
     rows: list[dict[str, Any]] = []
     for one in data.standings[:MOST_ROWS]:
         score = shown_score(found, one)
-        row = {
-            "recipe": str(one.recipe),
-            "protocol": one.recipe.protocol,
-            "validation": [run.validation.accuracy for run in one.runs],
-            "test": [run.test.accuracy for run in one.runs],
-            "interval": [score.low, score.high],
-            "question": score.question,
-            "ranked": one.rank is not None,
-        }
-        rows.append(row)
+        rows.append(
+            {
+                "recipe": str(one.recipe),
+                "protocol": one.recipe.protocol,
+                "validation": [run.validation.accuracy for run in one.runs],
+                "test": [run.test.accuracy for run in one.runs],
+                "interval": [score.low, score.high],
+                "question": score.question,
+                "ranked": one.rank is not None,
+            }
+        )
     content: dict[str, Any] = {"rows": rows, "majority": data.majority_share, "bound": data.card.bound}
     colours = protocol_colours(data.naming.protocols)
     alt = "Validation and test accuracy of every recipe in the order of the leaderboard"
@@ -120,8 +129,6 @@ def ranking_picture(data: StudyData, found: Statistics) -> Picture:
 
 
 def _draw(colours: dict[str, str], rows: list[dict], majority: float, bound: float | None) -> Figure:
-    from matplotlib.lines import Line2D
-
     height = 0.32 * len(rows) + 0.95
     figure = new_figure(height)
     names = [shortened(row["recipe"], 42) + ("" if row["ranked"] else " – not ranked") for row in rows]
@@ -143,33 +150,26 @@ def _draw(colours: dict[str, str], rows: list[dict], majority: float, bound: flo
     axes.set_xlabel("accuracy, %")
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
-    _fit(axes, rows)
-    low, high = axes.get_xlim()
+    # The axis spans what is measured, whatever the majority class or the label noise allow.
+    shown = [100 * value for row in rows for what in ("validation", "test", "interval") for value in row[what]]
+    least, most = np.nanmin(shown), np.nanmax(shown)
+    margin = max(0.5, 0.04 * (most - least))
+    low, high = axes.set_xlim(max(0.0, least - margin), min(100.0, most + margin))
     lines = [("majority", majority, ":")] + ([("label noise", bound, "--")] if bound else [])
     lines = [line for line in lines if low <= 100 * line[1] <= high]
     for _, value, style in lines:
-        axes.axvline(100 * value, color="#333333", linestyle=style, linewidth=1.1, zorder=1)
-    grey: dict[str, Any] = {"color": "#333333", "linestyle": "", "marker": "o", "markersize": 7}
-    handles = [
-        Line2D([], [], markerfacecolor="white", label="validation", **{**grey, "marker": "D", "markersize": 5}),
-        Line2D([], [], label="test", **grey),
+        axes.axvline(100 * value, color=INK, linestyle=style, linewidth=1.1, zorder=1)
+    marks: list[dict[str, Any]] = [
+        {"label": "validation", "linestyle": "", "marker": "D", "markersize": 5, "markerfacecolor": "white"},
+        {"label": "test", "linestyle": "", "marker": "o", "markersize": 7},
     ]
-    thick: dict[str, Any] = {"color": "#333333", "alpha": 0.75}
     questions = {row["question"] for row in rows}
     if RECIPE in questions:
-        handles.append(Line2D([], [], linewidth=2.6, label="95 %, recipe", **thick))
+        marks.append({"label": "95 %, recipe", "linewidth": 2.6, "alpha": 0.75})
     if NETWORK in questions:
-        handles.append(Line2D([], [], linewidth=1.2, label="95 %, these networks", **thick))
+        marks.append({"label": "95 %, these networks", "linewidth": 1.2, "alpha": 0.75})
     if any(len(row["test"]) > 1 for row in rows):
-        handles.append(Line2D([], [], color="#333333", linestyle="", marker=".", markersize=6, label="each run"))
-    handles += [Line2D([], [], color="#333333", linestyle=style, linewidth=1.1, label=name) for name, _, style in lines]
-    figure.legend(handles=handles, ncols=len(handles), **LEGEND)
+        marks.append({"label": "each run", "linestyle": "", "marker": ".", "markersize": 6})
+    marks += [{"label": name, "linestyle": style, "linewidth": 1.1} for name, _, style in lines]
+    add_legend(figure, marks, columns=len(marks))
     return figure
-
-
-def _fit(axes: Axes, rows: list[dict]) -> None:
-    """Let the axis span what is measured, whatever the majority class or the label noise allow."""
-    shown = [*(value for row in rows for split in ("validation", "test", "interval") for value in row[split])]
-    known = [100 * value for value in shown if value == value]
-    margin = max(0.5, 0.04 * (max(known) - min(known)))
-    axes.set_xlim(max(0.0, min(known) - margin), min(100.0, max(known) + margin))

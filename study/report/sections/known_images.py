@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from study.analysis.rescoring import ALL, FERPLUS, NO_COPIES, NO_NEAR_COPIES, Rescoring, Subset
+from study.analysis.rescoring import ALL, FERPLUS, NO_COPIES, NO_NEAR_COPIES, Subset
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import RECIPE, RUNS, Column, Table
 from study.report.wording import with_interval
 
@@ -32,24 +32,18 @@ def write(data: StudyData) -> Section | None:
     """Return every recipe's accuracy on parts of the test split; None without a dataset file."""
     if not data.rescoring:
         return None
-    table = _table(data, data.rescoring)
-    return Section(fill(TEMPLATE, table=table, subset_names=[one.name for one in data.rescoring.subsets]), [table])
-
-
-def _table(data: StudyData, rescoring: Rescoring) -> Table:
-    """Every recipe's accuracy on all test images and on those that training did not know, and by other labels."""
+    scores, subsets = data.rescoring.scores, data.rescoring.subsets
 
     def column(place: int, subset: Subset) -> Column:
         title = f"{_TITLES[subset.name]}, {len(subset):,}"
-        return Column(
-            f"accuracy_{subset.name}", title, with_interval, value=lambda one: rescoring.scores[one.recipe][place]
-        )
+        return Column(f"accuracy_{subset.name}", title, with_interval, value=lambda one: scores[one.recipe][place])
 
     columns = [
         Column("rank", "#"),
         *RECIPE,
-        Column("statement_about", value=lambda one: rescoring.scores[one.recipe][0].question),
-        *(column(place, subset) for place, subset in enumerate(rescoring.subsets)),
+        Column("statement_about", value=lambda one: scores[one.recipe][0].question),
+        *(column(place, subset) for place, subset in enumerate(subsets)),
         RUNS,
     ]
-    return Table.of("rescoring", columns, data.standings)
+    table = Table.of("rescoring", columns, data.standings)
+    return Section.of(TEMPLATE, table=table, subset_names=[one.name for one in subsets])

@@ -15,7 +15,7 @@ from study.analysis.rescoring import NO_COPIES
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData, shown_score
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import RECIPE, RUNS, Column, Table, keys_of
 from study.report.wording import NOTHING, marks, percent, plain_with_interval, probability, with_interval
 
@@ -79,19 +79,20 @@ def write(data: StudyData) -> Section:
     """Return the ranking; what is not ranked follows it, with the reason."""
     found = data.found
     runs = [run for one in data.standings for run in one.runs]
-    names = {
-        "elsewhere": sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
-        "unconverged": any(not run.converged for run in data.runs),
-        "leaky": any(is_leaky(run.record) for run in runs),
-        "hardly_trained": any(one.hardly_trained for one in data.standings),
-        "fewest_updates": FEWEST_UPDATES,
-        "without_validation": any(not run.on_validation for run in runs),
-    }
-    if not found:
-        return Section(fill(TEMPLATE, data=data, **names))
-    table, components = leaderboard_table(data, found), _components_table(data, found)
-    names |= {"found": found, "few_seeds": data.few_seeds, "table": table, "components": components}
-    return Section(fill(TEMPLATE, data=data, **names), [table, components])
+    return Section.of(
+        TEMPLATE,
+        data=data,
+        found=found,
+        elsewhere=sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
+        unconverged=any(not run.converged for run in data.runs),
+        leaky=any(is_leaky(run.record) for run in runs),
+        hardly_trained=any(one.hardly_trained for one in data.standings),
+        fewest_updates=FEWEST_UPDATES,
+        without_validation=any(not run.on_validation for run in runs),
+        few_seeds=data.few_seeds,
+        table=leaderboard_table(data, found) if found else None,
+        components=_components_table(data, found) if found else None,
+    )
 
 
 def leaderboard_table(data: StudyData, found: Statistics) -> Table:

@@ -8,8 +8,8 @@ from typing import Any
 from study.analysis.leaks import PLAIN, REWEIGHTED, Leak
 from study.analysis.scores import Statement
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, LEGEND, Figure, Picture, label_share, new_figure, panel_grid
-from study.report.section import Section, fill, section
+from study.report.picture import INK, LABEL_SIZE, Figure, Picture, add_legend, label_share, new_figure, panel_grid
+from study.report.section import Section, section
 from study.report.table import Column, Table, hidden
 from study.report.wording import marks, percent, points, with_interval
 
@@ -57,8 +57,13 @@ been kept up to it. All numbers, with training accuracies, are in \
 {{ picture(by_epoch) }}
 {% endif %}
 """
-_CLAIMED, _LEAKY, _CLEAN = "#D55E00", "#E69F00", "#0072B2"
-_MARKS = (("clean", _CLEAN, "o"), ("leaky", _LEAKY, "o"), ("claimed", _CLAIMED, "D"))
+_CLAIMED = "#D55E00"
+#: What is shown of a leak: its key, colour, marker and words.
+_MARKS = (
+    ("clean", "#0072B2", "o", "clean twin"),
+    ("leaky", "#E69F00", "o", "leaky, same images as clean"),
+    ("claimed", _CLAIMED, "D", "claimed"),
+)
 
 
 @section("leakage", title="Leakage", place=20)
@@ -66,10 +71,8 @@ def write(data: StudyData) -> Section | None:
     """Return the ladder of leaks; None without leaky runs."""
     if not data.leaks:
         return None
-    ladder, by_epoch = _picture(data.leaks), _curve_picture(data.leaks)
-    table = _table(data)
-    text = fill(TEMPLATE, data=data, ladder=ladder, by_epoch=by_epoch, table=table)
-    return Section(text, [table, _curve_table(data)], [ladder, *([by_epoch] if by_epoch else [])])
+    shown = {"ladder": _picture(data.leaks), "by_epoch": _curve_picture(data.leaks), "table": _table(data)}
+    return Section.of(TEMPLATE, _curve_table(data), data=data, **shown)
 
 
 def _table(data: StudyData) -> Table:
@@ -84,6 +87,13 @@ def _table(data: StudyData) -> Table:
     def worth(one: Statement) -> str:
         return with_interval(one, points)
 
+    def scored(measure: str, key: str = "", title: str = "") -> list[Column]:
+        return [
+            Column(f"leaky{key}", f"leaky{title}", value, value=lambda leak: leak.leaky.get(measure)),
+            Column(f"clean{key}", f"clean{title}", with_interval, value=lambda leak: leak.clean.get(measure)),
+            Column(f"worth{key}", f"worth{title}", worth, value=lambda leak: leak.worth.get(measure)),
+        ]
+
     columns = [
         Column("model", "model", right=False, value="recipe.model"),
         Column("", "protocol", right=False, value=name),
@@ -93,14 +103,8 @@ def _table(data: StudyData) -> Table:
         Column("seeds", "n", value=lambda leak: len(leak.seeds)),
         Column("statement_about", value=lambda leak: leak.leaky[PLAIN].question),
         Column("claimed", "claimed", with_interval),
-        Column("leaky", "leaky", value, value=lambda leak: leak.leaky.get(PLAIN)),
-        Column("clean", "clean", with_interval, value=lambda leak: leak.clean.get(PLAIN)),
-        Column("worth", "worth", worth, value=lambda leak: leak.worth.get(PLAIN)),
-        Column("leaky_reweighted", "leaky, classes equal", value, value=lambda leak: leak.leaky.get(REWEIGHTED)),
-        Column(
-            "clean_reweighted", "clean, classes equal", with_interval, value=lambda leak: leak.clean.get(REWEIGHTED)
-        ),
-        Column("worth_reweighted", "worth, classes equal", worth, value=lambda leak: leak.worth.get(REWEIGHTED)),
+        *scored(PLAIN),
+        *scored(REWEIGHTED, "_reweighted", ", classes equal"),
         Column("worth_on_images_trained_on", "trained on", worth, value="worth_trained_on"),
         Column("worth_on_unseen_images", "unseen", worth, value="worth_unseen"),
         Column("images"),
@@ -161,8 +165,6 @@ def _ends(value: Statement) -> list[float | None]:
 
 
 def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
-    from matplotlib.lines import Line2D
-
     height = 0.5 * len(rows) + 1.0
     figure = new_figure(height)
     names = [row["name"] for row in rows]
@@ -174,7 +176,7 @@ def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
             axes.plot(ends, [place, place], color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1)
             axes.annotate(points(row["worth"][0]), (sum(ends) / 2, place - 0.14), ha="center", va="bottom", fontsize=9)
         # Intervals lie beside each other, so that none hides another; the marks stand on the line.
-        for shift, (what, colour, marker) in zip((0.2, 0.28, 0.36), _MARKS, strict=True):
+        for shift, (what, colour, marker, _) in zip((0.2, 0.28, 0.36), _MARKS, strict=True):
             if row[what]:
                 value, low, high = (float("nan") if one is None else 100 * one for one in row[what])
                 axes.plot([low, high], [place + shift] * 2, color=colour, linewidth=1.4, zorder=2)
@@ -184,14 +186,11 @@ def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
     axes.set_xlabel("accuracy, %")
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
-    plain: dict[str, Any] = {"linestyle": "", "markersize": 7}
-    handles = [
-        Line2D([], [], color=_CLAIMED, marker="D", label="claimed", **plain),
-        Line2D([], [], color=_LEAKY, marker="o", label="leaky, same images as clean", **plain),
-        Line2D([], [], color=_CLEAN, marker="o", label="clean twin", **plain),
-        Line2D([], [], color="#bbbbbb", linewidth=6, label="worth, points"),
+    marks: list[dict[str, Any]] = [
+        {"label": label, "color": colour, "marker": marker, "linestyle": "", "markersize": 7}
+        for _, colour, marker, label in reversed(_MARKS)
     ]
-    figure.legend(handles=handles, ncols=4, **LEGEND)
+    add_legend(figure, [*marks, {"label": "worth, points", "color": "#bbbbbb", "linewidth": 6}], columns=4)
     return figure
 
 
@@ -206,7 +205,7 @@ def _draw_curves(panels: list[dict[str, Any]]) -> Figure:
         )
         axes.fill_between(panel["epochs"], low, high, color=_CLAIMED, alpha=0.2, linewidth=0)
         axes.plot(panel["epochs"], value, color=_CLAIMED, marker="." if len(value) == 1 else None)
-        axes.axhline(0, color="#333333", linewidth=0.9)
+        axes.axhline(0, color=INK, linewidth=0.9)
         axes.set_title(panel["name"].replace(": ", "\n", 1), fontsize=9.5)  # fits a narrow panel
         axes.grid(axis="y")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

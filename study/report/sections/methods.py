@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from study.analysis.contrasts import LEVEL
-from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Table, hidden
 
 TEMPLATE = """\
@@ -50,11 +49,9 @@ With the first finished run.
 @section("methods", title="How the numbers are made", place=190)
 def write(data: StudyData) -> Section:
     """Return the methods, and keep the settings that ``report --check`` reads."""
-    return Section(fill(TEMPLATE, found=data.found), [_settings(data.found)] if data.found else [])
-
-
-def _settings(found: Statistics) -> Table:
-    """What the tests were told; the check reads the margin from here."""
+    found = data.found
+    if not found:
+        return Section.of(TEMPLATE, found=None)
     clusters = found.scores.clusters
     settings = {
         "equivalence_margin": found.margin,
@@ -63,4 +60,4 @@ def _settings(found: Statistics) -> Table:
         "test_images": clusters.images,
         "test_images_of_different_content": clusters.count if found.copies_known else None,
     }
-    return Table("settings", hidden("name", "value"), list(settings.items()))
+    return Section.of(TEMPLATE, Table("settings", hidden("name", "value"), list(settings.items())), found=found)

@@ -6,19 +6,11 @@ from collections import defaultdict
 
 from study.analysis.recipes import random_weights
 from study.core.record import Cost, Record
-from study.core.spec import RANDOM_FEATURES, NewSplit, RunProtocol, canonical_json, plain
+from study.core.spec import RANDOM_FEATURES, RunProtocol, canonical_json, plain
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table, text_columns
-from study.report.wording import (
-    augmentation_words,
-    large,
-    listed,
-    part_words,
-    percent,
-    schedule_words,
-    weights_words,
-)
+from study.report.wording import augmentation_words, large, listed, part_words, percent, schedule_words, weights_words
 
 TEMPLATE = """\
 {{ models.markdown() }}
@@ -52,18 +44,16 @@ An epoch has as many updates under every sampling, so that oversampling buys no 
 def write(data: StudyData) -> Section:
     """Return models, protocols and schedules."""
     shares = [one.spec.protocol.train_share for one in data.trained]
-    models, protocols, schedules = _models(data), _protocols(data), _schedules(data)
-    text = fill(
+    return Section.of(
         TEMPLATE,
-        models=models,
-        protocols=protocols,
-        schedules=schedules,
+        models=_models(data),
+        protocols=_protocols(data),
+        schedules=_schedules(data),
         shares=sorted({share for share in shares if share < 1}),
         all_shares=all(share < 1 for share in shares),
         random_features=any(one.spec.weights.source == RANDOM_FEATURES for one in data.trained),
         random_weights=any(random_weights(one.spec) and not one.spec.protocol.start for one in data.trained),
     )
-    return Section(text, [models, protocols, schedules])
 
 
 def _models(data: StudyData) -> Table:
@@ -100,7 +90,10 @@ def _protocols(data: StudyData) -> Table:
             continue
         protocol = first.spec.protocol
         changes = [protocol.sampling, _changes(protocol), part_words(protocol.loss), protocol.batch]
-        rows.append([name, *changes, _new_split(protocol.new_split), protocol.leak])
+        split, words = protocol.new_split, ""
+        if split is not None:
+            words = f"anew: {percent(split.test, 0)} % test, {percent(split.validation, 0)} % validation"
+        rows.append([name, *changes, words, protocol.leak])
 
     def unless_always_none(key: str, place: int) -> Column:
         return Column(key, "" if all(row[place] in ("none", "") for row in rows) else key, right=False)
@@ -135,13 +128,6 @@ def _schedules(data: StudyData) -> Table:
         Column("patience", "patience"),
     ]
     return Table("schedules", columns, rows)
-
-
-def _new_split(split: NewSplit | None) -> str:
-    """Describe a split that is not the image set's own; empty for that."""
-    if split is None:
-        return ""
-    return f"anew: {percent(split.test, 0)} % test, {percent(split.validation, 0)} % validation"
 
 
 def _changes(protocol: RunProtocol) -> str:

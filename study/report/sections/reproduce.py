@@ -13,7 +13,7 @@ from study.analysis.runs import ScoredRun
 from study.core.record import Record
 from study.core.spec import RANDOM_FEATURES, RunProtocol
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table, hidden, text_columns
 from study.report.wording import NOTHING, code
 
@@ -38,10 +38,13 @@ All other seeds are derived from a run's seed by name.
 @section("reproduce", title="How to reproduce", place=200)
 def write(data: StudyData) -> Section:
     """Return what trains the same runs and checks the report."""
-    keys = run_keys_table(data)
-    versions = _versions_table(data) if data.finished else None
-    text = fill(TEMPLATE, card=data.card, commands="\n".join(commands(data)), keys=keys, versions=versions)
-    return Section(text, [keys, *([versions] if versions else [])])
+    return Section.of(
+        TEMPLATE,
+        card=data.card,
+        commands="\n".join(commands(data)),
+        keys=run_keys_table(data),
+        versions=_versions_table(data) if data.finished else None,
+    )
 
 
 def commands(data: StudyData) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from study.analysis.evaluations import Evaluations
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import Column, Table
 from study.report.wording import FIXED_BLANK, code, percent
 
@@ -27,7 +27,7 @@ datasets. Measured by {{ "study evaluate" | code }}.
 def write(data: StudyData) -> Section | None:
     """Return errors under corruptions and on other datasets."""
     tables = robustness_tables(data.evaluations)
-    return Section(fill(TEMPLATE, tables=tables), list(tables.values())) if "robustness" in tables else None
+    return Section.of(TEMPLATE, tables=tables) if "robustness" in tables else None
 
 
 def robustness_tables(found: Sequence[Evaluations]) -> dict[str, Table]:

@@ -8,7 +8,7 @@ from study.analysis.factors import WAYS
 from study.analysis.recipes import Recipe, random_weights
 from study.core.record import STATUSES
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import RECIPE, Column, Table, text_columns
 from study.report.wording import NOTHING, escape, ranges, without_paths
 
@@ -43,9 +43,13 @@ Cell = tuple[str, str, int]
 def write(data: StudyData) -> Section:
     """Return the seeds of every cell, and the reasons of runs that did not finish."""
     missing = missing_cells(data)
-    coverage, unfinished = _coverage(data, missing), _unfinished(data)
-    words = {"missing": len(missing), "statuses": statuses(data)}
-    return Section(fill(TEMPLATE, data=data, coverage=coverage, unfinished=unfinished, **words), [coverage, unfinished])
+    rows = []
+    for record in data.unfinished:
+        recipe, reason = data.recipe(record), without_paths(record.reason)
+        rows.append([recipe.model, recipe.protocol, record.spec.seed, record.status, reason, record.key])
+    columns = [*RECIPE, Column("seed", "seed"), *text_columns("status", "reason"), Column("key")]
+    tables = {"coverage": _coverage(data, missing), "unfinished": Table("unfinished", columns, rows)}
+    return Section.of(TEMPLATE, data=data, missing=len(missing), statuses=statuses(data), **tables)
 
 
 def statuses(data: StudyData) -> str:
@@ -54,7 +58,7 @@ def statuses(data: StudyData) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
 
 
-def missing_cells(data: StudyData) -> list[tuple[str, str, int]]:
+def missing_cells(data: StudyData) -> list[Cell]:
     """Return (model, protocol, seed) of the study's product that have no record.
 
     A protocol of a group (``as-published/...``) that one model alone follows was made for it: nothing else is missing.
@@ -96,13 +100,3 @@ def _coverage(data: StudyData, missing: list[Cell]) -> Table:
     rows = [[model, *(cell(model, protocol) for protocol in protocols)] for model in models]
     titles = [Column(name, escape(name), right=False) for name in protocols]
     return Table("coverage", [*text_columns("model"), *titles], rows)
-
-
-def _unfinished(data: StudyData) -> Table:
-    """Failed and skipped runs with their reasons."""
-    rows = []
-    for record in data.unfinished:
-        recipe, reason = data.recipe(record), without_paths(record.reason)
-        rows.append([recipe.model, recipe.protocol, record.spec.seed, record.status, reason, record.key])
-    columns = [*RECIPE, Column("seed", "seed"), *text_columns("status", "reason"), Column("key")]
-    return Table("unfinished", columns, rows)

@@ -12,9 +12,8 @@ from study.analysis.leaderboard import Standing
 from study.analysis.rescoring import NO_COPIES
 from study.analysis.runs import predicted
 from study.analysis.scores import FLIPPED, PLAIN, VIEWED, Measure
-from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.section import Section, fill, section
+from study.report.section import Section, section
 from study.report.table import RECIPE, Column, Table, keys_of
 from study.report.wording import in_points, p_value, percent, with_interval_inline
 
@@ -32,18 +31,10 @@ validation accuracies are of the split that ranks.
 
 @section("views", title="Test-time views", place=40)
 def write(data: StudyData) -> Section | None:
-    """Return the table; None where no run was predicted with more than a single view."""
-    if not data.found:
+    """Return the accuracies of one view and of several; None where no run was predicted with more than a single one."""
+    found = data.found
+    if not found:
         return None
-    table = _table(data, data.found)
-    if len(table.rows) <= len(data.standings):
-        return None
-    declared = any("test_views" in run.record.arrays for run in data.runs)
-    return Section(fill(TEMPLATE, table=table, declared=declared), [table])
-
-
-def _table(data: StudyData, found: Statistics) -> Table:
-    """Accuracy of one view and of the mean over several, on both splits, and what several add on the test split."""
     rows = []
     for one in data.standings:
         for answers in (PLAIN, FLIPPED, VIEWED):
@@ -55,6 +46,8 @@ def _table(data: StudyData, found: Statistics) -> Table:
             alone = accuracy_without_copies(data, [found.scores.probabilities(run, answers) for run in one.runs])
             named = [one.recipe.model, one.recipe.protocol, *views_of(one, answers), *scores]
             rows.append([*named, alone, gain, gain and gain.p_value, keys_of(one.runs)])
+    if len(rows) <= len(data.standings):
+        return None
     columns = [
         *RECIPE,
         Column("views", "views", right=False),
@@ -66,7 +59,8 @@ def _table(data: StudyData, found: Statistics) -> Table:
         Column("p", "p", p_value),
         Column("runs"),
     ]
-    return Table("test-time-views", columns, rows)
+    declared = any("test_views" in run.record.arrays for run in data.runs)
+    return Section.of(TEMPLATE, table=Table("test-time-views", columns, rows), declared=declared)
 
 
 def views_of(one: Standing, answers: str) -> tuple[str, int | None]:
@@ -79,9 +73,7 @@ def views_of(one: Standing, answers: str) -> tuple[str, int | None]:
 def accuracy_without_copies(data: StudyData, answers: Sequence[NDArray[Any]]) -> float | None:
     """Return the mean accuracy on the test images without an identical copy in training; None where they are unknown.
 
-    Args:
-        data: The study.
-        answers: Probabilities of each network, (test images, classes).
+    The answers are probabilities of each network, (test images, classes).
     """
     subset = data.rescoring.subset(NO_COPIES) if data.rescoring else None
     if subset is None:

@@ -12,9 +12,8 @@ from study.faces.detection import Detector, open_detector
 from study.report.collect import StudyData
 from study.report.wording import escape
 from study.trained.runtime import Runtime, open_runtime
-from study.web.asking import MOST_MB, Asked, ask, usable_runs
+from study.web.asking import MOST_MB, Asked, Live, ask, usable_runs
 from study.web.charts import probabilities_chart
-from study.web.live import Live
 from study.web.overview import run_label
 from study.web.settings import Settings
 from study.web.views.shared import choose
