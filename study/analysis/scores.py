@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.calibration import apply_temperature, fit_temperature
-from study.analysis.clusters import Clusters
-from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Estimate, Family, Sample
+from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Clusters, Estimate, Family, Sample
 from study.analysis.influence import Linearised, linearise, linearise_mean
 from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe

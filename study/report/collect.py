@@ -20,8 +20,7 @@ from study.analysis.scores import ACCURACY, Measure, Statement
 from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
 from study.core.record import DatasetCard, Record
-from study.core.spec import SPLITS
-from study.core.store import Store
+from study.core.store import Store, rows_of
 
 
 @dataclass(frozen=True)
@@ -91,12 +90,6 @@ class StudyData:
         """The ranked recipes with too few seeds for statements about them."""
         return [one for one in self.ranked if self.found and not self.found.scores.has_seeds(one.recipe)]
 
-    @property
-    def majority_share(self) -> float:
-        """Share of the most frequent training class in the test split: what a network scores that looks at nothing."""
-        counts = self.card.counts
-        return counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"])
-
     def rescored(self, subset: str) -> dict[Recipe, Statement]:
         """Return every recipe's accuracy on a subset of the test images by its name; empty where it is not known."""
         return self.rescoring.on(subset) if self.rescoring else {}
@@ -156,7 +149,7 @@ def _copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[Score
     """
     if dataset is None:
         return None
-    test = dataset["splits"] == SPLITS.index("test")
+    test = rows_of(dataset["splits"], "test")
     for run in runs:
         if not np.array_equal(dataset["labels"][test], run.record.arrays["test_labels"]):
             raise StoreError(
@@ -168,4 +161,4 @@ def _copies_of_test(dataset: Mapping[str, NDArray[Any]] | None, runs: list[Score
 
 def _copies_of(dataset: Mapping[str, NDArray[Any]] | None, split: str) -> NDArray[Any] | None:
     """Return the content hash of every image of a split; None where none were kept."""
-    return None if dataset is None else dataset["hashes"][dataset["splits"] == SPLITS.index(split)]
+    return None if dataset is None else dataset["hashes"][rows_of(dataset["splits"], split)]

@@ -87,7 +87,6 @@ def build_card(
         loss=part_words(spec.protocol.loss),
         watched=monitor_words(spec.protocol.phases[-1]),
         large=large,
-        majority=majority_share(card),
         retrain=retrain_command(Store("results", store.study), record),  # no folders of this machine
         points=points,
         percent=percent,
@@ -145,9 +144,3 @@ def _count(number: int) -> str:
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ("class", "metric")) -> str:
     """Return a Markdown table of cells that are ready; the columns of the titles in ``left`` are aligned so."""
     return Table("", [Column("", title, str, right=title not in left) for title in titles], rows).markdown()
-
-
-def majority_share(card: DatasetCard) -> float:
-    """Return the share of the test images that always answering the most frequent training class gets right."""
-    counts = card.counts
-    return float(counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"]))
