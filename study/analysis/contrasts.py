@@ -97,11 +97,6 @@ class Sample:
         numbers = tuple(seeds) if len(set(seeds)) == networks else tuple(-1 - place for place in range(networks))
         return cls(scores.values, numbers, start, shared, scores.guard.mean(axis=0), float(scale * alone), images)
 
-    @property
-    def few(self) -> bool:
-        """Tell whether there are too few networks for a statement about the recipe."""
-        return len(self.values) < MINIMUM_SEEDS
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -181,7 +176,7 @@ class Family:
             UsageError: too few seeds.
         """
         for sample, weight in zip(self.samples, weights, strict=True):
-            if weight and sample.few:
+            if weight and len(sample.values) < MINIMUM_SEEDS:
                 raise UsageError(
                     f"a statement on a recipe needs at least {MINIMUM_SEEDS} seeds, got {len(sample.values)}. "
                     "Run more seeds, or compare the networks themselves."

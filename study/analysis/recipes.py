@@ -102,10 +102,9 @@ def name_records(records: Iterable[Record]) -> Naming:
 def _model_name(record: Record, pretrained_on: Mapping[str, str]) -> str:
     pretraining = pretrained_on.get(record.spec.weights.sha256)
     file = f" (from {pretraining})" if pretraining else " (weights file)"
-    mark = {"none": " (random weights)", RANDOM_FEATURES: " (random features)", "file": file}.get(
-        record.spec.weights.source, ""
-    )
-    return str(record.spec.model.name) + (mark if record.spec.model.family == "transfer" else "")
+    marks = {"none": " (random weights)", RANDOM_FEATURES: " (random features)", "file": file}
+    model, mark = record.spec.model, marks.get(record.spec.weights.source, "")
+    return model.name + (mark if model.family == "transfer" else "")
 
 
 def _protocol_name(record: Record) -> str:

@@ -11,7 +11,7 @@ from study.analysis.runs import accuracy, log_loss
 from study.core.errors import UsageError, WeightsError
 from study.core.record import DatasetCard, Record
 from study.core.store import Store, find_study, newest_first, studies
-from study.trained.artifacts import find_exports
+from study.trained.formats import find_exports
 
 #: Keys that a message lists at most.
 MOST_LISTED = 12

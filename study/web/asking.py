@@ -15,7 +15,7 @@ from study.core.store import Store
 from study.faces.detection import Detector
 from study.faces.prediction import Answer, answer
 from study.report.collect import StudyData
-from study.trained.artifacts import find_exports
+from study.trained.formats import find_exports
 from study.trained.runtime import PACKAGES, Runtime
 from study.web.decoding import decode
 
