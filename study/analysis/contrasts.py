@@ -316,19 +316,16 @@ def reach(
         return np.asarray(weighted / np.sqrt(seeds + images))
 
 
-def tail(
-    distance: ArrayLike,
-    seed_variance: ArrayLike,
-    seed_degrees: ArrayLike,
-    image_variance: ArrayLike,
-    image_degrees: ArrayLike = np.inf,
-) -> Array:
-    """Return the one-sided tail area whose ``reach`` is this distance, by bisection; none below ``SMALLEST_TAIL``."""
+def tail(distance: ArrayLike, *parts: ArrayLike) -> Array:
+    """Return the one-sided tail area whose ``reach`` is this distance, by bisection; none below ``SMALLEST_TAIL``.
+
+    The parts are those of ``reach``: variances and degrees of freedom.
+    """
     gap = np.asarray(distance, dtype=np.float64)
-    low = np.full(np.broadcast(gap, seed_variance, image_variance).shape, np.log(SMALLEST_TAIL))
+    low = np.full(np.broadcast(gap, *parts).shape, np.log(SMALLEST_TAIL))
     high = np.full(low.shape, np.log(0.5))
     for _ in range(60):
         middle = (low + high) / 2.0
-        beyond = reach(np.exp(middle), seed_variance, seed_degrees, image_variance, image_degrees) < gap
+        beyond = reach(np.exp(middle), *parts) < gap
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     return np.asarray(np.exp((low + high) / 2.0))

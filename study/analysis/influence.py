@@ -82,10 +82,7 @@ def linearise_mean(per_image: NDArray[Any], ends: tuple[float, float] = (0.0, 1.
 
 
 def _guards(by_cell: NDArray[np.float64], sums: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what one more right and one more wrong image of each class would add, less that class's mean.
-
-    Both are (seeds, cells of the confusion matrix): the influence of an image in each cell, and the images there.
-    """
+    """Return what one more right and one more wrong image of each class would add, from (seeds, cells) of each."""
     seeds, classes = len(sums), round(sums.shape[1] ** 0.5)
     influence, counts = by_cell.reshape(seeds, classes, classes), sums.reshape(seeds, classes, classes)
     support = counts.sum(axis=2)

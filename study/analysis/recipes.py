@@ -90,7 +90,10 @@ def name_records(records: Iterable[Record]) -> Naming:
         alike = len({content_hash(spec.without_seed()) for spec in specs}) == 1
         for record in group:
             recipes[record.key] = Recipe(model, protocol + ("" if alike else _difference(record.spec, specs)))
-    model_keys = {recipes[record.key].model: _model_order(record) for record in records}
+    model_keys = {
+        recipes[record.key].model: (record.spec.model.family == "transfer", record.spec.model.name)
+        for record in records
+    }
     protocol_keys = {recipes[record.key].protocol: _protocol_order(record) for record in records}
     return Naming(
         recipes,
@@ -131,10 +134,6 @@ def _difference(spec: Spec, others: list[Spec]) -> str:
     if len({content_hash(other.without_seed()) for other in others}) > len(named):
         words.append(f"#{content_hash(spec.without_seed())[:6]}")
     return f" [{', '.join(words)}]"
-
-
-def _model_order(record: Record) -> tuple[int, str]:
-    return (int(record.spec.model.family == "transfer"), record.spec.model.name)
 
 
 def _protocol_order(record: Record) -> tuple[int, int, str]:

@@ -77,13 +77,10 @@ def compute_statistics(
     margin: float = MARGIN,
     validation_groups: ArrayLike | None = None,
 ) -> Statistics:
-    """Draw every conclusion's numbers from at least one finished run.
+    """Draw every conclusion's numbers from a leaderboard of at least one finished run.
 
-    Args:
-        standings: The leaderboard.
-        groups: (test images,) ids equal for images of equal content, or None where that is not known.
-        margin: Of equivalence, in shares of accuracy.
-        validation_groups: As ``groups``, of the validation images.
+    Groups are ids (images,) equal for images of equal content, of the test split and of the validation split; None
+    where that is not known. The margin of equivalence is in shares of accuracy.
     """
     ranked = [one.recipe for one in standings if one.rank is not None]
     runs = {one.recipe: one.runs for one in standings}

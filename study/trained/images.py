@@ -84,13 +84,16 @@ def check_sample(record: Record, data: str | None, log: Callable[[str], None]) -
     """
     found = study_images(record, data, log)
     if found is not None:
-        chosen = spread(found.indices("validation"), SAMPLE)
-        images = np.ascontiguousarray(found.images[chosen])
-        return Sample(images, f"{len(images)} images of {found.name}'s validation split", found)
-    shape = tuple(record.dataset.image_shape)
+        return validation_sample(found)
     drawn = load(STAND_IN, log=lambda line: None).images[:SAMPLE]
     what = f"{len(drawn)} drawn faces, since {record.dataset.name} is not at hand"
-    return Sample(resized(drawn, shape), what, None)
+    return Sample(resized(drawn, record.dataset.image_shape), what, None)
+
+
+def validation_sample(image_set: ImageSet) -> Sample:
+    """Return images of a run's own validation split."""
+    images = image_set.images[spread(image_set.indices("validation"), SAMPLE)]
+    return Sample(images, f"{len(images)} images of {image_set.name}'s validation split", image_set)
 
 
 def spread(places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -108,9 +111,9 @@ def resized(images: NDArray[np.uint8], image_shape: tuple[int, ...]) -> NDArray[
     """Return images uint8 (n, h, w, 1 or 3) in another size and number of channels; colour becomes grey by BT.601."""
     import cv2
 
-    height, width, channels = image_shape
-    if images.shape[1:] == tuple(image_shape):
+    if images.shape[1:] == image_shape:
         return images
+    height, width, channels = image_shape
     result = np.empty((len(images), height, width, channels), np.uint8)
     shrinks = images.shape[1] > height or images.shape[2] > width
     for target, image in zip(result, images, strict=True):
@@ -153,12 +156,10 @@ def prepare(
     split = split or ("test" if own else ALL)
     mapped = map_classes(image_set.classes, classes, table)
     chosen = np.arange(len(image_set)) if split == ALL else image_set.indices(split)
-    translated = np.array([classes.index(mapped[name]) if name in mapped else -1 for name in image_set.classes])
-    labels = translated[image_set.labels[chosen]]
-    counts = np.bincount(image_set.labels[chosen], minlength=len(image_set.classes))
-    left_out = {
-        name: int(count) for name, count in zip(image_set.classes, counts, strict=True) if name not in mapped and count
-    }
+    theirs = image_set.labels[chosen]
+    counts = zip(image_set.classes, np.bincount(theirs, minlength=len(image_set.classes)), strict=True)
+    left_out = {name: int(count) for name, count in counts if name not in mapped and count}
+    labels = np.array([classes.index(mapped[name]) if name in mapped else -1 for name in image_set.classes])[theirs]
     kept = chosen[labels >= 0]
     if len(kept) < 2:
         raise UsageError(f"scores need at least two images, {image_set.name} has {len(kept)} of the run's classes.")
