@@ -58,7 +58,8 @@ def linearise(
     cell, amount, cells = found.contributions(probabilities, labels)
     seeds, images = cell.shape
     offset = cell + cells * np.arange(seeds)[:, None]
-    sums = np.bincount(offset.ravel(), weights=amount.ravel(), minlength=seeds * cells).reshape(seeds, cells)
+    counted = np.bincount(offset.ravel(), weights=amount.ravel(), minlength=seeds * cells)
+    sums = counted.reshape(seeds, cells).astype(np.float64)
     values, (slopes, count_slope) = found.of_sums(sums, float(images)), found.gradient(sums, float(images))
     if found.each_class:
         if class_index is None or not 0 <= class_index < classes:
