@@ -117,7 +117,8 @@ def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (naming.order(naming.of(run.record)), run.spec.seed)):
         groups[naming.of(run.record)].append(run)
-    ranked, apart = [], []
+    ranked: list[Standing] = []
+    apart: list[Standing] = []
     for recipe, group in groups.items():
         fit = all(run.record.on_own_test and run.on_validation and not is_leaky(run.record) for run in group)
         (ranked if fit and not hardly_trained(group) else apart).append(_standing(recipe, group))
