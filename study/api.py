@@ -12,7 +12,7 @@ from study.analysis.runs import ScoredRun
 from study.analysis.scores import NETWORK, RECIPE, Measure
 from study.analysis.statistics import Statistics
 from study.core.errors import UsageError, unknown_name
-from study.core.spec import SPLITS
+from study.core.store import rows_of
 from study.report.collect import StudyData, collect
 from study.report.sections.leaderboard import leaderboard_table
 from study.report.sections.reproduce import run_keys_table
@@ -183,8 +183,7 @@ class Study:
         dataset = self._store.find_dataset()
         if dataset is None:
             return ""
-        whole = (dataset["splits"] == SPLITS.index(split)).nonzero()[0]
-        places = arrays.get(f"{split}_indices", whole) % len(dataset["ids"])
+        places = arrays.get(f"{split}_indices", rows_of(dataset["splits"], split)) % len(dataset["ids"])
         fits = len(places) == len(labels) and (dataset["labels"][places] == labels).all()
         return dataset["ids"][places] if fits else ""
 

@@ -29,21 +29,15 @@ class Reliability:
 
 def confidence_bins(confidence: NDArray[Any], bins: int = BINS) -> NDArray[np.int64]:
     """Return the bin, 0 to ``bins - 1``, of each confidence; bin b holds (b / bins, (b + 1) / bins]."""
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    return np.searchsorted(edges[1:-1], confidence)
+    return np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence)
 
 
 def reliability(probabilities: NDArray[Any], labels: NDArray[Any], bins: int = BINS) -> Reliability:
-    """Return the reliability diagram of one network and its expected calibration error.
+    """Return the reliability diagram of probabilities (images, classes) for labels int (images,), with its error.
 
     ECE = sum over bins of (images in the bin / images) |accuracy - confidence|: Guo, Pleiss, Sun and Weinberger, "On
     calibration of modern neural networks", ICML 2017, section 2, equation 3. It is biased upwards where the network is
     nearly calibrated, since every bin's sampling error counts as error, and it depends on the bins.
-
-    Args:
-        probabilities: (images, classes), rows sum to 1.
-        labels: int (images,).
-        bins: Number of equal-width bins of the top-label confidence.
     """
     confidence = probabilities.max(axis=-1).astype(np.float64)
     correct = probabilities.argmax(axis=-1) == labels
@@ -65,7 +59,7 @@ def fit_temperature(validation_probabilities: NDArray[Any], validation_labels: N
     """
     from scipy.optimize import minimize_scalar
 
-    logits = np.log(np.clip(validation_probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
+    logits = _logits(validation_probabilities)
     logits -= logits.max(axis=-1, keepdims=True)
     true_logits = logits[np.arange(len(validation_labels)), validation_labels]
 
@@ -86,5 +80,8 @@ def apply_temperature(probabilities: NDArray[Any], temperature: float) -> NDArra
     """
     from scipy.special import softmax
 
-    logits = np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)) / temperature
-    return np.asarray(softmax(logits, axis=-1))
+    return np.asarray(softmax(_logits(probabilities) / temperature, axis=-1))
+
+
+def _logits(probabilities: NDArray[Any]) -> NDArray[np.float64]:
+    return np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from string import ascii_letters
 
@@ -24,7 +25,7 @@ from study.analysis.pairs import (
 )
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
-from study.analysis.scores import ACCURACY, NETWORK, RECIPE, Measure, Scores, Statement, within
+from study.analysis.scores import NETWORK, RECIPE, Measure, Scores, Statement, within
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,16 @@ class Comparisons:
     #: recipes' are part of all pairs, since the seeds that chose it are tested too.
     declared: tuple[Comparison, ...]
     pairs: tuple[Comparison, ...]  #: Every pair, the better on validation first.
-    letters: dict[Recipe, str]  #: Groups over all pairs: two share a letter exactly where no difference is significant.
     seed: int | None = None  #: The seed of the networks; None for recipes.
+
+    @cached_property
+    def letters(self) -> dict[Recipe, str]:
+        """Groups over all pairs: two share a letter exactly where no difference is significant."""
+        different = np.zeros((len(self.compared), len(self.compared)), dtype=bool)
+        for pair in self.pairs:
+            places = [self.compared.index(one) for one in (pair.first, pair.second)]
+            different[places, places[::-1]] = pair.told_apart
+        return dict(zip(self.compared, compact_letters(different), strict=True))
 
 
 @dataclass(frozen=True)
@@ -69,11 +78,11 @@ class Effect:
     contrast: FactorContrast
     measure: Measure
     difference: Statement
-    adjusted: float
+    adjusted: float  #: The p-value after Holm's correction within the family.
 
     @property
     def told_apart(self) -> bool:
-        """True where the effect stands after Holm's correction."""
+        """True where the effect is significant after correction."""
         return self.adjusted < ALPHA
 
 
@@ -82,8 +91,8 @@ def compare_recipes(scores: Scores, ranked: Sequence[Recipe], margin: float) -> 
     chosen = tuple(recipe for recipe in ranked if scores.has_seeds(recipe))
     every = list(combinations(chosen, 2))
     pairs = {pair: _simultaneous(scores, *pair, len(every)) for pair in every}
-    against_best = [_completed(scores, pairs[chosen[0], other], margin) for other in chosen[1:]]
-    return _comparisons(RECIPE, chosen, list(pairs.values()), against_best)
+    declared = tuple(_less_the_best(scores, pairs[chosen[0], other], margin) for other in chosen[1:])
+    return Comparisons(RECIPE, chosen, declared, tuple(pairs.values()))
 
 
 def _simultaneous(scores: Scores, first: Recipe, second: Recipe, pairs: int) -> Comparison:
@@ -105,96 +114,51 @@ def _simultaneous(scores: Scores, first: Recipe, second: Recipe, pairs: int) -> 
     return Comparison(first, second, shown, adjusted)
 
 
+def _less_the_best(scores: Scores, pair: Comparison, margin: float) -> Comparison:
+    """Turn a pair round, other less best, and add what is asked of the comparisons with the best only."""
+    found = pair.difference
+    estimate = found.estimate and replace(found.estimate, value=-found.value)
+    turned = replace(found, value=-found.value, low=-found.high, high=-found.low, estimate=estimate)
+    one = replace(pair, first=pair.second, second=pair.first, difference=turned)
+    if estimate is None or not np.isfinite(estimate.standard_error):
+        return one
+    first, second = (scores.sample(scores.recipes[recipe]).values for recipe in (one.first, one.second))
+    superiority = probability_of_superiority(first, second)
+    return replace(one, equivalence=equivalence(estimate, margin), superiority=superiority)
+
+
 def compare_networks(scores: Scores, ranked: Sequence[Recipe]) -> Comparisons:
     """Compare the networks of one seed, the one that most recipes were trained with, on new images."""
     trained = [run for recipe in ranked for run in scores.recipes[recipe] if not run.record.imported]
     seeds = Counter(run.spec.seed for run in trained)
     seed = max(sorted(seeds), key=lambda one: seeds[one]) if seeds else None
     networks = networks_of_seed(scores, ranked, seed)
-    networks = dict(sorted(networks.items(), key=lambda item: -item[1].validation.accuracy))
 
-    def compare(first: Recipe, second: Recipe) -> Comparison:
-        one, other = networks[first], networks[second]
-        difference = scores.network_contrast([(one, 1.0), (other, -1.0)])
-        exact = mcnemar_exact(one.correct, other.correct, scores.clusters)
-        return Comparison(first, second, difference, exact.p_value, mcnemar=exact)
+    def compare(pairs: Iterable[tuple[Recipe, Recipe]]) -> tuple[Comparison, ...]:
+        """Compare pairs as one family under Holm's correction."""
+        found = []
+        for first, second in pairs:
+            one, other = networks[first], networks[second]
+            difference = scores.network_contrast([(one, 1.0), (other, -1.0)])
+            exact = mcnemar_exact(one.correct, other.correct, scores.clusters)
+            found.append(Comparison(first, second, difference, exact.p_value, mcnemar=exact))
+        adjusted = map(float, holm([one.adjusted for one in found]))
+        return tuple(replace(one, adjusted=p_value) for one, p_value in zip(found, adjusted, strict=True))
 
-    chosen = tuple(networks)
-    pairs = _adjusted([compare(*pair) for pair in combinations(chosen, 2)])
-    return _comparisons(NETWORK, chosen, pairs, _adjusted([compare(other, chosen[0]) for other in chosen[1:]]), seed)
+    chosen = tuple(sorted(networks, key=lambda recipe: -networks[recipe].validation.accuracy))
+    declared = compare((other, chosen[0]) for other in chosen[1:])
+    return Comparisons(NETWORK, chosen, declared, compare(combinations(chosen, 2)), seed)
 
 
 def networks_of_seed(scores: Scores, ranked: Sequence[Recipe], seed: int | None) -> dict[Recipe, ScoredRun]:
     """Return each recipe's network of a seed, where it has one; a single import, whose seed is unknown, always."""
-
-    def stands_for(run: ScoredRun, runs: Sequence[ScoredRun]) -> bool:
-        return run.spec.seed == seed or (len(runs) == 1 and bool(run.record.imported))
-
     runs_of = {recipe: scores.recipes[recipe] for recipe in ranked}
-    return {recipe: run for recipe, runs in runs_of.items() for run in runs if stands_for(run, runs)}
-
-
-def factor_effects(
-    scores: Scores,
-    contrasts: Sequence[FactorContrast],
-    measures: Sequence[Measure] = (ACCURACY,),
-    networks: dict[Recipe, ScoredRun] | None = None,
-) -> list[Effect]:
-    """Estimate every effect on every measure as one family under Holm's correction: of recipes, or
-    of each recipe's network where ``networks`` are given.
-    """
-    wanted = [(contrast, measure) for contrast in contrasts for measure in measures]
-    found = [
-        scores.recipe_contrast(one.weights, measure)
-        if networks is None
-        else scores.network_contrast([(networks[recipe], share) for recipe, share in one.weights.items()], measure)
-        for one, measure in wanted
-    ]
-    raw = np.array([one.p_value for one in found])
-    moderated = raw if networks is not None else np.array([one.moderated.p_value for one in found if one.moderated])
-    adjusted = np.maximum(raw, holm(moderated))
-    return [
-        Effect(contrast, measure, difference, float(p_value))
-        for (contrast, measure), difference, p_value in zip(wanted, found, adjusted, strict=True)
-    ]
-
-
-def _completed(scores: Scores, one: Comparison, margin: float) -> Comparison:
-    """Turn a pair round, other less best, and add what is asked of the comparisons with the best only."""
-    found = one.difference
-    turned = replace(found, value=-found.value, low=-found.high, high=-found.low)
-    one = replace(one, first=one.second, second=one.first, difference=turned)
-    if found.estimate is None or not np.isfinite(found.estimate.standard_error):
-        return one
-    estimate = replace(found.estimate, value=-found.value)
-    first, second = (scores.sample(scores.recipes[recipe]).values for recipe in (one.first, one.second))
-    return replace(
-        one,
-        difference=replace(turned, estimate=estimate),
-        equivalence=equivalence(estimate, margin),
-        superiority=probability_of_superiority(first, second),
-    )
-
-
-def _comparisons(
-    question: str,
-    chosen: tuple[Recipe, ...],
-    pairs: Sequence[Comparison],
-    declared: Sequence[Comparison],
-    seed: int | None = None,
-) -> Comparisons:
-    place = {recipe: number for number, recipe in enumerate(chosen)}
-    different = np.zeros((len(chosen), len(chosen)), dtype=bool)
-    for pair in pairs:
-        first, second = place[pair.first], place[pair.second]
-        different[first, second] = different[second, first] = pair.told_apart
-    letters = dict(zip(chosen, compact_letters(different), strict=True))
-    return Comparisons(question, chosen, tuple(declared), tuple(pairs), letters, seed)
-
-
-def _adjusted(family: Sequence[Comparison]) -> list[Comparison]:
-    adjusted = holm([one.adjusted for one in family])
-    return [replace(one, adjusted=float(p_value)) for one, p_value in zip(family, adjusted, strict=True)]
+    return {
+        recipe: run
+        for recipe, runs in runs_of.items()
+        for run in runs
+        if run.spec.seed == seed or (len(runs) == 1 and run.record.imported)
+    }
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -203,10 +167,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     Holm, Scand. J. Statist. 6, 1979, 65-70: sort ascending, multiply the k-th of m by m - k + 1, keep the running
     maximum, cap at 1. It keeps the probability of any false claim in the family below the level, whatever the
     dependence, as contrasts that share images and recipes have. nan (not estimable) stays nan and is not counted in
-    the family.
-
-    Args:
-        p_values: (contrasts,), every contrast of the family, not only the promising ones.
+    the family. P-values (contrasts,) are those of every contrast of the family, not only the promising ones.
     """
     raw = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(raw.shape, np.nan)
@@ -218,18 +179,13 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def compact_letters(different: NDArray[np.bool_]) -> list[str]:
-    """Return the letters of each recipe by insertion and absorption.
+    """Return each recipe's letters in order, by insertion and absorption: ``a`` to ``Z``, then with a prime, ``a'`` ...
 
     Piepho, J. Comput. Graph. Statist. 13, 2004, 456-466: start with one letter for all; every pair that differs splits
     each letter that both carry into one without the first and one without the second; a letter whose holders
     all hold another one is absorbed. What is left are the maximal sets without a difference. "Not different" is not
-    transitive, so a recipe may carry several letters.
-
-    Args:
-        different: bool (recipes, recipes), symmetric, False on the diagonal; the best recipe first.
-
-    Returns:
-        For each recipe its letters in order: ``a`` to ``z``, ``A`` to ``Z``, then the same with a prime, ``a'`` ...
+    transitive, so a recipe may carry several letters. ``different`` is bool (recipes, recipes), symmetric, False on
+    the diagonal, the best recipe first.
 
     >>> compact_letters(np.array([[False, False, True], [False, False, False], [True, False, False]]))
     ['a', 'ab', 'b']

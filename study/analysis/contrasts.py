@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.clusters import Clusters
 from study.analysis.influence import Linearised
 from study.core.errors import UsageError
 
@@ -26,6 +26,49 @@ MINIMUM_SEEDS = 3
 PRIOR_PER_RECIPE, MOST_PRIOR = 1, 4
 #: Smallest one-sided tail that is told from zero.
 SMALLEST_TAIL = 1e-16
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Groups of images of equal content: each is one draw of the population, so that sums are taken group by group."""
+
+    order: NDArray[np.int64]  #: int64 (images,), the images sorted by group.
+    starts: NDArray[np.int64]  #: int64 (groups,), where each group starts in ``order``.
+
+    @classmethod
+    def of(cls, groups: ArrayLike | Clusters | None, images: int) -> Clusters:
+        """Sort images by ids (images,) of any type; without ids every image is a group, clusters stay what they are.
+
+        Raises:
+            UsageError: another number of ids than of images, or fewer than two groups.
+        """
+        if isinstance(groups, Clusters):
+            clusters = groups
+        elif groups is None:
+            clusters = cls(np.arange(images), np.arange(images))
+        else:
+            _, index, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+            clusters = cls(np.argsort(index, kind="stable"), np.cumsum(sizes) - sizes)
+        if clusters.images != images or clusters.count < 2:
+            raise UsageError(
+                f"a group id for each image and at least two groups are needed, got {clusters.images} ids in "
+                f"{clusters.count} groups for {images} images. Pass the content hashes of the same split."
+            )
+        return clusters
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self.order)
+
+    @property
+    def count(self) -> int:
+        """Number of groups."""
+        return len(self.starts)
+
+    def sums(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the sums over each group: (..., images) to (..., groups)."""
+        return np.add.reduceat(values[..., self.order], self.starts, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -44,10 +87,7 @@ class Sample:
     def of(
         cls, scores: Linearised, groups: ArrayLike | Clusters | None = None, seeds: Sequence[int] = (), start: str = ""
     ) -> Sample:
-        """Reduce a metric's values and influences; without seeds the networks share none with another recipe.
-
-        Groups (images,) are equal for images of equal content.
-        """
+        """Reduce a metric's values and influences; without seeds the networks share none with another recipe."""
         networks, images = scores.influence.shape
         clusters = Clusters.of(groups, images)
         sums = clusters.sums(scores.influence)
@@ -56,11 +96,6 @@ class Sample:
         scale = clusters.count / (clusters.count - 1) / images**2
         numbers = tuple(seeds) if len(set(seeds)) == networks else tuple(-1 - place for place in range(networks))
         return cls(scores.values, numbers, start, shared, scores.guard.mean(axis=0), float(scale * alone), images)
-
-    @property
-    def few(self) -> bool:
-        """Tell whether there are too few networks for a statement about the recipe."""
-        return len(self.values) < MINIMUM_SEEDS
 
 
 @dataclass(frozen=True)
@@ -100,7 +135,7 @@ class Estimate:
 
 
 class Family:
-    """The recipes that one metric compares: what their seeds vary, and how alike.
+    """The recipes that one metric compares: what their seeds vary, and how alike; weights are one for each of them.
 
     For a contrast with weights w of recipes with S seeds each, where s is the observed deviation over seeds, r the
     correlation of two recipes over their common seeds, u the influences of images and I the interaction in one
@@ -123,12 +158,10 @@ class Family:
 
     @cached_property
     def _seeds(self) -> SeedVariances:
-        columns = {
-            seed: place for place, seed in enumerate(dict.fromkeys(s for one in self.samples for s in one.seeds))
-        }
-        values = np.full((len(self.samples), len(columns)), np.nan)
+        seeds = list(dict.fromkeys(seed for one in self.samples for seed in one.seeds))
+        values = np.full((len(self.samples), len(seeds)), np.nan)
         for row, one in enumerate(self.samples):
-            values[row, [columns[seed] for seed in one.seeds]] = one.values
+            values[row, [seeds.index(seed) for seed in one.seeds]] = one.values
         starts = np.array([one.start for one in self.samples])
         floors = np.array([one.interaction for one in self.samples])
         return SeedVariances.of(values, floors, starts[:, None] == starts)
@@ -136,29 +169,25 @@ class Family:
     def contrast(self, weights: Sequence[float], moderated: bool = False) -> Estimate:
         """Estimate a weighted sum of recipe means over new seeds and new images.
 
-        Args:
-            weights: One for each recipe: (1,) is a mean, (1, -1) a difference.
-            moderated: With each recipe's variance moderated by those of the others: for tests of many at once, as one
-                of many recipes always looks calm by chance.
+        Moderated, each recipe's variance is averaged with those of the others: for tests of many at once, as one of
+        many recipes always looks calm by chance.
 
         Raises:
-            UsageError: too few seeds, or another number of weights.
+            UsageError: too few seeds.
         """
-        share = self._checked(weights)
-        for sample, weight in zip(self.samples, share, strict=True):
-            if weight and sample.few:
+        for sample, weight in zip(self.samples, weights, strict=True):
+            if weight and len(sample.values) < MINIMUM_SEEDS:
                 raise UsageError(
                     f"a statement on a recipe needs at least {MINIMUM_SEEDS} seeds, got {len(sample.values)}. "
                     "Run more seeds, or compare the networks themselves."
                 )
         variances = self._seeds.moderated() if moderated else self._seeds
-        seed_variance, degrees = variances.of_contrasts(share)
-        parts = zip(share, self.samples, strict=True)
+        seed_variance, degrees = variances.of_contrasts(weights)
+        parts = zip(weights, self.samples, strict=True)
         doubled = float(np.sum([weight**2 * one.interaction / len(one.values) for weight, one in parts]))
-        images, image_degrees = self._images(share)
-        return Estimate(
-            self._value(share), float(seed_variance), float(degrees), max(images - doubled, 0.0), image_degrees
-        )
+        fixed = self.of_networks(weights)
+        images = max(fixed.image_variance - doubled, 0.0)
+        return Estimate(fixed.value, float(seed_variance), float(degrees), images, fixed.image_degrees)
 
     def moderated_deviations(self) -> tuple[Array, Array]:
         """Return each recipe's moderated standard error over seeds and its degrees of freedom, (recipes,) each."""
@@ -166,34 +195,23 @@ class Family:
         return np.sqrt(found.variances / np.diagonal(found.common)), found.degrees
 
     def of_networks(self, weights: Sequence[float]) -> Estimate:
-        """Estimate the same sum for these trained networks, over new images alone."""
-        share = self._checked(weights)
-        return Estimate(self._value(share), 0.0, 1.0, *self._images(share))
+        """Estimate the same sum for these trained networks, over new images alone, from what all seeds share.
 
-    def _checked(self, weights: Sequence[float]) -> Array:
-        if len(weights) != len(self.samples):
-            raise UsageError(f"a contrast needs one weight a recipe, got {len(weights)} for {len(self.samples)}.")
-        return np.asarray(weights, dtype=np.float64)
-
-    def _value(self, weights: Array) -> float:
-        return float(sum(w * one.values.mean() for w, one in zip(weights, self.samples, strict=True) if w))
-
-    def _images(self, weights: Array) -> tuple[float, float]:
-        """Return the variance over new images of the weighted sum of what all seeds share, and its degrees of freedom.
-
-        The cluster-robust form, groups / (groups - 1) * sum of squared group sums / images^2 (Liang and Zeger,
-        Biometrika 73, 1986, 13-22), and Satterthwaite's degrees of freedom, 2 (sum u^2)^2 / sum u^4, which fall to the
-        size of a class for that class's recall. Guards count as images of recipes that answer them independently.
+        The variance has the cluster-robust form, groups / (groups - 1) * sum of squared group sums / images^2 (Liang
+        and Zeger, Biometrika 73, 1986, 13-22), and Satterthwaite's degrees of freedom, 2 (sum u^2)^2 / sum u^4, which
+        fall to the size of a class for that class's recall. Guards count as images of recipes that answer them
+        independently.
         """
         taken = [(w, one) for w, one in zip(weights, self.samples, strict=True) if w]
+        value = float(sum(w * one.values.mean() for w, one in taken))
         shared = np.sum([w * one.shared for w, one in taken], axis=0)
         guards = np.sum([w**2 * one.guard**2 for w, one in taken], axis=0)
         squares = np.concatenate([shared**2, guards])
         total, groups = float(squares.sum()), len(shared)
         if not total > 0.0:
-            return 0.0, 1.0
-        degrees = 2.0 * total**2 / float(np.sum(squares**2))
-        return groups / (groups - 1) * total / self.samples[0].images ** 2, degrees
+            return Estimate(value, 0.0, 1.0, 0.0, 1.0)
+        variance = groups / (groups - 1) * total / self.samples[0].images ** 2
+        return Estimate(value, 0.0, 1.0, variance, 2.0 * total**2 / float(np.sum(squares**2)))
 
 
 @dataclass(frozen=True)
@@ -209,18 +227,13 @@ class SeedVariances:
 
     @classmethod
     def of(cls, values: Array, floors: Array, same_start: NDArray[np.bool_]) -> SeedVariances:
-        """Estimate from values.
+        """Estimate from values (..., recipes, seeds), nan where a recipe lacks a seed (in all studies alike).
 
         Single correlations over three seeds are noise. So all recipes of one start have the average correlation, and
         those of different starts another average, both shrunk towards zero as by two more seeds (in the spirit of
         Schaefer and Strimmer, Statist. Appl. Genet. Molec. Biol. 4, 2005, article 32, with constant correlation as in
         Ledoit and Wolf, J. Portf. Manag. 30, 2004, 110-119). With one start and all seeds shared this is the analysis
         with seeds as blocks.
-
-        Args:
-            values: float64 (..., recipes, seeds), nan where a recipe lacks a seed (in all studies alike).
-            floors: float64 (..., recipes).
-            same_start: bool (recipes, recipes).
         """
         present = ~np.isnan(values.reshape(-1, *values.shape[-2:])[0])
         filled = np.where(present, values, 0.0)
@@ -303,19 +316,16 @@ def reach(
         return np.asarray(weighted / np.sqrt(seeds + images))
 
 
-def tail(
-    distance: ArrayLike,
-    seed_variance: ArrayLike,
-    seed_degrees: ArrayLike,
-    image_variance: ArrayLike,
-    image_degrees: ArrayLike = np.inf,
-) -> Array:
-    """Return the one-sided tail area whose ``reach`` is this distance, by bisection; none below ``SMALLEST_TAIL``."""
+def tail(distance: ArrayLike, *parts: ArrayLike) -> Array:
+    """Return the one-sided tail area whose ``reach`` is this distance, by bisection; none below ``SMALLEST_TAIL``.
+
+    The parts are those of ``reach``: variances and degrees of freedom.
+    """
     gap = np.asarray(distance, dtype=np.float64)
-    low = np.full(np.broadcast(gap, seed_variance, image_variance).shape, np.log(SMALLEST_TAIL))
+    low = np.full(np.broadcast(gap, *parts).shape, np.log(SMALLEST_TAIL))
     high = np.full(low.shape, np.log(0.5))
     for _ in range(60):
         middle = (low + high) / 2.0
-        beyond = reach(np.exp(middle), seed_variance, seed_degrees, image_variance, image_degrees) < gap
+        beyond = reach(np.exp(middle), *parts) < gap
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     return np.asarray(np.exp((low + high) / 2.0))

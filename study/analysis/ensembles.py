@@ -13,7 +13,6 @@ from study.analysis.calibration import SMALLEST_PROBABILITY
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import Scores
-from study.core.errors import UsageError
 
 Member = TypeVar("Member")
 OVER_SEEDS, OVER_MODELS, OVER_RECIPES = "seeds", "models", "recipes"
@@ -47,8 +46,7 @@ class Ensemble:
 
 def ensembles(scores: Scores, ranked: Sequence[Recipe]) -> list[Ensemble]:
     """Return the ensembles of more than one member over seeds, models and recipes (ranked: best first)."""
-    networks = {recipe: _finite(scores.recipes[recipe]) for recipe in ranked}
-    networks = {recipe: runs for recipe, runs in networks.items() if runs}
+    networks = {recipe: runs for recipe in ranked if (runs := tuple(filter(_votes, scores.recipes[recipe])))}
     found = [Ensemble(OVER_SEEDS, (recipe,), (runs,)) for recipe, runs in networks.items() if len(runs) > 1]
     best_of_model: dict[str, Recipe] = {}
     for recipe in networks:
@@ -74,14 +72,10 @@ def _vote(runs: Sequence[ScoredRun], split: str, views: bool = False) -> NDArray
     return soft_vote(np.stack([run.record.arrays[name] for run in runs]))
 
 
-def _finite(runs: Sequence[ScoredRun]) -> tuple[ScoredRun, ...]:
+def _votes(run: ScoredRun) -> bool:
     """Leave out networks that diverged, whose answers would spoil every vote, and labels without probabilities."""
-    arrays = ("validation_probabilities", "test_probabilities")
-    return tuple(
-        run
-        for run in runs
-        if run.record.has_probabilities and all(np.isfinite(run.record.arrays[name]).all() for name in arrays)
-    )
+    arrays = (run.record.arrays[f"{split}_probabilities"] for split in ("validation", "test"))
+    return run.record.has_probabilities and all(np.isfinite(one).all() for one in arrays)
 
 
 def soft_vote(probabilities: NDArray[Any]) -> NDArray[np.float64]:
@@ -91,33 +85,21 @@ def soft_vote(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     seeds of a recipe this is a deep ensemble (Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017, section 2.4). An
     ensemble is one network: it gets network statements, and costs its members' sum.
 
-    Raises:
-        UsageError: no members, or another shape.
-
     >>> soft_vote(np.array([[[0.75, 0.25]], [[0.5, 0.5]]])).tolist()
     [[0.625, 0.375]]
     """
-    if probabilities.ndim != 3 or not len(probabilities):
-        raise UsageError(f"a soft vote needs probabilities (members, images, classes), got {probabilities.shape}.")
     return np.asarray(probabilities.mean(axis=0, dtype=np.float64))
 
 
 def select_members(validation: Mapping[Member, NDArray[Any]], labels: NDArray[Any]) -> tuple[Member, ...]:
-    """Choose an ensemble's members by their probabilities (images, classes) on the validation split, greedily.
+    """Choose an ensemble's members by their probabilities (images, classes) on the validation split, greedily: at least
+    one, in the order in which they were added.
 
     Forward selection without replacement (Caruana, Niculescu-Mizil, Crew and Ksikes, ICML 2004, section 2): start with
     the candidate of the highest accuracy, add the one that raises the vote's accuracy most, stop when none raises it.
     Equal accuracies are settled by the smaller log loss, then by name. The chosen score is optimistic
     on the validation split; only the test split, which takes no part here, says what the ensemble is worth.
-
-    Returns:
-        Names in the order in which they were added; at least one.
-
-    Raises:
-        UsageError: no candidates.
     """
-    if not validation:
-        raise UsageError("an ensemble needs at least one candidate, got none.")
     rows = np.arange(len(labels))
 
     def merit(total: NDArray[Any], members: int) -> tuple[int, float]:
@@ -126,15 +108,11 @@ def select_members(validation: Mapping[Member, NDArray[Any]], labels: NDArray[An
         return hits, float(np.mean(np.log(true)))
 
     chosen: list[Member] = []
-    total = np.zeros(next(iter(validation.values())).shape)
+    total: Any = 0.0
     best = -1
-    while len(chosen) < len(validation):
-        merits = {
-            name: merit(total + validation[name], len(chosen) + 1)
-            for name in sorted(validation, key=str)
-            if name not in chosen
-        }
-        name = max(merits, key=lambda one: merits[one])
+    while left := [name for name in sorted(validation, key=str) if name not in chosen]:
+        merits = {name: merit(total + validation[name], len(chosen) + 1) for name in left}
+        name = max(left, key=lambda one: merits[one])
         if merits[name][0] <= best:
             break
         best = merits[name][0]

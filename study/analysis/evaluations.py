@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -65,14 +64,13 @@ def find_evaluations(store: Store, record: Record) -> Evaluations:
     return found if found.predictions_sha256 == record.predictions_sha256 else nothing
 
 
-def keep_evaluations(store: Store, record: Record, **found: Any) -> Evaluations:
-    """Add what was found about a run to what is kept, and return all of it; published studies are left as they are.
-
-    ``robustness`` replaces an earlier one, entries of ``elsewhere`` those of the same name.
-    """
+def keep_evaluations(
+    store: Store, record: Record, robustness: Robustness | None = None, elsewhere: dict[str, Elsewhere] | None = None
+) -> Evaluations:
+    """Add what was found about a run to what is kept, and return all of it; published studies are left as they are."""
     earlier = find_evaluations(store, record)
-    elsewhere: Mapping[str, Elsewhere] = {**earlier.elsewhere, **found.pop("elsewhere", {})}
-    new = msgspec.structs.replace(earlier, elsewhere=dict(elsewhere), **found)
+    both = earlier.elsewhere | (elsewhere or {})
+    new = msgspec.structs.replace(earlier, robustness=robustness or earlier.robustness, elsewhere=both)
     if store.study.startswith("published/"):
         return new
     text = json.dumps(msgspec.to_builtins(new), sort_keys=True, indent=1, ensure_ascii=False)

@@ -52,11 +52,8 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
     the protocols that both families ran: the families differ in size and cost too. Bodies that started from random
     weights are a family of their own, as they say nothing on transfer. What a way to transfer is worth is told against
     the same body from a random start, with the same updates on the same images; where that was tried at several rates,
-    against the one with the best validation accuracy, so that the comparison is with a start that learns.
-
-    Args:
-        specs: A spec of each recipe that may take part (without leaky ones), in table order.
-        validation: Accuracy of each recipe on the split that choices are made on.
+    against the one with the best validation accuracy, so that the comparison is with a start that learns. ``specs`` has
+    a spec of each recipe that may take part (without leaky ones), in table order.
     """
     cells = _cells(specs)
     models = list(dict.fromkeys(recipe.model for recipe in specs))
@@ -125,23 +122,15 @@ def factorial_weights(cells: Mapping[Recipe, Mapping[str, Any]], factors: Sequen
     One factor: mean over strata of (with - without). Two: mean of the difference of differences, and so on (Yates,
     "The design and analysis of factorial experiments", 1937). A stratum holds recipes that are equal in everything but
     the factors; only strata with every combination count, so that a factor is never confounded with a model that was
-    not run under all of it.
-
-    Args:
-        cells: For each recipe its levels by name, no two alike; the factors' levels are True and False.
-        factors: The factor, or the factors whose interaction is meant.
+    not run under all of it. Cells have each recipe's levels by name, no two alike; the factors' are True and False.
     """
     strata: dict[frozenset[Any], dict[tuple[bool, ...], Recipe]] = defaultdict(dict)
     for recipe, cell in cells.items():
         stratum = frozenset((name, level) for name, level in cell.items() if name not in factors)
         strata[stratum][tuple(cell[factor] for factor in factors)] = recipe
     complete = [stratum for stratum in strata.values() if len(stratum) == 2 ** len(factors)]
-    found = {
-        recipe: (-1.0) ** levels.count(False) / len(complete)
-        for stratum in complete
-        for levels, recipe in stratum.items()
-    }
-    return {recipe: found[recipe] for recipe in cells if recipe in found}
+    signs = {recipe: (-1.0) ** levels.count(False) for stratum in complete for levels, recipe in stratum.items()}
+    return {recipe: signs[recipe] / len(complete) for recipe in cells if recipe in signs}
 
 
 def _against_other_models(effects: Mapping[str, Mapping[Recipe, float]], model: str) -> dict[Recipe, float]:

@@ -37,17 +37,12 @@ class Linearised:
 def linearise(
     metric: str, probabilities: NDArray[Any], labels: NDArray[Any], class_index: int | None = None
 ) -> Linearised:
-    """Return a recipe's metric for each seed and the influence of each image on it.
+    """Return a registered metric for each seed and the influence of each image on it.
 
+    Probabilities are (seeds, images, classes), labels int (images,); metrics of one class need ``class_index``.
     For accuracy, log loss and Brier score the linearisation is exact; for the others it is the first-order term. ECE's
     takes bins as fixed and has no derivative where a bin's accuracy equals its confidence, so its intervals hold for
     networks that are visibly over- or underconfident, not for nearly calibrated ones.
-
-    Args:
-        metric: A registered metric.
-        probabilities: (seeds, images, classes).
-        labels: int (images,).
-        class_index: The class, for the metrics of one class.
 
     Raises:
         UsageError: an unknown metric, a class metric without its class, or shapes that do not fit.
@@ -73,18 +68,14 @@ def linearise(
             )
         values, slopes, count_slope = (part[:, class_index] for part in (values, slopes, count_slope))
     influence = images * (np.take_along_axis(slopes, cell, axis=1) * amount + count_slope[:, None])
-    if not found.confusion:
-        return Linearised(np.asarray(values), influence, np.zeros((seeds, 0)))
-    by_cell = images * (slopes + count_slope[:, None])
-    return Linearised(np.asarray(values), influence, _guards(by_cell, sums))
+    guards = _guards(images * (slopes + count_slope[:, None]), sums) if found.confusion else np.zeros((seeds, 0))
+    return Linearised(np.asarray(values), influence, guards)
 
 
 def linearise_mean(per_image: NDArray[Any], ends: tuple[float, float] = (0.0, 1.0)) -> Linearised:
-    """Return the mean of a score of each image, such as correctness, with its exact influences.
+    """Return the mean of a score of each image (seeds, images), such as correctness, with its exact influences.
 
-    Args:
-        per_image: (seeds, images).
-        ends: The least and the largest score that an image can have; guards lie there.
+    Guards lie at the ends: the least and the largest score that an image can have.
     """
     scores = np.asarray(per_image, dtype=np.float64)
     values = scores.mean(axis=1, keepdims=True)
@@ -92,12 +83,7 @@ def linearise_mean(per_image: NDArray[Any], ends: tuple[float, float] = (0.0, 1.
 
 
 def _guards(by_cell: NDArray[np.float64], sums: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what one more right and one more wrong image of each class would add, less that class's mean.
-
-    Args:
-        by_cell: (seeds, cells), the influence of an image in each cell of the confusion matrix.
-        sums: (seeds, cells), the images in each cell.
-    """
+    """Return what one more right and one more wrong image of each class would add, from (seeds, cells) of each."""
     seeds, classes = len(sums), round(sums.shape[1] ** 0.5)
     influence, counts = by_cell.reshape(seeds, classes, classes), sums.reshape(seeds, classes, classes)
     support = counts.sum(axis=2)

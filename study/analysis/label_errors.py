@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from study.analysis.recipes import is_leaky
 from study.core.errors import UsageError
 from study.core.record import Record
-from study.core.spec import SPLITS
+from study.core.store import rows_of
 
 
 @dataclass(frozen=True)
@@ -32,50 +31,35 @@ def held_out(records: Sequence[Record], splits: NDArray[np.uint8]) -> HeldOut | 
     Every run gives its validation split. Runs with splits of their own (folds, clean twins of leaky protocols) give
     their test split too, without images of which training knew an identical copy. The image set's own test split takes
     no part: its predictions choose nothing, labels neither. Left out are leaky runs, networks that diverged and
-    imported predictions, of which nobody knows what they were trained on.
-
-    Args:
-        records: Finished records with their arrays.
-        splits: uint8 (n,), the image set's own splits.
+    imported predictions, of which nobody knows what they were trained on. ``records`` are finished ones with their
+    arrays, ``splits`` uint8 (n,) the image set's own splits.
     """
-    n = len(splits)
+    asked = np.setdiff1d(np.arange(len(splits)), rows_of(splits, "test"))
+    times = np.zeros(len(splits), np.int64)
     total: NDArray[np.float64] | None = None
-    times = np.zeros(n, np.int64)
     runs = []
     for record in records:
         if is_leaky(record) or record.imported:
             continue
+        arrays = record.arrays
         for split in ("validation", "test"):
-            rows, probabilities = _predictions(record, split, splits)
-            if not len(rows) or not np.isfinite(probabilities).all():
+            rows = arrays.get(f"{split}_indices", rows_of(splits, split)).astype(np.int64)
+            kept = np.isin(rows, asked)  # not numbers of n and more either: changed copies
+            if split == "test" and "test_seen" in arrays:
+                kept &= arrays["test_seen"] == 0
+            probabilities = arrays[f"{split}_probabilities"][kept]
+            if not kept.any() or not np.isfinite(probabilities).all():
                 continue
-            total = np.zeros((n, probabilities.shape[1])) if total is None else total
-            np.add.at(total, rows, probabilities)
-            np.add.at(times, rows, 1)
+            total = np.zeros((len(splits), probabilities.shape[1])) if total is None else total
+            np.add.at(total, rows[kept], probabilities)
+            np.add.at(times, rows[kept], 1)
             runs.append(record.key)
     if total is None:
         return None
     found = np.flatnonzero(times)
     means = total[found] / times[found, None]
-    whole = bool(np.any(splits[found] == SPLITS.index("train")))
+    whole = bool(np.isin(found, rows_of(splits, "train")).any())
     return HeldOut(found, means / means.sum(axis=1, keepdims=True), tuple(dict.fromkeys(runs)), whole)
-
-
-def _predictions(
-    record: Record, split: str, splits: NDArray[np.uint8]
-) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Return positions in the image set and probabilities of one split that a run held out."""
-    arrays = record.arrays
-    probabilities: NDArray[Any] = arrays[f"{split}_probabilities"]
-    own = f"{split}_indices" not in arrays
-    if own and split == "test":
-        return np.empty(0, np.int64), probabilities[:0]
-    rows = np.flatnonzero(splits == SPLITS.index(split)) if own else arrays[f"{split}_indices"].astype(np.int64)
-    kept = rows < len(splits)  # higher numbers are changed copies
-    kept[kept] = splits[rows[kept]] != SPLITS.index("test")
-    if split == "test":
-        kept &= arrays["test_seen"] == 0
-    return rows[kept], probabilities[kept]
 
 
 @dataclass(frozen=True)
@@ -106,11 +90,8 @@ def rank_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) 
     class's mean over the images labelled so, which allows for classes that a network is less sure of; among several it
     counts for the most probable one. Counts by given label and confident class, scaled to the number of labels, are
     the estimated joint distribution. Images off its diagonal whose label is not the most probable class either are
-    suspected (the paper's method 2, as cleanlab has it) and ranked by their normalised margin.
-
-    Args:
-        labels: int64 (n,), given labels.
-        probabilities: float (n, classes), predicted by networks that were not trained on these images.
+    suspected (the paper's method 2, as cleanlab has it) and ranked by their normalised margin. Labels are int64 (n,),
+    probabilities float (n, classes), predicted by networks that were not trained on these images.
 
     Raises:
         UsageError: no images, shapes that differ, or probabilities that are not finite.
@@ -137,11 +118,8 @@ def rank_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) 
     margin = own - others.max(axis=1)
     suspected = np.flatnonzero(counted & (answers != labels) & (margin < 0))
     suspected = suspected[np.lexsort((suspected, margin[suspected]))].astype(np.int64)
-    return RankedLabels(suspected, answers[suspected], margin[suspected], _calibrated(counts, support), thresholds)
-
-
-def _calibrated(counts: NDArray[np.float64], support: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Scale each row to its label's share; a label without any confident image is taken to be right."""
     sums = counts.sum(axis=1, keepdims=True)
-    rows = np.divide(counts, sums, out=np.eye(len(counts)), where=sums > 0)
-    return np.asarray(rows * support[:, None] / support.sum())
+    # A label without any confident image is taken to be right.
+    rows = np.divide(counts, sums, out=np.eye(classes), where=sums > 0)
+    joint = rows * support[:, None] / support.sum()
+    return RankedLabels(suspected, answers[suspected], margin[suspected], joint, thresholds)

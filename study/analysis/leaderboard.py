@@ -115,17 +115,14 @@ def leaderboard(runs: Iterable[ScoredRun], naming: Naming) -> list[Standing]:
     Those that have no rank (``Standing.rank``) follow in table order.
     """
     groups: dict[Recipe, list[ScoredRun]] = defaultdict(list)
-    for run in runs:
+    for run in sorted(runs, key=lambda run: (naming.order(naming.of(run.record)), run.spec.seed)):
         groups[naming.of(run.record)].append(run)
-    standings = [_standing(recipe, sorted(group, key=lambda run: run.spec.seed)) for recipe, group in groups.items()]
-    fit = [
-        one
-        for one in standings
-        if all(run.record.on_own_test and run.on_validation and not is_leaky(run.record) for run in one.runs)
-        and not one.hardly_trained
-    ]
-    ranked = sorted(fit, key=lambda one: (*_quality(one), naming.order(one.recipe)))
-    apart = sorted((one for one in standings if one not in fit), key=lambda one: naming.order(one.recipe))
+    ranked: list[Standing] = []
+    apart: list[Standing] = []
+    for recipe, group in groups.items():
+        fit = all(run.record.on_own_test and run.on_validation and not is_leaky(run.record) for run in group)
+        (ranked if fit and not hardly_trained(group) else apart).append(_standing(recipe, group))
+    ranked.sort(key=_quality)
     return [replace(one, rank=place) for place, one in enumerate(ranked, start=1)] + apart
 
 
@@ -149,14 +146,8 @@ def _quality(standing: Standing) -> tuple[float, float]:
 def pareto_front(score: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
     """Tell which points are on the front: none other scores at least as high at no more cost and better in one of them.
 
-    Points that are equal in both stay together; a point without score or cost (nan) is never on the front.
-
-    Args:
-        score: (points,), more is better.
-        cost: (points,), less is better.
-
-    Returns:
-        bool (points,).
+    Scores and costs are (points,), the result is bool (points,). Points that are equal in both stay together; a point
+    without score or cost (nan) is never on the front.
 
     >>> pareto_front([0.6, 0.7, 0.65], [1.0, 2.0, 3.0]).tolist()
     [True, True, False]

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from study.analysis.leaderboard import hardly_trained
 from study.analysis.recipes import Naming, Recipe
 from study.analysis.runs import ScoredRun, predicted
-from study.analysis.scores import Answers, PairedScores, Statement
-from study.core.spec import SPLITS, Spec, content_hash
+from study.analysis.scores import FEWEST_IMAGES, Answers, PairedScores, Statement
+from study.core.spec import Spec, content_hash
+from study.core.store import rows_of
 
 Dataset = Mapping[str, NDArray[Any]]
 #: Accuracy, and accuracy reweighted to equal classes, which is what a split of an oversampled pool measures.
 PLAIN, REWEIGHTED = "accuracy", "balanced_accuracy"
 ORACLE, VALIDATION = "checkpoint-on-test", "test-as-validation"
-#: A part of fewer images is not scored: its interval would say nothing.
-FEWEST = 20
 #: Leaks of a choice: their curve shows the checkpoint that would have been kept up to each epoch.
 CHOICES = (ORACLE, VALIDATION)
 #: Of the row of the history by which checkpoints are chosen, the lowest or, negated, the highest.
@@ -96,8 +95,7 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
     record, arrays = chosen[0].record, chosen[0].record.arrays
     labels, classes, groups = arrays["test_labels"], len(record.dataset.classes), None
     if dataset is not None:
-        test = np.flatnonzero(dataset["splits"] == SPLITS.index("test"))
-        groups = dataset["hashes"][arrays.get("test_indices", test)]
+        groups = dataset["hashes"][arrays.get("test_indices", rows_of(dataset["splits"], "test"))]
     scores = PairedScores(labels, classes, groups)
     answers = np.stack([predicted(one.record.arrays["test_probabilities"]) for one in chosen])
     found = Leak(
@@ -123,7 +121,7 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
         return PairedScores(labels[images], classes, None if groups is None else groups[images])
 
     def worth_on(images: NDArray[np.bool_]) -> Statement | None:
-        if not seen.any() or images.sum() < FEWEST:
+        if not seen.any() or images.sum() < FEWEST_IMAGES:
             return None
         return part(images).difference(found.measure, answers[:, images], clean[:, images])
 
@@ -144,14 +142,13 @@ def _twin(leaky: ScoredRun, runs: Sequence[ScoredRun]) -> ScoredRun | None:
     name = leaky.spec.protocol.twin
     if leaky.spec.protocol.leak == ORACLE and "epoch_answers" in leaky.record.arrays:
         return leaky
-    wanted = _surroundings(leaky.spec)
+    wanted, mine = _surroundings(leaky.spec), leaky.record.arrays
     for run in runs:
         same = run.spec.protocol.name == name and run.spec.seed == leaky.spec.seed
         if same and _surroundings(run.spec) == wanted:
-            mine, other = leaky.record.arrays, run.record.arrays
-            if np.array_equal(mine["test_labels"], other["test_labels"]) and np.array_equal(
-                mine.get("test_indices", ()), other.get("test_indices", ())
-            ):
+            arrays = run.record.arrays
+            same_indices = np.array_equal(mine.get("test_indices", ()), arrays.get("test_indices", ()))
+            if same_indices and np.array_equal(mine["test_labels"], arrays["test_labels"]):
                 return run
     return None
 
@@ -164,13 +161,11 @@ def _surroundings(spec: Spec) -> str:
 
 
 def _clean_answers(leaky: ScoredRun, twin: ScoredRun) -> Answers:
-    """Return the clean network's answers, (images,).
-
-    The oracle is set beside the checkpoint that the same rule, the highest accuracy, picks on the validation split of
-    the same training, so that nothing but the split differs.
-    """
+    """Return the clean network's answers, (images,)."""
     if twin is not leaky:
         return predicted(twin.record.arrays["test_probabilities"])
+    # The oracle is set beside the checkpoint that the same rule, the highest accuracy, picks on the validation split of
+    # the same training, so that nothing but the split differs.
     return np.asarray(_trajectory(leaky)[_kept(leaky, _BY_ACCURACY)[-1]])
 
 

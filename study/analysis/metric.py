@@ -107,7 +107,8 @@ def of_confusion(name: str, **more: Any) -> Callable[[Callable[[Array], Array]],
             return function(sums.reshape(*sums.shape[:-1], classes, classes))
 
         fields = {"title": name.replace("_", " "), **more}
-        register(Metric(name, contributions=confusion_cells, of_sums=of_sums, **fields), _file(function))
+        metric = Metric(name, contributions=confusion_cells, of_sums=of_sums, **fields)
+        register(metric, inspect.getsourcefile(function) or "?")
         return function
 
     return add
@@ -126,9 +127,8 @@ def of_images(name: str, **more: Any) -> Callable[[Callable[[Array, NDArray[Any]
             return np.zeros(scores.shape, np.int64), scores, 1
 
         fields = {"title": name.replace("_", " "), "confusion": False, **more}
-        register(
-            Metric(name, contributions=contributions, of_sums=_mean, slopes=_mean_slopes, **fields), _file(function)
-        )
+        metric = Metric(name, contributions=contributions, of_sums=_mean, slopes=_mean_slopes, **fields)
+        register(metric, inspect.getsourcefile(function) or "?")
         return function
 
     return add
@@ -146,7 +146,3 @@ def _mean(sums: Array, images: Any) -> Array:
 
 def _mean_slopes(sums: Array, images: Any) -> tuple[Array, Array]:
     return np.ones(sums.shape) / images, -_mean(sums, images) / images
-
-
-def _file(function: Callable[..., Any]) -> str:
-    return inspect.getsourcefile(function) or "?"

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.analysis.clusters import Clusters
-from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Estimate
+from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Clusters, Estimate
 from study.core.errors import UsageError
 
 #: Two points: the default margin of equivalence, on the scale of shares.
@@ -33,12 +32,8 @@ def mcnemar_exact(
 
     McNemar (Psychometrika 12, 1947, 153-157): given the discordant units, each favours the first network with
     probability one half. The test counts independent units, and copies of one image are none: each duplicate group is
-    one unit that votes for the network with more right answers in it, and ties drop out.
-
-    Args:
-        first_correct: bool (images,).
-        second_correct: bool (images,), the same images.
-        groups: (images,) ids equal for images of equal content, or None.
+    one unit that votes for the network with more right answers in it, and ties drop out. ``*_correct`` are bool
+    (images,), groups (images,) ids equal for images of equal content, or None.
 
     Raises:
         UsageError: not two networks on the same images; seeds are never pooled, since they answer the same images.
@@ -54,7 +49,7 @@ def mcnemar_exact(
             f"McNemar's test compares two networks on the same images, got shapes {first_correct.shape} and "
             f"{second_correct.shape}. It is never pooled over seeds; compare recipes by Scores.recipe_contrast."
         )
-    lead = first_correct.astype(np.int64) - second_correct.astype(np.int64)
+    lead = first_correct.astype(np.int64) - second_correct
     votes = np.sign(Clusters.of(groups, len(lead)).sums(lead))
     only_first, only_second = int(np.sum(votes > 0)), int(np.sum(votes < 0))
     discordant = only_first + only_second
@@ -117,13 +112,8 @@ def probability_of_superiority(
     (S - 1) / chi-square(S - 1), each mean by a draw about its estimate with that variance (Weerahandi and Johnson,
     Technometrics 34, 1992, 83-91). ``observed`` is the Mann-Whitney share without any model, as recommended by
     Bouthillier et al., "Accounting for variance in machine learning benchmarks", MLSys 2021. The images are those of
-    the split: what new images add belongs to their contrast. With three seeds the interval is wide.
-
-    Args:
-        first: (seeds,), each network's score, more being better.
-        second: (seeds,), the other recipe's; seeds are independent.
-        draws: Number of pivots.
-        seed: The same seed gives the same interval.
+    the split: what new images add belongs to their contrast. With three seeds the interval is wide. Scores are
+    (seeds,) each, more being better; seeds are independent.
 
     Raises:
         UsageError: fewer than 3 seeds.
@@ -131,22 +121,22 @@ def probability_of_superiority(
     from scipy.special import ndtr
 
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if (seeds := min(len(first), len(second))) < MINIMUM_SEEDS:
+        raise UsageError(f"a probability over new seeds needs at least {MINIMUM_SEEDS} seeds, got {seeds}.")
     observed = float((np.sign(first[:, None] - second[None, :]).mean() + 1.0) / 2.0)
     generator = np.random.default_rng(seed)
-    means, variances, pivots = [], [], []
-    for scores in (first, second):
-        seeds = len(scores)
-        if seeds < MINIMUM_SEEDS:
-            raise UsageError(f"a probability over new seeds needs at least {MINIMUM_SEEDS} seeds, got {seeds}.")
-        means.append(float(scores.mean()))
-        variances.append(float(scores.var(ddof=1)))
-        drawn_variance = variances[-1] * (seeds - 1) / generator.chisquare(seeds - 1, size=draws)
-        drawn_mean = means[-1] + generator.standard_normal(draws) * np.sqrt(drawn_variance / seeds)
-        pivots.append((drawn_mean, drawn_variance))
-    spread = np.sqrt(sum(variances))
-    if not spread > 0.0:
+    gap, variance = first.mean() - second.mean(), first.var(ddof=1) + second.var(ddof=1)
+    if not variance > 0.0:
         return Superiority(observed, float("nan"), float("nan"), observed)
-    drawn = ndtr((pivots[0][0] - pivots[1][0]) / np.sqrt(pivots[0][1] + pivots[1][1]))
+
+    def pivots(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Draw means and variances, (draws,) each."""
+        seeds = len(scores)
+        variances = scores.var(ddof=1) * (seeds - 1) / generator.chisquare(seeds - 1, size=draws)
+        return scores.mean() + generator.standard_normal(draws) * np.sqrt(variances / seeds), variances
+
+    (one, one_variance), (other, other_variance) = pivots(first), pivots(second)
+    drawn = ndtr((one - other) / np.sqrt(one_variance + other_variance))
     tail = (1.0 - LEVEL) / 2.0
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
-    return Superiority(float(ndtr((means[0] - means[1]) / spread)), float(low), float(high), observed)
+    return Superiority(float(ndtr(gap / np.sqrt(variance))), float(low), float(high), observed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,8 +59,18 @@ def power(effects: ArrayLike, design: Design, seeds: int, recipes: int = 2) -> N
     """
     from scipy.special import ndtr
 
-    width = _widths(design, seeds, recipes)
-    sigma = np.sqrt(2.0 * (design.seeds + design.interaction) / seeds + design.images)
+    generator = np.random.default_rng(0)
+    one_network = design.seeds + design.interaction
+    values = generator.standard_normal((STUDIES, recipes, seeds)) * np.sqrt(one_network)
+    floors = np.full((STUDIES, recipes), design.interaction)
+    found = SeedVariances.of(values, floors, np.eye(recipes, dtype=bool))
+    pair = np.zeros(recipes)
+    pair[:2] = 1.0, -1.0
+    area = (1.0 - LEVEL) / 2.0
+    own = reach(area, *found.of_contrasts(pair), design.images)
+    many = reach(area * 2.0 / (recipes * (recipes - 1)), *found.moderated().of_contrasts(pair), design.images)
+    width = np.maximum(own, many)  # (STUDIES,), how far the interval of the difference reaches
+    sigma = np.sqrt(2.0 * one_network / seeds + design.images)
     apart = np.asarray(effects, dtype=np.float64)[..., None]
     return np.asarray((ndtr((apart - width) / sigma) + ndtr((-apart - width) / sigma)).mean(axis=-1))
 
@@ -77,15 +87,11 @@ def detectable_effect(design: Design, seeds: int, recipes: int = 2) -> float:
 
 def seeds_needed(design: Design, recipes: int = 2) -> dict[float, int | None]:
     """Return how many seeds show each of ``DIFFERENCES`` between two of several recipes; None above ``MOST_SEEDS``."""
-    powers = cache(lambda seeds: power(DIFFERENCES, design, seeds, recipes))
-
-    def seen(place: int, seeds: int) -> bool:
-        return bool(powers(seeds)[place] >= WANTED)
-
     tried = range(MINIMUM_SEEDS, MOST_SEEDS + 1)
     found: dict[float, int | None] = {}
-    for place, effect in enumerate(DIFFERENCES):  # more seeds see more: halving finds the first number that does
-        first = bisect_left(tried, True, key=partial(seen, place))
+    for effect in DIFFERENCES:  # more seeds see more: halving finds the first number that does
+        powers = partial(power, effect, design, recipes=recipes)
+        first = bisect_left(tried, WANTED, key=powers)
         found[effect] = tried[first] if first < len(tried) else None
     return found
 
@@ -110,24 +116,8 @@ def seeds_sentence(needed: Mapping[float, int | None], recipes: int, measured: b
         for effect, seeds in needed.items()
     ]
     spread = "Measured: the median spread of this study's recipes."
-    if not measured:
-        spread = "Assumed: the spread of cnn3 on FER-2013."
+    assumed = "Assumed: the spread of cnn3 on FER-2013."
     return (
         f"To see a true difference between two of {recipes} recipes with {100 * WANTED:.0f} % probability takes: "
-        f"{'; '.join(parts)}. {spread}"
+        f"{'; '.join(parts)}. {spread if measured else assumed}"
     )
-
-
-def _widths(design: Design, seeds: int, recipes: int) -> NDArray[np.float64]:
-    """Return how far the interval of a difference reaches in each simulated study, (STUDIES,)."""
-    generator = np.random.default_rng(0)
-    one_network = design.seeds + design.interaction
-    values = generator.standard_normal((STUDIES, recipes, seeds)) * np.sqrt(one_network)
-    floors = np.full((STUDIES, recipes), design.interaction)
-    found = SeedVariances.of(values, floors, np.eye(recipes, dtype=bool))
-    pair = np.zeros(recipes)
-    pair[:2] = 1.0, -1.0
-    area = (1.0 - LEVEL) / 2.0
-    own = reach(area, *found.of_contrasts(pair), design.images)
-    many = reach(area * 2.0 / (recipes * (recipes - 1)), *found.moderated().of_contrasts(pair), design.images)
-    return np.asarray(np.maximum(own, many))

@@ -90,7 +90,10 @@ def name_records(records: Iterable[Record]) -> Naming:
         alike = len({content_hash(spec.without_seed()) for spec in specs}) == 1
         for record in group:
             recipes[record.key] = Recipe(model, protocol + ("" if alike else _difference(record.spec, specs)))
-    model_keys = {recipes[record.key].model: _model_order(record) for record in records}
+    model_keys = {
+        recipes[record.key].model: (record.spec.model.family == "transfer", record.spec.model.name)
+        for record in records
+    }
     protocol_keys = {recipes[record.key].protocol: _protocol_order(record) for record in records}
     return Naming(
         recipes,
@@ -102,10 +105,9 @@ def name_records(records: Iterable[Record]) -> Naming:
 def _model_name(record: Record, pretrained_on: Mapping[str, str]) -> str:
     pretraining = pretrained_on.get(record.spec.weights.sha256)
     file = f" (from {pretraining})" if pretraining else " (weights file)"
-    mark = {"none": " (random weights)", RANDOM_FEATURES: " (random features)", "file": file}.get(
-        record.spec.weights.source, ""
-    )
-    return str(record.spec.model.name) + (mark if record.spec.model.family == "transfer" else "")
+    marks = {"none": " (random weights)", RANDOM_FEATURES: " (random features)", "file": file}
+    model, mark = record.spec.model, marks.get(record.spec.weights.source, "")
+    return model.name + (mark if model.family == "transfer" else "")
 
 
 def _protocol_name(record: Record) -> str:
@@ -132,10 +134,6 @@ def _difference(spec: Spec, others: list[Spec]) -> str:
     if len({content_hash(other.without_seed()) for other in others}) > len(named):
         words.append(f"#{content_hash(spec.without_seed())[:6]}")
     return f" [{', '.join(words)}]"
-
-
-def _model_order(record: Record) -> tuple[int, str]:
-    return (int(record.spec.model.family == "transfer"), record.spec.model.name)
 
 
 def _protocol_order(record: Record) -> tuple[int, int, str]:

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from study.analysis.leaderboard import Standing
 from study.analysis.recipes import Recipe
 from study.analysis.runs import predicted
-from study.analysis.scores import PairedScores, Statement
-from study.core.spec import SPLITS
+from study.analysis.scores import FEWEST_IMAGES, PairedScores, Statement
+from study.core.store import rows_of
 
-#: A subset of fewer images is not scored: its interval would say nothing.
-FEWEST = 20
 ALL, NO_COPIES, NO_NEAR_COPIES, FERPLUS = "all", "without_copies", "without_near_copies", "ferplus"
 
 
@@ -50,13 +48,12 @@ class Rescoring:
 
 
 def subsets_of_test(dataset: Mapping[str, NDArray[Any]], ferplus: NDArray[np.int64] | None = None) -> list[Subset]:
-    """Return the subsets that a study's dataset file allows; those with fewer than ``FEWEST`` images are left out.
+    """Return the subsets that a study's dataset file allows; those with few images are left out.
 
-    Args:
-        dataset: ``Store.load_dataset``; without ``near_groups`` near copies are not known.
-        ferplus: int64 (all images of the set,), the class that FER+ gives, -1 where it gives none; or None.
+    The dataset is that of ``Store.load_dataset``; without ``near_groups`` near copies are not known. ``ferplus`` is
+    int64 (all images of the set,), the class that FER+ gives, -1 where it gives none.
     """
-    test, train = (dataset["splits"] == SPLITS.index(split) for split in ("test", "train"))
+    test, train = (rows_of(dataset["splits"], split) for split in ("test", "train"))
     labels = dataset["labels"][test]
     found = [Subset(ALL, np.ones(len(labels), bool), labels)]
     for name, array in ((NO_COPIES, "hashes"), (NO_NEAR_COPIES, "near_groups")):
@@ -64,7 +61,7 @@ def subsets_of_test(dataset: Mapping[str, NDArray[Any]], ferplus: NDArray[np.int
             found.append(Subset(name, ~np.isin(dataset[array][test], dataset[array][train]), labels))
     if ferplus is not None:
         found.append(Subset(FERPLUS, ferplus[test] >= 0, ferplus[test]))
-    return [one for one in found if len(one) >= FEWEST or one.name == ALL]
+    return [one for one in found if len(one) >= FEWEST_IMAGES or one.name == ALL]
 
 
 def rescore(standings: Sequence[Standing], subsets: Sequence[Subset], hashes: NDArray[Any]) -> Rescoring:

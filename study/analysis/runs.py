@@ -39,18 +39,9 @@ class Scores:
         return int(np.nanargmin(self.recall))
 
 
-def no_scores(classes: int) -> Scores:
-    """Return the scores of a split that was not predicted: nan throughout, and no images."""
-    nothing = np.full(classes, np.nan)
-    none = np.zeros(classes, np.int64)
-    nan = float("nan")
-    return Scores(nan, nan, nan, nan, nothing, nothing, nothing, none, np.zeros((classes, classes), np.int64))
-
-
 def predicted(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return the most probable class (int64, (n,)); the first of equals."""
-    answers: NDArray[np.int64] = np.argmax(probabilities, axis=1).astype(np.int64)
-    return answers
+    return np.asarray(np.argmax(probabilities, axis=1), np.int64)
 
 
 def accuracy(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
@@ -76,11 +67,7 @@ def log_loss(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> 
 
 
 def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Scores:
-    """Score predictions.
-
-    Args:
-        labels: int64 (n,), true classes, n >= 1.
-        probabilities: float (n, classes), rows that sum to 1.
+    """Score predictions: probabilities float (n, classes), whose rows sum to 1, for labels int64 (n,), n >= 1.
 
     Raises:
         ValueError: shapes do not match, or there are no images.
@@ -150,14 +137,17 @@ def score_run(record: Record) -> ScoredRun:
     """
     arrays = record.arrays
     classes = len(record.dataset.classes)
+    nan, nothing = float("nan"), np.full(classes, np.nan)
+    counts = np.zeros((classes, classes), np.int64)
+    none = Scores(nan, nan, nan, nan, nothing, nothing, nothing, counts[0], counts)  # of a split that was not predicted
     try:
-        scores = {"validation": no_scores(classes)} | {
+        scores = {"validation": none} | {
             split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"])
             for split in (record.imported.splits if record.imported else ("validation", "test"))
         }
         if not record.has_probabilities:
-            scores = {split: replace(found, log_loss=float("nan")) for split, found in scores.items()}
-        flipped = float("nan")
+            scores = {split: replace(found, log_loss=nan) for split, found in scores.items()}
+        flipped = nan
         if "test_flipped" in arrays:
             flipped = accuracy(arrays["test_labels"], arrays["test_probabilities"] + arrays["test_flipped"])
     except (KeyError, ValueError, TypeError, IndexError) as error:

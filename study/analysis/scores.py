@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.analysis.calibration import apply_temperature, fit_temperature
-from study.analysis.clusters import Clusters
-from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Estimate, Family, Sample
+from study.analysis.contrasts import LEVEL, MINIMUM_SEEDS, Clusters, Estimate, Family, Sample
 from study.analysis.influence import Linearised, linearise, linearise_mean
 from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe
@@ -43,6 +42,8 @@ DRAWS = 20_000
 #: Of the spread between recipes' means at least this share is taken to be real, where all of it may be chance.
 LEAST_KEPT = 0.05
 SMALLEST = 1e-12
+#: Answers to fewer images of a part are not scored: the interval would say nothing.
+FEWEST_IMAGES = 20
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,11 @@ class Statement:
 
 
 class Scores:
-    """The predictions of a study's finished runs on one split.
+    """The predictions of a study's finished runs on one split, ``test`` or ``validation``.
 
-    Args:
-        recipes: The runs of each recipe, by seed; all carry predictions on the same images.
-        groups: (images,) ids equal for images of equal content, or None where that is not known.
-        compared: The recipes that are compared with each other, whose seeds moderate each other's variances; all
-            without it.
-        split: ``test``, or ``validation``.
+    The runs of each recipe, by seed, all carry predictions on the same images. Groups (images,) are ids equal for
+    images of equal content, or None where that is not known. Seeds of the ``compared`` recipes, of all without it,
+    moderate each other's variances.
     """
 
     def __init__(
@@ -80,13 +78,10 @@ class Scores:
     ) -> None:
         self.split = split
         self.recipes = {recipe: tuple(runs) for recipe, runs in recipes.items()}
-        self.compared = tuple(
-            recipe for recipe in (self.recipes if compared is None else compared) if self.has_seeds(recipe)
-        )
-        arrays = (run.record.arrays for runs in self.recipes.values() for run in runs)
-        self.labels: NDArray[np.int64] = next(
-            (one[f"{split}_labels"] for one in arrays if f"{split}_labels" in one), np.zeros(0, np.int64)
-        )
+        self.compared = tuple(filter(self.has_seeds, self.recipes if compared is None else compared))
+        arrays = [run.record.arrays for runs in self.recipes.values() for run in runs]
+        labels = (one[f"{split}_labels"] for one in arrays if f"{split}_labels" in one)
+        self.labels: NDArray[np.int64] = next(labels, np.zeros(0, np.int64))
         self.clusters = Clusters.of(groups, len(self.labels))
         self._samples: dict[tuple[tuple[str, ...], Measure], Sample] = {}
         self._families: dict[tuple[Measure, tuple[Recipe, ...]], Family] = {}
@@ -266,9 +261,8 @@ class PairedScores:
 
     def score(self, metric: str, answers: Answers) -> Statement:
         """Return the mean of a metric over seeds, for answers of shape (seeds, images)."""
-        return bounded(
-            stated(Sample.of(self._linearised(metric, answers), self.clusters)), self.labels, Measure(metric)
-        )
+        sample = Sample.of(self._linearised(metric, answers), self.clusters)
+        return bounded(stated(sample), self.labels, Measure(metric))
 
     def difference(self, metric: str, first: Answers, second: Answers) -> Statement:
         """Return first less second; row by row they are of the same seed."""
@@ -330,7 +324,7 @@ def within(found: Statement, weights: Sequence[float], measure: Measure = ACCURA
 def stated(sample: Sample, runs: Sequence[ScoredRun] = (), of_networks: bool = False) -> Statement:
     """State a sample's mean: of the recipe, or of its networks where they are too few or meant."""
     family = Family([sample])
-    if sample.few or of_networks:
+    if len(sample.values) < MINIMUM_SEEDS or of_networks:
         return _stated(NETWORK, family.of_networks([1.0]), runs)
     return _stated(RECIPE, family.contrast([1.0]), runs)
 

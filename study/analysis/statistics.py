@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from study.analysis.comparisons import (
-    Comparisons,
-    Effect,
-    compare_networks,
-    compare_recipes,
-    factor_effects,
-    networks_of_seed,
-)
+from study.analysis.comparisons import Comparisons, Effect, compare_networks, compare_recipes, holm, networks_of_seed
 from study.analysis.ensembles import Ensemble, ensembles
 from study.analysis.factors import FactorContrast, factor_contrasts
 from study.analysis.leaderboard import Standing
@@ -84,13 +77,10 @@ def compute_statistics(
     margin: float = MARGIN,
     validation_groups: ArrayLike | None = None,
 ) -> Statistics:
-    """Draw every conclusion's numbers from at least one finished run.
+    """Draw every conclusion's numbers from a leaderboard of at least one finished run.
 
-    Args:
-        standings: The leaderboard.
-        groups: (test images,) ids equal for images of equal content, or None where that is not known.
-        margin: Of equivalence, in shares of accuracy.
-        validation_groups: As ``groups``, of the validation images.
+    Groups are ids (images,) equal for images of equal content, of the test split and of the validation split; None
+    where that is not known. The margin of equivalence is in shares of accuracy.
     """
     ranked = [one.recipe for one in standings if one.rank is not None]
     runs = {one.recipe: one.runs for one in standings}
@@ -103,13 +93,12 @@ def compute_statistics(
     networks = compare_networks(scores, ranked)
     validation = {one.recipe: one.measures["validation_accuracy"].mean or 0.0 for one in standings}
     seeded = {recipe: spec for recipe, spec in specs.items() if scores.has_seeds(recipe)}
-    contrasts = factor_contrasts(seeded, validation)
-    if contrasts:
-        effects = _effects(scores, contrasts, RECIPE, None, None)
+    if contrasts := factor_contrasts(seeded, validation):
+        effects = _effects(scores, contrasts)
     else:
         of_seed = networks_of_seed(scores, ranked, networks.seed)
         contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs}, validation)
-        effects = _effects(scores, contrasts, NETWORK, networks.seed, of_seed)
+        effects = _effects(scores, contrasts, of_seed, networks.seed)
     recipes = compare_recipes(scores, ranked, margin)
     samples = [scores.sample(scores.recipes[one]) for one in recipes.compared]
     detectable = 1.0
@@ -134,12 +123,26 @@ def compute_statistics(
 def _effects(
     scores: Scores,
     contrasts: Sequence[FactorContrast],
-    question: str,
-    seed: int | None,
-    networks: dict[Recipe, ScoredRun] | None,
+    networks: Mapping[Recipe, ScoredRun] | None = None,
+    seed: int | None = None,
 ) -> Effects:
+    """Estimate the effects of recipes, or of each recipe's network where ``networks``, of a seed, are given."""
+
     def family(chosen: Sequence[FactorContrast], measures: Sequence[Measure]) -> tuple[Effect, ...]:
-        return tuple(factor_effects(scores, chosen, measures, networks))
+        """Estimate every effect on every measure as one family under Holm's correction."""
+        wanted = [(contrast, measure) for contrast in chosen for measure in measures]
+        if networks is None:
+            found = [scores.recipe_contrast(one.weights, measure) for one, measure in wanted]
+            moderated = [one.moderated.p_value for one in found if one.moderated]
+        else:
+            weights = [[(networks[one], share) for one, share in contrast.weights.items()] for contrast, _ in wanted]
+            found = [scores.network_contrast(one, measure) for one, (_, measure) in zip(weights, wanted, strict=True)]
+            moderated = [one.p_value for one in found]
+        adjusted = np.maximum([one.p_value for one in found], holm(moderated))
+        return tuple(
+            Effect(*pair, difference, float(p_value))
+            for pair, difference, p_value in zip(wanted, found, adjusted, strict=True)
+        )
 
     overall = [one for one in contrasts if one.model is None]
     single = [one for one in contrasts if one.model is not None]
@@ -148,7 +151,7 @@ def _effects(
     names = [one.name for one in ordered(lambda one: one.with_effects)]
     of_classes = [one.name for one in ordered(lambda one: one.each_class)]
     return Effects(
-        question=question,
+        question=RECIPE if networks is None else NETWORK,
         seed=seed,
         overall={name: family(overall, [Measure(name)]) for name in names},
         by_model={name: family(single, [Measure(name)]) for name in names},

@@ -56,10 +56,9 @@ def evaluate(
     """
     from study.analysis.evaluations import keep_evaluations
     from study.core.errors import unknown_name
-    from study.trained.class_map import read_map
     from study.trained.evaluation import elsewhere, write_evaluation, write_robustness
     from study.trained.evaluation import evaluate as score
-    from study.trained.images import prepare
+    from study.trained.images import prepare, read_map
     from study.trained.runtime import open_runtime
     from study.trained.slices import read_slices
 

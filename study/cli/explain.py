@@ -35,8 +35,7 @@ def explain(
     from study.trained.explanation import write_panels
     from study.trained.gradcam import GradCam
     from study.trained.images import prepare, study_images
-    from study.trained.restore import restore_network
-    from study.trained.runtime import notice_of
+    from study.trained.runtime import notice_of, restore_network
     from study.trained.winner import weights_of
     from study.training.predict import Predictor
 

@@ -61,8 +61,7 @@ def export(
 
     Each file is compared with the run on real images and only kept where no probability differs by more than 0.001.
     """
-    from study.trained.artifacts import export_folder
-    from study.trained.formats import INSTALL, USUAL, missing_packages, select_formats
+    from study.trained.formats import INSTALL, USUAL, export_folder, missing_packages, select_formats
     from study.trained.images import check_sample
     from study.trained.model_card import write_card
     from study.trained.release import FOLDER

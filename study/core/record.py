@@ -42,6 +42,12 @@ class DatasetCard(Stored, frozen=True):
     notes: tuple[Text, ...] = ()  #: Sentences that every report repeats.
     settings: dict[str, str | int | float | bool | None] = {}  #: Settings of drawn faces.
 
+    @property
+    def majority_share(self) -> float:
+        """Share of the most frequent training class in the test split: what a network scores that looks at nothing."""
+        train, test = self.counts["train"], self.counts["test"]
+        return test[train.index(max(train))] / sum(test)
+
 
 class Epoch(Stored, frozen=True):
     """One epoch of training."""

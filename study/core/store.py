@@ -19,7 +19,7 @@ from study.core.arrays import read_arrays, write_arrays
 from study.core.errors import DamagedError, StoreError, UsageError, shown, unknown_name
 from study.core.files import file_sha256, read_regular, set_aside, write_atomically
 from study.core.record import Record, misfit
-from study.core.spec import DatasetName, Spec, content_hash
+from study.core.spec import SPLITS, DatasetName, Spec, content_hash
 
 DATASET_FILE = "dataset.npz"
 FERPLUS_FILE = "ferplus.npz"
@@ -413,6 +413,15 @@ def find_study(results: str | Path, name: str | None = None) -> Store:
     if other in known:
         raise UsageError(f"unknown study {name!r}. Did you mean {other}?")
     raise unknown_name("study", name, known)
+
+
+def rows_of(splits: NDArray[np.integer], split: str) -> NDArray[np.int64]:
+    """Return the positions of a split's images in an image set, ascending; ``splits`` as ``Store.load_dataset`` has it.
+
+    >>> rows_of(np.array([0, 2, 0, 1]), "train").tolist()
+    [0, 2]
+    """
+    return np.flatnonzero(splits == SPLITS.index(split))
 
 
 #: Arrays of probabilities, by the end of their names; they are stored in half precision under a name that says so.

@@ -22,7 +22,7 @@ from study.core.errors import DataError, UsageError
 from study.core.files import file_sha256, open_regular, write_atomically
 from study.core.record import DatasetCard, Imported, Record
 from study.core.spec import SPLITS, DatasetName, ModelName, Part, RunProtocol, Spec, Start
-from study.core.store import Store, pack_arrays
+from study.core.store import Store, pack_arrays, rows_of
 
 PROTOCOL = "imported"
 FAMILY = "imported"
@@ -163,7 +163,7 @@ def read_predictions(path: Path, dataset: Mapping[str, NDArray[Any]], classes: S
     found = reader.read()
     covered, arrays = [], {}
     for split in TAKEN:
-        rows = np.flatnonzero(dataset["splits"] == SPLITS.index(split))
+        rows = rows_of(dataset["splits"], split)
         missing = rows[np.isnan(found[rows, 0])]
         if len(missing) == len(rows) and split == "validation":
             continue

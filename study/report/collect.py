@@ -20,8 +20,7 @@ from study.analysis.scores import ACCURACY, Measure, Statement
 from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
 from study.core.record import DatasetCard, Record
-from study.core.spec import SPLITS
-from study.core.store import Store
+from study.core.store import Store, rows_of
 
 
 @dataclass(frozen=True)
@@ -91,12 +90,6 @@ class StudyData:
         """The ranked recipes with too few seeds for statements about them."""
         return [one for one in self.ranked if self.found and not self.found.scores.has_seeds(one.recipe)]
 
-    @property
-    def majority_share(self) -> float:
-        """Share of the most frequent training class in the test split: what a network scores that looks at nothing."""
-        counts = self.card.counts
-        return counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"])
-
     def rescored(self, subset: str) -> dict[Recipe, Statement]:
         """Return every recipe's accuracy on a subset of the test images by its name; empty where it is not known."""
         return self.rescoring.on(subset) if self.rescoring else {}
@@ -146,7 +139,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
 
 def _copies(dataset: Mapping[str, NDArray[Any]], runs: list[ScoredRun]) -> dict[str, NDArray[Any]]:
     """Return the content hash of every test and validation image by split, in the order of the predictions."""
-    places = {split: dataset["splits"] == SPLITS.index(split) for split in ("test", "validation")}
+    places = {split: rows_of(dataset["splits"], split) for split in ("test", "validation")}
     for run in runs:
         if not np.array_equal(dataset["labels"][places["test"]], run.record.arrays["test_labels"]):
             raise StoreError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.report.markdown import render
 from study.report.picture import Picture, file_name
-from study.report.sections.confusion import confusion_picture
+from study.report.sections.confusion import confusion_picture, run_panel
 from study.report.sections.robustness import robustness_tables
-from study.report.table import Column, Table
+from study.report.table import Column, Table, text_columns
 from study.report.wording import escape, percent, plain, with_interval
 from study.trained.corruptions import CORRUPTIONS
 from study.trained.images import ALL, Foreign
-from study.trained.runtime import DRAWN_NOTICE
+from study.trained.runtime import DRAWN_NOTICE, notice_of
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, scores_on, stored_scores
 from study.trained.slices import Slices
 
@@ -45,13 +45,7 @@ class Evaluation:
     #: known of it, or where fewer than two are left.
     unseen: NetworkScores | None
     home: NetworkScores  #: On the test split of the run's own dataset.
-    #: By subgroup (column, value), where the user named some.
-    groups: Mapping[tuple[str, str], NetworkScores] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Name of its folder."""
-        return file_name(f"{self.image_set.name}-{self.foreign.split}-{self.record.key}")
+    groups: Mapping[tuple[str, str], NetworkScores]  #: By subgroup (column, value), where the user named some.
 
 
 def evaluate(
@@ -88,7 +82,9 @@ def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) 
     tables = [_scores_table(found), _class_table(found), _confusion_table(found)]
     tables += [_slices_table(found)] if found.groups else []
     picture = _confusion(found)
-    folder = reports / store.study / "evaluations" / found.name
+    name = file_name(f"{found.image_set.name}-{found.foreign.split}-{found.record.key}")
+    folder = reports / store.study / "evaluations" / name
+    drawn = {DRAWN_NOTICE: found.record.dataset.drawn, DRAWN_DATA: found.image_set.drawn}
     write_atomically(folder / "figures" / f"{picture.name}.png", picture.png())
     return _written(
         folder,
@@ -101,10 +97,7 @@ def write_evaluation(found: Evaluation, store: Store, reports: Path, kind: str) 
         kind=kind,
         study=store.study,
         picture=picture,
-        notices=[
-            *([DRAWN_NOTICE] if found.record.dataset.drawn else []),
-            *([DRAWN_DATA] if found.image_set.drawn else []),
-        ],
+        notices=[notice for notice, said in drawn.items() if said],
         seen=None if found.foreign.seen is None else int(found.foreign.seen.sum()),
         absent=[name for name, count in _supports(found) if not count],
         all_images=found.foreign.split == ALL,
@@ -125,7 +118,7 @@ def write_robustness(found: Evaluations, store: Store, record: Record, reports: 
         corruptions=CORRUPTIONS,
         kind=kind,
         study=store.study,
-        notice=DRAWN_NOTICE if record.dataset.drawn else "",
+        notice=notice_of(record),
         percent=percent,
     )
 
@@ -140,38 +133,29 @@ def _written(folder: Path, template: str, tables: Mapping[str, Table], **names: 
 
 def _scores_table(found: Evaluation) -> Table:
     """Every metric of ``OVERALL`` here, on what of it is new to the run, and on the run's own test split."""
-    places = ((found.image_set.name, found.here), ("new to the run", found.unseen), ("its own test split", found.home))
+    places = {found.image_set.name: found.here, "new to the run": found.unseen, "its own test split": found.home}
     rows = [
-        [place, len(scores.run.correct), *(scores.score(metric) for metric in OVERALL), scores.run.record.key]
-        for place, scores in places
+        [place, *_scored(scores, OVERALL), scores.run.record.key]
+        for place, scores in places.items()
         if scores is not None
     ]
-    columns = [
-        Column("images_of", "images of", right=False),
-        IMAGES,
-        *(
-            Column(metric, title, partial(with_interval, show=plain if metric == "log_loss" else percent))
-            for metric, title in OVERALL.items()
-        ),
-        Column("runs", ""),
-    ]
-    return Table("scores", columns, rows)
+    return Table("scores", [Column("images_of", "images of", right=False), *_columns(OVERALL), Column("runs")], rows)
 
 
 def _slices_table(found: Evaluation) -> Table:
     """What the run scores on each subgroup, and on how many images."""
     metrics = ("accuracy", "balanced_accuracy", "macro_f1")
-    rows = [
-        [*group, len(scores.run.correct), *(scores.score(metric) for metric in metrics)]
-        for group, scores in found.groups.items()
-    ]
-    columns = [
-        Column("column", "column", right=False),
-        Column("group", "group", right=False),
-        IMAGES,
-        *(Column(metric, OVERALL[metric], with_interval) for metric in metrics),
-    ]
-    return Table("slices", columns, rows)
+    rows = [[*group, *_scored(scores, metrics)] for group, scores in found.groups.items()]
+    return Table("slices", [*text_columns("column", "group"), *_columns(metrics)], rows)
+
+
+def _columns(metrics: Iterable[str]) -> list[Column]:
+    shown = {"log_loss": partial(with_interval, show=plain)}
+    return [IMAGES, *(Column(metric, OVERALL[metric], shown.get(metric, with_interval)) for metric in metrics)]
+
+
+def _scored(scores: NetworkScores, metrics: Iterable[str]) -> list[Any]:
+    return [len(scores.run.correct), *map(scores.score, metrics)]
 
 
 def elsewhere(found: Evaluation) -> dict[str, Elsewhere]:
@@ -191,13 +175,13 @@ def elsewhere(found: Evaluation) -> dict[str, Elsewhere]:
 
 def _class_table(found: Evaluation) -> Table:
     """Precision, recall and F1 of every class that has images here, and its recall on the run's own test split."""
-    rows = []
-    for place, (name, count) in enumerate(_supports(found)):
-        if count:
-            scores = [found.here.score(measure, place) for measure in BY_CLASS]
-            rows.append([name, count, *scores, found.home.score("recall", place)])
+    rows = [
+        [name, count, *(found.here.score(one, place) for one in BY_CLASS), found.home.score("recall", place)]
+        for place, (name, count) in enumerate(_supports(found))
+        if count
+    ]
     columns = [
-        Column("class", "class", right=False),
+        *text_columns("class"),
         IMAGES,
         *(Column(measure, f"{measure}, %", with_interval) for measure in BY_CLASS),
         Column("recall_own_test_split", "recall on its test split, %", with_interval),
@@ -210,21 +194,16 @@ def _confusion_table(found: Evaluation) -> Table:
     classes = found.record.dataset.classes
     counts = found.here.run.test.confusion
     rows = [[name, *map(int, row)] for name, row in zip(classes, counts, strict=True) if row.sum()]
-    columns = [
-        Column("true", "true", right=False),
-        *(Column(f"predicted_{name}", escape(name), str) for name in classes),
-    ]
-    return Table("confusion", columns, rows)
+    columns = [Column(f"predicted_{name}", escape(name), str) for name in classes]
+    return Table("confusion", [*text_columns("true"), *columns], rows)
 
 
 def _confusion(found: Evaluation) -> Picture:
     """Return the confusion matrix as a picture."""
-    run = found.here.run
     model, protocol = found.record.spec.recipe
     title = f"{model} {protocol} seed {found.record.spec.seed}, on {found.image_set.name}"
-    panel = {"title": f"accuracy {100 * run.test.accuracy:.1f} %", "counts": run.test.confusion.tolist()}
-    alt = f"Confusion matrix of {title}"
-    return confusion_picture("confusion", alt, title, list(found.record.dataset.classes), [panel])
+    classes, panels = list(found.record.dataset.classes), [run_panel(found.here.run)]
+    return confusion_picture("confusion", f"Confusion matrix of {title}", title, classes, panels)
 
 
 def _supports(found: Evaluation) -> list[tuple[str, int]]:

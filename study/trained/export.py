@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analysis.runs import predicted
+from study.analysis.runs import accuracy, predicted
 from study.analysis.scores import PairedScores
 from study.core.errors import StudyError, UsageError, WeightsError
 from study.core.files import file_sha256, make_folder, temporary_path, write_error
 from study.core.record import Record
 from study.core.store import Store
-from study.trained.artifacts import MANIFEST, belongs, read_manifest, write_manifest
-from study.trained.formats import FORMATS, Call
+from study.trained.formats import FORMATS, INT8, MANIFEST, Call, Manifest, read_manifest, write_manifest
 from study.trained.images import Sample, spread
 from study.trained.runtime import in_batches
 from study.trained.winner import retrain_command
@@ -28,7 +27,6 @@ TOLERANCE = 1e-3
 SAME_NETWORK = 0.05
 #: Training images by which the ranges of the 8-bit model are measured.
 REPRESENTATIVE = 256
-INT8 = "litert-int8"
 
 Entry = dict[str, Any]
 
@@ -43,12 +41,12 @@ class Exporter:
 
     def __init__(self, store: Store, record: Record, folder: Path, sample: Sample) -> None:
         from study.models.fast.convolutions import ordinary_convolutions
-        from study.trained.restore import restore_network
+        from study.trained.runtime import restore_network
         from study.training.predict import Predictor
 
         earlier = read_manifest(folder)
-        if earlier is not None and earlier["key"] != record.key:
-            raise UsageError(f"{folder} holds the exports of {earlier['key']}: give another folder with --out.")
+        if earlier is not None and earlier.key != record.key:
+            raise UsageError(f"{folder} holds the exports of {earlier.key}: give another folder with --out.")
         self.record = record
         self.folder = folder
         self.sample = sample
@@ -96,9 +94,8 @@ class Exporter:
         try:
             with without_banners():
                 if kind == INT8:
-                    image_set = self._image_set()
-                    chosen = spread(image_set.indices("train"), REPRESENTATIVE)
-                    write_int8(self.model, path, np.ascontiguousarray(image_set.images[chosen]))
+                    images = self._image_set()
+                    write_int8(self.model, path, images.images[spread(images.indices("train"), REPRESENTATIVE)])
                 else:
                     WRITERS[kind](self.model, path)
                 return FORMATS[kind].open(path)
@@ -114,8 +111,7 @@ class Exporter:
     def _checked(self, kind: str, call: Call) -> Entry:
         """Compare answers to all images, and to the first alone, since the number of images must be free."""
         images = self.sample.images
-        difference = _largest(call(images), self._answers)
-        difference = max(difference, _largest(call(images[:1]), self._answers[:1]))
+        difference = max(_largest(call(images[:n]), self._answers[:n]) for n in (len(images), 1))
         if not difference <= TOLERANCE:
             raise UsageError(
                 f"the export of {self.record.key} as {kind} must give the run's own probabilities within "
@@ -129,14 +125,13 @@ class Exporter:
         places = image_set.indices("validation")
         images, labels = image_set.images[places], image_set.labels[places]
         exact, coarse = (in_batches(one, images, len(image_set.classes)) for one in (self._own, call))
-        answers = [predicted(one)[None] for one in (coarse, exact)]
         scores = PairedScores(labels, coarse.shape[1], image_set.hashes[places])
-        found = scores.difference("accuracy", *answers)
+        found = scores.difference("accuracy", predicted(coarse)[None], predicted(exact)[None])
         return {
             "largest_difference": _largest(coarse, exact),
             "validation_images": len(labels),
-            "validation_accuracy": float(np.mean(predicted(coarse) == labels)),
-            "validation_accuracy_float32": float(np.mean(predicted(exact) == labels)),
+            "validation_accuracy": accuracy(labels, coarse),
+            "validation_accuracy_float32": accuracy(labels, exact),
             "gain": [found.value, found.low, found.high],
         }
 
@@ -162,23 +157,20 @@ class Exporter:
                 f"these weights and run `{retrain_command(store, self.record)}`."
             )
 
-    def _kept(self, earlier: Mapping[str, Any] | None) -> dict[str, Entry]:
+    def _kept(self, earlier: Manifest | None) -> dict[str, Entry]:
         """Return what the folder holds of these weights already; files made from others are removed."""
         if earlier is None:
             return {}
-        same = belongs(earlier, self.record) and earlier["weights_sha256"] == self.weights_sha256
-        if not same:
-            (self.folder / MANIFEST).unlink()
-            for entry in earlier["exports"].values():
-                _remove(self.folder / entry["file"])
-            return {}
-        return {kind: entry for kind, entry in earlier["exports"].items() if (self.folder / entry["file"]).exists()}
+        if earlier.of(self.record) and earlier.weights_sha256 == self.weights_sha256:
+            return {kind: one for kind, one in earlier.exports.items() if (self.folder / one["file"]).exists()}
+        (self.folder / MANIFEST).unlink()
+        for entry in earlier.exports.values():
+            _remove(self.folder / entry["file"])
+        return {}
 
 
 def export_all(exporter: Exporter, kinds: Sequence[str], say: Callable[[str, Entry], None]) -> None:
-    """Write several formats; one that cannot be kept does not stop the others.
-
-    ``say`` receives each format with what is known of it.
+    """Write several formats, tell each with what is known of it; one that cannot be kept does not stop the others.
 
     Raises:
         UsageError: some were refused; the message has every reason.

@@ -1,21 +1,30 @@
-"""The formats that a run is exported to: file, packages, how to open it, and how to call it without this project."""
+"""Exports: the formats, how each is opened and called without this project, and what lies beside a run's weights."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import UsageError, unknown_name
+from study.core.files import file_sha256, read_regular, write_atomically
+from study.core.record import Record
+from study.core.store import Store
 
 #: A network as a function: images uint8 (n, height, width, channels) to probabilities float32 (n, classes).
 Call = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 #: Installs what the formats need, in a checkout.
 INSTALL = "python -m pip install --constraint constraints.txt --editable '.[export]'"
+INT8 = "litert-int8"
+MANIFEST = "export.json"
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -104,10 +113,10 @@ FORMATS: Mapping[str, Format] = {
     "onnx": Format("model.onnx", "ONNX", onnx_call, _ONNX, ("onnx", "tf2onnx", "onnxruntime")),
     "litert": Format("model.tflite", "LiteRT (TensorFlow Lite)", litert_call, _LITERT, ("ai_edge_litert",)),
     "savedmodel": Format("savedmodel", "TensorFlow SavedModel", savedmodel_call, _SAVEDMODEL),
-    "litert-int8": Format("model-int8.tflite", "LiteRT in 8 bits", litert_call, _LITERT, ("ai_edge_litert",)),
+    INT8: Format("model-int8.tflite", "LiteRT in 8 bits", litert_call, _LITERT, ("ai_edge_litert",)),
 }
 #: What ``--format`` takes; ``--int8`` adds the other.
-CHOICES = tuple(name for name in FORMATS if name != "litert-int8")
+CHOICES = tuple(name for name in FORMATS if name != INT8)
 #: What is written unless told otherwise, as far as its packages are there.
 USUAL = ("keras", "onnx", "litert")
 
@@ -121,7 +130,7 @@ def select_formats(names: Iterable[str], int8: bool = False) -> tuple[str, ...]:
     wanted = set(names)
     for name in sorted(wanted - set(CHOICES)):
         raise unknown_name("format", name, CHOICES)
-    chosen = tuple(name for name in FORMATS if name in wanted or (int8 and name == "litert-int8"))
+    chosen = tuple(name for name in FORMATS if name in wanted or (int8 and name == INT8))
     missing = dict.fromkeys(package for name in chosen for package in missing_packages(name))
     if missing:
         raise UsageError(
@@ -134,3 +143,78 @@ def select_formats(names: Iterable[str], int8: bool = False) -> tuple[str, ...]:
 def missing_packages(name: str) -> list[str]:
     """Return the packages that a format needs and that are not installed."""
     return [package for package in FORMATS[name].packages if importlib.util.find_spec(package) is None]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder of exports says it holds."""
+
+    key: str  #: The run.
+    weights_sha256: str  #: Of the weights that the exports were made from.
+    predictions_sha256: str  #: Of the run's record, so that what belongs to a replaced record does not count.
+    exports: dict[str, dict[str, Any]]  #: By kind: ``file``, ``sha256`` (empty for a folder) and what was measured.
+
+    def of(self, record: Record) -> bool:
+        """Tell whether the exports were made from this record, and not from one that it replaced."""
+        return self.key == record.key and self.predictions_sha256 == record.predictions_sha256
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One exported model: its file with its sha256, or the folder of a SavedModel without."""
+
+    path: Path
+    sha256: str
+
+    def intact(self) -> bool:
+        """Tell whether the file is there as it was written."""
+        return self.path.is_file() and file_sha256(self.path) == self.sha256
+
+
+def export_folder(store: Store, record: Record) -> Path:
+    """Return where a run's exports lie: beside its weights, outside git."""
+    return store.record_path(record.spec).with_suffix(".export")
+
+
+def find_exports(store: Store, record: Record) -> dict[str, Artifact]:
+    """Return the exports beside a run's weights by kind, as far as they were made from this run's weights.
+
+    Where the weights file is there its hash decides; without it, that the record has not been replaced since. What is
+    unreadable counts as not there.
+    """
+    folder, weights = export_folder(store, record), store.weights_path(record.spec)
+    manifest = read_manifest(folder)
+    if manifest is None or not manifest.of(record):
+        return {}
+    if weights.is_file() and file_sha256(weights) != manifest.weights_sha256:
+        return {}
+    return {
+        kind: Artifact(folder / entry["file"], entry["sha256"])
+        for kind, entry in manifest.exports.items()
+        if (folder / entry["file"]).exists()
+    }
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return what a folder of exports says it holds, or None where it says nothing that can be read."""
+    try:
+        found = msgspec.json.decode(read_regular(folder / MANIFEST, _MOST_BYTES), type=Manifest)
+        known = all(one["file"] == FORMATS[kind].file and "sha256" in one for kind, one in found.exports.items())
+    except (OSError, ValueError, KeyError, RecursionError):
+        return None
+    return found if known else None
+
+
+def write_manifest(folder: Path, record: Record, weights_sha256: str, exports: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write what a folder of exports holds (``Manifest``), with what its users need to know of the network."""
+    content = {
+        "key": record.key,
+        "weights_sha256": weights_sha256,
+        "predictions_sha256": record.predictions_sha256,
+        "classes": record.dataset.classes,
+        "image_shape": record.dataset.image_shape,
+        "drawn": record.dataset.drawn,
+        "exports": exports,
+    }
+    path = folder / MANIFEST
+    write_atomically(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    return path

@@ -30,9 +30,12 @@ class GradCam:
     """
 
     def __init__(self, model: Any) -> None:
+        from keras import activations, layers
+
         self.model = model
         self.layer = last_convolution(model)
-        self._softmax = _softmax_layer(model)
+        last = model.layers[-1]
+        self._softmax = last if isinstance(last, layers.Dense) and last.activation is activations.softmax else None
 
     @property
     def place(self) -> str:
@@ -69,19 +72,14 @@ class GradCam:
                 probabilities = self.model(images, training=False)
                 return self._scores(seen, probabilities, classes)
 
-            gradients = _gradient_on_tensorflow(score, zeros) if on_tensorflow() else _gradient_elsewhere(score, zeros)
-        return maps, gradients
+            return maps, _gradient(score, zeros)
 
     def _scores(self, seen: dict[str, Any], probabilities: Any, classes: NDArray[np.int64]) -> Any:
-        """Return the sum over images of each one's score before the softmax.
-
-        A network that ends in something else than a dense softmax is asked for the logarithm of its probability, whose
-        gradient differs by what all classes share.
-        """
+        """Return the sum over images of each one's score before the softmax."""
         from keras import ops
 
         chosen = np.eye(probabilities.shape[-1], dtype=np.float32)[classes]
-        if self._softmax is None:
+        if self._softmax is None:  # then the logarithm of the probability, whose gradient differs by what classes share
             return ops.sum(ops.log(ops.maximum(probabilities, 1e-12)) * chosen)
         logits = ops.matmul(ops.cast(seen["features"], "float32"), ops.cast(self._softmax.kernel, "float32"))
         return ops.sum(logits * chosen)
@@ -135,14 +133,11 @@ def last_convolution(model: Any) -> Any:
     return found
 
 
-def _softmax_layer(model: Any) -> Any | None:
-    from keras import activations, layers
+def _gradient(score: Any, at: NDArray[Any]) -> NDArray[Any]:
+    if not on_tensorflow():
+        import jax
 
-    last = model.layers[-1]
-    return last if isinstance(last, layers.Dense) and last.activation is activations.softmax else None
-
-
-def _gradient_on_tensorflow(score: Any, at: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(jax.grad(score)(at))
     import tensorflow as tf
 
     offset = tf.constant(at)
@@ -150,9 +145,3 @@ def _gradient_on_tensorflow(score: Any, at: NDArray[Any]) -> NDArray[Any]:
         tape.watch(offset)
         total = score(offset)
     return np.asarray(tape.gradient(total, offset))
-
-
-def _gradient_elsewhere(score: Any, at: NDArray[Any]) -> NDArray[Any]:
-    import jax
-
-    return np.asarray(jax.grad(score)(at))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import csv
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.core.errors import DataError, StudyError, UsageError
+from study.core.errors import DataError, StudyError, UsageError, unknown_name
 from study.core.record import Record
 from study.core.spec import SPLITS
 from study.core.store import Store
+from study.core.toml import read_text, read_toml
 from study.datasets.image_set import ImageSet, hash_images
 from study.datasets.load import load
 from study.datasets.readers import layout
-from study.trained.class_map import map_classes
 from study.trained.winner import data_words
 
 #: The split that stands for all of a dataset.
@@ -25,6 +26,19 @@ ALL = "all"
 SAMPLE = 256
 #: Settings of the faces that stand in where a study's photographs are not at hand.
 STAND_IN = "synthetic:images=400"
+#: Names that datasets of facial expressions use for one class.
+SYNONYMS = (
+    ("angry", "anger", "an", "mad"),
+    ("disgust", "disgusted", "disgusting", "di"),
+    ("fear", "fearful", "afraid", "scared", "fe"),
+    ("happy", "happiness", "joy", "joyful", "ha"),
+    ("sad", "sadness", "sa"),
+    ("surprise", "surprised", "su"),
+    ("neutral", "neutrality", "ne"),
+    ("contempt", "contemptuous"),
+)
+#: First row of a CSV table that is a heading and no pair.
+HEADING = ("dataset", "run")
 
 
 @dataclass(frozen=True)
@@ -70,13 +84,16 @@ def check_sample(record: Record, data: str | None, log: Callable[[str], None]) -
     """
     found = study_images(record, data, log)
     if found is not None:
-        chosen = spread(found.indices("validation"), SAMPLE)
-        images = np.ascontiguousarray(found.images[chosen])
-        return Sample(images, f"{len(images)} images of {found.name}'s validation split", found)
-    shape = tuple(record.dataset.image_shape)
+        return validation_sample(found)
     drawn = load(STAND_IN, log=lambda line: None).images[:SAMPLE]
     what = f"{len(drawn)} drawn faces, since {record.dataset.name} is not at hand"
-    return Sample(resized(drawn, shape), what, None)
+    return Sample(resized(drawn, record.dataset.image_shape), what, None)
+
+
+def validation_sample(image_set: ImageSet) -> Sample:
+    """Return images of a run's own validation split."""
+    images = image_set.images[spread(image_set.indices("validation"), SAMPLE)]
+    return Sample(images, f"{len(images)} images of {image_set.name}'s validation split", image_set)
 
 
 def spread(places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -94,9 +111,9 @@ def resized(images: NDArray[np.uint8], image_shape: tuple[int, ...]) -> NDArray[
     """Return images uint8 (n, h, w, 1 or 3) in another size and number of channels; colour becomes grey by BT.601."""
     import cv2
 
-    height, width, channels = image_shape
-    if images.shape[1:] == tuple(image_shape):
+    if images.shape[1:] == image_shape:
         return images
+    height, width, channels = image_shape
     result = np.empty((len(images), height, width, channels), np.uint8)
     shrinks = images.shape[1] > height or images.shape[2] > width
     for target, image in zip(result, images, strict=True):
@@ -139,12 +156,10 @@ def prepare(
     split = split or ("test" if own else ALL)
     mapped = map_classes(image_set.classes, classes, table)
     chosen = np.arange(len(image_set)) if split == ALL else image_set.indices(split)
-    translated = np.array([classes.index(mapped[name]) if name in mapped else -1 for name in image_set.classes])
-    labels = translated[image_set.labels[chosen]]
-    counts = np.bincount(image_set.labels[chosen], minlength=len(image_set.classes))
-    left_out = {
-        name: int(count) for name, count in zip(image_set.classes, counts, strict=True) if name not in mapped and count
-    }
+    theirs = image_set.labels[chosen]
+    counts = zip(image_set.classes, np.bincount(theirs, minlength=len(image_set.classes)), strict=True)
+    left_out = {name: int(count) for name, count in counts if name not in mapped and count}
+    labels = np.array([classes.index(mapped[name]) if name in mapped else -1 for name in image_set.classes])[theirs]
     kept = chosen[labels >= 0]
     if len(kept) < 2:
         raise UsageError(f"scores need at least two images, {image_set.name} has {len(kept)} of the run's classes.")
@@ -164,3 +179,61 @@ def prepare(
         own=own,
         seen=seen,
     )
+
+
+def map_classes(theirs: Sequence[str], ours: Sequence[str], table: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the run's class (of ``ours``) for each class of the dataset (of ``theirs``) that has one.
+
+    The table has the run's class by the dataset's, empty to leave a class out. What it does not name goes by name.
+
+    Raises:
+        UsageError: the table names a class that the dataset or the run does not have, or no class has a counterpart.
+
+    >>> map_classes(["Happiness", "anger", "contempt"], ["angry", "happy"])
+    {'Happiness': 'happy', 'anger': 'angry'}
+    """
+    table = table or {}
+    for name, meant in table.items():
+        if name not in theirs:
+            raise unknown_name("class of the dataset", name, theirs)
+        if meant and meant not in ours:
+            raise unknown_name("class of the run", meant, ours)
+    by_name = {_canonical(name): name for name in ours}
+    found = {name: table.get(name, by_name.get(_canonical(name), "")) for name in theirs}
+    mapped = {name: meant for name, meant in found.items() if meant}
+    if not mapped:
+        raise UsageError(
+            f"no class of the dataset ({', '.join(theirs)}) has the name of one of the run's ({', '.join(ours)}): "
+            "say which means which with --map FILE."
+        )
+    return mapped
+
+
+def read_map(path: Path) -> dict[str, str]:
+    """Read a table of classes: TOML (``happiness = "happy"``) or CSV (``happiness,happy``); empty leaves a class out.
+
+    Raises:
+        UsageError: it cannot be read as such a table.
+    """
+    if path.suffix == ".toml":
+        table = read_toml(path)
+        wrong = next((f"{name} = {value!r}" for name, value in table.items() if not isinstance(value, str)), None)
+        if wrong:
+            raise UsageError(f'{path}: every line must read dataset_class = "run_class", found {wrong}.')
+        return {str(name): str(value) for name, value in table.items()}
+    if path.suffix != ".csv":
+        raise UsageError(f"--map takes a .toml or a .csv file, got {path}.")
+    try:
+        rows = [row for row in csv.reader(read_text(path, "utf-8-sig").splitlines()) if row]
+    except (OSError, ValueError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read as CSV ({error}): give an existing file.") from error
+    rows = [[cell.strip() for cell in row] for row in rows]
+    wrong_row = next((row for row in rows if len(row) != 2), None)
+    if wrong_row:
+        raise UsageError(f"{path}: every line must read dataset_class,run_class, found {','.join(wrong_row)}.")
+    return {name: meant for name, meant in rows if (name, meant) != HEADING}
+
+
+def _canonical(name: str) -> str:
+    plain = " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+    return next((group[0] for group in SYNONYMS if plain in group), plain)

@@ -28,7 +28,7 @@ from study.report.wording import (
     weights_words,
     with_interval_inline,
 )
-from study.trained.formats import FORMATS
+from study.trained.formats import FORMATS, INT8
 from study.trained.runtime import notice_of
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, stored_scores
 from study.trained.winner import retrain_command
@@ -78,7 +78,7 @@ def build_card(
         phases=_phase_table(spec.protocol.phases),
         exports=_export_table(exports),
         checked_on=listed(sorted({one["checked_on"] for one in exports.values()})),
-        int8=exports.get("litert-int8"),
+        int8=exports.get(INT8),
         release=release,
         calls=[(FORMATS[kind], FORMATS[kind].python.format(file=FORMATS[kind].file)) for kind in exports],
         starts_from=weights_words(spec.weights, record.pretraining) if entry.family == "transfer" else "random weights",
@@ -87,7 +87,6 @@ def build_card(
         loss=part_words(spec.protocol.loss),
         watched=monitor_words(spec.protocol.phases[-1]),
         large=large,
-        majority=majority_share(card),
         retrain=retrain_command(Store("results", store.study), record),  # no folders of this machine
         points=points,
         percent=percent,
@@ -95,12 +94,9 @@ def build_card(
 
 
 def _counts_table(card: DatasetCard) -> str:
-    counts = card.counts
-    rows = [
-        [escape(name), *(_count(counts[split][place]) for split in SPLITS)] for place, name in enumerate(card.classes)
-    ]
-    rows.append(["all", *(_count(sum(counts[split])) for split in SPLITS)])
-    return _table(["class", *SPLITS], rows)
+    counts = [[*card.counts[split], sum(card.counts[split])] for split in SPLITS]
+    names = [*map(escape, card.classes), "all"]
+    return _table(["class", *SPLITS], [[name, *map(_count, row)] for name, *row in zip(names, *counts, strict=True)])
 
 
 def _overall_table(scores: NetworkScores) -> str:
@@ -145,9 +141,3 @@ def _count(number: int) -> str:
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ("class", "metric")) -> str:
     """Return a Markdown table of cells that are ready; the columns of the titles in ``left`` are aligned so."""
     return Table("", [Column("", title, str, right=title not in left) for title in titles], rows).markdown()
-
-
-def majority_share(card: DatasetCard) -> float:
-    """Return the share of the test images that always answering the most frequent training class gets right."""
-    counts = card.counts
-    return float(counts["test"][counts["train"].index(max(counts["train"]))] / sum(counts["test"]))

@@ -121,18 +121,15 @@ def make_release(
         WeightsError: the run's weights are missing or other ones.
     """
     from study.trained.export import Exporter
-    from study.trained.images import SAMPLE, Sample, spread
+    from study.trained.images import validation_sample
     from study.trained.model_card import CARD, build_card
 
     make_folder(folder)
-    chosen = spread(image_set.indices("validation"), SAMPLE)
-    images = np.ascontiguousarray(image_set.images[chosen])
-    sample = Sample(images, f"{len(images)} images of {image_set.name}'s validation split", image_set)
     temporary = temporary_path(folder / MODEL)
     make_folder(temporary)
     exact, small = temporary / MODEL, temporary / "half.onnx"
     try:
-        exporter = Exporter(store, record, temporary, sample)
+        exporter = Exporter(store, record, temporary, validation_sample(image_set))
         exporter.write("onnx")
         halve(exact, small)
         size = small.stat().st_size
@@ -177,10 +174,9 @@ def halve(source: Path, target: Path) -> None:
         weights = numpy_helper.to_array(tensor)
         if tensor.data_type != TensorProto.FLOAT or weights.size < 64:
             continue
-        name = tensor.name
+        casts.append(helper.make_node("Cast", [f"{tensor.name}/half"], [tensor.name], to=TensorProto.FLOAT))
         half = np.clip(weights, -65504, 65504).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}/half"))
-        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{tensor.name}/half"))
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from study.core.errors import UsageError
 from study.core.record import Record
 from study.core.store import Store
-from study.trained.artifacts import find_exports
-from study.trained.formats import FORMATS, Call
+from study.trained.formats import FORMATS, Call, find_exports
+from study.trained.winner import weights_of
+
+if TYPE_CHECKING:
+    from study.training.build import Network
 
 #: Images at a time; larger batches are no faster on a processor and take more memory.
 BATCH = 64
@@ -40,8 +44,7 @@ class Runtime:
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return class probabilities, float32 (n, classes).
 
-        Args:
-            images: uint8 (n, height, width, channels) of ``image_shape``; grey ones also (n, height, width).
+        Images are uint8 (n, height, width, channels) of ``image_shape``; grey ones also (n, height, width).
 
         Raises:
             UsageError: images of another shape or type.
@@ -90,10 +93,46 @@ def open_keras(store: Store, record: Record) -> Runtime:
     Raises:
         UsageError, WeightsError: as ``open_runtime``.
     """
-    from study.trained.restore import restore_network
     from study.training.predict import Predictor
 
     return _runtime("keras", store, record, Predictor(restore_network(store, record).model))
+
+
+def restore_network(store: Store, record: Record, precision: str | None = None) -> Network:
+    """Return the network of a run as a Keras model: its entry built anew with its trained weights.
+
+    Weights are portable between Keras' backends, so the one that is chosen here is used. ``precision`` is Keras' dtype
+    policy; None for the run's own.
+
+    Raises:
+        UsageError: the model entry is unknown or has another version than the run.
+        WeightsError: the weights are missing or do not fit.
+        DamagedError: they were altered since they were written.
+    """
+    from study.models.entry import MODELS
+    from study.training.backend import chosen_backend, prepare_backend
+    from study.training.banners import without_banners
+    from study.training.build import build_network, load_weights
+
+    path, spec, card = weights_of(store, record), record.spec, record.dataset
+    entry = MODELS.get(spec.model.name)
+    if entry.version != spec.model.version:
+        raise UsageError(
+            f"{record.key} was trained with {entry.name} version {spec.model.version}, the entry at hand is version "
+            f"{entry.version}: use the code of that time, or train again with `study run`."
+        )
+    with without_banners():
+        prepare_backend(chosen_backend())
+        import keras
+
+        keras.config.set_dtype_policy(precision or spec.precision)
+        shape = {"image_shape": card.image_shape, "classes": len(card.classes), "side_px": spec.side_px}
+        try:
+            network = build_network(entry, **shape)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        load_weights(network.model, path, entry.name)
+    return network
 
 
 def notice_of(record: Record) -> str:
@@ -102,19 +141,10 @@ def notice_of(record: Record) -> str:
 
 
 def _runtime(kind: str, store: Store, record: Record, call: Call) -> Runtime:
-    card = record.dataset
-    arrays = store.load_arrays(record).arrays
-    unsure_below = unsure_threshold(arrays["validation_probabilities"], arrays["validation_labels"], SHARE_RIGHT)
-    return Runtime(
-        kind,
-        record.key,
-        tuple(card.classes),
-        card.image_shape,
-        notice_of(record),
-        call,
-        unsure_below,
-        origin=f"{record.key} of study {store.study}",
-    )
+    card, arrays = record.dataset, store.load_arrays(record).arrays
+    unsure = unsure_threshold(arrays["validation_probabilities"], arrays["validation_labels"], SHARE_RIGHT)
+    origin = f"{record.key} of study {store.study}"
+    return Runtime(kind, record.key, card.classes, card.image_shape, notice_of(record), call, unsure, origin)
 
 
 def unsure_threshold(probabilities: ArrayLike, labels: ArrayLike, share_right: float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from msgspec.structs import replace
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,8 +13,7 @@ from study.analysis.runs import ScoredRun, score_run
 from study.analysis.scores import Measure, Scores, Statement
 from study.core.errors import StoreError
 from study.core.record import Record
-from study.core.spec import SPLITS
-from study.core.store import DATASET_FILE, Store
+from study.core.store import DATASET_FILE, Store, rows_of
 
 #: What is said of a network as a whole, by the metric's name.
 OVERALL: Mapping[str, str] = {
@@ -29,11 +27,9 @@ BY_CLASS = ("precision", "recall", "f1")
 
 
 class NetworkScores:
-    """One network's scores on one set of images; intervals are over new images, copies of one image counted as one.
+    """What a network's test predictions score; intervals are over new images, copies of one image counted as one.
 
-    Args:
-        run: The network; its test predictions are what is scored.
-        groups: (images,) equal for images of equal content, or None where that is not known.
+    Groups (images,) are equal for images of equal content, or None where that is not known.
     """
 
     def __init__(self, run: ScoredRun, groups: ArrayLike | None) -> None:
@@ -61,21 +57,17 @@ def stored_scores(store: Store, record: Record) -> NetworkScores:
     dataset = store.find_dataset()
     if dataset is None or not record.on_own_test:
         return NetworkScores(run, None)
-    test = dataset["splits"] == SPLITS.index("test")
-    if np.count_nonzero(test) != len(run.correct):
+    test = rows_of(dataset["splits"], "test")
+    if len(test) != len(run.correct):
         raise StoreError(
             f"{record.key} has {len(run.correct)} answers on the test split, {store.folder / DATASET_FILE} "
-            f"{np.count_nonzero(test)} images: remove the file and run the study once with its dataset at hand."
+            f"{len(test)} images: remove the file and run the study once with its dataset at hand."
         )
     return NetworkScores(run, dataset["hashes"][test])
 
 
 def scores_on(
-    store: Store,
-    record: Record,
-    labels: NDArray[np.int64],
-    probabilities: NDArray[np.float32],
-    hashes: NDArray[Any],
+    store: Store, record: Record, labels: NDArray[Any], probabilities: NDArray[Any], hashes: NDArray[Any]
 ) -> NetworkScores:
     """Return a run's scores on other images: probabilities float32 (n, classes) for labels int64 (n,) in its classes.
 

@@ -11,7 +11,7 @@ from study.analysis.runs import accuracy, log_loss
 from study.core.errors import UsageError, WeightsError
 from study.core.record import DatasetCard, Record
 from study.core.store import Store, find_study, newest_first, studies
-from study.trained.artifacts import find_exports
+from study.trained.formats import find_exports
 
 #: Keys that a message lists at most.
 MOST_LISTED = 12
@@ -50,13 +50,11 @@ def open_run(results: str | Path, study: str | None = None, key: str | None = No
 
 
 def choose_run(store: Store, key: str | None = None) -> Record:
-    """Return a done run of a study, without arrays.
+    """Return a done run of a study, without arrays: by its key, or a part of one that fits a single run.
 
-    Args:
-        store: The study's records.
-        key: A run key, or a part of one that fits a single run. None for the run with the best validation accuracy,
-            then the lowest validation loss, then the first by model, protocol and seed. Leaky runs, runs on a split of
-            their own and runs that kept no weights are only used when named; imported predictions never are.
+    Without a key the run with the best validation accuracy, then the lowest validation loss, then the first by model,
+    protocol and seed. Leaky runs, runs on a split of their own and runs that kept no weights are only used when named;
+    imported predictions never are.
 
     Raises:
         UsageError: no run fits, or several do.

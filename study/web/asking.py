@@ -26,7 +26,7 @@ from study.faces.prediction import Answer, answer
 from study.faces.tracking import Smoother
 from study.faces.video import Frame, watch
 from study.report.collect import StudyData
-from study.trained.artifacts import find_exports
+from study.trained.formats import find_exports
 from study.trained.runtime import PACKAGES, Runtime
 from study.web.decoding import decode
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.analysis.clusters import Clusters
+from study.analysis.contrasts import Clusters
 from study.core.errors import UsageError
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.analysis.clusters import Clusters
 from study.analysis.comparisons import holm
-from study.analysis.contrasts import Family, Sample
+from study.analysis.contrasts import Clusters, Family, Sample
 from study.analysis.influence import linearise_mean
 from study.analysis.pairs import MARGIN, equivalence, mcnemar_exact
 from tests.analysis import simulations

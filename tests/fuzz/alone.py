@@ -62,7 +62,7 @@ def _predictions(path: Path) -> None:
 def _manifest(path: Path) -> None:
     from study.core.errors import StoreError
     from study.core.store import Store
-    from study.trained.artifacts import find_exports
+    from study.trained.formats import find_exports
 
     store = Store(path / "results", "fake")
     if not any(find_exports(store, record) for record in store.records()):

@@ -113,7 +113,7 @@ def _read_published(data: bytes, folder: Path) -> object:
 
 
 def _read_map(data: bytes, folder: Path, suffix: str) -> object:
-    from study.trained.class_map import map_classes, read_map
+    from study.trained.images import map_classes, read_map
 
     path = folder / f"classes{suffix}"
     path.write_bytes(data)

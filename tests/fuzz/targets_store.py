@@ -403,7 +403,7 @@ def _mutate_array(data: bytes, seeds: Seeds, rng: random.Random) -> bytes:
 
 
 def _manifest_seeds(folder: Path) -> Seeds:
-    from study.trained.artifacts import export_folder, write_manifest
+    from study.trained.formats import export_folder, write_manifest
 
     store = _store(folder)
     record = store.records()[0]
@@ -430,7 +430,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def _read_manifest(data: bytes, folder: Path) -> object:
-    from study.trained.artifacts import MANIFEST, export_folder, find_exports
+    from study.trained.formats import MANIFEST, export_folder, find_exports
 
     store = _store(folder)
     record = store.records()[0]

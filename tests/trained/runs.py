@@ -13,7 +13,7 @@ from study.core.record import Record
 from study.core.spec import Spec, Start
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
-from study.trained.artifacts import export_folder, write_manifest
+from study.trained.formats import export_folder, write_manifest
 from tests.changed import replace
 from tests.execution.executors.fake_execute import done_record
 from tests.factories import make_record

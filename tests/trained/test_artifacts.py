@@ -9,7 +9,7 @@ import pytest
 
 from study.core.record import Record
 from study.core.store import Store
-from study.trained.artifacts import MANIFEST, export_folder, find_exports
+from study.trained.formats import MANIFEST, export_folder, find_exports
 from tests.changed import replace
 from tests.trained.runs import add_onnx, keep
 

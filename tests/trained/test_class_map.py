@@ -8,7 +8,7 @@ import pytest
 
 from study.core.errors import UsageError
 from study.datasets.readers.fer2013 import CLASSES
-from study.trained.class_map import map_classes, read_map
+from study.trained.images import map_classes, read_map
 
 
 def test_names_and_synonyms_mean_the_runs_classes_whatever_their_case() -> None:

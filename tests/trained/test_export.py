@@ -16,9 +16,8 @@ from study.core.store import Store
 from study.datasets import synthetic
 from study.datasets.image_set import ImageSet
 from study.trained import convert, formats
-from study.trained.artifacts import MANIFEST, export_folder, find_exports
 from study.trained.export import Exporter, export_all
-from study.trained.formats import CHOICES, FORMATS, select_formats
+from study.trained.formats import CHOICES, FORMATS, MANIFEST, export_folder, find_exports, select_formats
 from study.trained.images import Sample
 from study.trained.model_card import write_card
 from study.trained.runtime import open_keras, open_runtime

@@ -180,7 +180,7 @@ def _best(data: StudyData, found: Statistics, first: Standing) -> str:
         f"**{escape(first.recipe)}** is best on the validation split "
         f"({percent(first.measures['validation_accuracy'].mean)} %). On the test split it scores "
         f"**{percent(score.value)} %** ({sure}). "
-        f"Always answering with the most frequent class would score {percent(data.majority_share)} %{noise}."
+        f"Always answering with the most frequent class would score {percent(data.card.majority_share)} %{noise}."
     )
 
 

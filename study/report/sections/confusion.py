@@ -72,7 +72,7 @@ def _pictures(data: StudyData) -> dict[str, list[Picture]]:
     groups: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for run in data.finished:
         recipe = data.recipe(run.record)
-        groups[recipe.model, run.spec.seed].append(_run_panel(run, f"{recipe.protocol}: "))
+        groups[recipe.model, run.spec.seed].append(run_panel(run, f"{recipe.protocol}: "))
     pictures = defaultdict(list)
     for model, seed in sorted(groups, key=lambda group: (data.naming.models.index(group[0]), group[1])):
         alt = f"Confusion matrices of {model}, seed {seed}, on the test split"
@@ -88,10 +88,11 @@ def _best_picture(data: StudyData) -> Picture | None:
     run = max(data.ranked[0].runs, key=lambda one: one.validation.accuracy)
     title = f"{data.ranked[0].recipe}, seed {run.spec.seed}"
     alt = f"Confusion matrix of the best run, {title}, on the test split"
-    return confusion_picture("confusion-best", alt, title, data.classes, [_run_panel(run)])
+    return confusion_picture("confusion-best", alt, title, data.classes, [run_panel(run)])
 
 
-def _run_panel(run: ScoredRun, words: str = "") -> dict[str, Any]:
+def run_panel(run: ScoredRun, words: str = "") -> dict[str, Any]:
+    """Return the panel of a run for ``confusion_picture``."""
     return {"title": f"{words}accuracy {100 * run.test.accuracy:.1f} %", "counts": run.test.confusion.tolist()}
 
 

@@ -61,7 +61,7 @@ def _card(data: StudyData, found: Statistics) -> list[tuple[str, str]]:
     how += "; seeds and images vary" if score.question == RECIPE else "; these trained networks, images vary"
     return [
         ("Best", f"{escape(first.recipe)}, by validation accuracy"),
-        ("How good", f"{how}; the most frequent class alone gives {percent(data.majority_share)} %"),
+        ("How good", f"{how}; the most frequent class alone gives {percent(data.card.majority_share)} %"),
         ("How sure", _sure(data, found)),
         ("Converged", _converged(data)),
         ("Factors", _factors(found)),
@@ -122,7 +122,7 @@ def ranking_picture(data: StudyData, found: Statistics) -> Picture:
                 "ranked": one.rank is not None,
             }
         )
-    content: dict[str, Any] = {"rows": rows, "majority": data.majority_share, "bound": data.card.bound}
+    content: dict[str, Any] = {"rows": rows, "majority": data.card.majority_share, "bound": data.card.bound}
     colours = protocol_colours(data.naming.protocols)
     alt = "Validation and test accuracy of every recipe in the order of the leaderboard"
     return Picture("leaderboard", alt, content, lambda: _draw(colours, **content))

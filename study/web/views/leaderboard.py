@@ -46,7 +46,8 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     st.vega_lite_chart(spec=ranking_chart(top, data.naming.protocols), alt="Test and validation accuracy of the best")
     st.caption(
         "Filled: test accuracy in percent with its 95 % interval. Open: validation accuracy, which ranks. † Not "
-        f"converged: a run's best epoch is its last. The most frequent class alone: {percent(data.majority_share)}."
+        "converged: a run's best epoch is its last. "
+        f"The most frequent class alone: {percent(data.card.majority_share)}."
         + (f" The first {len(top)} of {len(rows)} recipes." if len(rows) > len(top) else "")
     )
     said = conclusions(data)
