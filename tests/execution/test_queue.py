@@ -24,7 +24,7 @@ from study.execution.executors import Abandoned, Job
 from study.execution.locks import Locks
 from study.execution.queue import Work, lock_name
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
-from study.planning.plan import PlannedRun, make_plan
+from study.planning.plan import Estimates, PlannedRun, make_plan
 from study.protocols.budgets import read_budget, read_speeds
 from study.protocols.resolve import paired_protocol
 from study.training.checkpoint import Checkpoint, checkpoints
@@ -62,7 +62,7 @@ class Driver:
         self.runs: tuple[PlannedRun, ...] = make_plan(planned, self.store, faces, read_speeds(), {}).open
         self.locks = Locks(self.store.locks_folder)
         self.shown = Shown()
-        self.work = Work(self.runs, self.store, self.locks, self.shown)  # type: ignore[arg-type]
+        self.work = Work(self.runs, self.store, self.locks, self.shown, Estimates(self.runs, faces))  # type: ignore[arg-type]
         self.jobs: Iterator[Job | None] = iter(self.work)
 
     def next(self) -> Job:

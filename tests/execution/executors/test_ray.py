@@ -231,9 +231,7 @@ def test_files_that_nodes_do_not_see_are_sent_whatever_lies_at_their_names(
     (tmp_path / "start.h5").write_bytes(b"start")
     (tmp_path / "plugin.py").write_text("1\n")
     # For the nodes the results folder is another one than the driver's, and the start weights are other ones.
-    real = Supplies.mark
-    other = lambda self, places: {folder: (path, "other") for folder, (path, _) in real(self, places).items()}  # noqa: E731
-    monkeypatch.setattr(Supplies, "mark", other)
+    monkeypatch.setattr(Supplies, "mark", lambda supplies, job: tmp_path / "none")
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     places = {"keep_weights": tmp_path / "results" / "w.weights.h5", "checkpoints": tmp_path / "results" / "c"}
     todo = [replace(job, start_weights=tmp_path / "start.h5", **places) for job in jobs(faces, 10, 11)]
@@ -252,7 +250,7 @@ def test_files_that_nodes_do_not_see_are_sent_whatever_lies_at_their_names(
     )
 
 
-def find_nothing_missing(terms: Terms, marks: Any) -> NodeFacts:
+def find_nothing_missing(terms: Terms, mark: Path | None) -> NodeFacts:
     """Stand in for the look at a node, as if the nodes that lack files had not been there yet."""
     return NodeFacts("node", "", (), True)
 
