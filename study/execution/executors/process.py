@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import mmap
 import multiprocessing
 import os
@@ -110,7 +111,6 @@ class _Pool:
     limit_s: float | None
     workers: list[_Worker] = field(default_factory=list)
     no_more: bool = False  #: True once all jobs are given out.
-    ask_again: bool = False  #: True where there is no job now and may be one later.
 
     def goes_on(self) -> bool:
         """Give out what work there is; return whether any is going on or may come."""
@@ -119,16 +119,14 @@ class _Pool:
 
     def give_work(self) -> None:
         """Give every worker that has none a job, as far as there are jobs, and start workers for more."""
-        self.ask_again = False
         idle = [worker for worker in self.workers if worker.idle]
-        while not self.no_more and not self.ask_again and (idle or len(self.workers) < self.most):
+        while not self.no_more and (idle or len(self.workers) < self.most):
             try:
                 job = next(self.jobs)
             except StopIteration:
                 self.no_more = True
                 return
             if job is None:
-                self.ask_again = True
                 return
             if idle and not idle[-1].jobs_left:
                 self.drop(idle.pop())
@@ -138,18 +136,15 @@ class _Pool:
             idle.pop().give(job, self.limit_s)
 
     def ready(self) -> list[_Worker]:
-        """Wait for workers that have something to say, or until there is something else to do."""
-        told = all(worker.death is not None for worker in self.workers)  # else a death shows when it is looked for
-        waits = [POLL_S] if self.ask_again or not told else []
-        waits += [worker.ends - time.monotonic() for worker in self.workers if worker.job and worker.ends is not None]
-        ends = [end for worker in self.workers for end in (worker.connection, worker.death) if end is not None]
-        said = wait(ends, max(0.0, min(waits)) if waits else None)
+        """Wait a moment for workers that have something to say or have ended; return them."""
+        said = wait([worker.connection for worker in self.workers], POLL_S)
+        # A child that a worker has left behind may hold its pipe: such a death shows when it is looked for.
         return [worker for worker in self.workers if worker.connection in said or not worker.process.is_alive()]
 
     def overdue(self) -> list[tuple[_Worker, Job]]:
         """Return the workers whose job has taken too long, and it."""
         now = time.monotonic()
-        return [(one, one.job) for one in self.workers if one.job and one.ends is not None and now > one.ends]
+        return [(worker, worker.job) for worker in self.workers if worker.job and now > worker.ends]
 
     def drop(self, worker: _Worker) -> tuple[str, str]:
         """End a worker; return how it ended where it did by itself, and the end of what it printed."""
@@ -177,10 +172,8 @@ class _Worker:
     connection: Connection  #: Our end of the pipe to it.
     output: IO[bytes]  #: What it prints.
     jobs_left: int  #: How many jobs it is given before it makes room for a new one.
-    #: Readable once the process has ended, whoever still holds its pipe; None where the system has no such thing.
-    death: int | None
     job: Job | None = None  #: What it is doing.
-    ends: float | None = None  #: When (``time.monotonic``) it will have taken too long; None for never.
+    ends: float = math.inf  #: When (``time.monotonic``) it will have taken too long.
 
     @property
     def idle(self) -> bool:
@@ -190,7 +183,7 @@ class _Worker:
     def give(self, job: Job, limit_s: float | None) -> None:
         self.job = job
         self.jobs_left -= 1
-        self.ends = None if limit_s is None else time.monotonic() + limit_s
+        self.ends = math.inf if limit_s is None else time.monotonic() + limit_s
         with contextlib.suppress(OSError):
             self.output.truncate(0)  # so that the end of what it prints is about this job
         with contextlib.suppress(OSError):  # a worker that has died this moment is noticed by the next receive
@@ -212,8 +205,6 @@ class _Worker:
             self.process.join()
         _kill_left(self.output)
         self.connection.close()
-        if self.death is not None:
-            os.close(self.death)
         self.output.close()
         Path(self.output.name).unlink(missing_ok=True)
 
@@ -251,9 +242,8 @@ def _start_worker(image_set: ImageSet, plugins: Sequence[str], workers: int) -> 
     except OSError as error:
         raise StudyError(f"no worker process can be started ({error.strerror}): free memory or disk space.") from error
     theirs.close()  # so that the worker's end is the only one, and its death closes the pipe
-    death = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") and process.pid else None
     # What a plugin has set in its process, on purpose or not, goes with it: no other run sees it.
-    return _Worker(process, ours, output, 1 if plugins else RUNS_OF_A_WORKER, death)
+    return _Worker(process, ours, output, 1 if plugins else RUNS_OF_A_WORKER)
 
 
 def _kill_left(output: IO[bytes]) -> None:

@@ -23,7 +23,6 @@ from study.datasets.load import load
 from study.execution.executors import Abandoned, Job
 from study.execution.executors import ray as on_ray
 from study.execution.executors.ray.cluster import Cluster, connected
-from study.execution.executors.ray.inputs import Supplies
 from study.execution.executors.ray.worker import NodeFacts, Terms, misfit
 from study.training.environment import THREADS
 from tests.changed import replace
@@ -190,7 +189,7 @@ def test_a_full_disk_stops_everything_and_nothing_stays_in_the_cluster(
 def test_a_node_with_other_versions_is_named_before_anything_runs(
     faces: ImageSet, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.execution.executors.ray.inputs.installed", lambda: {"python": "2.7"})
+    monkeypatch.setattr("study.execution.executors.ray.installed", lambda: {"python": "2.7"})
     with pytest.raises(UsageError, match=r"the same on all nodes: .* has python 3\.\d+ instead of 2\.7"):
         on_cluster(faces, jobs(faces, 10), address)
 
@@ -231,7 +230,7 @@ def test_files_that_nodes_do_not_see_are_sent_whatever_lies_at_their_names(
     (tmp_path / "start.h5").write_bytes(b"start")
     (tmp_path / "plugin.py").write_text("1\n")
     # For the nodes the results folder is another one than the driver's, and the start weights are other ones.
-    monkeypatch.setattr(Supplies, "mark", lambda supplies, job: tmp_path / "none")
+    monkeypatch.setattr(on_ray.Supplies, "mark", lambda supplies, job: tmp_path / "none")
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     places = {"keep_weights": tmp_path / "results" / "w.weights.h5", "checkpoints": tmp_path / "results" / "c"}
     todo = [replace(job, start_weights=tmp_path / "start.h5", **places) for job in jobs(faces, 10, 11)]
@@ -260,7 +259,7 @@ def find_nothing_missing(terms: Terms, mark: Path | None) -> NodeFacts:
 def test_a_node_that_joins_later_is_sent_what_it_lacks_when_it_has_a_run(
     faces: ImageSet, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.execution.executors.ray.inputs.look", find_nothing_missing)
+    monkeypatch.setattr("study.execution.executors.ray.look", find_nothing_missing)
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     np.save(tmp_path / "images.npy", faces.images)
     mapped = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
