@@ -19,7 +19,6 @@ from study.core.record import Record
 from study.core.spec import Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
-from study.datasets.load import load
 from study.execution.executors import Abandoned, Job
 from study.execution.locks import Locks
 from study.execution.queue import Work, lock_name
@@ -69,11 +68,6 @@ class Driver:
         job = next(self.jobs)
         assert job is not None
         return job
-
-
-@pytest.fixture(scope="module")
-def faces() -> ImageSet:
-    return load("synthetic:images=200")
 
 
 @pytest.fixture

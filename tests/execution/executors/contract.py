@@ -17,9 +17,10 @@ from study.protocols.budgets import read_budget
 from tests.execution.executors.fake_execute import FakeExecute, execute_in_worker, workers_execute
 
 
-def jobs(faces: ImageSet, *seeds: int) -> list[Job]:
+def jobs(faces: ImageSet, *seeds: int, **more: Any) -> list[Job]:
+    """Return a job for each seed; ``more`` are their paths."""
     pairs = select_pairs(read_grid("all"), ("cnn2",), ("baseline",))
-    return [Job(one.spec) for one in resolve_specs(pairs, Choices(read_budget("demo"), seeds=seeds), faces)]
+    return [Job(one.spec, **more) for one in resolve_specs(pairs, Choices(read_budget("demo"), seeds=seeds), faces)]
 
 
 def check_executor(executor: Executor, faces: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,25 +18,13 @@ from study.core.errors import UsageError, WriteError
 from study.core.record import Record
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
-from study.datasets.load import load
 from study.execution.executors import EXECUTORS, Job, inprocess, process
 from study.execution.executors.process import pack, unpack
-from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
-from study.protocols.budgets import read_budget
 from study.training.banners import without_banners
 from study.training.environment import THREADS
 from tests.changed import replace
+from tests.execution.executors.contract import jobs
 from tests.execution.executors.fake_execute import FakeExecute, done_record, execute_in_worker, workers_execute
-
-
-@pytest.fixture(scope="module")
-def faces() -> ImageSet:
-    return load("synthetic:images=200")
-
-
-def jobs(faces: ImageSet, *seeds: int, **more: Any) -> list[Job]:
-    pairs = select_pairs(read_grid("all"), ("cnn2",), ("baseline",))
-    return [Job(one.spec, **more) for one in resolve_specs(pairs, Choices(read_budget("demo"), seeds=seeds), faces)]
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,6 @@ from study.core.errors import StudyError, UsageError, WriteError
 from study.core.record import Record
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
-from study.datasets.load import load
 from study.execution.executors import Abandoned, Job
 from study.execution.executors import ray as on_ray
 from study.execution.executors.ray.cluster import Cluster, connected
@@ -27,17 +26,13 @@ from study.execution.executors.ray.worker import NodeFacts, Terms, misfit
 from study.training.environment import THREADS
 from tests.changed import replace
 from tests.execution.executors.clusters import add_node, cluster_of, run_on_ray
+from tests.execution.executors.contract import jobs
 from tests.execution.executors.fake_execute import done_record, execute_in_worker
-from tests.execution.executors.test_executors import Events, jobs
+from tests.execution.executors.test_executors import Events
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install '.[ray]'"
 )
-
-
-@pytest.fixture(scope="module")
-def faces() -> ImageSet:
-    return load("synthetic:images=200")
 
 
 @pytest.fixture(scope="module")
