@@ -129,6 +129,18 @@ def test_what_a_silent_driver_had_is_taken_over_and_its_own_result_dropped(
     assert quick.store.record_path(record.spec).read_bytes() == stored
 
 
+def test_a_run_that_stops_after_it_was_taken_over_ends_nothing_else(
+    drivers: tuple[Driver, Driver], faces: ImageSet
+) -> None:
+    silent, quick = drivers
+    quick.locks.stale_s = 0.0
+    lost, _ = silent.next(), quick.next()
+    time.sleep(0.01)
+    assert quick.next().spec == lost.spec
+    silent.work.on_event(lost.spec, {"kind": "stopped"})
+    assert silent.shown.events == ["note"] and silent.work.stopped == []
+
+
 def test_a_result_that_comes_too_late_is_not_stored(drivers: tuple[Driver, Driver], faces: ImageSet) -> None:
     silent, quick = drivers
     quick.locks.stale_s = 0.0

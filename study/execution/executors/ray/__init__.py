@@ -120,10 +120,8 @@ class _Flight:
         self._going: dict[str, _Run] = {}
         self._no_more = False
         self._asked, self._looked, self._window = 0.0, 0.0, 0
-        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=False
-        )
-        self._mailbox = ray.remote(Mailbox).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
+        here = _on(ray, ray.get_runtime_context().get_node_id())
+        self._mailbox = ray.remote(Mailbox).options(max_restarts=-1, **here).remote()
         # Ray's retries are for lost nodes alone: a run that fails or dies is a record. They are never used up by them.
         self._task = ray.remote(run_task).options(
             num_cpus=self.cluster.cpus_per_run, num_gpus=self.cluster.gpus_per_run, max_retries=-1, name="study"
@@ -155,8 +153,8 @@ class _Flight:
         if ready:
             ready, _ = self.ray.wait(references, num_returns=len(references), timeout=0)
         yield from self._events()
-        there = set(ready)
-        ended = [run for run in self._going.values() if run.reference in there]
+        ready = set(ready)
+        ended = [run for run in self._going.values() if run.reference in ready]
         if ended:
             self._fill(len(ended))  # before the driver turns to the disk
         for run in ended:
@@ -331,6 +329,12 @@ def survey(ray: Any, cluster: Cluster, supplies: Supplies, mark: Path | None, ma
     cluster.log(_line(cluster, nodes, facts, mark is not None))
 
 
+def _on(ray: Any, node: str) -> dict[str, Any]:
+    """Return the options of what is on a certain node, and takes no processor."""
+    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    return {"num_cpus": 0, "scheduling_strategy": affinity(node, soft=False)}
+
+
 def alive(ray: Any) -> list[dict[str, Any]]:
     """Return what Ray says of each node that it takes to be there."""
     return [node for node in ray.nodes() if node["Alive"]]
@@ -338,14 +342,8 @@ def alive(ray: Any) -> list[dict[str, Any]]:
 
 def _ask(ray: Any, nodes: Sequence[Mapping[str, Any]], supplies: Supplies, mark: Path | None) -> list[NodeFacts]:
     """Return what the nodes found about themselves, without those that are gone or slow: their runs look again."""
-    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
     task = ray.remote(look)
-    asked = {
-        task.options(num_cpus=0, scheduling_strategy=affinity(node["NodeID"], soft=False)).remote(
-            supplies.reference, mark
-        ): node
-        for node in nodes
-    }
+    asked = {task.options(**_on(ray, node["NodeID"])).remote(supplies.reference, mark): node for node in nodes}
     ray.wait(list(asked), num_returns=len(asked), timeout=SURVEY_LIMIT_S)
     errors = ray.exceptions
     facts: list[NodeFacts] = []
