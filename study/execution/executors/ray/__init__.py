@@ -258,13 +258,14 @@ class Supplies:
         packed, images = pack(image_set)
         #: All of the file with the images, whatever lies at its path now.
         self._images: Any = image_set.images.base if images else b""
+        sha256 = hashlib.sha256(self._images).hexdigest()  # type: ignore[arg-type]
         self._marks: dict[Path, Path] = {}
         self.sent: dict[str, Any] = {}  #: sha256 of files -> reference to their bytes in Ray's object store.
         #: What all runs have in common, and the reference to it.
         self.terms = Terms(
             token=secrets.token_hex(8),
             image_set=packed,
-            images=ContentFile(images, hashlib.sha256(self._images).hexdigest()) if images else None,
+            images=ContentFile(images, sha256) if images else None,
             plugins=tuple(content_file(Path(file).resolve()) for file in plugins),
             limit_s=limit_s,
             keep_process=not cluster.gpus_per_run,
