@@ -16,20 +16,19 @@ if TYPE_CHECKING:
     from study.core.store import Store
     from study.trained.runtime import Runtime
 
-Name = str | None
-Names = list[str] | None
-
 RunOption = Annotated[
-    Name, option("KEY", "Key of a run, or a part of one. Default: the best on the validation split.", "--run")
+    str | None, option("KEY", "Key of a run, or a part of one. Default: the best on the validation split.", "--run")
 ]
 _STUDY = "NAME of a study made here, or published/NAME. Default: the newest made here"
-StudyArgument = Annotated[Name, Argument(metavar="STUDY", help=f"{_STUDY}.")]
-StudyOption = Annotated[Name, option("NAME", f"{_STUDY}.")]
+StudyArgument = Annotated[str | None, Argument(metavar="STUDY", help=f"{_STUDY}.")]
+StudyOption = Annotated[str | None, option("NAME", f"{_STUDY}.")]
 ResultsOption = Annotated[Path, option("FOLDER", "Folder of records.", file_okay=False)]
 ReportsOption = Annotated[Path, option("FOLDER", "Folder of reports.", file_okay=False)]
-PluginOption = Annotated[Names, option("FILE", "File that registers the run's model, run as code; may be repeated.")]
+PluginOption = Annotated[
+    list[str] | None, option("FILE", "File that registers the run's model, run as code; may be repeated.")
+]
 DetectorOption = Annotated[
-    Name, option("NAME", "What finds faces: blazeface (the default), haar, or the file of YuNet's model (.onnx).")
+    str | None, option("NAME", "What finds faces: blazeface (the default), haar, or the file of YuNet's model (.onnx).")
 ]
 FaceScoreOption = Annotated[
     float | None,
@@ -39,10 +38,10 @@ ArchiveGibFlag = Annotated[
     float, option("N", "Most GiB that an archive may unpack to; its other limits follow.", min=0.001)
 ]
 PluginFlag = Annotated[
-    Names, option("FILE", "File with entries, run as code; they join grids that say all.", "--plugin")
+    list[str] | None, option("FILE", "File with entries, run as code; they join grids that say all.", "--plugin")
 ]
 PrecisionFlag = Annotated[
-    Name,
+    str | None,
     option(
         "NAME",
         "float32, mixed_bfloat16, or auto: the latter where native. Default: float32; auto for budgets of hours.",

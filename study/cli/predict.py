@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
-from study.cli import options
 from study.cli.app import examples, option
+from study.cli.options import (
+    DetectorOption,
+    FaceScoreOption,
+    PluginOption,
+    ResultsOption,
+    RunOption,
+    StudyOption,
+    opened_runtime,
+)
 from study.core.errors import UsageError
 
 if TYPE_CHECKING:
     from study.faces.prediction import Seen
+    from study.trained.runtime import Runtime
 
 app = typer.Typer(add_completion=False)
 
@@ -45,12 +55,12 @@ def predict(
     crops: Annotated[
         bool, Option("--crops", help="Take each picture as one face. Small square ones always are.")
     ] = False,
-    detector: options.DetectorOption = None,
-    face_score: options.FaceScoreOption = None,
-    run: options.RunOption = None,
-    study: options.StudyOption = None,
-    results: options.ResultsOption = Path("results"),
-    plugin: options.PluginOption = None,
+    detector: DetectorOption = None,
+    face_score: FaceScoreOption = None,
+    run: RunOption = None,
+    study: StudyOption = None,
+    results: ResultsOption = Path("results"),
+    plugin: PluginOption = None,
 ) -> None:
     """Find the faces in pictures and name the emotion of each with the best run of a study.
 
@@ -64,53 +74,71 @@ def predict(
     if not words:
         raise UsageError("which pictures? Give --image PATH: files, folders, or - for standard input.")
     from study.faces.detection import open_detector
-    from study.faces.output import save_marked, standard_output, text_lines, write_csv, write_json
+    from study.faces.output import standard_output, text_lines, write_csv, write_json
     from study.faces.pictures import gather
     from study.faces.prediction import all_refused, look
 
     sources, skipped = gather(words)
     _refuse(all_refused(sources))
     finder = open_detector(detector, least_score=face_score)
-    runtime = options.opened_runtime(results, study, run, plugin)
-    passed: list[Seen] = []
-    saved: list[Path] = []
-
-    def answered() -> Iterator[Seen]:
-        for seen in look(sources, runtime, finder, crops=crops, landmarks=landmarks, keep=save is not None):
-            if save is not None and seen.picture is not None:
-                saved.append(save_marked(seen, runtime, save, saved, bars))
-                seen.picture = None
-            passed.append(seen)
-            yield seen
-
+    runtime = opened_runtime(results, study, run, plugin)
+    found = look(sources, runtime, finder, crops=crops, landmarks=landmarks, keep=save is not None)
+    tally = Tally(found, runtime, save, bars)
     with standard_output(utf8=as_json or as_csv) as out:
         if as_json or as_csv:
-            (write_json if as_json else write_csv)(answered(), runtime, out)
+            (write_json if as_json else write_csv)(tally, runtime, out)
         else:
             if runtime.notice:
                 print(runtime.notice)
-            for seen in answered():
+            for seen in tally:
                 for line in text_lines(seen, runtime.classes, top) if seen.readable or not seen.source.named else ():
                     print(line, flush=True)
-    for line in _totals(passed, skipped, saved):
+    for line in tally.lines(skipped):
         print(line, file=sys.stderr)
-    _refuse([seen for seen in passed if not seen.readable and seen.source.named])
+    _refuse(tally.refused)
 
 
-def _totals(passed: list[Seen], skipped: int, saved: list[Path]) -> Iterator[str]:
-    """Yield what to say at the end."""
-    from study.faces.output import count
+@dataclass
+class Tally:
+    """What passes by on its way to the output: counted, and drawn into pictures where that is wanted."""
 
-    pictures = sum(seen.readable for seen in passed)
-    damaged = sum(not seen.readable and not seen.source.named for seen in passed)
-    if pictures > 1 or skipped or damaged:
-        yield f"{count(sum(len(seen.answers) for seen in passed), 'face')} in {count(pictures, 'picture')}"
-    if skipped:
-        yield f"{count(skipped, 'other file')} skipped"
-    if damaged:
-        yield f"{count(damaged, 'picture')} could not be read"
-    if saved:
-        yield f"{count(len(saved), 'marked picture')} in {saved[0].parent}"
+    found: Iterator[Seen]  #: The pictures with their answers.
+    runtime: Runtime
+    save: Path | None  #: Folder of marked pictures.
+    bars: bool  #: Draw all probabilities.
+    pictures: int = 0
+    faces: int = 0
+    damaged: int = 0
+    refused: list[Seen] = field(default_factory=list)
+    saved: list[Path] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Seen]:
+        for seen in self.found:
+            self.pictures += seen.readable
+            self.faces += len(seen.answers)
+            if not seen.readable and seen.source.named:
+                self.refused.append(seen)
+            elif not seen.readable:
+                self.damaged += 1
+            if self.save is not None and seen.picture is not None:
+                from study.faces.output import save_marked
+
+                self.saved.append(save_marked(seen, self.runtime, self.save, self.saved, self.bars))
+                seen.picture = None
+            yield seen
+
+    def lines(self, skipped: int) -> Iterator[str]:
+        """Yield what to say at the end."""
+        from study.faces.output import count
+
+        if self.pictures > 1 or skipped or self.damaged:
+            yield f"{count(self.faces, 'face')} in {count(self.pictures, 'picture')}"
+        if skipped:
+            yield f"{count(skipped, 'other file')} skipped"
+        if self.damaged:
+            yield f"{count(self.damaged, 'picture')} could not be read"
+        if self.saved:
+            yield f"{count(len(self.saved), 'marked picture')} in {self.save}"
 
 
 def _refuse(refused: list[Seen]) -> None:

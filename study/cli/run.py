@@ -12,7 +12,7 @@ import typer
 from typer import Option
 
 from study.cli.app import examples, option
-from study.cli.options import ArchiveGibFlag, Name, Names, PluginFlag, PrecisionFlag, ReportsOption, ResultsOption
+from study.cli.options import ArchiveGibFlag, PluginFlag, PrecisionFlag
 from study.core.errors import UsageError
 from study.datasets.readers.archive import DEFAULT_GIB
 
@@ -64,29 +64,32 @@ class Flags:
 
     grid: Annotated[str, option("NAME|FILE", "Grid in experiments/, or a TOML file.")] = "all"
     data: Annotated[
-        Name,
+        str | None,
         option(
             "PATH",
             "File, folder or archive, kaggle:OWNER/NAME, or synthetic. Default: what is in data/, else synthetic.",
         ),
     ] = None
-    models: Annotated[Names, option("NAMES", "Models or groups, with commas; replace the grid's.")] = None
-    protocols: Annotated[Names, option("NAMES", "Protocols or groups, likewise.")] = None
-    seeds: Annotated[Name, option("N|LIST", "A count (3: seeds 0, 1, 2) or a list (0,1,4).")] = None
-    budget: Annotated[Name, option("NAME", "demo, tonight, full. Default: the grid's, else what fits here.")] = None
+    models: Annotated[list[str] | None, option("NAMES", "Models or groups, with commas; replace the grid's.")] = None
+    protocols: Annotated[list[str] | None, option("NAMES", "Protocols or groups, likewise.")] = None
+    seeds: Annotated[str | None, option("N|LIST", "A count (3: seeds 0, 1, 2) or a list (0,1,4).")] = None
+    budget: Annotated[str | None, option("NAME", "demo, tonight, full. Default: the grid's, else what fits here.")] = (
+        None
+    )
     epochs: Annotated[int | None, option("N", "Epochs of each phase; budgets still cap them.", min=1, max=100_000)] = (
         None
     )
     study: Annotated[
-        Name, option("NAME", "Name of the study. Default: demo, or the dataset's. published/NAME changes that one.")
+        str | None,
+        option("NAME", "Name of the study. Default: demo, or the dataset's. published/NAME changes that one."),
     ] = None
-    results: ResultsOption = Path("results")
-    reports: ReportsOption = Path("reports")
+    results: Annotated[Path, option("FOLDER", "Folder of records.")] = Path("results")
+    reports: Annotated[Path, option("FOLDER", "Folder of reports.")] = Path("reports")
     executor: Annotated[
-        Name, option("NAME", "process (default: a crash costs one run), inprocess, ray (a cluster).")
+        str | None, option("NAME", "process (default: a crash costs one run), inprocess, ray (a cluster).")
     ] = None
     address: Annotated[
-        Name, option("HOST:PORT", "Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone.")
+        str | None, option("HOST:PORT", "Ray's cluster, or auto. Default: RAY_ADDRESS, else one of this machine alone.")
     ] = None
     cpus_per_run: Annotated[float | None, option("N", "Processors of a run on Ray. Default: 1.", min=0.01)] = None
     gpus_per_run: Annotated[
@@ -136,7 +139,7 @@ class Flags:
     archive_gib: ArchiveGibFlag = DEFAULT_GIB
     plugins: PluginFlag = None
     track: Annotated[
-        Names, option("NAME", "Log the runs to tensorboard or mlflow too, into tracking/; may be repeated.")
+        list[str] | None, option("NAME", "Log the runs to tensorboard or mlflow too, into tracking/; may be repeated.")
     ] = None
     dry_run: Annotated[bool, Option("--dry-run", help="Show the plan and leave.")] = False
 

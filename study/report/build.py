@@ -52,7 +52,7 @@ def build_report(store: Store, margin: float = MARGIN) -> Report:
     """
     data = collect(store, margin)
     sections = written(data)
-    tables = {table.name: table for _, section in sections for table in section.tables if table.name}
+    tables = {table.name: table for _, section in sections for table in section.tables}
     pages = [_head(data), *(f"## {title}\n\n{section.text}" for title, section in sections), TAIL]
     return Report(
         markdown=tidy("\n\n".join(pages)),

@@ -24,15 +24,15 @@ class Section:
     """What a section says of one study."""
 
     text: str  #: Markdown below the heading; headings of its own start with ``###``.
-    tables: Sequence[Table] = ()  #: Kept as ``tables/<name>.csv``, but for those without a name.
+    tables: Sequence[Table] = ()  #: Kept as ``tables/<name>.csv``.
     #: Drawn as ``figures/<name>.png``; the text shows them by ``picture`` of a template.
     pictures: Sequence[Picture] = ()
 
     @classmethod
     def of(cls, template: str, *unseen: Table, **names: Any) -> Section:
-        """Return a filled template with the tables and pictures among ``names``, and tables that the text lacks."""
+        """Return a filled template, the named tables and pictures among ``names``, and tables that the text lacks."""
         shown = list(_flat(list(names.values())))
-        tables = [one for one in (*shown, *unseen) if isinstance(one, Table)]
+        tables = [one for one in (*shown, *unseen) if isinstance(one, Table) and one.name]
         return cls(fill(template, **names), tables, [one for one in shown if isinstance(one, Picture)])
 
 
