@@ -59,8 +59,15 @@ def import_predictions(
 ) -> Record:
     """Read predictions, check them against a study's images, and keep them as a record.
 
-    The record's recipe is (``name``, ``imported``); ``seed`` tells several training runs of one peer apart. Its spec
-    holds the sha256 of the predictions, so that the same file gives the same record. ``log`` receives the notes.
+    The record's recipe is (``name``, ``imported``). Its spec holds the sha256 of the predictions, so that the same file
+    gives the same record.
+
+    Args:
+        path: The csv, as ``read_predictions`` takes it.
+        name: What the predictions are called wherever they are shown.
+        store: The study, with at least one record and its dataset file.
+        seed: Number of the training run behind them, to tell several of one peer apart.
+        log: Receives a line on how numbers were read, and a warning where another order would fit far better.
 
     Raises:
         DataError: the file is wrong.
@@ -143,7 +150,11 @@ def read_predictions(path: Path, dataset: Mapping[str, NDArray[Any]], classes: S
 
     The first line names the columns. ``image`` (or ``id``) holds an image's id, or ``row`` its place among all images
     of the set, counted from 0; ``label`` holds a class name or its number, or else there is one column for each class.
-    ``dataset`` holds ``ids``, ``labels`` and ``splits`` of the study's images (``Store.load_dataset``).
+
+    Args:
+        path: The csv.
+        dataset: ``ids``, ``labels`` and ``splits`` of the study's images (``Store.load_dataset``).
+        classes: Class names in label order.
 
     Raises:
         DataError: anything wrong; the message names the line and says what is.
@@ -180,8 +191,8 @@ def _notes_on_numbers(
     true = np.concatenate([arrays[f"{split}_labels"] for split in splits])
     table = np.zeros((len(classes), len(classes)))
     np.add.at(table, (given, true), 1 / len(true))
-    rows, meant = linear_sum_assignment(table, maximize=True)
-    found, better = np.trace(table), table[rows, meant].sum()
+    _, meant = linear_sum_assignment(-table)
+    found, better = np.trace(table), table[np.arange(len(classes)), meant].sum()
     if better - found < FAR_BETTER:
         return (said,)
     order = [classes[label] for label in meant]
@@ -196,16 +207,19 @@ class _Reader:
     """Reads rows into one array over all images; what is not predicted stays nan."""
 
     def __init__(self, path: Path, dataset: Mapping[str, NDArray[Any]], classes: Sequence[str]) -> None:
-        self.path, self.classes = path, list(classes)
+        self.path = path
+        self.classes = list(classes)
         self.names = {name.lower(): label for label, name in enumerate(classes)}
-        self.ids, self.splits = dataset["ids"], dataset["splits"]
+        self.ids = dataset["ids"]
+        self.splits = dataset["splits"]
         self.places = {str(one): place for place, one in enumerate(self.ids.tolist())}
         self.line = 1
-        self.key, self.by_row = 0, False  # the column that names the image, and whether by its row
-        self.label: int | None = None  # the column of labels; without one there are columns of probabilities
+        self.key = 0
+        self.by_row = False
+        self.label: int | None = None
+        self.numbers = False
+        self.decimals = 0
         self.columns: list[int] = []
-        self.numbers = False  # whether a label was a number
-        self.decimals = 0  # the most decimals of a probability
 
     def read(self) -> NDArray[np.float64]:
         """Return probabilities, float64 (all images, classes), nan where nothing is predicted."""
@@ -265,12 +279,15 @@ class _Reader:
 
     def _place(self, text: str) -> int:
         """Return the place of a row's image in the set."""
-        place = _number_below(len(self.ids), text) if self.by_row else self.places.get(text)
-        if place is None and self.by_row:
-            self._refuse(f"a row from 0 to {len(self.ids) - 1}", repr(text[:40]))
-        if place is None:
+        if self.by_row:
+            if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) >= len(self.ids):
+                self._refuse(f"a row from 0 to {len(self.ids) - 1}", repr(text[:40]))
+            place = int(text)
+        elif text not in self.places:
             close = difflib.get_close_matches(text, list(self.places)[:2000], n=1, cutoff=0.8)
             self._refuse(f"an image of the study, such as {close[0] if close else self.ids[0]}", repr(text[:80]))
+        else:
+            place = self.places[text]
         if SPLITS[self.splits[place]] not in TAKEN:
             self._refuse("images of validation and test", f"{self.ids[place]}, which is in train")
         return place
@@ -301,9 +318,9 @@ class _Reader:
     def _class(self, text: str) -> int:
         if text.lower() in self.names:
             return self.names[text.lower()]
-        if (number := _number_below(len(self.classes), text)) is not None:
+        if text.isascii() and text.isdigit() and len(text) < 19 and int(text) < len(self.classes):
             self.numbers = True
-            return number
+            return int(text)
         self._refuse(f"a class ({', '.join(self.classes)}) or its number from 0", repr(text[:40]))
 
     def _number(self, text: str) -> float:
@@ -317,7 +334,3 @@ class _Reader:
 
     def _refuse(self, expected: str, found: str) -> NoReturn:
         raise DataError(f"{self.path}, line {self.line}: expected {expected}, found {found}. Mend the file.")
-
-
-def _number_below(most: int, text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 and int(text) < most else None

@@ -11,7 +11,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from study.core.files import make_folder, read_regular, write_error
@@ -30,7 +29,9 @@ class Lock:
     """One run, or another piece of work, as long as this process has it."""
 
     def __init__(self, path: Path, handle: int) -> None:
-        self.path, self._handle = path, handle
+        self.path = path
+        self._handle = handle
+        self._identity = _identity(os.fstat(handle))
 
     @property
     def holds(self) -> bool:
@@ -38,7 +39,7 @@ class Lock:
         try:
             # Asked at every event of a run, hence without a look at all locks: whoever takes over creates the next
             # number, and removes it later than this one.
-            return not _next(self.path).exists() and self._is_there()
+            return not _next(self.path).exists() and _identity(os.stat(self.path)) == self._identity
         except OSError:
             return False
 
@@ -52,12 +53,9 @@ class Lock:
         with contextlib.suppress(OSError):
             for path in _generations(self.path)[:-1] if self.holds else []:
                 path.unlink(missing_ok=True)
-            if self._is_there():
+            if _identity(os.stat(self.path)) == self._identity:
                 self.path.unlink()
         os.close(self._handle)
-
-    def _is_there(self) -> bool:
-        return os.path.samestat(os.stat(self.path), os.fstat(self._handle))
 
 
 class Locks:
@@ -71,7 +69,9 @@ class Locks:
     """
 
     def __init__(self, folder: Path, beat_s: float = BEAT_S, stale_s: float = STALE_S) -> None:
-        self.folder, self.stale_s, self._beat_s = folder, stale_s, beat_s
+        self.folder = folder
+        self.stale_s = stale_s
+        self._beat_s = beat_s
         self._seen: dict[Path, tuple[tuple[int, int], float]] = {}  # the last sign of life, and since when it is known
         self._mine: list[Lock] = []
         self._lock = threading.Lock()
@@ -99,17 +99,17 @@ class Locks:
         path = self.folder / f"{name}.1{SUFFIX}"
         try:
             make_folder(self.folder)
-            if found := _generations(path):
+            found = _generations(path)
+            if found:
                 if not self._stale(found[-1]):
                     return None
                 path = _next(found[-1])
             lock = _create(path)
         except OSError as error:
             raise write_error(path, error) from error
-        if lock is None:
-            return None
-        if not lock.holds or _generations(path)[-1:] != [path]:  # another process was quicker
-            lock.release()
+        if lock is None or not lock.holds or _generations(path)[-1:] != [path]:  # another process was quicker
+            if lock is not None:
+                lock.release()
             return None
         with self._lock:
             self._mine.append(lock)
@@ -189,8 +189,10 @@ def _create(path: Path) -> Lock | None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError:
         return None
+    mine = this_process()
+    about = {"machine": mine.machine, "pid": mine.pid, "started": mine.started}
     # The token makes every lock's content its own; the host is for people.
-    about = asdict(this_process()) | {"host": platform.node(), "token": secrets.token_hex(8)}
+    about |= {"host": platform.node(), "token": secrets.token_hex(8)}
     try:
         os.write(handle, json.dumps(about).encode())
     except OSError:
@@ -209,19 +211,29 @@ def _read(path: Path) -> tuple[ProcessId | None, str]:
         return None, ""
 
 
+def _identity(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
+
+
 def _generations(path: Path) -> list[Path]:
     """Return all files of a lock, lowest number first."""
-    fits = re.compile(rf"{re.escape(_name(path))}\.(\d+){re.escape(SUFFIX)}")
-    with contextlib.suppress(FileNotFoundError):
-        found = [match for name in os.listdir(path.parent) if (match := fits.fullmatch(name))]
-        return [path.with_name(match[0]) for match in sorted(found, key=lambda match: int(match[1]))]
-    return []
+    try:
+        names = os.listdir(path.parent)
+    except FileNotFoundError:
+        return []
+    start = f"{_name(path)}."
+    fits = re.compile(re.escape(start) + r"(\d+)" + re.escape(SUFFIX))
+    mine = [path.with_name(name) for name in names if name.startswith(start) and fits.fullmatch(name)]
+    return sorted(mine, key=_number)
 
 
 def _name(path: Path) -> str:
-    return path.stem.rpartition(".")[0]
+    return path.name.removesuffix(SUFFIX).rpartition(".")[0]
+
+
+def _number(path: Path) -> int:
+    return int(path.name.removesuffix(SUFFIX).rpartition(".")[2])
 
 
 def _next(path: Path) -> Path:
-    name, _, number = path.stem.rpartition(".")
-    return path.with_name(f"{name}.{int(number) + 1}{SUFFIX}")
+    return path.with_name(f"{_name(path)}.{_number(path) + 1}{SUFFIX}")

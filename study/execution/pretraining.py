@@ -59,13 +59,21 @@ def pretraining_spec(entry: ModelEntry, image_set: ImageSet, settings: Settings)
     phase = PhasePlan(
         "all", "stage", "all", ADAM, settings.rate, settings.epochs, patience=None, schedule=part("cosine")
     )
-    augmentation = AUGMENTATION if settings.augment else ()
-    protocol = Protocol("pretrain", augmentation=augmentation, batch=settings.batch, transfer=(phase,))
-    train_images = len(image_set.indices("train"))
+    protocol = Protocol(
+        "pretrain",
+        augmentation=AUGMENTATION if settings.augment else (),
+        batch=settings.batch,
+        transfer=(phase,),
+    )
     return Spec(
         dataset=image_set.identity,
         model=entry.identity,
-        protocol=resolve(protocol, family=entry.family, weights_source="none", train_images=train_images),
+        protocol=resolve(
+            protocol,
+            family=entry.family,
+            weights_source="none",
+            train_images=len(image_set.indices("train")),
+        ),
         budget="pretrain",
         side_px=side_px,
         weights=Start(source="none"),
@@ -114,9 +122,6 @@ def pretrain(
         StudyError: the training failed; the message says why.
         WriteError: a place cannot be written.
     """
-    from study.training.build import build_network, load_weights
-    from study.training.weights_file import save_body
-
     folder = checkpoint_folder(out)
     whole = folder / f"whole{SUFFIX}"
     with without_banners():
@@ -126,16 +131,26 @@ def pretrain(
         if record.status != "done":
             raise StudyError(f"pretraining {entry.name} on {image_set.name} failed: {record.reason}")
         pretraining = _pretraining(record, image_set)
-        network = build_network(
-            entry, image_shape=image_set.image_shape, classes=len(image_set.classes), side_px=spec.side_px
-        )
-        load_weights(network.model, whole, entry.name)
-        save_body(network, out, pretraining)
-    if read_pretraining(out) != pretraining:
-        raise WeightsError(f"{out} was not written as it should be: the disk may be at fault.")
+        _write(entry, spec, image_set, whole, out, pretraining)
     whole.unlink(missing_ok=True)
     discard(folder)
     return pretraining
+
+
+def _write(
+    entry: ModelEntry, spec: Spec, image_set: ImageSet, whole: Path, out: Path, pretraining: Pretraining
+) -> None:
+    """Write the body of a trained network whose weights lie in ``whole``."""
+    from study.training.build import build_network, load_weights
+    from study.training.weights_file import save_body
+
+    network = build_network(
+        entry, image_shape=image_set.image_shape, classes=len(image_set.classes), side_px=spec.side_px
+    )
+    load_weights(network.model, whole, entry.name)
+    save_body(network, out, pretraining)
+    if read_pretraining(out) != pretraining:
+        raise WeightsError(f"{out} was not written as it should be: the disk may be at fault.")
 
 
 def _pretraining(record: Record, image_set: ImageSet) -> Pretraining:

@@ -9,8 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-import numpy as np
-
 from study.core.record import Record
 from study.core.spec import Spec
 from study.planning.plan import PlannedRun, duration
@@ -23,33 +21,39 @@ class Remaining:
     """Estimate what is left from the plan's estimates and how well they have held so far; ``now`` is in seconds."""
 
     def __init__(self, runs: Sequence[PlannedRun], now: float) -> None:
-        self._places = {run.spec.key: place for place, run in enumerate(runs)}
-        self._estimates = np.maximum([run.estimate_s for run in runs], 0.1)
-        self._shares = np.zeros(len(runs))
+        self._estimates = {run.spec.key: max(run.estimate_s, 0.1) for run in runs}
+        self._shares = dict.fromkeys(self._estimates, 0.0)
         self._start = now
+        # Kept up to date instead of added up anew at each of the many events of a large grid.
+        self._total = sum(self._estimates.values())
+        self._done = 0.0
 
     def progress(self, key: str, share: float) -> None:
-        """Take the share (0..1) of a run that is done; it never falls back."""
-        place = self._places[key]
-        self._shares[place] = max(self._shares[place], min(share, 1.0))
+        """Take the share (0..1) of a run that is done."""
+        gained = max(0.0, min(share, 1.0) - self._shares[key])
+        self._shares[key] += gained
+        self._done += self._estimates[key] * gained
 
     def estimate(self, seconds: Mapping[str, float]) -> None:
         """Take better estimates of all runs, by their keys."""
-        self._estimates = np.maximum([seconds[key] for key in self._places], 0.1)
+        self._estimates = {key: max(seconds[key], 0.1) for key in self._estimates}
+        self._total = sum(self._estimates.values())
+        self._done = sum(self._estimates[key] * share for key, share in self._shares.items())
 
     @property
     def share(self) -> float:
         """Share of the whole work that is done, 0..1."""
-        return float(np.average(self._shares, weights=self._estimates))
+        return min(self._done / self._total, 1.0) if self._total else 1.0
 
     def seconds(self, now: float) -> float:
         """Return about how many seconds are left; the plan's own estimate at first, the measured pace later."""
-        share, spent = self.share, now - self._start
-        planned = float(self._estimates.sum()) * (1 - share)
+        total, share = self._total, self.share
+        planned = total * (1 - share)
         if share <= 0:
-            return max(planned - spent, 0.0)
+            return max(planned - (now - self._start), 0.0)
+        paced = (now - self._start) * (1 - share) / share
         trust = min(1.0, share * 5)
-        return trust * spent * (1 - share) / share + (1 - trust) * planned
+        return trust * paced + (1 - trust) * planned
 
 
 class PlainDisplay:
@@ -64,7 +68,7 @@ class PlainDisplay:
         self._updates = {run.spec.key: max(run.spec.protocol.updates, 1) for run in runs}
         self._out = out or sys.stdout
         self._waited_for: tuple[object, ...] = ()
-        self._nodes: dict[str, str] = {}  # of the runs in flight, by their keys; empty names where there is one only
+        self._places: dict[str, str] = {}
         self._said = time.monotonic()
 
     def __enter__(self) -> PlainDisplay:
@@ -77,7 +81,7 @@ class PlainDisplay:
         """Take an event of a run that is going on."""
         name = run_name(spec)
         if event["kind"] == "start":
-            self._nodes[spec.key] = event.get("node", "")
+            self._places[spec.key] = event.get("node", "")
         elif event["kind"] == "epoch":
             # Predictions at the end take a while too, so a run is never full before its record is there.
             self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
@@ -88,13 +92,13 @@ class PlainDisplay:
         elif event["kind"] == "note":
             self.line(f"{name}: {event['text']}")
         elif event["kind"] == "stopped":
-            self._nodes.pop(spec.key, None)
+            self._places.pop(spec.key, None)
             self.line(f"{name}: stopped at an epoch's end, the time is up")
 
     def on_record(self, record: Record, elsewhere: bool = False) -> None:
         """Take the record of a run that has ended, here or in another driver."""
         self.finished += 1
-        self._nodes.pop(record.key, None)
+        self._places.pop(record.key, None)
         self.remaining.progress(record.key, 1.0)
         self.line(self._summary(record) + (" (by another driver)" if elsewhere else ""))
 
@@ -108,8 +112,8 @@ class PlainDisplay:
     @property
     def in_flight(self) -> str:
         """How many runs are going on, and on how many nodes, where they have nodes; empty where there is only one."""
-        nodes = set(self._nodes.values()) - {""}
-        runs = f"{len(self._nodes)} running" if len(self._nodes) > 1 or nodes else ""
+        nodes = set(self._places.values()) - {""}
+        runs = f"{len(self._places)} running" if len(self._places) > 1 or nodes else ""
         return runs + (f" on {len(nodes)} node{'s' if len(nodes) > 1 else ''}" if nodes else "")
 
     @property
@@ -128,13 +132,10 @@ class PlainDisplay:
             return f"{head}: {record.status} - {record.reason}"
         parts = []
         if best := record.best:
-            parts = [
-                f"validation {best.validation_accuracy:.1%}",
-                f"best epoch {best.epoch + 1} of {len(record.history)}",
-            ]
-        if record.timing.wall_s is not None:
-            parts.append(duration(record.timing.wall_s))
-        nodes = f", {self.in_flight}" if any(self._nodes.values()) else ""
+            epochs = f"best epoch {best.epoch + 1} of {len(record.history)}"
+            parts += [f"validation {best.validation_accuracy:.1%}", epochs]
+        parts += [duration(record.timing.wall_s)] if record.timing.wall_s is not None else []
+        nodes = f", {self.in_flight}" if any(self._places.values()) else ""
         return f"{head}: {', '.join(parts)}" + (f"; {self.to_go}{nodes}" if self.finished < self.total else "")
 
 

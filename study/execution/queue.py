@@ -31,7 +31,7 @@ class Work:
     store: Store  #: Where records go.
     locks: Locks  #: This driver's locks.
     display: PlainDisplay  #: Shows what happens, here and in other drivers.
-    estimates: Estimates  #: How long the runs take.
+    estimates: Estimates | None = None  #: How long the runs take; None for the plan's own, whatever is measured.
     limit: TimeLimit | None = None  #: How long this driver may take.
     keep_weights: bool = True  #: Whether runs leave their weights.
     #: The runs that were not started or stopped because the time was up.
@@ -56,14 +56,12 @@ class Work:
         """
         if not self._mine[spec.key][1].holds:
             self._give_up(spec)
-            if event["kind"] == "stopped":  # there is nothing left to end
-                return
             raise Abandoned
         if event["kind"] == "stopped":
             run, lock = self._mine.pop(spec.key)
             self.locks.release(lock)
             self.stopped.append(run)
-        elif event["kind"] == "epoch" and self.estimates.on_epoch(spec, event["row"]):
+        elif event["kind"] == "epoch" and self.estimates and self.estimates.on_epoch(spec, event["row"]):
             self.display.remaining.estimate(self.estimates.seconds)
         self.display.on_event(spec, event)
 
@@ -112,8 +110,8 @@ class Work:
     def _leave_what_does_not_fit(self, limit: TimeLimit) -> None:
         """Take the runs out that are not started any more; what is under way ends or stops by itself."""
         for run in list(self._waiting):
-            done = share_done(run, self.store.checkpoint_folder(run.spec))
-            if not limit.fits(run, self.estimates.seconds[run.spec.key], done):
+            seconds = self.estimates.seconds[run.spec.key] if self.estimates else run.estimate_s
+            if not limit.fits(run, seconds, share_done(run, self.store.checkpoint_folder(run.spec))):
                 self._waiting.remove(run)
                 self.stopped.append(run)
 
@@ -136,4 +134,6 @@ class Work:
 def lock_name(spec: Spec) -> str:
     """Return the name that a run is locked by; runs that come out of one training share it."""
     other = paired_protocol(spec.protocol)
-    return min(spec.key, replace(spec, protocol=other).key) if other else spec.key
+    if other is None:
+        return spec.key
+    return min(spec.key, replace(spec, protocol=other).key)

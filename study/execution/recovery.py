@@ -37,7 +37,6 @@ def recover(
     clear_left(reports / store.study)
     clear_left(default_dir())
     for record in records:  # a driver may have been killed after it stored a record and before it deleted checkpoints
-        folder = store.checkpoint_folder(record.spec)
-        left = checkpoints(folder) if record.status == "done" else []
+        left = checkpoints(folder := store.checkpoint_folder(record.spec)) if record.status == "done" else []
         if left and left[-1].stat().st_mtime <= store.record_path(record.spec).stat().st_mtime:
             discard(folder)

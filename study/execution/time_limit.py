@@ -23,18 +23,26 @@ class Stopped(BaseException):
 
 
 class TimeLimit:
-    """How long a command may take, from now on, in seconds."""
+    """How long a command may take, from now on, in seconds.
+
+    Attributes:
+        ends: When (``time.time``) runs must have ended; a share of the time is left for the report.
+    """
 
     def __init__(self, limit_s: float) -> None:
         self._runs_s = limit_s * (1 - FOR_THE_REPORT)
-        #: When (``time.time``) runs must have ended.
         self.ends = time.time() + self._runs_s
 
     def fits(self, run: PlannedRun, estimate_s: float, done: float) -> bool:
-        """Return whether a run that takes about ``estimate_s``, a share ``done`` of it in its checkpoint, is started.
+        """Return whether a run should be started.
 
-        It is if it ends in time. One that is longer than the whole limit could never be started: it is trained in
+        It should if it ends in time. One that is longer than the whole limit could never be started: it is trained in
         parts, as long as one more epoch fits.
+
+        Args:
+            run: The run.
+            estimate_s: How long it takes from its start to its end.
+            done: The share of it that its checkpoint holds.
         """
         left_s = self.ends - time.time()
         if estimate_s * (1 - done) <= left_s:
@@ -57,24 +65,22 @@ def share_done(run: PlannedRun, folder: Any) -> float:
 def stopping_at(ends: float | None) -> Iterator[None]:
     """Let a run in the block raise ``Stopped`` after the first checkpoint from which another epoch would end too late.
 
-    ``ends`` is when (``time.time``) it must have ended; None for never.
+    ``ends`` is when (``time.time``) the run must have ended; None for never.
 
     Training itself knows no time limit. Its code decides results, so a change there marks every record as "code changed
     since" and makes every checkpoint useless; hence the stop is put around its checkpoints from here.
     """
-    if ends is None:
-        yield
-        return
     plain = checkpoint.Checkpoint
 
     class Stopping(plain):  # type: ignore[misc,valid-type]
         def save(self, phase: int, state: Mapping[str, Any], arrays: Arrays) -> None:
             super().save(phase, state, arrays)
             last = state["history"][-1]
-            if time.time() + last["train_s"] + last["validation_s"] > ends:
+            if time.time() + last["train_s"] + last["validation_s"] > (ends or 0.0):
                 raise Stopped
 
-    checkpoint.Checkpoint = Stopping  # type: ignore[misc]
+    if ends is not None:
+        checkpoint.Checkpoint = Stopping  # type: ignore[misc]
     try:
         yield
     finally:

@@ -36,11 +36,15 @@ class WeightsKept:
             self._remove(record)
             return
         group = record.spec.model.name, record.leaky
-        best = self._best.setdefault(group, record)
-        if best.key == record.key:
+        best = self._best.get(group)
+        if best is not None and best.key == record.key:
             return
-        self._best[group] = max(best, record, key=_validation)
-        self._remove(record if self._best[group] is best else best)
+        if best is None or _validation(record) > _validation(best):
+            self._best[group] = record
+            if best is not None:
+                self._remove(best)
+        else:
+            self._remove(record)
 
     def tell(self, say: Callable[[str], None]) -> None:
         """Say what was removed, where anything was."""

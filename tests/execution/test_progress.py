@@ -8,12 +8,18 @@ import sys
 import pytest
 
 from study.datasets.image_set import ImageSet
+from study.datasets.load import load
 from study.execution.progress import PlainDisplay, Remaining, RichDisplay, make_display
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.planning.plan import PlannedRun
 from study.protocols.budgets import Speed, read_budget
 from tests.changed import replace
 from tests.execution.executors.fake_execute import done_record, failed_record
+
+
+@pytest.fixture(scope="module")
+def faces() -> ImageSet:
+    return load("synthetic:images=200")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from study.core.errors import UsageError
 from study.core.spec import Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
+from study.datasets.load import load
 from study.execution import time_limit
 from study.execution.executors import EXECUTORS, Job
 from study.execution.time_limit import FOR_THE_REPORT, TimeLimit, share_done
@@ -25,6 +26,11 @@ from tests.execution.executors.fake_execute import FakeExecute
 from tests.execution.sameness import differences
 
 DATA = "synthetic:images=200"
+
+
+@pytest.fixture(scope="module")
+def faces() -> ImageSet:
+    return load(DATA)
 
 
 @pytest.fixture

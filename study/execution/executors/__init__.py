@@ -25,7 +25,7 @@ OnEvent = Callable[[Spec, Mapping[str, Any]], None]
 #: Takes the events of one run.
 Report = Callable[[dict[str, Any]], None]
 
-#: Seconds after which jobs are asked for again where there was none to start, and workers are looked at.
+#: Seconds after which jobs are asked for again where there was none to start.
 POLL_S = 1.0
 
 

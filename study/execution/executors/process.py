@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import math
+import functools
 import mmap
 import multiprocessing
 import os
@@ -12,8 +12,8 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -25,7 +25,17 @@ from study.core.errors import StudyError, UsageError, WriteError
 from study.core.record import Record
 from study.core.registry import load_plugin
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, execute_job, executor, failed_record, too_long
+from study.execution.executors import (
+    POLL_S,
+    Abandoned,
+    Job,
+    OnEvent,
+    Report,
+    execute_job,
+    executor,
+    failed_record,
+    too_long,
+)  # fmt: skip
 from study.execution.time_limit import Stopped
 from study.training.device import memory_environment
 from study.training.environment import THREADS, children_get, process_environment
@@ -70,97 +80,121 @@ def run_specs(
 
     A run that has taken too long is ended with its worker, whatever it is doing.
     """
-    pool = _Pool(iter(jobs), image_set, max(1, workers), plugins, limit_s)
+    options = {"workers": workers, "plugins": plugins, "on_event": on_event, "limit_s": limit_s}
+    yield from run_on_processes(execute_job, jobs, image_set, **options)  # type: ignore[arg-type]
+
+
+#: What ``execute_job`` does: a job, the images, where events go, plugins -> the record.
+Execute = Callable[[Job, ImageSet, Report, Sequence[str]], Record]
+
+
+def run_on_processes(
+    execute: Execute,
+    jobs: Iterable[Job | None],
+    image_set: ImageSet,
+    *,
+    workers: int,
+    plugins: Sequence[str],
+    on_event: OnEvent,
+    limit_s: float | None = None,
+) -> Generator[Record, None, None]:
+    """Execute jobs with any function that a worker can import; ``run_specs`` does it with ``execute_job``."""
+    most = max(1, workers)
+    pool = _Pool(functools.partial(_start_worker, execute, image_set, plugins, most), iter(jobs), most, limit_s)
     try:
         while pool.goes_on():
             for worker in pool.ready():
-                job, (kind, content) = worker.job, worker.receive()
-                if kind == "died" or job is None:  # one that has no job says nothing else
-                    how, tail = pool.drop(worker)
-                    if job is not None:
-                        yield failed_record(job.spec, image_set, how, tail)
-                elif kind == "event":
+                kind, content = worker.receive()
+                if kind == "event":
                     try:
-                        on_event(job.spec, content)
+                        on_event(worker.running.spec, content)
                     except Abandoned:
                         pool.drop(worker)
-                elif kind == "unwritable":
-                    raise WriteError(content)
-                else:
+                elif kind == "record":
                     worker.job = None
                     pool.give_work()  # before the driver turns to the disk
-                    if kind == "stopped":
-                        on_event(job.spec, {"kind": "stopped"})
-                    else:
-                        yield content
-            for worker, job in pool.overdue():
+                    yield content
+                elif kind == "stopped":
+                    spec, worker.job = worker.running.spec, None
+                    on_event(spec, {"kind": "stopped"})
+                elif kind == "unwritable":
+                    raise WriteError(content)
+                elif worker.job is not None:
+                    yield failed_record(worker.job.spec, image_set, *pool.drop(worker))
+                else:
+                    pool.drop(worker)
+            for worker in pool.overdue():
                 _, tail = pool.drop(worker)
-                yield failed_record(job.spec, image_set, too_long(limit_s or 0.0), tail)
+                yield failed_record(worker.running.spec, image_set, too_long(limit_s or 0.0), tail)
     finally:
         pool.end()
 
 
-@dataclass
 class _Pool:
     """The workers, started when there is work for them, and ``most`` of them at the same time."""
 
-    jobs: Iterator[Job | None]
-    image_set: ImageSet
-    most: int
-    plugins: Sequence[str]
-    limit_s: float | None
-    workers: list[_Worker] = field(default_factory=list)
-    no_more: bool = False  #: True once all jobs are given out.
+    def __init__(
+        self, start: Callable[[], _Worker], jobs: Iterator[Job | None], most: int, limit_s: float | None
+    ) -> None:
+        self._start, self._jobs, self._most, self._limit_s = start, jobs, most, limit_s
+        self._workers: list[_Worker] = []
+        self._no_more = False
+        self._ask_again = False
 
     def goes_on(self) -> bool:
         """Give out what work there is; return whether any is going on or may come."""
         self.give_work()
-        return not self.no_more or any(worker.job for worker in self.workers)
+        return not self._no_more or any(worker.job for worker in self._workers)
 
     def give_work(self) -> None:
         """Give every worker that has none a job, as far as there are jobs, and start workers for more."""
-        idle = [worker for worker in self.workers if worker.idle]
-        while not self.no_more and (idle or len(self.workers) < self.most):
+        self._ask_again = False
+        idle = [worker for worker in self._workers if worker.job is None]
+        while not self._no_more and not self._ask_again and (idle or len(self._workers) < self._most):
             try:
-                job = next(self.jobs)
+                job = next(self._jobs)
             except StopIteration:
-                self.no_more = True
+                self._no_more = True
                 return
             if job is None:
+                self._ask_again = True
                 return
-            if idle and not idle[-1].jobs_left:
+            if idle and idle[-1].used_up:
                 self.drop(idle.pop())
             if not idle:
-                idle.append(_start_worker(self.image_set, self.plugins, self.most))
-                self.workers.append(idle[0])
-            idle.pop().give(job, self.limit_s)
+                idle.append(self._start())
+                self._workers.append(idle[0])
+            idle.pop().give(job, self._limit_s)
 
     def ready(self) -> list[_Worker]:
-        """Wait a moment for workers that have something to say or have ended; return them."""
-        said = wait([worker.connection for worker in self.workers], POLL_S)
-        # A child that a worker has left behind may hold its pipe: such a death shows when it is looked for.
-        return [worker for worker in self.workers if worker.connection in said or not worker.process.is_alive()]
+        """Wait for workers that have something to say, or until there is something else to do."""
+        told = all(worker.death is not None for worker in self._workers)  # else a death shows when it is looked for
+        waits = [POLL_S] if self._ask_again or not told else []
+        waits += [worker.ends - time.monotonic() for worker in self._workers if worker.job and worker.ends is not None]
+        ends = [end for worker in self._workers for end in (worker.connection, worker.death) if end is not None]
+        said = wait(ends, max(0.0, min(waits)) if waits else None)
+        return [worker for worker in self._workers if worker.connection in said or not worker.process.is_alive()]
 
-    def overdue(self) -> list[tuple[_Worker, Job]]:
-        """Return the workers whose job has taken too long, and it."""
+    def overdue(self) -> list[_Worker]:
+        """Return the workers whose job has taken too long."""
         now = time.monotonic()
-        return [(worker, worker.job) for worker in self.workers if worker.job and now > worker.ends]
+        return [worker for worker in self._workers if worker.job and worker.ends is not None and now > worker.ends]
 
     def drop(self, worker: _Worker) -> tuple[str, str]:
         """End a worker; return how it ended where it did by itself, and the end of what it printed."""
-        self.workers.remove(worker)
+        self._workers.remove(worker)
+        worker.process.join(GRACE_S if worker.silent else 0.0)
         how = how_it_ended(worker.process.exitcode)
         worker.process.kill()
-        worker.output.seek(0)
-        tail = worker.output.read()[-OUTPUT_TAIL:].decode(errors="replace").strip()
+        tail = worker.printed()
         worker.end()
         return how, tail
 
     def end(self) -> None:
         """End all workers."""
-        for worker in self.workers:
+        for worker in self._workers:
             worker.process.terminate()
-        for worker in self.workers:
+        for worker in self._workers:
             worker.end()
 
 
@@ -168,25 +202,34 @@ class _Pool:
 class _Worker:
     """A worker process."""
 
-    process: SpawnProcess
+    process: SpawnProcess  #: The process.
     connection: Connection  #: Our end of the pipe to it.
     output: IO[bytes]  #: What it prints.
-    jobs_left: int  #: How many jobs it is given before it makes room for a new one.
+    runs: int  #: After how many it makes room for a new one.
+    #: Readable once the process has ended, whoever still holds its pipe; None where the system has no such thing.
+    death: int | None = None
     job: Job | None = None  #: What it is doing.
-    ends: float = math.inf  #: When (``time.monotonic``) it will have taken too long.
+    ends: float | None = None  #: When (``time.monotonic``) it will have taken too long; None for never.
+    silent: bool = False  #: True once the pipe is closed from the other side, because the process ends or has ended.
+    given: int = 0  #: How many jobs it was given.
 
     @property
-    def idle(self) -> bool:
-        """Whether it waits for a job; one that has ended, or closes its pipe as it ends, does not."""
-        return self.job is None and self.process.is_alive() and not self.connection.poll()
+    def running(self) -> Job:
+        assert self.job is not None
+        return self.job
+
+    @property
+    def used_up(self) -> bool:
+        """Whether a new worker should take its place; one that has died by itself is noticed by the next receive."""
+        return self.given >= self.runs and self.process.is_alive()
 
     def give(self, job: Job, limit_s: float | None) -> None:
         self.job = job
-        self.jobs_left -= 1
-        self.ends = math.inf if limit_s is None else time.monotonic() + limit_s
+        self.given += 1
+        self.ends = None if limit_s is None else time.monotonic() + limit_s
         with contextlib.suppress(OSError):
             self.output.truncate(0)  # so that the end of what it prints is about this job
-        with contextlib.suppress(OSError):  # a worker that has died this moment is noticed by the next receive
+        with contextlib.suppress(OSError):  # a worker that died while idle is noticed by the next receive
             self.connection.send(job)
 
     def receive(self) -> tuple[str, Any]:
@@ -195,8 +238,12 @@ class _Worker:
             if self.process.is_alive() or self.connection.poll():
                 message: tuple[str, Any] = self.connection.recv()
                 return message
-        self.process.join(GRACE_S)  # the pipe is closed from the other side: the process ends or has ended
+        self.silent = True
         return "died", None
+
+    def printed(self) -> str:
+        self.output.seek(0)
+        return self.output.read()[-OUTPUT_TAIL:].decode(errors="replace").strip()
 
     def end(self) -> None:
         self.process.join(GRACE_S)
@@ -205,45 +252,59 @@ class _Worker:
             self.process.join()
         _kill_left(self.output)
         self.connection.close()
+        if self.death is not None:
+            os.close(self.death)
         self.output.close()
         Path(self.output.name).unlink(missing_ok=True)
 
 
-def pack(image_set: ImageSet) -> tuple[ImageSet, Path | None]:
+@dataclass(frozen=True)
+class MappedImages:
+    """Where the images of an image set lie in a file."""
+
+    file: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+
+def pack(image_set: ImageSet) -> tuple[ImageSet, MappedImages | None]:
     """Return the image set in a form that is cheap to send to another process of this machine.
 
-    Images that are a memory map of a whole ``.npy`` file are left out, and the file is returned: it is opened there
-    again, so that the pages are shared.
+    Memory maps are reopened there, so that the pages are shared.
     """
     images = image_set.images
-    if not isinstance(images, np.memmap) or not isinstance(images.base, mmap.mmap) or images.filename is None:
+    whole = isinstance(images, np.memmap) and isinstance(images.base, mmap.mmap) and images.flags.c_contiguous
+    if not whole or images.filename is None:  # type: ignore[attr-defined]
         return image_set, None
-    return replace(image_set, images=np.empty((0, *images.shape[1:]), np.uint8)), Path(images.filename)
+    assert isinstance(images, np.memmap)
+    place = MappedImages(str(images.filename), images.dtype.str, images.shape, images.offset)
+    return replace(image_set, images=np.empty((0, *images.shape[1:]), np.uint8)), place
 
 
-def unpack(image_set: ImageSet, images: Path | None) -> ImageSet:
-    """Return the image set that was packed.
+def unpack(packed: tuple[ImageSet, MappedImages | None]) -> ImageSet:
+    """Return the image set that was packed."""
+    image_set, place = packed
+    if place is None:
+        return image_set
+    return replace(image_set, images=np.memmap(place.file, place.dtype, "r", place.offset, place.shape))
 
-    Raises:
-        OSError, ValueError: the file with its images cannot be opened.
-    """
-    return replace(image_set, images=np.lib.format.open_memmap(images, mode="r")) if images else image_set
 
-
-def _start_worker(image_set: ImageSet, plugins: Sequence[str], workers: int) -> _Worker:
+def _start_worker(execute: Execute, image_set: ImageSet, plugins: Sequence[str], workers: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     try:
         output = tempfile.NamedTemporaryFile(prefix="study-worker-", suffix=".log", delete=False)  # noqa: SIM115
         ours, theirs = context.Pipe()
-        arguments = (theirs, pack(image_set), list(plugins), output.name)
+        arguments = (execute, theirs, pack(image_set), list(plugins), output.name)
         process = context.Process(target=_work, args=arguments, daemon=True)
         with children_get(process_environment(THREADS) | memory_environment(workers)):
             process.start()
     except OSError as error:
         raise StudyError(f"no worker process can be started ({error.strerror}): free memory or disk space.") from error
     theirs.close()  # so that the worker's end is the only one, and its death closes the pipe
+    death = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") and process.pid else None
     # What a plugin has set in its process, on purpose or not, goes with it: no other run sees it.
-    return _Worker(process, ours, output, 1 if plugins else RUNS_OF_A_WORKER)
+    return _Worker(process, ours, output, 1 if plugins else RUNS_OF_A_WORKER, death)
 
 
 def _kill_left(output: IO[bytes]) -> None:
@@ -256,7 +317,7 @@ def _kill_left(output: IO[bytes]) -> None:
                 os.kill(int(stream.parts[2]), signal.SIGKILL)
 
 
-def _work(connection: Connection, packed: Any, plugins: Sequence[str], output: str) -> None:
+def _work(execute: Execute, connection: Connection, packed: Any, plugins: Sequence[str], output: str) -> None:
     """Serve jobs until the driver closes the pipe; the body of a worker."""
 
     def report(event: dict[str, Any]) -> None:
@@ -274,7 +335,7 @@ def _work(connection: Connection, packed: Any, plugins: Sequence[str], output: s
             load_plugin(plugin)
     image_set, missing = packed[0], ""
     try:
-        image_set = unpack(*packed)
+        image_set = unpack(packed)
     except (OSError, ValueError) as error:
         missing = f"the cached images cannot be opened ({getattr(error, 'strerror', None) or error}): start again"
     home = os.getcwd()
@@ -284,12 +345,15 @@ def _work(connection: Connection, packed: Any, plugins: Sequence[str], output: s
             os.chdir(home)  # wherever the run before has gone
             report({"kind": "start"})
             try:
-                failed = failed_record(job.spec, image_set, missing) if missing else None
-                connection.send(("record", failed or execute_job(job, image_set, report, plugins)))
+                record = (
+                    failed_record(job.spec, image_set, missing) if missing else execute(job, image_set, report, plugins)
+                )
             except WriteError as error:
                 connection.send(("unwritable", str(error)))
             except Stopped:
                 connection.send(("stopped", None))
+            else:
+                connection.send(("record", record))
 
 
 def _end_with_the_driver() -> None:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from study.core.record import Record
 from study.core.spec import Spec
@@ -26,18 +25,18 @@ from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.execution.executors import Job
-from study.execution.executors.process import run_specs
+from study.execution.executors.process import run_on_processes
 from study.execution.executors.ray import AHEAD
 from study.execution.executors.ray.cluster import Cluster
 from study.execution.locks import Locks
 from study.execution.progress import PlainDisplay
 from study.execution.queue import Work
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
-from study.planning.plan import Estimates, Plan, make_plan
+from study.planning.plan import Plan, make_plan
 from study.protocols.budgets import read_budget, read_speeds
 from tests.changed import replace
 from tests.execution.executors.clusters import cluster_of, run_on_ray
-from tests.execution.executors.fake_execute import done_record, sleep_in_worker, workers_execute
+from tests.execution.executors.fake_execute import done_record, sleep_in_worker
 
 #: FER-2013's validation and test splits, and a history of the full budget's length.
 PREDICTED, CLASSES, EPOCHS = 3589, 7, 60
@@ -69,9 +68,7 @@ def measure(faces: ImageSet, seeds: range, nodes: int, address: str | None) -> d
 
     options: dict[str, Any] = {"plugins": (), "on_event": on_event}
     if address is None:
-        with pytest.MonkeyPatch.context() as patch:
-            workers_execute(sleep_in_worker, patch)
-            found = timed(run_specs(todo, faces, workers=nodes, **options), starts)
+        found = timed(run_on_processes(sleep_in_worker, todo, faces, workers=nodes, **options), starts)
     else:
         found = timed(run_on_ray(sleep_in_worker, todo, faces, workers=0, cluster=Cluster(address), **options), starts)
     return {"executor": "ray" if address else "process", "nodes": nodes, **found}
@@ -115,7 +112,7 @@ def driver(records: int, stored: int, in_flight: int) -> Iterator[dict[str, Any]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".other").touch()
         with Locks(store.locks_folder) as locks, open(os.devnull, "w") as out:
-            work = Work(plan.open, store, locks, PlainDisplay(plan.open, out), Estimates(plan.open, faces))
+            work = Work(plan.open, store, locks, PlainDisplay(plan.open, out))
             spent, jobs = [], iter(work)
             locked_before = [next(jobs) for _ in range(in_flight)]
             begin = time.perf_counter()
@@ -156,8 +153,7 @@ def planning(specs: int) -> Iterator[dict[str, Any]]:
         lines = plan.lines(1)
         took = {"wall_s": time.perf_counter() - begin, "cpu_s": time.process_time() - processor}
         held = _resident_mb() - before
-        display = PlainDisplay(plan.open)
-        work = Work(plan.open, store, Locks(store.locks_folder), display, Estimates(plan.open, faces))
+        work = Work(plan.open, store, Locks(store.locks_folder), PlainDisplay(plan.open))
         yield {"specs": len(planned), **took, "lines": len(lines), "plan_mb": held,
                "plan_work_display_mb": _resident_mb() - before, "open": len(work._waiting)}  # fmt: skip
 

@@ -14,9 +14,7 @@ import pytest
 from study.core.record import Record
 from study.datasets.image_set import ImageSet
 from study.execution.executors import Job
-from study.execution.executors import ray as on_ray
-from study.execution.executors.ray.worker import run_task
-from tests.execution.executors.fake_execute import workers_execute
+from study.execution.executors.ray import run_specs
 
 #: How often a node is started again where the machine was too busy for Ray's own limits.
 ATTEMPTS = 4
@@ -71,11 +69,6 @@ def cluster_of(nodes: int, **head: Any) -> Iterator[Any]:
 
 def run_on_ray(execute: Callable[..., Record], todo: list[Job], faces: ImageSet, **options: Any) -> Iterator[Record]:
     """Yield the records of the executor on Ray, with another function than training for what a run is."""
-
-    def run(*arguments: Any) -> Any:
-        workers_execute(execute, pytest.MonkeyPatch())  # on the node
-        return run_task(*arguments)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on_ray, "run_task", run)
-        yield from on_ray.run_specs(todo, faces, **options)
+        patch.setattr("study.execution.executors.process.execute_job", execute)
+        yield from run_specs(todo, faces, **options)

@@ -14,19 +14,18 @@ from study.datasets.image_set import ImageSet
 from study.execution.executors import Abandoned, Executor, Job
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.protocols.budgets import read_budget
-from tests.execution.executors.fake_execute import FakeExecute, execute_in_worker, workers_execute
+from tests.execution.executors.fake_execute import FakeExecute, execute_in_worker
 
 
-def jobs(faces: ImageSet, *seeds: int, **more: Any) -> list[Job]:
-    """Return a job for each seed; ``more`` are their paths."""
+def jobs(faces: ImageSet, *seeds: int) -> list[Job]:
     pairs = select_pairs(read_grid("all"), ("cnn2",), ("baseline",))
-    return [Job(one.spec, **more) for one in resolve_specs(pairs, Choices(read_budget("demo"), seeds=seeds), faces)]
+    return [Job(one.spec) for one in resolve_specs(pairs, Choices(read_budget("demo"), seeds=seeds), faces)]
 
 
 def check_executor(executor: Executor, faces: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Check all that needs no real training."""
     monkeypatch.setattr("study.execution.run_one.execute", FakeExecute())
-    workers_execute(execute_in_worker, monkeypatch)
+    monkeypatch.setattr("study.execution.executors.process.execute_job", execute_in_worker)
     monkeypatch.setattr(sys.modules[executor.run_specs.__module__], "POLL_S", 0.01, raising=False)
     check_signature(executor)
     events: list[tuple[int, str]] = []

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from msgspec.structs import replace
 
 from study.core.environment import provenance
@@ -18,7 +15,7 @@ from study.core.errors import WriteError
 from study.core.record import Cost, Epoch, Outcome, Record, Timing
 from study.core.spec import Spec, derive_seed
 from study.datasets.image_set import ImageSet
-from study.execution.executors import Job, process
+from study.execution.executors import Job
 from study.execution.run_one import contamination
 from study.execution.time_limit import Stopped
 
@@ -94,17 +91,6 @@ def sleep_in_worker(job: Job, image_set: ImageSet, report: Any, plugins: Any) ->
     """Take a tenth of a second for every thousand of the seed, without a processor."""
     time.sleep(job.spec.seed // 1000 / 10)
     return done_record(job.spec, image_set)
-
-
-def workers_execute(execute: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let worker processes call another function, one that they can import, in the place of ``execute_job``."""
-    monkeypatch.setattr(process, "_work", functools.partial(work_with, execute))
-
-
-def work_with(execute: Callable[..., Record], *arguments: Any) -> None:
-    """Be a worker that calls another function; its body, in a new process."""
-    process.execute_job = execute
-    process._work(*arguments)
 
 
 class FakeExecute:

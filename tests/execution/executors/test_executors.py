@@ -18,18 +18,25 @@ from study.core.errors import UsageError, WriteError
 from study.core.record import Record
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
+from study.datasets.load import load
 from study.execution.executors import EXECUTORS, Job, inprocess, process
-from study.execution.executors.process import pack, unpack
+from study.execution.executors.process import pack, run_on_processes, unpack
+from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
+from study.protocols.budgets import read_budget
 from study.training.banners import without_banners
 from study.training.environment import THREADS
 from tests.changed import replace
-from tests.execution.executors.contract import jobs
-from tests.execution.executors.fake_execute import FakeExecute, done_record, execute_in_worker, workers_execute
+from tests.execution.executors.fake_execute import FakeExecute, done_record, execute_in_worker
 
 
-@pytest.fixture(autouse=True)
-def fake_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers_execute(execute_in_worker, monkeypatch)
+@pytest.fixture(scope="module")
+def faces() -> ImageSet:
+    return load("synthetic:images=200")
+
+
+def jobs(faces: ImageSet, *seeds: int, **more: Any) -> list[Job]:
+    pairs = select_pairs(read_grid("all"), ("cnn2",), ("baseline",))
+    return [Job(one.spec, **more) for one in resolve_specs(pairs, Choices(read_budget("demo"), seeds=seeds), faces)]
 
 
 class Events(list[tuple[int, str]]):
@@ -39,7 +46,7 @@ class Events(list[tuple[int, str]]):
 
 def on_processes(faces: ImageSet, todo: list[Job], workers: int) -> tuple[dict[int, Record], Events]:
     events = Events()
-    found = process.run_specs(todo, faces, workers=workers, plugins=(), on_event=events)
+    found = run_on_processes(execute_in_worker, todo, faces, workers=workers, plugins=(), on_event=events)
     return {record.spec.seed: record for record in found}, events
 
 
@@ -108,7 +115,7 @@ def test_a_worker_that_leaves_a_child_behind_is_noticed_at_once_and_the_child_is
         started.setdefault(spec.seed, time.monotonic())
         events(spec, event)
 
-    for record in process.run_specs(todo, faces, workers=1, plugins=(), on_event=on_event):
+    for record in run_on_processes(execute_in_worker, todo, faces, workers=1, plugins=(), on_event=on_event):
         if record.spec.seed == 5:
             assert time.monotonic() - started[5] < 5
             assert record.status == "failed" and record.reason == "the worker process exited with code 7"
@@ -140,7 +147,7 @@ def test_jobs_hold_absolute_paths(faces: ImageSet, tmp_path: Path, monkeypatch: 
 def test_no_worker_is_used_twice_where_plugins_could_have_changed_it(faces: ImageSet, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("")
     options: dict[str, Any] = {"workers": 1, "plugins": [str(tmp_path / "mine.py")], "on_event": Events()}
-    found = list(process.run_specs(jobs(faces, 10, 11, 12), faces, **options))
+    found = list(run_on_processes(execute_in_worker, jobs(faces, 10, 11, 12), faces, **options))
     assert len({record.cost["pid"] for record in found}) == 3
 
 
@@ -161,7 +168,7 @@ def test_in_process_a_run_that_changes_the_working_folder_leaves_the_others_thei
 
 def test_closing_the_iterator_ends_the_workers(faces: ImageSet, tmp_path: Path) -> None:
     todo = jobs(faces, 10) + jobs(faces, 3, checkpoints=tmp_path / "begun")
-    found = process.run_specs(todo, faces, workers=1, plugins=(), on_event=Events())
+    found = run_on_processes(execute_in_worker, todo, faces, workers=1, plugins=(), on_event=Events())
     worker = next(found).cost["pid"]
     while not (tmp_path / "begun").exists():
         time.sleep(0.02)
@@ -177,7 +184,7 @@ def test_a_run_that_takes_too_long_is_ended_with_its_worker_and_the_others_go_on
 ) -> None:
     todo = [*jobs(faces, 10), *jobs(faces, 3, checkpoints=tmp_path / "hangs"), *jobs(faces, 11)]
     options = {"workers": 1, "plugins": (), "on_event": Events()}
-    found = [*process.run_specs(todo, faces, limit_s=6.0, **options)]
+    found = [*run_on_processes(execute_in_worker, todo, faces, limit_s=6.0, **options)]
     assert [(record.spec.seed, record.status) for record in found] == [(10, "done"), (3, "failed"), (11, "done")]
     assert found[1].reason == "took longer than a run may take (0.1 min): give more with --run-limit"
     assert found[1].traceback == "this is seed 3"
@@ -186,7 +193,7 @@ def test_a_run_that_takes_too_long_is_ended_with_its_worker_and_the_others_go_on
 
 
 def test_a_full_disk_stops_everything(faces: ImageSet) -> None:
-    found = process.run_specs(jobs(faces, 10, 4, 11), faces, workers=1, plugins=(), on_event=Events())
+    found = run_on_processes(execute_in_worker, jobs(faces, 10, 4, 11), faces, workers=1, plugins=(), on_event=Events())
     assert next(found).spec.seed == 10
     with pytest.raises(WriteError, match="No space left"):
         next(found)
@@ -225,17 +232,15 @@ def test_images_that_are_gone_fail_each_run_with_that_reason(faces: ImageSet, tm
 DRIVER = """
 import sys
 from pathlib import Path
-import pytest
 from study.datasets.load import load
-from study.execution.executors import process
+from study.execution.executors.process import run_on_processes
 from tests.execution.executors.test_executors import Events, jobs
-from tests.execution.executors.fake_execute import execute_in_worker, workers_execute
+from tests.execution.executors.fake_execute import execute_in_worker
 
 if __name__ == "__main__":
     faces = load("synthetic:images=200")
     todo = jobs(faces, 3, checkpoints=Path(sys.argv[1]))
-    workers_execute(execute_in_worker, pytest.MonkeyPatch())
-    for record in process.run_specs(todo, faces, workers=1, plugins=(), on_event=Events()):
+    for record in run_on_processes(execute_in_worker, todo, faces, workers=1, plugins=(), on_event=Events()):
         raise SystemExit(record.reason)
 """
 
@@ -263,8 +268,8 @@ def test_a_memory_map_is_reopened_in_the_worker(faces: ImageSet, tmp_path: Path)
     mapped = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
     packed = pack(mapped)
     assert packed[0].images.size == 0
-    assert isinstance(unpack(*packed).images, np.memmap)
-    assert np.array_equal(unpack(*packed).images, faces.images)
+    assert isinstance(unpack(packed).images, np.memmap)
+    assert np.array_equal(unpack(packed).images, faces.images)
     found, _ = on_processes(mapped, jobs(faces, 10), workers=1)
     assert found[10].cost["mapped"] and found[10].status == "done"
 
@@ -272,4 +277,4 @@ def test_a_memory_map_is_reopened_in_the_worker(faces: ImageSet, tmp_path: Path)
 def test_a_part_of_a_memory_map_travels_as_it_is(faces: ImageSet, tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", faces.images)
     part = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r")[100:])
-    assert np.array_equal(unpack(*pack(part)).images, faces.images[100:])
+    assert np.array_equal(unpack(pack(part)).images, faces.images[100:])

@@ -19,20 +19,26 @@ from study.core.errors import StudyError, UsageError, WriteError
 from study.core.record import Record
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet
+from study.datasets.load import load
 from study.execution.executors import Abandoned, Job
 from study.execution.executors import ray as on_ray
 from study.execution.executors.ray.cluster import Cluster, connected
+from study.execution.executors.ray.inputs import Supplies
 from study.execution.executors.ray.worker import NodeFacts, Terms, misfit
 from study.training.environment import THREADS
 from tests.changed import replace
 from tests.execution.executors.clusters import add_node, cluster_of, run_on_ray
-from tests.execution.executors.contract import jobs
 from tests.execution.executors.fake_execute import done_record, execute_in_worker
-from tests.execution.executors.test_executors import Events
+from tests.execution.executors.test_executors import Events, jobs
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install '.[ray]'"
 )
+
+
+@pytest.fixture(scope="module")
+def faces() -> ImageSet:
+    return load("synthetic:images=200")
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +190,7 @@ def test_a_full_disk_stops_everything_and_nothing_stays_in_the_cluster(
 def test_a_node_with_other_versions_is_named_before_anything_runs(
     faces: ImageSet, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.execution.executors.ray.installed", lambda: {"python": "2.7"})
+    monkeypatch.setattr("study.execution.executors.ray.inputs.installed", lambda: {"python": "2.7"})
     with pytest.raises(UsageError, match=r"the same on all nodes: .* has python 3\.\d+ instead of 2\.7"):
         on_cluster(faces, jobs(faces, 10), address)
 
@@ -225,7 +231,9 @@ def test_files_that_nodes_do_not_see_are_sent_whatever_lies_at_their_names(
     (tmp_path / "start.h5").write_bytes(b"start")
     (tmp_path / "plugin.py").write_text("1\n")
     # For the nodes the results folder is another one than the driver's, and the start weights are other ones.
-    monkeypatch.setattr(on_ray.Supplies, "mark", lambda supplies, job: tmp_path / "none")
+    real = Supplies.mark
+    other = lambda self, places: {folder: (path, "other") for folder, (path, _) in real(self, places).items()}  # noqa: E731
+    monkeypatch.setattr(Supplies, "mark", other)
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     places = {"keep_weights": tmp_path / "results" / "w.weights.h5", "checkpoints": tmp_path / "results" / "c"}
     todo = [replace(job, start_weights=tmp_path / "start.h5", **places) for job in jobs(faces, 10, 11)]
@@ -244,7 +252,7 @@ def test_files_that_nodes_do_not_see_are_sent_whatever_lies_at_their_names(
     )
 
 
-def find_nothing_missing(terms: Terms, mark: Path | None) -> NodeFacts:
+def find_nothing_missing(terms: Terms, marks: Any) -> NodeFacts:
     """Stand in for the look at a node, as if the nodes that lack files had not been there yet."""
     return NodeFacts("node", "", (), True)
 
@@ -254,7 +262,7 @@ def find_nothing_missing(terms: Terms, mark: Path | None) -> NodeFacts:
 def test_a_node_that_joins_later_is_sent_what_it_lacks_when_it_has_a_run(
     faces: ImageSet, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.execution.executors.ray.look", find_nothing_missing)
+    monkeypatch.setattr("study.execution.executors.ray.inputs.look", find_nothing_missing)
     monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
     np.save(tmp_path / "images.npy", faces.images)
     mapped = replace(faces, images=np.load(tmp_path / "images.npy", mmap_mode="r"))

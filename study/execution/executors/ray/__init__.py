@@ -1,39 +1,22 @@
-"""The executor on a Ray cluster: each run is a Ray task; Ray places them, and tries them again where a node is lost.
-
-This is the driver's half: runs in flight, what they need, and a look at the nodes. What happens there is in `worker`.
-"""
+"""The executor on a Ray cluster: each run is a Ray task; Ray places them, and tries them again where a node is lost."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from study.core.errors import StudyError, UsageError, WriteError
-from study.core.files import make_folder, temporary_path, write_atomically, write_error
+from study.core.files import write_atomically
 from study.core.record import Record
 from study.datasets.image_set import ImageSet
-from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, failed_record
-from study.execution.executors.process import OUTPUT_TAIL, pack
+from study.execution.executors import POLL_S, Abandoned, Job, OnEvent, executor, failed_record, process
+from study.execution.executors.process import OUTPUT_TAIL
 from study.execution.executors.ray.cluster import Cluster, connected
-from study.execution.executors.ray.worker import (
-    ContentFile,
-    Mailbox,
-    NodeFacts,
-    Terms,
-    content_file,
-    installed,
-    look,
-    run_task,
-)  # fmt: skip
+from study.execution.executors.ray.inputs import Supplied, Supplies, alive, survey
+from study.execution.executors.ray.worker import Mailbox, run_task
 
 #: How long to wait for records before events are looked at.
 TURN_S = 0.2
@@ -41,8 +24,6 @@ TURN_S = 0.2
 LOOK_S = 5.0
 #: Runs that are given to Ray beyond what its nodes hold, as a share of that: they wait there while records travel.
 AHEAD = 0.25
-#: How long the look at all nodes may take.
-SURVEY_LIMIT_S = 300.0
 #: Starts of one run after which it is its own fault that its nodes are lost.
 MOST_STARTS = 10
 
@@ -75,7 +56,7 @@ def run_specs(
     """
     cluster = cluster or Cluster()
     with connected(cluster) as ray:
-        supplies = Supplies(ray, image_set, plugins, limit_s, cluster)
+        supplies = Supplies(ray, process.execute_job, image_set, plugins, limit_s, cluster)
         try:
             flight = _Flight(ray, iter(jobs), image_set, workers, on_event, cluster, supplies)
             flight.begin()
@@ -93,17 +74,6 @@ def run_specs(
 
 
 @dataclass
-class _Run:
-    """A run in flight."""
-
-    job: Job
-    start: tuple[ContentFile, ...]  #: The file that it starts from, where there is one.
-    mark: Path | None  #: The mark of its folder.
-    reference: Any = None  #: Ray's reference to its outcome.
-    starts: int = 0  #: How often a node has begun it.
-
-
-@dataclass
 class _Flight:
     """The runs in flight, at most ``workers`` of them; 0 for what the nodes hold and a few more."""
 
@@ -117,14 +87,26 @@ class _Flight:
 
     def __post_init__(self) -> None:
         ray = self.ray
-        self._going: dict[str, _Run] = {}
+        self._going: dict[Any, Supplied] = {}
+        self._refs: dict[str, Any] = {}
+        self._starts: Counter[str] = Counter()
         self._no_more = False
         self._asked, self._looked, self._window = 0.0, 0.0, 0
-        here = _on(ray, ray.get_runtime_context().get_node_id())
-        self._mailbox = ray.remote(Mailbox).options(max_restarts=-1, **here).remote()
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
+        self._mailbox = ray.remote(Mailbox).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
         # Ray's retries are for lost nodes alone: a run that fails or dies is a record. They are never used up by them.
-        self._task = ray.remote(run_task).options(
+        task = ray.remote(run_task).options(
             num_cpus=self.cluster.cpus_per_run, num_gpus=self.cluster.gpus_per_run, max_retries=-1, name="study"
+        )
+        self._submit = lambda going: task.remote(
+            going.job,
+            going.content_files,
+            going.marks,
+            self.supplies.reference,
+            dict(self.supplies.sent),
+            self._mailbox,
         )
 
     def begin(self) -> None:
@@ -133,8 +115,8 @@ class _Flight:
         Raises:
             UsageError: a node differs from the driver in what is installed, or none holds a run.
         """
-        first = self._next_run()
-        survey(self.ray, self.cluster, self.supplies, first.mark if first else None, bool(self.workers))
+        first = self._next_job()
+        survey(self.ray, self.cluster, self.supplies, first.marks if first else {}, bool(self.workers))
         if first:
             self._give(first)
 
@@ -148,18 +130,16 @@ class _Flight:
         if not self._going:
             time.sleep(min(TURN_S, POLL_S))
             return
-        references = [run.reference for run in self._going.values()]
-        ready, _ = self.ray.wait(references, timeout=TURN_S)
+        ready, _ = self.ray.wait(list(self._going), timeout=TURN_S)
         if ready:
-            ready, _ = self.ray.wait(references, num_returns=len(references), timeout=0)
+            ready, _ = self.ray.wait(list(self._going), num_returns=len(self._going), timeout=0)
         yield from self._events()
-        ready = set(ready)
-        ended = [run for run in self._going.values() if run.reference in ready]
-        if ended:
-            self._fill(len(ended))  # before the driver turns to the disk
-        for run in ended:
-            del self._going[run.job.spec.key]
-            yield from self._outcome(run)
+        ready = [ref for ref in ready if ref in self._going]
+        if ready:
+            self._fill(len(ready))  # before the driver turns to the disk
+        for ref in ready:
+            going = self._going.pop(ref)
+            yield from self._outcome(ref, going)
 
     def _fill(self, ending: int = 0) -> None:
         """Give Ray runs until as many are in flight as may be, besides those that are just ending."""
@@ -169,12 +149,12 @@ class _Flight:
             held = self.cluster.fit(alive(self.ray))
             self._window = self.workers or max(1, held + max(1, int(held * AHEAD)))
         while not self._no_more and now >= self._asked and len(self._going) - ending < self._window:
-            run = self._next_run()
-            if run is None:
+            going = self._next_job()
+            if going is None:
                 return
-            self._give(run)
+            self._give(going)
 
-    def _next_run(self) -> _Run | None:
+    def _next_job(self) -> Supplied | None:
         try:
             job = next(self.jobs)
         except StopIteration:
@@ -183,15 +163,12 @@ class _Flight:
         if job is None:
             self._asked = time.monotonic() + POLL_S
             return None
-        start = (content_file(job.start_weights),) if job.start_weights else ()
-        return _Run(job, start, self.supplies.mark(job))
+        return self.supplies.supply(job)
 
-    def _give(self, run: _Run) -> None:
-        supplies = self.supplies
-        run.reference = self._task.remote(
-            run.job, run.start, run.mark, supplies.reference, dict(supplies.sent), self._mailbox
-        )
-        self._going[run.job.spec.key] = run
+    def _give(self, going: Supplied) -> None:
+        ref = self._submit(going)
+        self._going[ref] = going
+        self._refs[going.job.spec.key] = ref
 
     def _events(self) -> Iterator[Record]:
         """Pass events on; yield a failed record for a run that has been started too often."""
@@ -200,176 +177,54 @@ class _Flight:
         except self.ray.exceptions.RayActorError:  # it starts again; the display alone lives on events
             return
         for key, event in events:
-            if (run := self._going.get(key)) is None:
+            going = self._going.get(self._refs.get(key))
+            if going is None:
                 continue
-            spec = run.job.spec
-            if event["kind"] == "taken":
-                run.starts += 1
-                if run.starts == 1:
-                    continue
-                event = {"kind": "note", "text": "its node was lost, it goes on elsewhere"}
+            spec = going.job.spec
             try:
-                self.on_event(spec, event)
+                if event["kind"] == "taken":
+                    self._starts[key] += 1
+                    if self._starts[key] > 1:
+                        self.on_event(spec, {"kind": "note", "text": "its node was lost, it goes on elsewhere"})
+                else:
+                    self.on_event(spec, event)
             except Abandoned:
-                self._drop(run)
+                self._drop(key)
                 continue
-            if run.starts > MOST_STARTS:
-                self._drop(run)
+            if self._starts[key] > MOST_STARTS:
+                self._drop(key)
                 yield failed_record(spec, self.image_set, f"its node was lost {MOST_STARTS} times while it ran")
 
-    def _drop(self, run: _Run) -> None:
-        del self._going[run.job.spec.key]
-        self.ray.cancel(run.reference, force=True)
+    def _drop(self, key: str) -> None:
+        ref = self._refs.pop(key)
+        del self._going[ref]
+        self._starts.pop(key, None)
+        self.ray.cancel(ref, force=True)
 
-    def _outcome(self, run: _Run) -> Iterator[Record]:
-        job, errors = run.job, self.ray.exceptions
+    def _outcome(self, ref: Any, going: Supplied) -> Iterator[Record]:
+        job = going.job
         try:
-            kind, content, weights = self.ray.get(run.reference)
-        except errors.OutOfMemoryError:
+            kind, content, weights = self.ray.get(ref)
+        except self.ray.exceptions.OutOfMemoryError:
             reason = "its node ran out of memory: give runs more room with --cpus-per-run"
-            yield failed_record(job.spec, self.image_set, reason)
-            return
-        except (errors.RayTaskError, errors.WorkerCrashedError) as error:
+            kind, content, weights = "record", failed_record(job.spec, self.image_set, reason), None
+        except (self.ray.exceptions.RayTaskError, self.ray.exceptions.WorkerCrashedError) as error:
             text = str(error).strip()
-            yield failed_record(job.spec, self.image_set, text.splitlines()[-1], text[-OUTPUT_TAIL:])
-            return
+            failed = failed_record(job.spec, self.image_set, text.splitlines()[-1], text[-OUTPUT_TAIL:])
+            kind, content, weights = "record", failed, None
         if kind == "missing":
             self.supplies.send(content)
-            self._give(run)
-        elif kind == "unwritable":
+            self._give(going)
+            return
+        if kind == "unwritable":
             raise WriteError(content)
-        elif kind == "misfit":
+        if kind == "misfit":
             raise UsageError(f"what is installed must be the same on all nodes: {content}.")
-        elif kind == "stopped":
+        if weights is not None and job.keep_weights:
+            write_atomically(job.keep_weights, weights.tobytes())
+        self._refs.pop(job.spec.key, None)
+        self._starts.pop(job.spec.key, None)
+        if kind == "stopped":
             self.on_event(job.spec, {"kind": "stopped"})
         else:
-            if weights is not None and job.keep_weights:
-                write_atomically(job.keep_weights, weights.tobytes())
             yield content
-
-
-class Supplies:
-    """What a driver's runs need, and what of it was sent."""
-
-    def __init__(
-        self, ray: Any, image_set: ImageSet, plugins: Sequence[str], limit_s: float | None, cluster: Cluster
-    ) -> None:
-        self._ray = ray
-        packed, images = pack(image_set)
-        #: All of the file with the images, whatever lies at its path now.
-        self._images: Any = image_set.images.base if images else b""
-        sha256 = hashlib.sha256(self._images).hexdigest()  # type: ignore[arg-type]
-        self._marks: dict[Path, Path] = {}
-        self.sent: dict[str, Any] = {}  #: sha256 of files -> reference to their bytes in Ray's object store.
-        #: What all runs have in common, and the reference to it.
-        self.terms = Terms(
-            token=secrets.token_hex(8),
-            image_set=packed,
-            images=ContentFile(images, sha256) if images else None,
-            plugins=tuple(content_file(Path(file).resolve()) for file in plugins),
-            limit_s=limit_s,
-            keep_process=not cluster.gpus_per_run,
-            installed=installed(),
-        )
-        self.reference = ray.put(self.terms)
-
-    def send(self, file: ContentFile) -> None:
-        """Put a file into Ray's object store, from which each node that lacks it fetches it once."""
-        if file.sha256 not in self.sent:
-            data = self._images if file == self.terms.images else file.path.read_bytes()
-            self.sent[file.sha256] = self._ray.put(np.frombuffer(data, np.uint8))
-
-    def mark(self, job: Job) -> Path | None:
-        """Return the file by which nodes know the folder of a job's weights and checkpoints, None where it has none.
-
-        Raises:
-            WriteError: the folder cannot be written.
-        """
-        folders = [place.parent for place in (job.keep_weights, job.checkpoints) if place]
-        if not folders:
-            return None
-        folder = Path(os.path.commonpath(folders))
-        if folder not in self._marks:
-            mark = temporary_path(folder / "shared")  # named so that it is cleared away after a driver that is killed
-            try:
-                make_folder(folder)
-                mark.write_text(self.terms.token)
-            except OSError as error:
-                raise write_error(mark, error) from error
-            self._marks[folder] = mark
-        return self._marks[folder]
-
-    def clear(self) -> None:
-        """Remove the marks; what is in the object store goes with the driver."""
-        for mark in self._marks.values():
-            with contextlib.suppress(OSError):
-                mark.unlink()
-
-
-def survey(ray: Any, cluster: Cluster, supplies: Supplies, mark: Path | None, may_grow: bool) -> None:
-    """Look what is installed on each node, send it what it lacks, and say which folders all share with the driver.
-
-    ``mark`` is that of the first run's folder, and a cluster without room may be one that grows by itself.
-
-    Raises:
-        UsageError: a node differs from the driver in what is installed, or none holds a run.
-    """
-    nodes = alive(ray)
-    if not cluster.fit(nodes) and not may_grow:
-        wanted = " and ".join(f"{amount:g} {name}" for name, amount in cluster.resources.items())
-        raise UsageError(
-            f"no node of the Ray cluster has the {wanted} that a run takes: lower --cpus-per-run or --gpus-per-run, or "
-            "say with --jobs how many runs an autoscaler should make room for."
-        )
-    facts = _ask(ray, nodes, supplies, mark)
-    wrong = sorted({f"{one.name} has {one.misfit}" for one in facts if one.misfit})
-    if wrong:
-        raise UsageError(f"what is installed must be the same on all nodes: {'; '.join(wrong)}.")
-    for file in {file for one in facts for file in one.missing}:
-        supplies.send(file)
-    cluster.log(_line(cluster, nodes, facts, mark is not None))
-
-
-def _on(ray: Any, node: str) -> dict[str, Any]:
-    """Return the options of what is on a certain node, and takes no processor."""
-    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    return {"num_cpus": 0, "scheduling_strategy": affinity(node, soft=False)}
-
-
-def alive(ray: Any) -> list[dict[str, Any]]:
-    """Return what Ray says of each node that it takes to be there."""
-    return [node for node in ray.nodes() if node["Alive"]]
-
-
-def _ask(ray: Any, nodes: Sequence[Mapping[str, Any]], supplies: Supplies, mark: Path | None) -> list[NodeFacts]:
-    """Return what the nodes found about themselves, without those that are gone or slow: their runs look again."""
-    task = ray.remote(look)
-    asked = {task.options(**_on(ray, node["NodeID"])).remote(supplies.reference, mark): node for node in nodes}
-    ray.wait(list(asked), num_returns=len(asked), timeout=SURVEY_LIMIT_S)
-    errors = ray.exceptions
-    facts: list[NodeFacts] = []
-    for ref, node in asked.items():
-        try:
-            facts.append(ray.get(ref, timeout=1.0))
-        except (errors.NodeDiedError, errors.TaskUnschedulableError, errors.GetTimeoutError):
-            continue
-        except errors.RayError as error:
-            reason = (str(error).strip().splitlines() or [""])[-1]
-            raise UsageError(
-                f"node {node['NodeManagerHostname']} of the Ray cluster cannot run a study ({reason}): install the "
-                "same package there as here."
-            ) from error
-    return facts
-
-
-def _line(cluster: Cluster, nodes: Sequence[Mapping[str, Any]], facts: Sequence[NodeFacts], marked: bool) -> str:
-    processors, gpus = (sum(node["Resources"].get(name, 0.0) for node in nodes) for name in ("CPU", "GPU"))
-    missing = sum(bool(one.missing) for one in facts)
-    data = "seen by all" if not missing else f"sent once to each of {missing} that do not see them"
-    shared = "not shared: a run whose node is lost starts over"
-    if all(one.shared for one in facts):
-        shared = "shared" if marked else "not looked at yet"
-    return (
-        f"Ray: {len(nodes)} node{'s' if len(nodes) != 1 else ''} with {processors:g} CPU and {gpus:g} GPU, "
-        f"room for {cluster.fit(nodes)} at a time; images {data}; results folder {shared}"
-    )
