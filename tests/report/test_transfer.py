@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -115,6 +116,8 @@ def test_the_report_says_what_transfer_was_worth_and_from_what(store: Store, tmp
     assert "All runs trained on a part of the training split alone (25 %)" in page
     assert "a pretrained body, staged (against a random start, equal updates and images)" in page
     assert "no pretrained weights were at hand" not in page, "the random start was chosen"
+    (card,) = re.findall(r"\*\*Factors\*\* \| (.+) \|", page)
+    assert re.search(r"pretraining, staged [+−][\d.]+ points", card)
 
 
 def test_nothing_is_missing_where_every_way_was_run(store: Store) -> None:
