@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run the verb in a scratch folder with a network that names brightness."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("study.cli.options.opened_runtime", lambda *words: fake_runtime(notice=NOTICE))
+    monkeypatch.setattr(verb, "opened_runtime", lambda *words: fake_runtime(notice=NOTICE))
     return lambda *words, stdin=None: CliRunner().invoke(verb.app, [*map(str, words)], input=stdin)
 
 
@@ -183,7 +183,7 @@ def test_what_is_no_picture_is_one_line_and_the_others_are_answered(call: Callab
 def test_slips_are_one_line_before_any_network_is_opened(
     words: list[str], said: str, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.cli.options.opened_runtime", None)
+    monkeypatch.setattr(verb, "opened_runtime", None)
     Path("empty").mkdir()
     crop("a.png")
     Path("notes.txt").write_text("notes")
@@ -211,7 +211,7 @@ def test_marked_pictures_are_saved_beside_nothing_they_could_overwrite(call: Cal
 def test_a_file_in_place_of_the_folder_for_marked_pictures_is_refused_at_once(
     call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.cli.options.opened_runtime", None)
+    monkeypatch.setattr(verb, "opened_runtime", None)
     result = call("--image", crop("a.png"), "--save", "a.png")
     assert result.exit_code == 2 and "'--save'" in result.stderr and "is a file" in result.stderr
 
@@ -228,7 +228,7 @@ def test_many_crops_are_answered_together_and_in_order(call: Callable[..., Any],
 
         return fake_runtime(counted)
 
-    monkeypatch.setattr("study.cli.options.opened_runtime", opened)
+    monkeypatch.setattr(verb, "opened_runtime", opened)
     Path("album").mkdir()
     brightness = np.random.default_rng(0).integers(0, 256, 150)
     for index, value in enumerate(brightness):
@@ -249,7 +249,7 @@ def test_pictures_that_are_kept_to_be_marked_do_not_fill_the_memory(
         given.append(len(images))
         return fake_runtime().call(images)
 
-    monkeypatch.setattr("study.cli.options.opened_runtime", lambda *words: fake_runtime(counted))
+    monkeypatch.setattr(verb, "opened_runtime", lambda *words: fake_runtime(counted))
     monkeypatch.setattr("study.faces.prediction.MOST_PIXELS", 2 * 48 * 48)
     assert call("--image", crop("a.png"), crop("b.png"), crop("c.png"), *save).exit_code == 0
     assert given == asked
@@ -262,14 +262,14 @@ def test_a_drawn_face_of_the_study_itself_is_answered_as_in_training(call: Calla
         given.append(images.copy())
         return fake_runtime().call(images)
 
-    monkeypatch.setattr("study.cli.options.opened_runtime", lambda *words: fake_runtime(note))
+    monkeypatch.setattr(verb, "opened_runtime", lambda *words: fake_runtime(note))
     Image.fromarray(drawn_faces()[2]).save("face.png")
     assert call("--image", "face.png").exit_code == 0
     np.testing.assert_array_equal(given[0][0, ..., 0], drawn_faces()[2])
 
 
 def test_answers_below_the_threshold_are_unsure_in_every_form(call: Callable[..., Any], monkeypatch) -> None:
-    monkeypatch.setattr("study.cli.options.opened_runtime", lambda *words: fake_runtime(unsure_below=0.75))
+    monkeypatch.setattr(verb, "opened_runtime", lambda *words: fake_runtime(unsure_below=0.75))
     assert "  1  unsure: surprise 70.0 %" in call("--image", crop("a.png")).stdout
     data = json.loads(call("--image", "a.png", "--json").stdout)
     assert data["unsure_below"] == 0.75
