@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -88,12 +87,12 @@ def detectable_effect(design: Design, seeds: int, recipes: int = 2) -> float:
 def seeds_needed(design: Design, recipes: int = 2) -> dict[float, int | None]:
     """Return how many seeds show each of ``DIFFERENCES`` between two of several recipes; None above ``MOST_SEEDS``."""
     tried = range(MINIMUM_SEEDS, MOST_SEEDS + 1)
-    found: dict[float, int | None] = {}
-    for effect in DIFFERENCES:  # more seeds see more: halving finds the first number that does
-        powers = partial(power, effect, design, recipes=recipes)
-        first = bisect_left(tried, WANTED, key=powers)
-        found[effect] = tried[first] if first < len(tried) else None
-    return found
+
+    def fewest(effect: float) -> int | None:  # more seeds see more: halving finds the first number that does
+        place = bisect_left(tried, WANTED, key=lambda seeds: float(power(effect, design, seeds, recipes)))
+        return tried[place] if place < len(tried) else None
+
+    return {effect: fewest(effect) for effect in DIFFERENCES}
 
 
 def seeds_for_a_plan(images: int, recipes: int) -> str:

@@ -126,9 +126,9 @@ def restore_network(store: Store, record: Record, precision: str | None = None) 
         import keras
 
         keras.config.set_dtype_policy(precision or spec.precision)
-        shape = {"image_shape": card.image_shape, "classes": len(card.classes), "side_px": spec.side_px}
+        classes = len(card.classes)
         try:
-            network = build_network(entry, **shape)
+            network = build_network(entry, image_shape=card.image_shape, classes=classes, side_px=spec.side_px)
         finally:
             keras.config.set_dtype_policy("float32")
         load_weights(network.model, path, entry.name)
