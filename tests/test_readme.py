@@ -177,6 +177,27 @@ def test_the_answer_is_that_of_the_reports() -> None:
     assert f"**{rows[0][3].split()[0]} %**" in answer
 
 
+def test_the_table_of_transfer_is_that_of_its_report() -> None:
+    tables = ROOT / "reports" / "published" / "fer2013-transfer" / "tables"
+    with (tables / "leaderboard.csv").open(encoding="utf-8") as file:
+        board = {row["protocol"].split()[0]: row for row in csv.DictReader(file)}
+    with (tables / "factor-effects.csv").open(encoding="utf-8") as file:
+        effects = {row["factor"]: row for row in csv.DictReader(file) if row["model"] == "all"}
+    row = r"^\| `(transfer/\S+)` \| (\d+) \| (\S+) \| (.+?) \| (.+?) \|$"
+    found = re.findall(row, text_of("docs/transfer.md"), re.MULTILINE)
+    assert len(found) == len(board) >= 5
+    for protocol, seeds, validation, test, difference in found:
+        scored, effect = board[protocol], effects.get(f"{protocol.removeprefix('transfer/')} vs random start")
+        ends = ("", "_low", "_high")
+        scores = [f"{100 * float(scored[f'test_accuracy{end}']):.1f}" for end in ends]
+        assert (seeds, validation) == (scored["seeds"], f"{100 * float(scored['validation_accuracy']):.1f}")
+        assert test == "{} ({} to {})".format(*scores)
+        worth = [f"{100 * float(effect[f'accuracy{end}']):+.1f}".replace("-", "−") for end in ends] if effect else []
+        assert difference == ("{} ({} to {})".format(*worth) if worth else "–")
+    worth = effects["full vs random start"]["accuracy"]
+    assert f"beats its random start by {100 * float(worth):.1f} points" in README
+
+
 @pytest.mark.parametrize("document", [*PAGES, *OTHERS, *FOLDERS])
 def test_relative_links_lead_somewhere(document: str) -> None:
     for target, _, part in (link.partition("#") for link in re.findall(r"\]\((?!https?:)([^)]+)", text_of(document))):

@@ -31,7 +31,7 @@ def bench(
     side: Annotated[int, option("PX", "Input side in pixels.", min=8)] = 48,
     batch: Annotated[int, option("N", "Images an update.", min=1)] = 64,
     precision: Annotated[
-        str, option("NAME", "float32, mixed_bfloat16, or auto: float32, and the other where native.")
+        str, option("NAME", "float32, mixed_bfloat16, or auto: float32, and the other where it is faster.")
     ] = "auto",
     images: Annotated[int, option("N", "Training images in memory.", min=256)] = 28709,
     out: Annotated[Path, option("FOLDER", "Where measured.json and README.md go.")] = Path("reports/bench"),

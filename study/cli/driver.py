@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from study.analysis.power import seeds_for_a_plan
 from study.cli.app import say
 from study.cli.options import split_names
-from study.cli.run import AUTO_JOBS, MOST_MINUTES, Flags
+from study.cli.run_options import AUTO_JOBS, MOST_MINUTES, Flags
 from study.cli.summary import next_commands, ranked_table
 from study.core.environment import usable_cores
 from study.core.errors import StoreError, UsageError, WriteError

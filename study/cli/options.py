@@ -44,7 +44,7 @@ PrecisionFlag = Annotated[
     str | None,
     option(
         "NAME",
-        "float32, mixed_bfloat16, or auto: the latter where native. Default: float32; auto for budgets of hours.",
+        "float32, mixed_bfloat16, or auto: the latter where it is faster. Default: float32; auto for budgets of hours.",
     ),
 ]
 

@@ -19,7 +19,7 @@ import pytest
 from study.analysis import runs
 from study.cli import driver
 from study.cli.options import split_names
-from study.cli.run import AUTO_JOBS, Flags
+from study.cli.run_options import AUTO_JOBS, Flags
 from study.core.errors import DataError, StoreError, UsageError
 from study.core.record import Record
 from study.core.spec import Spec

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from study.cli import driver
-from study.cli.run import Flags, parse_time
+from study.cli.run_options import Flags, parse_time
 from study.core.errors import UsageError
 from study.core.spec import Spec
 from study.core.store import Store

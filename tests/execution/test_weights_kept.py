@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.run import check_keep_weights
+from study.cli.run_options import check_keep_weights
 from study.core.errors import UsageError
 from study.core.record import Record
 from study.core.store import Store

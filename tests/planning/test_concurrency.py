@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.run import AUTO_JOBS, parse_jobs
+from study.cli.run_options import AUTO_JOBS, parse_jobs
 from study.core.errors import UsageError
 from study.core.spec import Spec
 from study.datasets.image_set import ImageSet

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from study.cli.driver import make_choices
-from study.cli.run import Flags
+from study.cli.run_options import Flags
 from study.core.errors import UsageError
 from study.core.registry import load_plugin
 from study.datasets.image_set import ImageSet

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from study.cli import driver
-from study.cli.run import Flags
+from study.cli.run_options import Flags
 from study.core.record import Record
 from study.core.registry import load_plugin
 from study.core.store import Store
