@@ -69,6 +69,12 @@ def flags_of(verb: str) -> set[str]:
     return {name for one in commands for option in one.params for name in option.opts if name.startswith("--")}
 
 
+def rows_of(study: str, table: str) -> list[dict[str, str]]:
+    """Return the rows of a table of a committed report."""
+    with (ROOT / "reports" / "published" / study / "tables" / f"{table}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.split()) <= MOST_WORDS
 
@@ -163,8 +169,7 @@ def test_the_answer_is_that_of_the_reports() -> None:
     answer = README[README.index("<!-- answer: begin") : README.index("<!-- answer: end")]
     board = {}
     for study in re.findall(r"\]\(reports/published/([^/]+)/README.md\)", answer):
-        with (ROOT / "reports" / "published" / study / "tables" / "leaderboard.csv").open(encoding="utf-8") as file:
-            board |= {(row["model"], row["protocol"]): row for row in csv.DictReader(file)}
+        board |= {(row["model"], row["protocol"]): row for row in rows_of(study, "leaderboard")}
     rows = re.findall(r"^\| (\S+) \| (\S+) \| (\d+) \| (.+?) \| (.+?) \|$", answer, re.MULTILINE)
     assert len(rows) >= 2
     for model, protocol, seeds, *scores in rows:
@@ -178,11 +183,9 @@ def test_the_answer_is_that_of_the_reports() -> None:
 
 
 def test_the_table_of_transfer_is_that_of_its_report() -> None:
-    tables = ROOT / "reports" / "published" / "fer2013-transfer" / "tables"
-    with (tables / "leaderboard.csv").open(encoding="utf-8") as file:
-        board = {row["protocol"].split()[0]: row for row in csv.DictReader(file)}
-    with (tables / "factor-effects.csv").open(encoding="utf-8") as file:
-        effects = {row["factor"]: row for row in csv.DictReader(file) if row["model"] == "all"}
+    study = "fer2013-transfer"
+    board = {row["protocol"].split()[0]: row for row in rows_of(study, "leaderboard")}
+    effects = {row["factor"]: row for row in rows_of(study, "factor-effects") if row["model"] == "all"}
     row = r"^\| `(transfer/\S+)` \| (\d+) \| (\S+) \| (.+?) \| (.+?) \|$"
     found = re.findall(row, text_of("docs/transfer.md"), re.MULTILINE)
     assert len(found) == len(board) >= 5
@@ -194,8 +197,7 @@ def test_the_table_of_transfer_is_that_of_its_report() -> None:
         assert test == "{} ({} to {})".format(*scores)
         worth = [f"{100 * float(effect[f'accuracy{end}']):+.1f}".replace("-", "−") for end in ends] if effect else []
         assert difference == ("{} ({} to {})".format(*worth) if worth else "–")
-    with (tables / "runs.csv").open(encoding="utf-8") as file:
-        runs = {(row["protocol"].split()[0], row["seed"]): float(row["test_accuracy"]) for row in csv.DictReader(file)}
+    runs = {(row["protocol"].split()[0], row["seed"]): float(row["test_accuracy"]) for row in rows_of(study, "runs")}
     (start,) = (protocol for protocol in board if "random-start" in protocol)
     first, second = (100 * (runs["transfer/full", seed] - runs[start, seed]) for seed in "01")
     assert f"beats its random start by {first:.1f} and {second:.1f} points" in README

@@ -173,8 +173,9 @@ class Family:
         many recipes always looks calm by chance.
 
         Raises:
-            UsageError: too few seeds.
+            UsageError: too few seeds, or another number of weights.
         """
+        self._check(weights)
         for sample, weight in zip(self.samples, weights, strict=True):
             if weight and len(sample.values) < MINIMUM_SEEDS:
                 raise UsageError(
@@ -194,6 +195,10 @@ class Family:
         found = self._seeds.moderated()
         return np.sqrt(found.variances / np.diagonal(found.common)), found.degrees
 
+    def _check(self, weights: Sequence[float]) -> None:
+        if len(weights) != len(self.samples):
+            raise UsageError(f"a contrast needs one weight a recipe, got {len(weights)} for {len(self.samples)}.")
+
     def of_networks(self, weights: Sequence[float]) -> Estimate:
         """Estimate the same sum for these trained networks, over new images alone, from what all seeds share.
 
@@ -201,7 +206,11 @@ class Family:
         and Zeger, Biometrika 73, 1986, 13-22), and Satterthwaite's degrees of freedom, 2 (sum u^2)^2 / sum u^4, which
         fall to the size of a class for that class's recall. Guards count as images of recipes that answer them
         independently.
+
+        Raises:
+            UsageError: another number of weights.
         """
+        self._check(weights)
         taken = [(w, one) for w, one in zip(weights, self.samples, strict=True) if w]
         value = float(sum(w * one.values.mean() for w, one in taken))
         shared = np.sum([w * one.shared for w, one in taken], axis=0)

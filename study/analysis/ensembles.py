@@ -13,6 +13,7 @@ from study.analysis.calibration import SMALLEST_PROBABILITY
 from study.analysis.recipes import Recipe
 from study.analysis.runs import ScoredRun
 from study.analysis.scores import Scores
+from study.core.errors import UsageError
 
 Member = TypeVar("Member")
 OVER_SEEDS, OVER_MODELS, OVER_RECIPES = "seeds", "models", "recipes"
@@ -85,9 +86,14 @@ def soft_vote(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     seeds of a recipe this is a deep ensemble (Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017, section 2.4). An
     ensemble is one network: it gets network statements, and costs its members' sum.
 
+    Raises:
+        UsageError: no members, or another shape.
+
     >>> soft_vote(np.array([[[0.75, 0.25]], [[0.5, 0.5]]])).tolist()
     [[0.625, 0.375]]
     """
+    if probabilities.ndim != 3 or not len(probabilities):
+        raise UsageError(f"a soft vote needs probabilities (members, images, classes), got {probabilities.shape}.")
     return np.asarray(probabilities.mean(axis=0, dtype=np.float64))
 
 
@@ -99,7 +105,12 @@ def select_members(validation: Mapping[Member, NDArray[Any]], labels: NDArray[An
     the candidate of the highest accuracy, add the one that raises the vote's accuracy most, stop when none raises it.
     Equal accuracies are settled by the smaller log loss, then by name. The chosen score is optimistic
     on the validation split; only the test split, which takes no part here, says what the ensemble is worth.
+
+    Raises:
+        UsageError: no candidates.
     """
+    if not validation:
+        raise UsageError("an ensemble needs at least one candidate, got none.")
     rows = np.arange(len(labels))
 
     def merit(total: NDArray[Any], members: int) -> tuple[int, float]:

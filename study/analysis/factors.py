@@ -38,6 +38,11 @@ class FactorContrast:
     #: averaged over everything else that was run both ways; an interaction is a difference of effects.
     weights: Mapping[Recipe, float]
 
+    @property
+    def way(self) -> str:
+        """The way to transfer that is set against a random start; empty for any other factor."""
+        return self.factor.removesuffix(AGAINST_RANDOM) if self.factor.endswith(AGAINST_RANDOM) else ""
+
 
 def is_random_start(protocol: str) -> bool:
     """Tell whether a protocol is the random start that ways to transfer are set against, at whatever rate."""

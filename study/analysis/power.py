@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,10 +87,11 @@ def detectable_effect(design: Design, seeds: int, recipes: int = 2) -> float:
 
 def seeds_needed(design: Design, recipes: int = 2) -> dict[float, int | None]:
     """Return how many seeds show each of ``DIFFERENCES`` between two of several recipes; None above ``MOST_SEEDS``."""
+    powers = cache(lambda seeds: dict(zip(DIFFERENCES, power(DIFFERENCES, design, seeds, recipes), strict=True)))
     tried = range(MINIMUM_SEEDS, MOST_SEEDS + 1)
 
     def fewest(effect: float) -> int | None:  # more seeds see more: halving finds the first number that does
-        place = bisect_left(tried, WANTED, key=lambda seeds: float(power(effect, design, seeds, recipes)))
+        place = bisect_left(tried, WANTED, key=lambda seeds: float(powers(seeds)[effect]))
         return tried[place] if place < len(tried) else None
 
     return {effect: fewest(effect) for effect in DIFFERENCES}

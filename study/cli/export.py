@@ -64,7 +64,6 @@ def export(
     from study.trained.formats import INSTALL, USUAL, export_folder, missing_packages, select_formats
     from study.trained.images import check_sample
     from study.trained.model_card import write_card
-    from study.trained.release import FOLDER
     from study.trained.runtime import notice_of
     from study.trained.winner import weights_of
 
@@ -77,7 +76,7 @@ def export(
     weights_of(store, record)
     typer.echo(f"Run: {record.key} of study {store.study}")
     if release:
-        _release(store, record, data, out or FOLDER)
+        _release(store, record, data, out)
         return
     if notice := notice_of(record):
         typer.echo(notice)
@@ -96,10 +95,10 @@ def export(
             typer.echo(f"Model card: {write_card(store, record, folder, exporter.entries)}")
 
 
-def _release(store: Store, record: Record, data: str | None, folder: Path) -> None:
+def _release(store: Store, record: Record, data: str | None, out: Path | None) -> None:
     from study.core.errors import DataError
     from study.trained.images import study_images
-    from study.trained.release import make_release
+    from study.trained.release import FOLDER, make_release
 
     image_set = study_images(record, data, typer.echo)
     if image_set is None:
@@ -107,6 +106,7 @@ def _release(store: Store, record: Record, data: str | None, folder: Path) -> No
             f"a released network is compared with its run on all validation and test images: give "
             f"{record.dataset.name} with --data PATH."
         )
+    folder = out or FOLDER
     make_release(store, record, image_set, typer.echo, folder)
     typer.echo(f"Released network: {folder}")
 

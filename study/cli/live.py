@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from study.cli import options
 from study.cli.app import examples, option
+from study.cli.options import (
+    DetectorOption,
+    FaceScoreOption,
+    PluginOption,
+    ResultsOption,
+    RunOption,
+    StudyOption,
+    opened_runtime,
+)
 from study.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,12 +52,12 @@ def live(
     no_window: Annotated[bool, Option("--no-window", help="Show no window; say what changes instead.")] = False,
     every: Annotated[int, option("K", "Search for faces in every K-th frame.", min=1)] = 3,
     smooth: Annotated[float, option("SECONDS", "Average answers over about this time; 0 for not at all.", min=0)] = 0.5,
-    detector: options.DetectorOption = None,
-    face_score: options.FaceScoreOption = None,
-    run: options.RunOption = None,
-    study: options.StudyOption = None,
-    results: options.ResultsOption = Path("results"),
-    plugin: options.PluginOption = None,
+    detector: DetectorOption = None,
+    face_score: FaceScoreOption = None,
+    run: RunOption = None,
+    study: StudyOption = None,
+    results: ResultsOption = Path("results"),
+    plugin: PluginOption = None,
 ) -> None:
     """Follow the faces before a camera or in a video and name the emotion of each with the best run of a study.
 
@@ -71,13 +79,13 @@ def live(
     finder = open_detector(detector, video=True, least_score=face_score)
     with open_camera(camera or 0) if video is None else open_video(video) as source:
         video_file = VideoFile(save, source.rate_hz) if save else None  # what it refuses is said before the wait
-        runtime = options.opened_runtime(results, study, run, plugin)
+        runtime = opened_runtime(results, study, run, plugin)
         with standard_output(utf8=str(jsonl) == "-"):
             sinks, window = _open_sinks(source, runtime, video_file, jsonl, no_window)
             watched = watch(source.frames(), runtime, finder, Smoother(smooth, MARGIN if smooth else 0.0), every)
             if runtime.notice:
                 _say(runtime.notice)
-            draw = None if window is None and save is None else bars  # faces are marked, with bars or without
+            draw = None if window is None and save is None else bars
             passed_on = _pass_on(watched, sinks, window, runtime, draw)
     _say(passed_on)
     for path in (save, jsonl):
@@ -112,7 +120,10 @@ def _open_sinks(
 def _pass_on(
     watched: Iterable[Watched], sinks: list[Sink], window: Window | None, runtime: Runtime, draw: bool | None
 ) -> str:
-    """Hand frames to all sinks until the video, the window or a signal ends it; return how much there was, in words."""
+    """Hand every frame to every sink until the video ends, the window says stop, or a signal comes; close the sinks.
+
+    ``draw`` says whether faces are marked with bars; None for not at all. Returns how much there was, in words.
+    """
     from study.faces.annotation import annotate
     from study.faces.output import count
 

@@ -67,12 +67,14 @@ class Flags:
     models: Annotated[list[str] | None, option("NAMES", "Models or groups, with commas; replace the grid's.")] = None
     protocols: Annotated[list[str] | None, option("NAMES", "Protocols or groups, likewise.")] = None
     seeds: Annotated[str | None, option("N|LIST", "A count (3: seeds 0, 1, 2) or a list (0,1,4).")] = None
-    budget: Annotated[str | None, option("NAME", "demo, tonight, full. Default: the grid's, else what fits here.")] = (
-        None
-    )
-    epochs: Annotated[int | None, option("N", "Epochs of each phase; budgets still cap them.", min=1, max=100_000)] = (
-        None
-    )
+    budget: Annotated[
+        str | None,
+        option("NAME", "demo, tonight, full. Default: the grid's, else what fits here."),
+    ] = None
+    epochs: Annotated[
+        int | None,
+        option("N", "Epochs of each phase; budgets still cap them.", min=1, max=100_000),
+    ] = None
     study: Annotated[
         str | None,
         option("NAME", "Name of the study. Default: demo, or the dataset's. published/NAME changes that one."),
@@ -127,9 +129,10 @@ class Flags:
         float | None, option("X", "Train on this share of the training split, such as 0.25; stratified.")
     ] = None
     precision: PrecisionFlag = None
-    ferplus: Annotated[Path | None, option("FILE", "FER+'s fer2013new.csv: score the answers by its labels too.")] = (
-        None
-    )
+    ferplus: Annotated[
+        Path | None,
+        option("FILE", "FER+'s fer2013new.csv: score the answers by its labels too."),
+    ] = None
     archive_gib: ArchiveGibFlag = DEFAULT_GIB
     plugins: PluginFlag = None
     track: Annotated[

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from study.core.environment import system_field
 from study.core.errors import UsageError
 from study.training.device import visible_gpus
 
@@ -31,11 +30,5 @@ def resolve_precision(choice: str) -> str:
 
 def has_fast_bfloat16(cpuinfo: str = "/proc/cpuinfo") -> bool:
     """Return whether the processor is faster in bfloat16 than in float32 (False where the system does not tell)."""
-    try:
-        text = Path(cpuinfo).read_text()
-    except OSError:
-        return False
-    fields = dict(line.split(":", 1) for line in reversed(text.splitlines()) if ":" in line)
-    named = {name.strip(): value.split() for name, value in fields.items()}
-    flags = named.get("flags", [])
-    return "amx_bf16" in flags or ("avx512_bf16" in flags and named.get("vendor_id") == ["AuthenticAMD"])
+    flags = system_field(cpuinfo, "flags").split()
+    return "amx_bf16" in flags or ("avx512_bf16" in flags and system_field(cpuinfo, "vendor_id") == "AuthenticAMD")

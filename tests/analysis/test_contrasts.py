@@ -155,5 +155,7 @@ def test_a_metric_that_is_undefined_for_one_network_has_no_interval():
 def test_misuse_is_refused_with_what_to_do():
     with pytest.raises(UsageError, match="at least 3 seeds, got 1"):
         Family([sample(FIRST[:1])]).contrast([1.0])
+    with pytest.raises(UsageError, match="one weight a recipe"):
+        Family([sample(FIRST), sample(SECOND)]).contrast([1.0])
     with pytest.raises(UsageError, match="same images"):
         Family([sample(FIRST), sample(FIRST[:, :-1])])

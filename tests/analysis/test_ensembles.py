@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from study.analysis.ensembles import select_members, soft_vote
+from study.core.errors import UsageError
 
 LABELS = np.array([0, 1, 0, 1])
 
@@ -55,3 +56,10 @@ def test_equal_accuracies_are_settled_by_the_likelihood_then_by_name() -> None:
     validation = {"timid": certain([0, 1, 0, 1], 0.6), "sure": certain([0, 1, 0, 1], 0.9)}
     assert select_members(validation, LABELS) == ("sure",)
     assert select_members({"b": certain([0, 1, 0, 1]), "a": certain([0, 1, 0, 1])}, LABELS) == ("a",)
+
+
+def test_an_ensemble_needs_members() -> None:
+    with pytest.raises(UsageError, match="at least one candidate"):
+        select_members({}, LABELS)
+    with pytest.raises(UsageError, match=r"\(members, images, classes\)"):
+        soft_vote(np.ones((4, 2)))

@@ -63,7 +63,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    monkeypatch.setattr("study.cli.options.opened_runtime", lambda *words: fake_runtime(notice=NOTICE))
+    monkeypatch.setattr(verb, "opened_runtime", lambda *words: fake_runtime(notice=NOTICE))
     return lambda *words: CliRunner().invoke(verb.app, [*map(str, words)])
 
 
@@ -217,7 +217,7 @@ def test_a_key_in_the_window_stops_and_leaves_whole_files(
 def test_slips_are_one_line_before_any_network_is_opened_and_leave_what_is_there(
     words: list[str], said: str, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.cli.options.opened_runtime", None)
+    monkeypatch.setattr(verb, "opened_runtime", None)
     write_video("in.mp4", 5)
     before = Path("in.mp4").read_bytes()
     Path("text.mp4").write_text("no video")

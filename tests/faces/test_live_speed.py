@@ -39,7 +39,7 @@ def test_720p_is_followed_and_saved_in_real_time(
 ) -> None:
     """Processor time counts, so that a busy machine fails nobody: two cores have 67 ms a frame at thirty a second."""
     write_party(tmp_path / "in.mp4")
-    monkeypatch.setattr("study.cli.options.opened_runtime", lambda *words: fake_runtime())
+    monkeypatch.setattr(verb, "opened_runtime", lambda *words: fake_runtime())
     words = ["--video", tmp_path / "in.mp4", "--save", tmp_path / "out.mp4", "--jsonl", tmp_path / "out.jsonl"]
     start, before = time.perf_counter(), os.times()
     result = CliRunner().invoke(verb.app, [*map(str, words), "--no-window"])

@@ -11,7 +11,6 @@ from study.analysis.comparisons import Comparison, Comparisons, Effect
 from study.analysis.contrasts import MINIMUM_SEEDS
 from study.analysis.ensembles import OVER_SEEDS
 from study.analysis.factors import (
-    AGAINST_RANDOM,
     AUGMENTATION,
     BOTH,
     FROZEN_RANDOM,
@@ -317,9 +316,8 @@ def _factors(data: StudyData, found: Statistics) -> list[str]:
     for one in found.effects.overall["accuracy"]:
         factor = one.contrast.factor
         subject = _FACTORS.get(factor)
-        if factor.endswith(AGAINST_RANDOM):
-            way = factor.removesuffix(AGAINST_RANDOM)
-            subject = f"a pretrained body, {way} (against {start}, equal updates and images)"
+        if one.contrast.way:
+            subject = f"a pretrained body, {one.contrast.way} (against {start}, equal updates and images)"
         if subject:
             effect, _ = effect_words(found, one)
             words.append(f"{subject} {effect}, balanced accuracy by {in_points(balanced[factor])}")

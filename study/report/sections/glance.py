@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.factors import AGAINST_RANDOM, AUGMENTATION, OVERSAMPLING, TRANSFER
+from study.analysis.factors import AUGMENTATION, OVERSAMPLING, TRANSFER
 from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData, shown_score
@@ -99,18 +99,14 @@ def _converged(data: StudyData) -> str:
 
 
 def _factors(found: Statistics) -> str:
-    named = [(_factor_name(one.contrast.factor), one) for one in found.effects.overall["accuracy"]]
-    parts = [f"{name} {effect_words(found, one)[1]}" for name, one in named if name]
+    parts = []
+    for one in found.effects.overall["accuracy"]:
+        way = one.contrast.way
+        if name := f"pretraining, {way}" if way else _FACTORS.get(one.contrast.factor):
+            parts.append(f"{name} {effect_words(found, one)[1]}")
     if not parts:
         return "no runs differ in one factor alone"
     return "; ".join(parts) + ("" if found.effects.question == RECIPE else f" (networks of seed {found.effects.seed})")
-
-
-def _factor_name(factor: str) -> str | None:
-    """Return a factor's name on the card; None for interactions and the like, which are left out there."""
-    if factor.endswith(AGAINST_RANDOM):
-        return f"pretraining, {factor.removesuffix(AGAINST_RANDOM)}"
-    return _FACTORS.get(factor)
 
 
 def ranking_picture(data: StudyData, found: Statistics) -> Picture:
