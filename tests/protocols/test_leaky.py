@@ -65,7 +65,7 @@ def test_committed_runs_keep_their_specs(tmp_path):
             continue  # made elsewhere
         if spec.model.family == "transfer" and spec.protocol.transfer_version != TRANSFER_VERSION:
             continue  # trained as an earlier version did
-        protocol, share = PROTOCOLS.get(spec.protocol.name), spec.protocol.train_share
+        (protocol,), share = select_protocols([spec.protocol.name]), spec.protocol.train_share
         epochs = [phase.updates // phase.updates_per_epoch for phase in spec.protocol.phases]
         now = resolve(
             protocol,
