@@ -237,12 +237,11 @@ def predict(
 @lru_cache(maxsize=2)
 def _runtime(results: str, study: str | None, run: str | None) -> Runtime:
     """Return the network that is meant; kept, since opening one takes longer than its answer."""
-    from study.trained.release import choose_network
-    from study.trained.runtime import open_runtime
+    from study.trained.release import choose_network, open_network
     from study.trained.winner import open_run
 
     study, released = choose_network(results, study, run)
-    return released or open_runtime(*open_run(results, study, run))
+    return released or open_network(*open_run(results, study, run))
 
 
 def _as_bgr(image: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:

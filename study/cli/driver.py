@@ -40,10 +40,10 @@ from study.execution.weights_kept import WeightsKept
 from study.models.entry import ModelEntry
 from study.planning.concurrency import Paces, choose_jobs, free_memory_mb, measure_concurrency
 from study.planning.grid import Choices, Grid, check_share, parse_seeds, read_grid, resolve_specs, select_pairs
-from study.planning.plan import Estimates, Plan, duration, make_plan
+from study.planning.plan import Estimates, Plan, duration, make_plan, speeds_here
 from study.planning.time_budget import choose_budget, cut, fit_time_budget, is_fast, speeds_from
 from study.protocols import Protocol
-from study.protocols.budgets import Budget, Speed, budget_names, read_budget, read_speeds
+from study.protocols.budgets import Budget, Speed, budget_names, read_budget
 from study.trackers import Tracker, check_tracker, open_tracker
 from study.training.backend import chosen_backend
 from study.training.device import visible_gpus
@@ -176,7 +176,7 @@ def find_budget(
     """
 
     def full_s() -> float:
-        planned, recorded = resolve_specs(pairs, full, image_set), read_speeds()
+        planned, recorded = resolve_specs(pairs, full, image_set), speeds_here()
         workers = jobs_at_a_time(given, executor, full.budget)
         seconds = make_plan(planned, store, image_set, recorded, {}).seconds_left(workers, executor.own_cores)
         if seconds <= night_s or not is_fast(usable_cores()):
@@ -232,7 +232,7 @@ def plan_runs(
 
     Of several drivers that start at once, one measures what fits a night and the others take what it found.
     """
-    speeds = read_speeds()
+    speeds = speeds_here()
     measured: Mapping[str, Speed] = {}
     planned = resolve_specs(pairs, choices, image_set)
     if choices.budget.hours:

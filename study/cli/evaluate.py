@@ -59,7 +59,7 @@ def evaluate(
     from study.trained.evaluation import elsewhere, write_evaluation, write_robustness
     from study.trained.evaluation import evaluate as score
     from study.trained.images import prepare, read_map
-    from study.trained.runtime import open_runtime
+    from study.trained.release import open_network
     from study.trained.slices import read_slices
 
     if split is not None and split not in SPLITS:
@@ -69,7 +69,7 @@ def evaluate(
     store, record = chosen_run(results, study, run, plugin)
     typer.echo(f"Run: {record.key} of study {store.study}")
     sets = _image_sets(record, data, corruptions)
-    runtime = open_runtime(store, record)
+    runtime = open_network(store, record)
     if runtime.notice:
         typer.echo(runtime.notice)
     for image_set in sets:

@@ -76,7 +76,7 @@ def opened_runtime(results: Path, study: str | None, key: str | None, plugins: l
         UsageError: no run fits, or several do.
         WeightsError: the run has neither exports nor weights here.
     """
-    from study.trained.release import choose_network
+    from study.trained.release import choose_network, released_form
     from study.trained.runtime import open_export, open_keras
     from study.trained.winner import weights_of
 
@@ -85,7 +85,7 @@ def opened_runtime(results: Path, study: str | None, key: str | None, plugins: l
         print(f"Network: {released.origin} (--study NAME or --run KEY chooses another)", file=sys.stderr)
         return released
     store, record = chosen_run(results, study, key, plugins)
-    runtime = open_export(store, record)
+    runtime = open_export(store, record) or released_form(store, record)
     if runtime is None:
         weights_of(store, record)
     print(f"Network: {record.key} of study {store.study}", file=sys.stderr)

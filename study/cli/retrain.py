@@ -86,12 +86,11 @@ def train_again(
     from study.execution.progress import make_display
     from study.models.weights import WeightsChoice
     from study.planning.grid import PlannedSpec
-    from study.planning.plan import make_plan
-    from study.protocols.budgets import read_speeds
+    from study.planning.plan import make_plan, speeds_here
     from study.training.checkpoint import discard
 
     spec, checkpoints = record.spec, store.checkpoint_folder(record.spec)
-    plan = make_plan([PlannedSpec(spec, WeightsChoice(spec.weights.source))], store, image_set, read_speeds(), {})
+    plan = make_plan([PlannedSpec(spec, WeightsChoice(spec.weights.source))], store, image_set, speeds_here(), {})
     with make_display(plan.runs) as display:
         job = Job(spec, start, store.weights_path(spec), checkpoints)
         (made,) = EXECUTORS.get("inprocess").run_specs(

@@ -18,8 +18,9 @@ from study.core.spec import Spec
 from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
-from study.protocols.budgets import Speed
+from study.protocols.budgets import Speed, read_speeds
 from study.protocols.resolve import paired_protocol
+from study.training.device import visible_gpus
 
 #: Side at which recorded speeds were measured.
 SPEED_SIDE_PX = 48
@@ -204,6 +205,11 @@ class Estimates:
                     alike[id(protocol)] = estimate_s(run.spec, self._image_set, run.speed, self._measured[name])
                 self.seconds[run.spec.key] = alike[id(protocol)]
         return True
+
+
+def speeds_here() -> dict[str, Speed]:
+    """Return what was recorded on a machine like this one: on a GPU where one is visible, else on two cores."""
+    return read_speeds(on_gpu=bool(visible_gpus()))
 
 
 def recorded_speed(spec: Spec, recorded: Mapping[str, Speed]) -> Speed:

@@ -10,6 +10,8 @@ from study.core.environment import usable_cores
 from study.core.errors import UsageError, unknown_name
 from study.core.toml import check_table, experiments_folder, read_toml
 
+#: Tables of recorded speeds: on two cores, and on a GPU.
+SPEEDS, GPU_SPEEDS = "speeds", "gpu_speeds"
 #: Kinds of phases: the one phase of a custom network, a transfer network's frozen head, one of its unfreezing stages.
 PHASE_KINDS = ("custom", "head", "stage")
 
@@ -66,7 +68,7 @@ class Speed:
 
 def budget_names(path: Path | None = None) -> list[str]:
     """Return the names of all budgets in the file's order."""
-    return [name for name in read_toml(path or _default_file()) if name != "speeds"]
+    return [name for name in read_toml(path or _default_file()) if name not in (SPEEDS, GPU_SPEEDS)]
 
 
 def read_budget(name: str, path: Path | None = None) -> Budget:
@@ -81,8 +83,8 @@ def read_budget(name: str, path: Path | None = None) -> Budget:
     """
     path = path or _default_file()
     data = read_toml(path)
-    if name not in data or name == "speeds":
-        raise unknown_name("budget", name, [found for found in data if found != "speeds"])
+    if name not in data or name in (SPEEDS, GPU_SPEEDS):
+        raise unknown_name("budget", name, budget_names(path))
     where = f"{path} [{name}]"
     table = check_table(where, data[name], _BUDGET)
     check_table(f"{where} updates", table.get("updates", {}), dict.fromkeys(PHASE_KINDS, (int,)))
@@ -93,22 +95,24 @@ def read_budget(name: str, path: Path | None = None) -> Budget:
     return Budget(name, **table)
 
 
-def read_speeds(path: Path | None = None) -> dict[str, Speed]:
+def read_speeds(path: Path | None = None, *, on_gpu: bool = False) -> dict[str, Speed]:
     """Return recorded speeds by model name; ``custom`` and ``transfer`` stand for the unlisted models of a family.
 
-    They were measured at a side of 48 pixels, serve estimates and never enter a spec.
+    They were measured at a side of 48 pixels on two cores or, ``on_gpu``, on one GPU, serve estimates and never enter a
+    spec.
 
     Raises:
         UsageError: a file that breaks the rules.
     """
     path = path or _default_file()
-    table = read_toml(path).get("speeds", {})
+    kind = GPU_SPEEDS if on_gpu else SPEEDS
+    table = read_toml(path).get(kind, {})
     if not isinstance(table, dict):
-        raise UsageError(f"{path}: [speeds] must be a table, got {table!r}.")
-    rows = {name: check_table(f"{path} [speeds] {name}", row, _SPEED) for name, row in table.items()}
+        raise UsageError(f"{path}: [{kind}] must be a table, got {table!r}.")
+    rows = {name: check_table(f"{path} [{kind}] {name}", row, _SPEED) for name, row in table.items()}
     wrong = next((name for name, row in rows.items() if len(row) < len(_SPEED) or not min(row.values()) > 0), None)
     if wrong is not None:
-        raise UsageError(f"{path} [speeds]: {wrong} needs {', '.join(_SPEED)}, all above 0, got {rows[wrong]!r}.")
+        raise UsageError(f"{path} [{kind}]: {wrong} needs {', '.join(_SPEED)}, all above 0, got {rows[wrong]!r}.")
     return {name: Speed(**row) for name, row in rows.items()}
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.analysis.evaluations import find_evaluations
 from study.core.files import write_atomically
 from study.core.record import DatasetCard, Record
 from study.core.spec import SPLITS, Phase
 from study.core.store import Store
 from study.models.entry import MODELS
 from study.report.markdown import render
+from study.report.sections.robustness import robustness_tables
 from study.report.table import Column, Table
 from study.report.wording import (
     augmentation_words,
@@ -30,7 +32,7 @@ from study.report.wording import (
 )
 from study.trained.formats import FORMATS, INT8
 from study.trained.runtime import notice_of
-from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, stored_scores
+from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, stored_scores, validation_scores
 from study.trained.winner import retrain_command
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def build_card(
     Raises:
         StoreError: the predictions cannot be read.
     """
-    scores = stored_scores(store, record)
+    scores, evaluations = stored_scores(store, record), find_evaluations(store, record)
     spec, card = record.spec, record.dataset
     entry = MODELS.get(spec.model.name)
     published = entry.published.get(spec.weights.source)
@@ -72,6 +74,9 @@ def build_card(
         entry=entry,
         notice=notice_of(record),
         scores=scores,
+        validation=validation_scores(store, record).score("accuracy"),
+        evaluations=evaluations,
+        robustness=robustness_tables([evaluations]),
         counts=_counts_table(card),
         overall=_overall_table(scores),
         by_class=_class_table(scores, card.classes),
@@ -90,6 +95,7 @@ def build_card(
         retrain=retrain_command(Store("results", store.study), record),  # no folders of this machine
         points=points,
         percent=percent,
+        with_interval=with_interval_inline,
     )
 
 

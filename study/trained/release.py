@@ -14,8 +14,8 @@ from study.core.files import file_sha256, make_folder, temporary_path, write_ato
 from study.core.record import Record
 from study.core.store import Store, studies
 from study.datasets.image_set import ImageSet
-from study.trained.formats import FORMATS, Call
-from study.trained.runtime import SHARE_RIGHT, Runtime, in_batches, notice_of, unsure_threshold
+from study.trained.formats import FORMATS, Call, find_exports
+from study.trained.runtime import SHARE_RIGHT, Runtime, in_batches, notice_of, open_runtime, unsure_threshold
 from study.trained.winner import finished_runs, holds_a_model
 
 #: Part of the package; a checkout's `study export --release` writes it.
@@ -80,6 +80,23 @@ def open_release(folder: Path | None = None) -> Runtime | None:
     return Runtime(
         "onnx", found.key, found.classes, found.image_shape, found.notice, call, found.unsure_below, origin=origin
     )
+
+
+def open_network(store: Store, record: Record) -> Runtime:
+    """Open a run's network; where its exports and weights are not here, the released network if that was made from it.
+
+    Raises:
+        UsageError, WeightsError: as ``open_runtime`` and ``open_release``.
+    """
+    return released_form(store, record) or open_runtime(store, record)
+
+
+def released_form(store: Store, record: Record) -> Runtime | None:
+    """Return the released network if it was made from a run that has neither exports nor weights here, else None."""
+    if find_exports(store, record) or store.weights_path(record.spec).is_file():
+        return None
+    found = find_release()
+    return open_release() if found is not None and found.key == record.key else None
 
 
 def choose_network(results: str | Path, study: str | None, key: str | None) -> tuple[str | None, Runtime | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from msgspec.structs import replace
 from numpy.typing import ArrayLike, NDArray
 
@@ -64,6 +65,16 @@ def stored_scores(store: Store, record: Record) -> NetworkScores:
             f"{len(test)} images: remove the file and run the study once with its dataset at hand."
         )
     return NetworkScores(run, dataset["hashes"][test])
+
+
+def validation_scores(store: Store, record: Record) -> NetworkScores:
+    """Return a run's scores on its validation split, from the stored predictions; copies count as one if known."""
+    arrays, dataset = store.load_arrays(record).arrays, store.find_dataset()
+    labels = arrays["validation_labels"]
+    hashes = np.arange(len(labels))
+    if dataset is not None and "validation_indices" not in arrays:
+        hashes = dataset["hashes"][rows_of(dataset["splits"], "validation")]
+    return scores_on(store, record, labels, arrays["validation_probabilities"], hashes)
 
 
 def scores_on(

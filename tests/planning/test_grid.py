@@ -257,3 +257,5 @@ def test_a_slip_in_the_budgets_is_named(text: str, words: str, tmp_path: Path) -
 
 def test_there_is_a_recorded_speed_for_every_family() -> None:
     assert {"custom", "transfer"} <= set(read_speeds())
+    assert {"custom", "transfer"} <= set(read_speeds(on_gpu=True))
+    assert not {"speeds", "gpu_speeds"} & set(budget_names())

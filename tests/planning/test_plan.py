@@ -11,8 +11,9 @@ from study.core.store import Store
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
-from study.planning.plan import Plan, duration, estimate_s, make_plan
+from study.planning.plan import Plan, duration, estimate_s, make_plan, speeds_here
 from study.protocols.budgets import Speed, read_budget, read_speeds
+from study.training.device import Gpu
 from tests.changed import replace
 from tests.execution.executors.fake_execute import done_record, failed_record
 
@@ -35,6 +36,22 @@ def test_without_records_everything_is_missing(faces: ImageSet, tmp_path: Path) 
     made = plan(faces, Store(tmp_path, "s"), specs(faces))
     assert [run.state for run in made.runs] == ["missing", "missing"]
     assert "2 runs: 0 done, 0 failed, 2 missing" in made.lines(1)[0]
+
+
+def test_where_there_is_a_gpu_the_plan_takes_its_speeds(
+    faces: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = resolve_specs(
+        select_pairs(read_grid("all"), ("cnn5", "vgg16"), ("baseline",)),
+        Choices(read_budget("full"), weights="none", sides_px=(48,)),
+        faces,
+    )
+    hours = {}
+    for gpus in ([], [Gpu("NVIDIA H100 80GB HBM3", 9.0)]):
+        monkeypatch.setattr("study.planning.plan.visible_gpus", lambda found=gpus: found)
+        made = make_plan(planned, Store(tmp_path, "s"), faces, speeds_here(), {})
+        hours[len(gpus)] = [run.estimate_s - run.speed.start_s for run in made.runs]
+    assert all(gpu < cores / 3 for gpu, cores in zip(sorted(hours[1]), sorted(hours[0]), strict=True))
 
 
 def test_done_runs_are_closed_and_failed_ones_open(faces: ImageSet, tmp_path: Path) -> None:

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from study.analysis.evaluations import Robustness, keep_evaluations
 from study.core.store import Store
-from study.report.wording import percent
+from study.report.wording import percent, with_interval_inline
 from study.trained.formats import FORMATS
 from study.trained.model_card import build_card
-from study.trained.scores import OVERALL, stored_scores
+from study.trained.scores import OVERALL, stored_scores, validation_scores
 from tests.changed import replace
 from tests.factories import make_card
 from tests.trained.runs import keep
 
+ROBUST = Robustness(
+    images=250, clean=(0.4, 0.3, 0.5), mean=(0.61, 0.5, 0.7), errors={"blur": (0.1, 0.2, 0.3, 0.4, 0.5)}
+)
 EXPORTS = {
     kind: {"file": form.file, "bytes": 5_000_000, "largest_difference": 2e-7, "checked_on": "256 images"}
     for kind, form in FORMATS.items()
@@ -43,6 +47,24 @@ def test_every_metric_is_there_with_its_interval(store: Store) -> None:
     for name in record.dataset.classes:
         assert f"\n| {name}" in text
     assert record.key in text and record.dataset.fingerprint[:12] in text
+
+
+def test_the_validation_accuracy_has_its_interval(store: Store) -> None:
+    record = keep(store)
+    found = validation_scores(store, record).score("accuracy")
+    arrays = store.load_arrays(record).arrays
+    right = arrays["validation_probabilities"].argmax(axis=1) == arrays["validation_labels"]
+    assert found.value == pytest.approx(right.mean()) and found.low < found.value < found.high
+    assert f"were chosen: {with_interval_inline(found)} %." in build_card(store, record, {})
+
+
+def test_corruptions_stand_on_it_where_they_were_measured(store: Store) -> None:
+    record = keep(store)
+    assert "Robustness" not in build_card(store, record, {})
+    keep_evaluations(store, record, robustness=ROBUST)
+    text = build_card(store, record, {})
+    assert f"wrong for {percent(ROBUST.mean[0])} % of the images" in text
+    assert all(f"| {name}" in text for name in ROBUST.errors)
 
 
 def test_every_export_is_listed_with_its_call(store: Store) -> None:

@@ -13,7 +13,16 @@ from study.core.store import Store
 from study.datasets import synthetic
 from study.datasets.image_set import ImageSet
 from study.trained import release
-from study.trained.release import MANIFEST, MODEL, choose_network, find_release, make_release, open_release
+from study.trained.model_card import build_card
+from study.trained.release import (
+    MANIFEST,
+    MODEL,
+    choose_network,
+    find_release,
+    make_release,
+    open_network,
+    open_release,
+)
 from study.trained.runtime import open_keras
 from tests.factories import make_card
 from tests.trained.runs import add_onnx, keep, real_run, register_small
@@ -136,6 +145,29 @@ def test_without_a_released_network_any_run_is_used(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(release, "FOLDER", tmp_path / "none")
     assert open_release() is None
     assert choose_network(tmp_path, None, None) == (None, None)
+
+
+def test_it_stands_in_for_the_run_that_it_was_made_from(
+    package: Path, made: tuple[Store, Record, Path, list[str]], tmp_path: Path
+) -> None:
+    store = Store(tmp_path, "elsewhere")
+    record = store.keep(made[1])
+    assert open_network(store, record).origin.startswith("the released network")
+    assert open_network(made[0], made[1]).kind == "keras", "weights that are here come first"
+    other = keep(Store(tmp_path, "other"))
+    Store(tmp_path, "other").weights_path(other.spec).unlink()
+    with pytest.raises(WeightsError, match="train this run again"):
+        open_network(Store(tmp_path, "other"), other)
+
+
+def test_the_card_in_the_package_is_that_of_the_committed_record() -> None:
+    store, found = Store("results", "published/fer2013-best"), find_release()
+    assert found is not None
+    record = next(one for one in store.records() if one.key == found.key)
+    entry = {"file": MODEL, "bytes": found.bytes, "largest_difference": found.largest_difference, "checked_on": ""}
+    card = build_card(store, record, {"onnx": entry}, found)
+    assert (release.FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8") == card
+    assert "## Robustness" in card
 
 
 def test_predict_says_which_network_it_uses(
