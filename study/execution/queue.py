@@ -56,6 +56,8 @@ class Work:
         """
         if not self._mine[spec.key][1].holds:
             self._give_up(spec)
+            if event["kind"] == "stopped":  # it has ended by itself, there is nothing to abandon
+                return
             raise Abandoned
         if event["kind"] == "stopped":
             run, lock = self._mine.pop(spec.key)

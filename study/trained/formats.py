@@ -92,18 +92,23 @@ def savedmodel_call(path: Path) -> Call:
 
 
 _KERAS = """import keras
+
 network = keras.saving.load_model("{file}")
 probabilities = network.predict(images)"""
 _H5 = """import keras
+
 network = keras.saving.load_model("{file}", compile=False)
 probabilities = network.predict(images)"""
 _ONNX = """import onnxruntime
+
 network = onnxruntime.InferenceSession("{file}")
 (probabilities,) = network.run(["probabilities"], {{"images": images}})"""
 _LITERT = """from ai_edge_litert.interpreter import Interpreter
+
 network = Interpreter("{file}")
 probabilities = network.get_signature_runner()(images=images)["output_0"]"""
 _SAVEDMODEL = """import tensorflow as tf
+
 network = tf.saved_model.load("{file}")
 probabilities = network.serve(images).numpy()"""
 

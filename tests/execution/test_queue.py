@@ -135,6 +135,17 @@ def test_what_a_silent_driver_had_is_taken_over_and_its_own_result_dropped(
     assert quick.store.record_path(record.spec).read_bytes() == stored
 
 
+def test_a_run_that_stops_in_time_but_was_taken_over_is_left_to_the_other(drivers: tuple[Driver, Driver]) -> None:
+    silent, quick = drivers
+    quick.locks.stale_s = 0.0
+    lost, _ = silent.next(), quick.next()
+    time.sleep(0.01)
+    assert quick.next().spec == lost.spec
+    silent.work.on_event(lost.spec, {"kind": "stopped"})
+    assert silent.work.stopped == [] and silent.shown.events == ["note"]
+    assert next(silent.jobs) is None, "the other has both"
+
+
 def test_a_result_that_comes_too_late_is_not_stored(drivers: tuple[Driver, Driver], faces: ImageSet) -> None:
     silent, quick = drivers
     quick.locks.stale_s = 0.0

@@ -149,7 +149,8 @@ class _Pool:
     def give_work(self) -> None:
         """Give every worker that has none a job, as far as there are jobs, and start workers for more."""
         self._ask_again = False
-        idle = [worker for worker in self._workers if worker.job is None]
+        # What has died while idle is dropped by the next receive.
+        idle = [worker for worker in self._workers if worker.job is None and worker.process.is_alive()]
         while not self._no_more and not self._ask_again and (idle or len(self._workers) < self._most):
             try:
                 job = next(self._jobs)

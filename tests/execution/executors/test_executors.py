@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -102,6 +103,20 @@ def test_a_worker_that_dies_is_a_failed_record_and_the_others_go_on(faces: Image
     assert found[1].traceback == "this is seed 1\nlast words", "of this run alone"
     assert "SIGKILL" in found[2].reason and "memory" in found[2].reason
     assert found[1].provenance.code and found[1].dataset.name == faces.name
+
+
+def test_a_worker_that_dies_while_it_has_nothing_to_do_costs_no_run(faces: ImageSet) -> None:
+    first, second = jobs(faces, 11, 12)
+    found = {}
+    for record in run_on_processes(
+        execute_in_worker, iter([first, None, second]), faces, workers=1, plugins=(), on_event=Events()
+    ):
+        found[record.spec.seed] = record
+        if record.spec.seed == 11:
+            os.kill(int(str(record.cost["pid"])), signal.SIGKILL)
+            time.sleep(0.5)
+    assert {seed: record.status for seed, record in found.items()} == {11: "done", 12: "done"}
+    assert found[11].cost["pid"] != found[12].cost["pid"]
 
 
 def test_a_worker_that_leaves_a_child_behind_is_noticed_at_once_and_the_child_is_ended(
