@@ -247,13 +247,11 @@ def _runtime(results: str, study: str | None, run: str | None) -> Runtime:
 def _as_bgr(image: str | Path | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
     import numpy as np
 
-    from study.datasets.readers.image_file import strict_pillow
-    from study.faces.pictures import read_picture
+    from study.faces.pictures import read_one_picture
 
     if isinstance(image, (str, Path)):
         try:
-            with strict_pillow():
-                return read_picture(Path(image))
+            return read_one_picture(Path(image))
         except ValueError as error:
             raise UsageError(f"predict takes an image that can be read, {image}: {error}.") from error
     pixels = np.asarray(image.convert("RGB") if hasattr(image, "convert") else image)

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from study.bench.task import PREDICT_BATCH, Task, Turn
@@ -56,7 +55,7 @@ class Ours:
 
     def _train(self, protocol: str, updates: int) -> Turn:
         if protocol not in self._feeds:
-            self._feeds[protocol] = self._feed(protocol, len(self._images))
+            self._feeds[protocol] = self._feed(protocol)
         return self._make_updates(self._steps, self._feeds[protocol], updates)
 
     def _make_updates(self, steps: Any, feed: Any, updates: int) -> Turn:
@@ -79,19 +78,17 @@ class Ours:
         """Return the steps and the feed of a network of its own with a frozen body."""
         from study.training import features
 
-        network, feed = self._network(), self._feed("baseline", min(HEAD_IMAGES, len(self._images)))
+        network, feed = self._network(), self._feed("baseline", HEAD_IMAGES)
         network.set_trainable("head")
         if not features.fixed(network):
             return _steps(network.model), feed
         return _steps(features.head(network)), feed.over(features.FeatureCache().features(network, feed.images))
 
-    def _feed(self, name: str, count: int) -> Any:
-        from study.protocols import PROTOCOLS, resolve
-        from study.training.feed import Feed
+    def _feed(self, name: str, most: int | None = None) -> Any:
+        from study.training.speed import feed_of
 
-        task, family = self._task, self._entry.family
-        protocol = resolve(PROTOCOLS.get(name), family=family, weights_source="none", train_images=count)
-        return Feed(self._images, self._labels, np.arange(count), task.classes, replace(protocol, batch=task.batch), 0)
+        images, labels = self._images[:most], self._labels[:most]
+        return feed_of(name, self._entry.family, images, labels, self._task.classes, self._task.batch)
 
     def predict(self, batches: int) -> Turn:
         """Predict as a run predicts its test split."""

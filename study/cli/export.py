@@ -98,6 +98,7 @@ def export(
 def _release(store: Store, record: Record, data: str | None, out: Path | None) -> None:
     from study.core.errors import DataError
     from study.trained.images import study_images
+    from study.trained.model_card import write_release_card
     from study.trained.release import FOLDER, make_release
 
     image_set = study_images(record, data, typer.echo)
@@ -107,7 +108,8 @@ def _release(store: Store, record: Record, data: str | None, out: Path | None) -
             f"{record.dataset.name} with --data PATH."
         )
     folder = out or FOLDER
-    make_release(store, record, image_set, typer.echo, folder)
+    found = make_release(store, record, image_set, typer.echo, folder)
+    write_release_card(store, record, found, folder)
     typer.echo(f"Released network: {folder}")
 
 

@@ -19,7 +19,7 @@ from study.datasets.image_set import ImageSet, hash_images, make_image_set
 from study.datasets.readers import fer2013, kaggle, layout
 from study.datasets.readers.archive import DEFAULT_GIB, Archive, Limits, archive_stem, is_archive
 from study.datasets.readers.entry import READERS, Allocate, Log, Source, in_memory
-from study.datasets.readers.place import printable
+from study.datasets.readers.place import folder_of, printable
 
 SYNTHETIC = "synthetic"
 _LONGEST_WORD = 40
@@ -164,14 +164,15 @@ def _open(source: Source, name: str, seed: int, allocate: Allocate, archive_gib:
     if source.reader:
         return _parse(source, name, seed, allocate)
     with Archive(Path(str(source.place)), Limits.of(archive_gib), layout.is_read) as archive:
-        inside = archive.root / source.plan
-        files, folders = archive.root.lists()
+        root = folder_of(archive)
+        inside = root / source.plan
+        files, folders = root.lists()
         if not inside.exists and not files and len(folders) == 1:  # the folder around all that most archives have
-            inside = archive.root / folders[0] / source.plan
+            inside = root / folders[0] / source.plan
         if not inside.exists:
             raise DataError(
                 f"{inside}: expected {layout.forms()}, found nothing there; the archive holds "
-                f"{layout.describe(archive.root)}. Check the path."
+                f"{layout.describe(root)}. Check the path."
             )
         return _parse(layout.find_at(inside), name, seed, allocate)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.core.errors import UsageError
-from study.datasets.readers.image_file import open_image, upright
+from study.datasets.readers.image_file import open_image, strict_pillow, upright
 from study.faces.detection import Box, Detection, Detector
 
 STANDARD_INPUT = "-"
@@ -79,6 +79,16 @@ def read_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
     """
     with open_image(source if isinstance(source, Path) else source.read, MAX_PIXELS, formats_of) as image:
         return np.ascontiguousarray(np.asarray(upright(image, "RGB"))[:, :, ::-1])
+
+
+def read_one_picture(source: Path | BinaryIO) -> NDArray[np.uint8]:
+    """As ``read_picture``, for callers that read a single picture: Pillow is strict meanwhile, in every thread.
+
+    Raises:
+        ValueError: as ``read_picture``.
+    """
+    with strict_pillow():
+        return read_picture(source)
 
 
 def formats_of(head: bytes) -> tuple[str, ...]:

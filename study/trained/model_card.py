@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from study.analysis.evaluations import find_evaluations
 from study.core.files import write_atomically
@@ -31,12 +31,10 @@ from study.report.wording import (
     with_interval_inline,
 )
 from study.trained.formats import FORMATS, INT8
+from study.trained.release import MODEL, Release
 from study.trained.runtime import notice_of
 from study.trained.scores import BY_CLASS, OVERALL, NetworkScores, stored_scores, validation_scores
 from study.trained.winner import retrain_command
-
-if TYPE_CHECKING:
-    from study.trained.release import Release
 
 CARD = "MODEL_CARD.md"
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
@@ -51,6 +49,16 @@ def write_card(store: Store, record: Record, folder: Path, exports: Mapping[str,
     path = folder / CARD
     write_atomically(path, build_card(store, record, exports).encode())
     return path
+
+
+def write_release_card(store: Store, record: Record, release: Release, folder: Path) -> None:
+    """Write the card of a released network into its folder.
+
+    Raises:
+        StoreError: the predictions cannot be read.
+    """
+    about = {"file": MODEL, "bytes": release.bytes, "largest_difference": release.largest_difference, "checked_on": ""}
+    write_atomically(folder / CARD, build_card(store, record, {"onnx": about}, release).encode())
 
 
 def build_card(

@@ -128,7 +128,7 @@ def trained_on_photographs(results: str | Path) -> list[str]:
 def make_release(
     store: Store, record: Record, image_set: ImageSet, say: Callable[[str], None], folder: Path
 ) -> Release:
-    """Write a run's network in half precision, with what it does otherwise than the run, and its model card.
+    """Write a run's network in half precision, with what it does otherwise than the run.
 
     Weights are stored in 16 bits and computed with in 32: the file has half the size, on any processor the same speed.
     The two are compared on the validation and test images of the run's own dataset.
@@ -139,7 +139,6 @@ def make_release(
     """
     from study.trained.export import Exporter
     from study.trained.images import validation_sample
-    from study.trained.model_card import CARD, build_card
 
     make_folder(folder)
     temporary = temporary_path(folder / MODEL)
@@ -169,8 +168,6 @@ def make_release(
         write_atomically(folder / MODEL, small.read_bytes())
     finally:
         shutil.rmtree(temporary)
-    entry = {"file": MODEL, "bytes": found.bytes, "largest_difference": found.largest_difference, "checked_on": ""}
-    write_atomically(folder / CARD, build_card(store, record, {"onnx": entry}, found).encode())
     manifest = msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=1)
     write_atomically(folder / MANIFEST, manifest + b"\n")
     return found

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from study.core.environment import peak_memory_mb
 from study.models.entry import MODELS
 from study.models.fast.adam import adam
+from study.protocols import PROTOCOLS, resolve
 from study.training.backend import prepare_backend
+from study.training.feed import Feed
 
 UPDATES, RATE = 4, 1e-3
 
@@ -45,9 +48,7 @@ def measure_speed(
     prepare_backend(backend)
     import keras
 
-    from study.protocols import PROTOCOLS, resolve
     from study.training.build import build_network
-    from study.training.feed import Feed
     from study.training.loop import compiled_steps
 
     start = time.perf_counter()
@@ -57,8 +58,7 @@ def measure_speed(
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count, *image_shape), dtype=np.uint8)
     labels = random.integers(0, classes, count)
-    protocol = resolve(PROTOCOLS.get("baseline"), family=entry.family, weights_source="none", train_images=count)
-    feed = Feed(images, labels, np.arange(count), classes, replace(protocol, batch=batch), 0)
+    feed = feed_of("baseline", entry.family, images, labels, classes, batch)
     steps = compiled_steps(network, adam())
     steps.run(feed.epoch(0, 0, 1), [RATE])
     start_s = time.perf_counter() - start
@@ -66,3 +66,12 @@ def measure_speed(
     start = time.perf_counter()
     steps.run(feed.epoch(1, 1, UPDATES), [RATE] * UPDATES)
     return Pace(start_s, count / (time.perf_counter() - start), peak_memory_mb())
+
+
+def feed_of(
+    protocol: str, family: str, images: NDArray[np.uint8], labels: NDArray[np.int64], classes: int, batch: int
+) -> Feed:
+    """Return the training batches of all images (n, h, w, c) under a named protocol, with a batch size of its own."""
+    count = len(images)
+    settings = resolve(PROTOCOLS.get(protocol), family=family, weights_source="none", train_images=count)
+    return Feed(images, labels, np.arange(count), classes, replace(settings, batch=batch), 0)

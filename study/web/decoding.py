@@ -34,13 +34,11 @@ def decode(data: bytes, limit_s: float = LIMIT_S) -> NDArray[np.uint8]:
 
 def main() -> None:
     """Write the picture on standard input to standard output as an array, or end with the reason."""
-    from study.datasets.readers.image_file import strict_pillow
     from study.faces.detection import reduced
-    from study.faces.pictures import read_picture
+    from study.faces.pictures import read_one_picture
 
     try:
-        with strict_pillow():
-            picture = read_picture(sys.stdin.buffer)
+        picture = read_one_picture(sys.stdin.buffer)
     except ValueError as error:
         sys.exit(str(error))
     np.save(sys.stdout.buffer, reduced(picture, SIDE_PX)[0])

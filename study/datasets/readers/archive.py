@@ -14,13 +14,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, NoReturn
 
 from study.core.errors import DataError, UsageError
 from study.core.files import open_regular, too_large
-from study.datasets.readers.place import Place
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 DEFAULT_GIB = 4.0
@@ -109,11 +108,6 @@ class Archive(AbstractContextManager["Archive"]):
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
-
-    @property
-    def root(self) -> Place:
-        """The archive as a folder."""
-        return Place(PurePosixPath(), self)
 
     def read(self, parts: Parts, most: int | None = None) -> bytes:
         """Return the bytes of a file.

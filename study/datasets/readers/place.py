@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from io import BytesIO
-from pathlib import PurePath
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import PurePath, PurePosixPath
+from typing import BinaryIO
 
 from study.core.errors import DataError
 from study.core.files import open_regular, read_regular
-
-if TYPE_CHECKING:
-    from study.datasets.readers.archive import Archive
+from study.datasets.readers.archive import Archive
 
 _LITTER = {"$recycle.bin", "@eadir", "#recycle", "__macosx", "desktop.ini", "lost+found", "thumbs.db"}
 _LITTER |= {"system volume information"}
@@ -118,6 +116,11 @@ class Place:
                 shown = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
                 parts.append(f"{len(names):,} {kind}{'s' * (len(names) > 1)} ({printable(shown)})")
         return " and ".join(parts) or "an empty folder"
+
+
+def folder_of(archive: Archive) -> Place:
+    """Return an open archive as a folder."""
+    return Place(PurePosixPath(), archive)
 
 
 def printable(text: str) -> str:

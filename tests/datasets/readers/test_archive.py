@@ -23,6 +23,7 @@ from study.core.errors import DataError
 from study.datasets.load import load
 from study.datasets.readers.archive import Archive, Limits, archive_stem, is_archive
 from study.datasets.readers.layout import is_read
+from study.datasets.readers.place import folder_of
 from tests.datasets.sources import csv_rows, write_classes, write_csv, write_fer2013_folders
 
 KINDS = ("zip", "tar", "tar.gz", "tgz", "tar.xz", "tar.bz2")
@@ -69,7 +70,7 @@ def opened(path: Path, limits: Limits = SMALL) -> dict[str, bytes]:
     """Return all that can be read of an archive."""
     with Archive(path, limits, is_read) as archive:
         return {
-            "/".join((*parts, name)): (archive.root / "/".join((*parts, name))).read_bytes(1 << 20)
+            "/".join((*parts, name)): (folder_of(archive) / "/".join((*parts, name))).read_bytes(1 << 20)
             for parts, (files, _) in archive.folders.items()
             for name in files
         }
@@ -157,9 +158,9 @@ def test_empty_files_and_skipped_ones_do_not_shift_the_others(tmp_path: Path) ->
             member = entry(name, len(content))
             archive.addfile(member, io.BytesIO(content))
     with Archive(tmp_path / "a.tar", SMALL, lambda name: name.endswith(".png")) as archive:
-        found = {name: (archive.root / name).read_bytes(1 << 20) for name in ("a.png", "c.png", "d.png")}
+        found = {name: (folder_of(archive) / name).read_bytes(1 << 20) for name in ("a.png", "c.png", "d.png")}
         with pytest.raises(OSError, match="not kept"):
-            (archive.root / "b.txt").read_bytes(1 << 20)
+            (folder_of(archive) / "b.txt").read_bytes(1 << 20)
     assert found == {"a.png": b"", "c.png": b"c" * 513, "d.png": b"d"}
 
 

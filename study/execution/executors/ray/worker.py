@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study import __version__
 from study.core.environment import code_hash, versions
 from study.core.errors import WriteError
 from study.core.files import make_folder, temporary_path, write_atomically
@@ -143,7 +142,7 @@ class Terms:
 def installed() -> dict[str, str]:
     """Return what results depend on of what is installed on this machine: name -> version."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"python": python, "study": __version__, "code of study": code_hash(), **versions()}
+    return {"python": python, "code of study": code_hash(), **versions()}
 
 
 def misfit(wanted: Mapping[str, str], found: Mapping[str, str]) -> str:
