@@ -93,9 +93,17 @@ def _converged(data: StudyData) -> str:
     every = sum(not run.converged for run in data.runs)
     if not every:
         return "every run"
-    best = len(data.ranked[0].runs)
-    which = f"no: {late} of {best} runs of the best were still rising" if late else "the best did"
-    return f"{which}; {every} of {len(data.runs)} runs in all were still rising at the end (†)"
+    best, runs = len(data.ranked[0].runs), len(data.runs)
+    if not late:
+        return (
+            f"the best did; {every} of {runs} runs in all {'was' if every == 1 else 'were'} still rising at the end (†)"
+        )
+    which = f"{late} of {best} runs of the best {'was' if late == 1 else 'were'}" if best > 1 else "the best was"
+    return f"no: {which} still rising at the end, {every} of {runs} runs in all (†)"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _factors(found: Statistics) -> str:
