@@ -51,7 +51,7 @@ def execute(
         image_set: The image set that the spec names.
         weights_path: The file to start from, for ``weights.source`` ``file``.
         keep_weights: Where the best weights are written (``.weights.h5``); None keeps none.
-        checkpoint_folder: Where the run saves itself after every epoch and resumes from; None for neither.
+        checkpoint_folder: Where the run saves itself after epochs and resumes from; None for neither.
         progress: Called with events: ``phase``, ``epoch``, ``predict``.
         plugins: Plugin files to load first.
         threads: Threads of the backend, where it is not yet started; None for those that every run has.

@@ -73,11 +73,17 @@ def stopping_at(ends: float | None) -> Iterator[None]:
     plain = checkpoint.Checkpoint
 
     class Stopping(plain):  # type: ignore[misc,valid-type]
+        def wants(self, epoch_s: float) -> bool:
+            return super().wants(epoch_s) or self.ends_before(epoch_s)
+
         def save(self, phase: int, state: Mapping[str, Any], arrays: Arrays) -> None:
             super().save(phase, state, arrays)
             last = state["history"][-1]
-            if time.time() + last["train_s"] + last["validation_s"] > (ends or 0.0):
+            if self.ends_before(last["train_s"] + last["validation_s"]):
                 raise Stopped
+
+        def ends_before(self, epoch_s: float) -> bool:
+            return time.time() + epoch_s > (ends or 0.0)
 
     if ends is not None:
         checkpoint.Checkpoint = Stopping  # type: ignore[misc]

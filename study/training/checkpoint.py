@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ SUFFIX = ".checkpoint"
 KEPT = 2
 #: Earlier versions left the phase out.
 _NAME = re.compile(rf"\d+(-\d+)?{re.escape(SUFFIX)}")
+#: Saving takes at most this share of the time: on a GPU, an epoch of a second would otherwise wait for the disk.
+SHARE = 0.1
+#: A save that takes no longer than this is always made.
+QUICK_S = 0.05
 #: Length of a file's first line: 64 hex digits and its end.
 DIGEST = 65
 
@@ -48,6 +53,18 @@ class Checkpoint:
         self.folder = folder
         self.key = key
         self.notes: list[str] = []
+        self._took_s = self._ended = 0.0
+        self._left_out = 0
+
+    def wants(self, epoch_s: float) -> bool:
+        """Return whether the epoch that has ended is to be saved; it took ``epoch_s`` seconds.
+
+        One that is not is counted, since files are numbered by epochs.
+        """
+        if self._took_s <= QUICK_S or time.perf_counter() - self._ended >= self._took_s * (1 / SHARE - 1):
+            return True
+        self._left_out += 1
+        return False
 
     def save(self, phase: int, state: Mapping[str, Any], arrays: Arrays) -> None:
         """Write the state (JSON data) and the named lists of arrays as a new file; then drop those not needed any more.
@@ -62,6 +79,7 @@ class Checkpoint:
         """
         if self.folder is None:
             return
+        start = time.perf_counter()
         flat = [(name, np.asarray(array, order="C")) for name, group in arrays.items() for array in group]
         about = {
             "key": self.key,
@@ -76,7 +94,8 @@ class Checkpoint:
         for part in parts:
             digest.update(part)
         earlier = checkpoints(self.folder)
-        number = _number(earlier[-1]) + 1 if earlier else 0
+        number = (_number(earlier[-1]) + 1 if earlier else 0) + self._left_out
+        self._left_out = 0
         with replacing(self.folder / f"{number:06d}-{phase}{SUFFIX}") as temporary, temporary.open("xb") as file:
             file.write(digest.hexdigest().encode() + b"\n")
             for part in parts:
@@ -85,6 +104,8 @@ class Checkpoint:
         for path in earlier[: 1 - KEPT]:
             if path not in before[-1:]:
                 path.unlink(missing_ok=True)
+        self._ended = time.perf_counter()
+        self._took_s = self._ended - start
 
     def load(self) -> tuple[dict[str, Any], dict[str, list[NDArray[Any]]]] | None:
         """Return state and arrays of the newest checkpoint that is whole, or None; damaged ones are set aside.

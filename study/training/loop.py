@@ -155,7 +155,8 @@ class Training:
                     "best": max(line.validation_accuracy for line in self.history),
                 }
             )
-            self._save(number, done, stopping, plateau)
+            if self.checkpoint.wants(row.train_s + row.validation_s):
+                self._save(number, done, stopping, plateau)
         self.stopped.append("patience" if done < phase.updates else "budget")
         self._set_weights(self.best)
 

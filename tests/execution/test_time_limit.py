@@ -20,6 +20,7 @@ from study.execution.time_limit import FOR_THE_REPORT, TimeLimit, share_done
 from study.planning.grid import Choices, read_grid, resolve_specs, select_pairs
 from study.planning.plan import Estimates, PlannedRun, estimate_s, make_plan
 from study.protocols.budgets import read_budget, read_speeds
+from study.training import checkpoint
 from study.training.checkpoint import checkpoints
 from tests.changed import replace
 from tests.execution.executors.fake_execute import FakeExecute
@@ -156,6 +157,14 @@ def test_a_run_that_stopped_again_and_again_ends_with_the_same_bytes(
         assert len(codes) < 9 and list(store.locks_folder.iterdir()) == []
     assert codes == [driver.MORE_TO_DO] * 3 + [0] and all(saved[:-1]) and saved[-1] == 0
     assert differences(tmp_path / "whole", tmp_path, "synthetic-200") == []
+
+
+def test_the_last_epoch_that_fits_is_saved_however_long_saving_takes(tmp_path: Path) -> None:
+    for ends, wanted in ((time.time() + 3600, False), (time.time() + 1, True)):
+        with time_limit.stopping_at(ends):
+            kept = checkpoint.Checkpoint(tmp_path, "key")
+            kept._took_s, kept._ended = 60.0, time.perf_counter()
+            assert kept.wants(5.0) is wanted
 
 
 def test_without_a_limit_checkpoints_stop_nothing(faces: ImageSet, tmp_path: Path) -> None:

@@ -169,6 +169,34 @@ def test_discarding_removes_the_folder_and_keeps_what_was_set_aside(saved: Path,
     assert [path.name for path in saved.iterdir()] == ["000000-0.checkpoint.damaged"]
 
 
+def test_saving_takes_a_tenth_of_the_time_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(checkpoint.time, "perf_counter", lambda: clock[0])
+    plain = checkpoint._made_by
+
+    def slow() -> str:
+        clock[0] += 2.0
+        return plain()
+
+    monkeypatch.setattr(checkpoint, "_made_by", slow)
+    kept, saved = Checkpoint(tmp_path, KEY), []
+    for number in range(60):
+        clock[0] += 1.0
+        if kept.wants(1.0):
+            kept.save(0, state(number), arrays(number))
+            saved.append(number)
+    assert saved == [0, 18, 36, 54]
+    assert same(Checkpoint(tmp_path, KEY).load(), 54)
+    assert [path.name for path in checkpoints(tmp_path)] == ["000036-0.checkpoint", "000054-0.checkpoint"]
+
+
+def test_quick_saves_are_always_made(tmp_path: Path) -> None:
+    kept = Checkpoint(tmp_path, KEY)
+    for number in range(3):
+        assert kept.wants(0.0)
+        kept.save(0, state(number), arrays(number))
+
+
 def test_without_a_folder_nothing_is_kept() -> None:
     kept = Checkpoint(None, KEY)
     kept.save(0, state(0), arrays(0))
