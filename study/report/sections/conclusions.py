@@ -62,7 +62,7 @@ _DEPENDS = "depends on what it is combined with"
 _FACTORS = {
     OVERSAMPLING: "oversampling",
     AUGMENTATION: "augmentation",
-    f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size and cost too)",
+    f"{TRANSFER} vs custom": "transfer (against custom networks, which differ in size, cost and training too)",
     f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
     f"{FROZEN_RANDOM} vs custom": "a head on random features (a body that learns nothing, not transfer)",
 }
