@@ -169,7 +169,7 @@ def test_the_answer_is_that_of_the_reports() -> None:
     answer = README[README.index("<!-- answer: begin") : README.index("<!-- answer: end")]
     board = {}
     for study in re.findall(r"\]\(reports/published/([^/]+)/README.md\)", answer):
-        board |= {(row["model"], row["protocol"]): row for row in rows_of(study, "leaderboard")}
+        board = {(row["model"].split()[0], row["protocol"]): row for row in rows_of(study, "leaderboard")} | board
     rows = re.findall(r"^\| (\S+) \| (\S+) \| (\d+) \| (.+?) \| (.+?) \|$", answer, re.MULTILINE)
     assert len(rows) >= 2
     for model, protocol, seeds, *scores in rows:
@@ -180,6 +180,10 @@ def test_the_answer_is_that_of_the_reports() -> None:
         ]
         assert (seeds, scores) == (row["seeds"], measured)
     assert f"**{rows[0][3].split()[0]} %**" in answer
+    assert len(rows) == answer.count("\n| ") - 1, "every row of the table was compared"
+    said = {row[0]: row[3].split()[0] for row in rows}
+    for name, model in (("cnn5 reaches", "cnn5"), ("cnn3", "cnn3"), ("VGG16", "vgg16"), ("cnn2", "cnn2")):
+        assert f"{name} {said[model]}" in answer.replace("\n", " "), model
 
 
 def test_the_table_of_transfer_is_that_of_its_report() -> None:

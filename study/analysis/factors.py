@@ -56,9 +56,9 @@ def factor_contrasts(specs: Mapping[Recipe, Spec], validation: Mapping[Recipe, f
     is the mean over transfer networks less the mean over custom ones under the same protocol and budget, averaged over
     the protocols that both families ran: the families differ in size, cost and training too. Bodies that started from
     random weights are a family of their own, as they say nothing on transfer. What a way to transfer is worth is told
-    against the same body from a random start, with the same updates on the same images; where that was tried at several rates,
-    against the one with the best validation accuracy, so that the comparison is with a start that learns. ``specs`` has
-    a spec of each recipe that may take part (without leaky ones), in table order.
+    against the same body from a random start, with the same updates on the same images; where that was tried at several
+    rates, against the one with the best validation accuracy, so that the comparison is with a start that learns.
+    ``specs`` has a spec of each recipe that may take part (without leaky ones), in table order.
     """
     cells = _cells(specs)
     models = list(dict.fromkeys(recipe.model for recipe in specs))
