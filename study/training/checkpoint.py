@@ -28,7 +28,7 @@ _NAME = re.compile(rf"\d+(-\d+)?{re.escape(SUFFIX)}")
 #: Saving takes at most this share of the time: on a GPU, an epoch of a second would otherwise wait for the disk.
 SHARE = 0.1
 #: A save that takes no longer than this is always made.
-QUICK_S = 0.05
+QUICK_S = 0.25
 #: Length of a file's first line: 64 hex digits and its end.
 DIGEST = 65
 

@@ -95,10 +95,8 @@ def _converged(data: StudyData) -> str:
         return "every run"
     best, runs = len(data.ranked[0].runs), len(data.runs)
     if not late:
-        return (
-            f"the best did; {every} of {runs} runs in all {'was' if every == 1 else 'were'} still rising at the end (†)"
-        )
-    which = f"{late} of {best} runs of the best {'was' if late == 1 else 'were'}" if best > 1 else "the best was"
+        return f"the best did; {every} of {runs} runs in all {_was(every)} still rising at the end (†)"
+    which = f"{late} of {best} runs of the best {_was(late)}" if best > 1 else "the best was"
     return f"no: {which} still rising at the end, {every} of {runs} runs in all (†)"
 
 
