@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 
@@ -152,7 +153,10 @@ def test_recipes_named_by_claims_exist():
     for claim in read_published():
         for recipe in claim.near:
             model, protocol = recipe.split(" / ")
-            assert model in MODELS.names() and protocol in PROTOCOLS.names()
+            if protocol == "imported":
+                assert [*Path("results/published").glob(f"*/{model}/imported/seed_*.json")]
+            else:
+                assert model in MODELS.names() and protocol in PROTOCOLS.names()
 
 
 def test_a_slip_in_the_claims_is_named(tmp_path):
