@@ -74,15 +74,15 @@ def stopping_at(ends: float | None) -> Iterator[None]:
 
     class Stopping(plain):  # type: ignore[misc,valid-type]
         def wants(self, epoch_s: float) -> bool:
-            return super().wants(epoch_s) or self.ends_before(epoch_s)
+            return self.no_time_for(epoch_s) or super().wants(epoch_s)  # in this order: what is saved is not counted
 
         def save(self, phase: int, state: Mapping[str, Any], arrays: Arrays) -> None:
             super().save(phase, state, arrays)
             last = state["history"][-1]
-            if self.ends_before(last["train_s"] + last["validation_s"]):
+            if self.no_time_for(last["train_s"] + last["validation_s"]):
                 raise Stopped
 
-        def ends_before(self, epoch_s: float) -> bool:
+        def no_time_for(self, epoch_s: float) -> bool:
             return time.time() + epoch_s > (ends or 0.0)
 
     if ends is not None:

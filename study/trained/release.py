@@ -95,8 +95,8 @@ def released_form(store: Store, record: Record) -> Runtime | None:
     """Return the released network if it was made from a run that has neither exports nor weights here, else None."""
     if find_exports(store, record) or store.weights_path(record.spec).is_file():
         return None
-    found = find_release()
-    return open_release() if found is not None and found.key == record.key else None
+    found = open_release()
+    return found if found is not None and found.key == record.key else None
 
 
 def choose_network(results: str | Path, study: str | None, key: str | None) -> tuple[str | None, Runtime | None]:

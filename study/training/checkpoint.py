@@ -57,7 +57,7 @@ class Checkpoint:
         self._left_out = 0
 
     def wants(self, epoch_s: float) -> bool:
-        """Return whether the epoch that has ended is to be saved; it took ``epoch_s`` seconds.
+        """Return whether the epoch that has ended is to be saved; a time limit looks at the ``epoch_s`` that it took.
 
         One that is not is counted, since files are numbered by epochs.
         """

@@ -165,6 +165,9 @@ def test_the_last_epoch_that_fits_is_saved_however_long_saving_takes(tmp_path: P
             kept = checkpoint.Checkpoint(tmp_path, "key")
             kept._took_s, kept._ended = 60.0, time.perf_counter()
             assert kept.wants(5.0) is wanted
+    with pytest.raises(time_limit.Stopped):
+        kept.save(0, {"history": [{"train_s": 5.0, "validation_s": 0.0}]}, {})
+    assert [path.name for path in checkpoints(tmp_path)] == ["000000-0.checkpoint"], "it was not counted as left out"
 
 
 def test_without_a_limit_checkpoints_stop_nothing(faces: ImageSet, tmp_path: Path) -> None:
