@@ -30,6 +30,9 @@ FOLDERS = ("data/README.md", "results/README.md", "reports/README.md", "reports/
 #: Stands for the address that this repository will have.
 CLONE = "git clone https://example.org/facial-emotion-study.git"
 MOST_WORDS = 900
+#: The studies behind README's answer: the shared protocols, and what has a recipe of its own.
+ANSWERS = ("fer2013", "fer2013-best")
+PEERS = ("fer", "facial-emotion-recognition")
 
 
 def text_of(page: str) -> str:
@@ -165,31 +168,52 @@ def test_the_protocol_of_the_example_can_be_registered() -> None:
         PROTOCOLS._files.pop("flip-only", None)
 
 
+def accuracy_of(row: dict[str, str]) -> tuple[str, str, str]:
+    """Return test accuracy and the ends of its interval, in percent."""
+    low, high = (f"{100 * float(row[f'test_accuracy_{end}']):.1f}" for end in ("low", "high"))
+    return f"{100 * float(row['test_accuracy']):.1f}", low, high
+
+
 def test_the_answer_is_that_of_the_reports() -> None:
     answer = README[README.index("<!-- answer: begin") : README.index("<!-- answer: end")]
-    board = {}
-    for study in re.findall(r"\]\(reports/published/([^/]+)/README.md\)", answer):
-        board = {(row["model"].split()[0], row["protocol"]): row for row in rows_of(study, "leaderboard")} | board
-    rows = re.findall(r"^\| (\S+) \| (\S+) \| (\d+) \| (.+?) \| (.+?) \|$", answer, re.MULTILINE)
-    assert len(rows) >= 2
-    for model, protocol, seeds, *scores in rows:
-        row = board[model, protocol]
-        measured = [
-            "{} ({} to {})".format(*(f"{100 * float(row[f'test_{score}{end}']):.1f}" for end in ("", "_low", "_high")))
-            for score in ("accuracy", "balanced_accuracy")
-        ]
-        assert (seeds, scores) == (row["seeds"], measured)
-    assert f"**{rows[0][3].split()[0]} %**" in answer
-    assert len(rows) == answer.count("\n| ") - 1, "every row of the table was compared"
-    said = {row[0]: row[3].split()[0] for row in rows}
-    for name, model in (
-        ("cnn5 reaches", "cnn5"),
-        ("cnn3", "cnn3"),
-        ("VGG16", "vgg16"),
-        ("cnn2", "cnn2"),
-        ("weights", "resnet50"),
-    ):
-        assert f"{name} {said[model]}" in answer.replace("\n", " "), model
+    shared, others = ({row["model"].split()[0]: {} for row in rows_of(study, "leaderboard")} for study in ANSWERS)
+    for study, board in zip(ANSWERS, (shared, others), strict=True):
+        for row in rows_of(study, "leaderboard"):
+            board[row["model"].split()[0]][row["protocol"]] = accuracy_of(row)
+    lines = [line.strip("| ").split(" | ") for line in answer.splitlines() if line.startswith("| ")]
+    (_, _, *protocols), rows = lines[0], {name: cells for name, *cells in lines[1:]}
+    assert set(rows) == {*shared, *others} and protocols == ["baseline", "oversample", "augment", "oversample+augment"]
+    for name, (own, *cells) in rows.items():
+        found = [*others.get(name, {}).values(), None][:1] + [shared.get(name, {}).get(one) for one in protocols]
+        said = ["–" if one is None else "{} <sub>{}–{}</sub>".format(*one) for one in found]
+        assert [own, *cells] == said, name
+    text = " ".join(answer.split())
+    best, peers = others["resnet_compact"]["strong"], [others[name]["imported"][0] for name in PEERS]
+    assert f"**{best[0]} %** on FER-2013's test split (one seed, 95 % interval {best[1]} to {best[2]};" in text
+    assert "packages score {} % and {} %".format(*peers) in text
+    first = rows_of("fer2013", "leaderboard")[0]
+    assert f"**{first['model']}** is best with {accuracy_of(first)[0]} %" in text
+    effects = {row["factor"]: row for row in rows_of("fer2013", "factor-effects") if row["model"] == "all"}
+    costs, gains = (100 * float(effects["oversampling"][score]) for score in ("accuracy", "balanced_accuracy"))
+    assert f"oversampling costs {-costs:.1f} points and gains {gains:.1f} of balanced accuracy" in text
+    assert f"augmentation costs {-100 * float(effects['augmentation']['accuracy']):.1f}" in text
+
+
+def test_the_worth_of_leaks_is_that_of_the_report() -> None:
+    leaks = {row["protocol"].removeprefix("leaky/"): row for row in rows_of("fer2013-leakage", "leakage")}
+
+    def worth(leak: str) -> tuple[float, float, float]:
+        value, low, high = (100 * float(leaks[leak][f"worth_reweighted{end}"]) for end in ("", "_low", "_high"))
+        return value, low, high
+
+    text = " ".join(text_of("docs/leakage.md").split())
+    before, notebook = worth("oversample-before-split"), worth("cnn5-notebook")
+    assert "the leak is worth {:.1f} points ({:.1f} to {:.1f})".format(*before) in text
+    assert f"Oversampling before the split claims {before[0]:.1f} points too much" in " ".join(README.split())
+    assert "its leak is worth {:.1f} points ({:.1f} to {:.1f})".format(*notebook).replace("-", "−") in text
+    others = [worth(leak) for leak in ("checkpoint-on-test", "test-as-validation", "augment-before-split")]
+    assert f"are worth at most {max(value for value, *_ in others):.1f} points; no interval excludes zero" in text
+    assert all(low <= 0 <= high for _, low, high in others)
 
 
 def test_the_table_of_transfer_is_that_of_its_report() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from study.core.spec import SPLITS, DatasetName, Spec, content_hash
 
 DATASET_FILE = "dataset.npz"
 FERPLUS_FILE = "ferplus.npz"
+REMARKS_FILE = "remarks.md"
 #: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
 CHECKSUM = "record_sha256"
 WEIGHTS_SUFFIX = ".weights.h5"
@@ -290,6 +292,21 @@ class Store:
         if labels is None or not _fits(labels, "iu"):
             raise DamagedError(f"{path}: expected one label an image. Remove it and give --ferplus FILE again.")
         return labels.astype(np.int64)
+
+    def find_remarks(self) -> tuple[str, ...]:
+        """Return the paragraphs of ``remarks.md``, what the study's authors say of it; empty without the file.
+
+        Raises:
+            DamagedError: it is not text in UTF-8.
+        """
+        path = self.folder / REMARKS_FILE
+        if not path.is_file():
+            return ()
+        try:
+            text = read_regular(path, MOST_PACKED).decode("utf-8")
+        except UnicodeDecodeError:
+            raise DamagedError(f"{path}: expected text in UTF-8. Save it so, or remove it.") from None
+        return tuple(part for part in re.split(r"\n\s*\n", text.strip()) if part)
 
     def _files(self) -> Iterator[Path]:
         for path in sorted(self.folder.rglob("seed_*.json")):  # none without the folder

@@ -43,6 +43,7 @@ class StudyData:
     damaged: tuple[str, ...] = ()
     #: What ``study evaluate`` found about runs on corrupted images and other datasets.
     evaluations: tuple[Evaluations, ...] = ()
+    remarks: tuple[str, ...] = ()  #: What the study's authors say of it, by paragraph.
 
     @property
     def classes(self) -> list[str]:
@@ -134,6 +135,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         ),
         damaged=tuple(damage.run for damage in damaged),
         evaluations=tuple(all_evaluations(store, records)),
+        remarks=store.find_remarks(),
     )
 
 

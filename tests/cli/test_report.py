@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from study.cli.report import app
 from study.core.errors import DamagedError, DataError, UsageError
-from study.core.store import Store
+from study.core.store import REMARKS_FILE, Store
 from study.datasets.readers.ferplus import VOTES
 from tests.datasets.readers.test_ferplus import COLUMN, write
 from tests.factories import CLASSES, make_card, make_counts, make_dataset, make_record
@@ -53,6 +53,23 @@ def test_labels_in_another_order_are_refused_and_nothing_is_kept(store):
     with pytest.raises(DataError, match="not in the row order"):
         call(store, "--ferplus", str(path))
     assert store.find_ferplus() is None and not (store.results.parent / "reports").exists()
+
+
+def test_remarks_stand_in_the_report_as_plain_text_and_the_check_knows_them(store):
+    remarks, page = store.folder / REMARKS_FILE, store.results.parent / "reports" / "s" / "README.md"
+    remarks.write_text("# Odd: 55 to 64 % was\nexpected of <b>vgg16</b>.\n\n\nIts *body* learnt.\n", encoding="utf-8")
+    call(store)
+    said = page.read_text().split("## Remarks")[1].split("\n## ")[0].strip().split("\n\n")
+    assert said[1:] == [r"\# Odd: 55 to 64 % was expected of &lt;b&gt;vgg16&lt;/b&gt;.", r"Its \*body\* learnt."]
+    assert call(store, "--check").exit_code == 0
+    remarks.write_text("Nothing odd.", encoding="utf-8")
+    assert call(store, "--check").exit_code == 1
+    remarks.write_bytes(b"\xff")
+    with pytest.raises(DamagedError, match=r"remarks\.md: expected text in UTF-8"):
+        call(store)
+    remarks.unlink()
+    call(store)
+    assert "## Remarks" not in page.read_text()
 
 
 def test_a_check_keeps_nothing(store):

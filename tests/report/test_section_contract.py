@@ -12,7 +12,7 @@ from study.analysis.metric import METRICS
 from study.cli.report import app
 from study.core.errors import UsageError
 from study.core.record import Imported
-from study.core.store import Store
+from study.core.store import REMARKS_FILE, Store
 from study.report.collect import collect
 from study.report.section import SECTIONS, section
 from study.report.sections.claims import DATASET
@@ -63,6 +63,7 @@ def evaluated(folder):
     store = one_run(folder)
     (record,) = store.records()
     keep_evaluations(store, record, robustness=ROBUST)
+    (store.folder / REMARKS_FILE).write_text("It was hot.\n", encoding="utf-8")
     return store
 
 
