@@ -19,7 +19,7 @@ _SCORED: WeakKeyDictionary[Store, dict[tuple[str, str], tuple[Record, ScoredRun]
 
 
 @dataclass(frozen=True)
-class Scores:
+class SplitScores:
     """What one network scores on one split; arrays are in class order."""
 
     accuracy: float  #: Share of right answers, 0..1.
@@ -66,7 +66,7 @@ def log_loss(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> 
     return float(-np.mean(np.log(np.clip(true_class, SMALLEST_PROBABILITY, 1.0))))
 
 
-def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Scores:
+def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> SplitScores:
     """Score predictions: probabilities float (n, classes), whose rows sum to 1, for labels int64 (n,), n >= 1.
 
     Raises:
@@ -88,7 +88,7 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
     precision = hits / np.maximum(1, answered)
     recall = hits / np.maximum(1, support)
     f1 = 2.0 * hits / np.maximum(1, support + answered)
-    return Scores(
+    return SplitScores(
         accuracy=float(np.mean(answers == labels)),
         balanced_accuracy=float(recall[present].mean()),
         macro_f1=float(f1[present].mean()),
@@ -107,8 +107,8 @@ class ScoredRun:
 
     record: Record  #: The record with its predictions.
     #: Scores on the validation split, by which runs are ranked; nan where imported predictions lack it.
-    validation: Scores
-    test: Scores  #: Scores on the test split.
+    validation: SplitScores
+    test: SplitScores  #: Scores on the test split.
     test_accuracy_flipped: float  #: Test accuracy of the mean of plain and mirrored probabilities; nan without.
     #: bool (n test images,), which answers on the test split are right, in the data set's order.
     correct: NDArray[np.bool_]
@@ -139,7 +139,8 @@ def score_run(record: Record) -> ScoredRun:
     classes = len(record.dataset.classes)
     nan, nothing = float("nan"), np.full(classes, np.nan)
     counts = np.zeros((classes, classes), np.int64)
-    none = Scores(nan, nan, nan, nan, nothing, nothing, nothing, counts[0], counts)  # of a split that was not predicted
+    # Of a split that was not predicted.
+    none = SplitScores(nan, nan, nan, nan, nothing, nothing, nothing, counts[0], counts)
     try:
         scores = {"validation": none} | {
             split: score(arrays[f"{split}_labels"], arrays[f"{split}_probabilities"])

@@ -25,6 +25,8 @@ from study.core.spec import SPLITS, DatasetName, Spec, content_hash
 DATASET_FILE = "dataset.npz"
 FERPLUS_FILE = "ferplus.npz"
 REMARKS_FILE = "remarks.md"
+#: The updates that a budget measured for the machine that began the study.
+UPDATES_FILE = "tonight.json"
 #: The sha256 of a record's other fields in canonical JSON; records from before it was kept have none.
 CHECKSUM = "record_sha256"
 WEIGHTS_SUFFIX = ".weights.h5"

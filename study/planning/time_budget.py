@@ -15,14 +15,13 @@ from msgspec.structs import replace
 from study.core.errors import StoreError
 from study.core.files import read_regular, write_atomically
 from study.core.spec import RunProtocol, Spec
-from study.core.store import Store
+from study.core.store import UPDATES_FILE, Store
 from study.datasets.image_set import ImageSet
 from study.planning.grid import PlannedSpec
 from study.planning.plan import duration, estimate_s, recorded_speed
 from study.protocols.budgets import Budget, Speed
 from study.training.device import visible_gpus
 
-FILE = "tonight.json"
 _MOST_BYTES = 1 << 20
 FAMILIES = ("custom", "transfer")
 #: Share of the time that is planned for; the rest is for what estimates miss.
@@ -88,7 +87,7 @@ def fit_time_budget(
     Raises:
         StoreError: the kept choice cannot be read.
     """
-    path = store.folder / FILE
+    path = store.folder / UPDATES_FILE
     kept = _read(path)
     families = [family for family in FAMILIES if any(one.spec.model.family == family for one in planned)]
     updates: dict[str, int] = {}

@@ -20,7 +20,7 @@ from study.analysis.scores import ACCURACY, Measure, Statement
 from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
 from study.core.record import DatasetCard, Record
-from study.core.store import Store, rows_of
+from study.core.store import UPDATES_FILE, Store, rows_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class StudyData:
     #: What ``study evaluate`` found about runs on corrupted images and other datasets.
     evaluations: tuple[Evaluations, ...] = ()
     remarks: tuple[str, ...] = ()  #: What the study's authors say of it, by paragraph.
+    updates_file: str = ""  #: Name of the file with the updates that its budget measured, where there is one.
 
     @property
     def classes(self) -> list[str]:
@@ -136,6 +137,7 @@ def collect(store: Store, margin: float = MARGIN) -> StudyData:
         damaged=tuple(damage.run for damage in damaged),
         evaluations=tuple(all_evaluations(store, records)),
         remarks=store.find_remarks(),
+        updates_file=UPDATES_FILE if (store.folder / UPDATES_FILE).is_file() else "",
     )
 
 

@@ -18,6 +18,7 @@ from study.core.toml import read_text, read_toml
 from study.datasets.image_set import ImageSet, hash_images
 from study.datasets.load import load
 from study.datasets.readers import layout
+from study.datasets.readers.names import emotion
 from study.trained.winner import data_words
 
 #: The split that stands for all of a dataset.
@@ -26,17 +27,6 @@ ALL = "all"
 SAMPLE = 256
 #: Settings of the faces that stand in where a study's photographs are not at hand.
 STAND_IN = "synthetic:images=400"
-#: Names that datasets of facial expressions use for one class.
-SYNONYMS = (
-    ("angry", "anger", "an", "mad"),
-    ("disgust", "disgusted", "disgusting", "di"),
-    ("fear", "fearful", "afraid", "scared", "fe"),
-    ("happy", "happiness", "joy", "joyful", "ha"),
-    ("sad", "sadness", "sa"),
-    ("surprise", "surprised", "su"),
-    ("neutral", "neutrality", "ne"),
-    ("contempt", "contemptuous"),
-)
 #: First row of a CSV table that is a heading and no pair.
 HEADING = ("dataset", "run")
 
@@ -198,8 +188,8 @@ def map_classes(theirs: Sequence[str], ours: Sequence[str], table: Mapping[str, 
             raise unknown_name("class of the dataset", name, theirs)
         if meant and meant not in ours:
             raise unknown_name("class of the run", meant, ours)
-    by_name = {_canonical(name): name for name in ours}
-    found = {name: table.get(name, by_name.get(_canonical(name), "")) for name in theirs}
+    by_name = {emotion(name): name for name in ours}
+    found = {name: table.get(name, by_name.get(emotion(name), "")) for name in theirs}
     mapped = {name: meant for name, meant in found.items() if meant}
     if not mapped:
         raise UsageError(
@@ -232,8 +222,3 @@ def read_map(path: Path) -> dict[str, str]:
     if wrong_row:
         raise UsageError(f"{path}: every line must read dataset_class,run_class, found {','.join(wrong_row)}.")
     return {name: meant for name, meant in rows if (name, meant) != HEADING}
-
-
-def _canonical(name: str) -> str:
-    plain = " ".join(name.lower().replace("_", " ").replace("-", " ").split())
-    return next((group[0] for group in SYNONYMS if plain in group), plain)

@@ -9,12 +9,12 @@ import pytest
 
 from study.core.errors import StoreError
 from study.core.spec import Spec
-from study.core.store import Store
+from study.core.store import UPDATES_FILE, Store
 from study.datasets.image_set import ImageSet
 from study.datasets.load import load
 from study.planning.grid import Choices, PlannedSpec, read_grid, resolve_specs, select_pairs
 from study.planning.plan import estimate_s
-from study.planning.time_budget import FILE, TimeBudget, choose_budget, cut, fit_time_budget, fit_updates
+from study.planning.time_budget import TimeBudget, choose_budget, cut, fit_time_budget, fit_updates
 from study.protocols.budgets import Budget, Speed, read_speeds
 from tests.factories import make_record
 
@@ -114,8 +114,8 @@ def test_whole_epochs_are_kept_where_there_is_one(faces: ImageSet) -> None:
 
 def test_a_damaged_choice_is_named(faces: ImageSet, tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
-    (tmp_path / "s" / FILE).write_text("{")
-    with pytest.raises(StoreError, match=FILE):
+    (tmp_path / "s" / UPDATES_FILE).write_text("{")
+    with pytest.raises(StoreError, match=UPDATES_FILE):
         choose(faces, tmp_path, Measure())
 
 

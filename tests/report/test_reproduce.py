@@ -2,10 +2,10 @@
 
 import shlex
 
-from study.core.store import Store
+from study.core.store import UPDATES_FILE, Store
 from study.planning.grid import parse_seeds
 from study.report.collect import collect
-from study.report.sections.reproduce import blocks, commands
+from study.report.sections.reproduce import blocks, commands, write
 from tests.factories import make_card, make_record, make_store
 
 RUNS = [("cnn3", "baseline", seed) for seed in range(5)] + [("cnn3", "augment", seed) for seed in range(5)]
@@ -57,3 +57,10 @@ def test_random_and_pretrained_bodies_are_separate_blocks():
     card = make_card()
     records = [make_record("vgg16", card=card), make_record("resnet50", card=card, weights="none")]
     assert len(blocks(records)) == 2
+
+
+def test_the_file_of_measured_updates_is_named_where_there_is_one(tmp_path):
+    store = make_store(tmp_path, models=["cnn3"], flaws=False)
+    assert "The budget measures" not in write(collect(store)).text
+    (store.folder / UPDATES_FILE).write_text("{}")
+    assert f"first copy `{UPDATES_FILE}`" in write(collect(store)).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from study.datasets.readers import fer2013
@@ -17,8 +18,17 @@ RAF_DB = dict(zip("1234567", ("surprise", "fear", "disgust", "happy", "sad", "an
 AFFECTNET = dict(
     zip("01234567", ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"), strict=True)
 )
-_ALIASES = {"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy", "sadness": "sad"}
-_ALIASES |= {"surprised": "surprise"}
+#: Words that datasets of facial expressions use for one emotion, the first being FER-2013's; two letters are JAFFE's.
+_EMOTIONS = (
+    ("angry", "anger", "an", "mad"),
+    ("disgust", "disgusted", "disgusting", "di"),
+    ("fear", "fearful", "afraid", "scared", "fe"),
+    ("happy", "happiness", "joy", "joyful", "ha"),
+    ("sad", "sadness", "sa"),
+    ("surprise", "surprised", "su"),
+    ("neutral", "neutrality", "ne"),
+    ("contempt", "contemptuous"),
+)
 
 
 def split_of(word: str) -> str | None:
@@ -31,18 +41,19 @@ def split_of(word: str) -> str | None:
 
 
 def emotion(word: str) -> str:
-    """Return FER-2013's name for an emotion, whatever its case or form; any other word in small letters.
+    """Return FER-2013's name for an emotion, whatever its case or form; other words in small letters.
 
-    >>> emotion("Happiness"), emotion("contempt")
-    ('happy', 'contempt')
+    >>> emotion("Joy"), emotion("Happiness"), emotion("Awe")
+    ('happy', 'happy', 'awe')
     """
-    return _ALIASES.get(word.lower(), word.lower())
+    plain = " ".join(re.split(r"[\s_-]+", word.lower().strip()))
+    return next((words[0] for words in _EMOTIONS if plain in words), plain)
 
 
 def order_classes(names: Iterable[str]) -> dict[str, str]:
     """Return the name as given by class name, in label order.
 
-    Seven names that mean FER-2013's classes (in any case, or as nouns: anger, happiness) take its names and official
+    Seven names that mean FER-2013's classes (in any case, or as another word: anger, joy) take its names and official
     order; all others keep their spelling and are sorted.
 
     >>> order_classes(["sad", "Happy"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from study.analysis.leaderboard import Spread
 from study.analysis.metric import METRICS, Metric, ordered
-from study.analysis.runs import Scores
+from study.analysis.runs import SplitScores
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
@@ -77,7 +77,7 @@ def _every_run(data: StudyData) -> Table:
     return Table("per-class", hidden(*keys), rows)
 
 
-def _of_class(scores: Scores, metric: Metric) -> NDArray[np.float64]:
+def _of_class(scores: SplitScores, metric: Metric) -> NDArray[np.float64]:
     """Return a metric of each class of one network on one split; a class that is never predicted has precision 0."""
     if hasattr(scores, metric.name):
         return np.asarray(getattr(scores, metric.name))

@@ -25,6 +25,10 @@ TEMPLATE = """\
 {% if not card.drawn %}
 `PATH` is the data set with the fingerprint above.
 {% endif %}
+{% if data.updates_file %}
+The budget measures the machine it runs on. For the updates of these runs, first copy `{{ data.updates_file }}` from \
+this study's folder in `results/` into the new one.
+{% endif %}
 All other seeds are derived from a run's seed by name.
 {% if versions %}
 {{ folded("Versions and machine", versions.markdown()) }}
@@ -44,6 +48,7 @@ def write(data: StudyData) -> Section:
         commands="\n".join(commands(data)),
         keys=run_keys_table(data),
         versions=_versions_table(data) if data.finished else None,
+        data=data,
     )
 
 
