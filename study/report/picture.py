@@ -8,7 +8,7 @@ import inspect
 import io
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -209,6 +209,20 @@ def shortened(text: str, most: int = 56) -> str:
     """
     half = most // 2
     return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+
+
+def labels_of(recipes: Iterable[object], most: int = 56) -> list[str]:
+    """Return names of recipes or models for a figure: without where weights come from and a share of train all share.
+
+    >>> labels_of(["vgg16 (from ImageNet) / full (50 % of train)", "cnn3 / baseline (50 % of train)"])
+    ['vgg16 (pretrained) / full', 'cnn3 / baseline']
+    """
+    names = [str(recipe) for recipe in recipes]
+    brief = [re.sub(r" \(from [^/]+\)(?= / |$)", " (pretrained)", name) for name in names]
+    names = brief if len(set(brief)) == len(set(names)) else names
+    shares = {"".join(re.findall(r" \(\S+ % of train\)", name)) for name in names}
+    common = shares.pop() if len(shares) == 1 else ""
+    return [shortened(name.replace(common, ""), most) for name in names]
 
 
 def label_share(labels: list[str]) -> float:

@@ -10,7 +10,7 @@ from study.analysis.calibration import BINS, reliability
 from study.analysis.scores import CALIBRATED, PLAIN, Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import Axes, Figure, Picture, add_legend, panel_grid, protocol_colours, shortened
+from study.report.picture import Axes, Figure, Picture, add_legend, labels_of, panel_grid, protocol_colours
 from study.report.section import Section, section
 from study.report.table import RECIPE, RUNS, Column, Table
 from study.report.wording import plain, plain_with_interval, with_interval
@@ -95,8 +95,10 @@ def _picture(data: StudyData, found: Statistics) -> Picture | None:
 
 def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
     figure, grid = panel_grid(len(panels), 4, 2.35, 0.65, ("confidence, %", "right, %"), left=0.065, hspace=0.24)
+    models = list(dict.fromkeys(panel["model"] for panel in panels))
+    titles = dict(zip(models, labels_of(models, 32), strict=True))
     for axes, panel in zip(grid, panels, strict=True):
-        _panel(axes, panel, colours)
+        _panel(axes, panel, titles[panel["model"]], colours)
         axes.tick_params(labelbottom=bool(axes.get_xlabel()))
     used = {line["protocol"] for panel in panels for line in panel["lines"]}
     shown = {name: colour for name, colour in colours.items() if name in used}
@@ -106,12 +108,12 @@ def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, panel: dict[str, Any], colours: dict[str, str]) -> None:
+def _panel(axes: Axes, panel: dict[str, Any], model: str, colours: dict[str, str]) -> None:
     axes.plot([0, 100], [0, 100], "--", color="#999999", linewidth=1)
     for line in panel["lines"]:
         confidence, accuracy = (100 * np.array(line[name]) for name in ("confidence", "accuracy"))
         axes.plot(confidence, accuracy, "-o", color=colours[line["protocol"]], linewidth=1.3, markersize=3.2, alpha=0.9)
-    axes.set_title(f"{shortened(panel['model'], 32)}\n{_TITLES[panel['answers']]}", fontsize=9.5)
+    axes.set_title(f"{model}\n{_TITLES[panel['answers']]}", fontsize=9.5)
     axes.set_xticks((20, 40, 60, 80))  # none at the ends, where panels meet
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)

@@ -14,7 +14,7 @@ from study.analysis.runs import SplitScores
 from study.analysis.scores import Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import LABEL_SIZE, Figure, Picture, heatmap, label_share, new_figure, shortened
+from study.report.picture import LABEL_SIZE, Figure, Picture, heatmap, label_share, labels_of, new_figure
 from study.report.section import Section, section
 from study.report.table import RECIPE, RUNS, Column, Table, hidden
 from study.report.wording import escape, whole_percent, with_interval
@@ -90,7 +90,7 @@ def _picture(data: StudyData, metric: Metric) -> Picture:
         [Spread.of(values).mean for values in np.transpose([_of_class(run.test, metric) for run in one.runs])]
         for one in data.standings
     ]
-    names = [shortened(str(one.recipe), 52) for one in data.standings]
+    names = labels_of((one.recipe for one in data.standings), 52)
     content = {"recipes": names, "classes": data.classes, "values": rows}
     alt = f"Heatmap of {metric.title} by recipe and class"
     return Picture(f"per-class-{metric.name}", alt, content, lambda: _draw(rows, names, data.classes, metric.title))

@@ -14,7 +14,17 @@ from study.analysis.runs import ScoredRun
 from study.analysis.statistics import Statistics
 from study.core.record import Record
 from study.report.collect import StudyData
-from study.report.picture import INK, MARKERS, Axes, Figure, Picture, add_legend, new_figure, protocol_colours
+from study.report.picture import (
+    INK,
+    MARKERS,
+    Axes,
+    Figure,
+    Picture,
+    add_legend,
+    labels_of,
+    new_figure,
+    protocol_colours,
+)
 from study.report.section import Section, section
 from study.report.table import RECIPE, Column, Table, hidden, keys_of
 from study.report.wording import NOTHING, duration, escape, large, milliseconds, with_interval_inline
@@ -120,7 +130,8 @@ def _picture(data: StudyData, found: Statistics) -> Picture:
 def _draw(rows: list[dict[str, Any]], colours: dict[str, str], models: list[str]) -> Figure:
     markers = {model: MARKERS[place % len(MARKERS)] for place, model in enumerate(models)}
     used = [name for name in colours if any(row["protocol"] == name for row in rows)]
-    marks: list[dict[str, Any]] = [{"label": name, "marker": one, "linestyle": ""} for name, one in markers.items()]
+    names = zip(labels_of(models), markers.values(), strict=True)
+    marks: list[dict[str, Any]] = [{"label": name, "marker": one, "linestyle": ""} for name, one in names]
     marks += [{"label": name, "color": colours[name], "linewidth": 4} for name in used]
     marks.append({"label": "Pareto front", "linewidth": 1})
     legend_rows = -(-len(marks) // 5)

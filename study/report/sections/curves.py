@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from study.report.collect import StudyData
-from study.report.picture import Axes, Figure, Picture, add_legend, file_name, new_figure, panel_grid, protocol_colours
+from study.report.picture import (
+    Axes,
+    Figure,
+    Picture,
+    add_legend,
+    file_name,
+    labels_of,
+    new_figure,
+    panel_grid,
+    protocol_colours,
+)
 from study.report.section import Section, section
 
 TEMPLATE = """\
@@ -68,9 +78,9 @@ def _draw_overview(curves: dict[str, Curves], colours: dict[str, str]) -> Figure
     marks, columns, rows = _legend(every, colours, {})
     labels, top = ("epoch", "validation accuracy, %"), max(0.75, 0.37 + 0.2 * rows)
     figure, grid = panel_grid(len(curves), 3, 2.3, top, labels, left=0.07, hspace=0.45)
-    for axes, (model, found) in zip(grid, curves.items(), strict=True):
+    for axes, title, found in zip(grid, labels_of(curves, 30), curves.values(), strict=True):
         _lines(axes, found, "validation_accuracy", colours, scale=100)
-        axes.set_title(model)
+        axes.set_title(title)
     add_legend(figure, marks, columns)
     return figure
 

@@ -12,7 +12,7 @@ from study.analysis.power import Design, seeds_needed, seeds_sentence
 from study.analysis.scores import RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import Figure, Picture, heatmap, label_share, new_figure, shortened
+from study.report.picture import Figure, Picture, heatmap, label_share, labels_of, new_figure
 from study.report.section import Section, section
 from study.report.table import Column, Table, recipe_columns
 from study.report.wording import FIXED_BLANK, in_points, p_value, points, probability
@@ -180,7 +180,7 @@ def _seeds_needed(found: Statistics) -> str:
 def _picture(comparisons: Comparisons) -> Picture:
     """Show row less column in points, best on validation first; pairs that are told apart are printed bold."""
     compared = comparisons.compared
-    names = [shortened(str(recipe), 52) for recipe in compared]
+    names = labels_of(compared, 52)
     values: list[list[float | None]] = [[None] * len(names) for _ in names]
     apart = [[False] * len(names) for _ in names]
     for pair in comparisons.pairs:

@@ -17,9 +17,9 @@ from study.report.picture import (
     Picture,
     add_legend,
     label_share,
+    labels_of,
     new_figure,
     protocol_colours,
-    shortened,
 )
 from study.report.section import Section, section
 from study.report.sections.conclusions import effect_words
@@ -140,7 +140,8 @@ def ranking_picture(data: StudyData, found: Statistics) -> Picture:
 def _draw(colours: dict[str, str], rows: list[dict], majority: float, bound: float | None) -> Figure:
     height = 0.32 * len(rows) + 0.95
     figure = new_figure(height)
-    names = [shortened(row["recipe"], 42) + ("" if row["ranked"] else " – not ranked") for row in rows]
+    names = labels_of((row["recipe"] for row in rows), 42)
+    names = [name + ("" if row["ranked"] else " – not ranked") for name, row in zip(names, rows, strict=True)]
     left = label_share(names)
     axes = figure.add_axes((left, 0.55 / height, 0.985 - left, 1 - 0.9 / height))
     for place, row in enumerate(rows):
