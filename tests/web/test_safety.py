@@ -175,6 +175,17 @@ def test_nothing_from_a_record_is_rendered_as_markup(tmp_path, view):
         assert element.type in AS_IT_IS or not ("![" in shown or "<img" in shown), shown
 
 
+def test_without_weights_the_released_network_can_be_tried(tmp_path):
+    make_store(tmp_path, models=["cnn3"], flaws=False)
+    app = testing.AppTest.from_function(_page, args=(str(tmp_path), "try_it"), default_timeout=120).run()
+    assert not app.exception
+    (network,) = app.selectbox
+    assert [name.startswith("The released network, resnet_compact") for name in network.options] == [True]
+    app.session_state["source"] = "The camera, live"
+    assert not app.run().exception
+    assert any("stays on this machine" in one.value for one in app.caption), "the camera's view is there"
+
+
 def _page(results: str, view: str) -> None:
     import importlib
 

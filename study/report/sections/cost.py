@@ -34,9 +34,9 @@ TEMPLATE = """\
 {{ picture(pareto) }}
 
 On the line: no other recipe scores as high at less cost. {% endif %}{{ "Means over seeds. " if several_seeds \
-}}Training is the time of the training steps alone; one image and batch are the latency of one forward pass. Times \
-are compared within one device only: the figure shows those of the device with the most runs{{ ", the table has a row \
-for each" if several_devices }}.
+}}Training is the time of the training steps alone; one image and batch are the latency of one forward pass, in \
+the figure a network's mean over all its runs. Times are compared within one device only: the figure shows those of \
+the device with the most runs{{ ", the table has a row for each" if several_devices }}.
 
 {{ folded("Accuracy and cost in numbers", table.markdown(), open=true) }}
 """
@@ -113,9 +113,11 @@ def _picture(data: StudyData, found: Statistics) -> Picture:
     device = max(sorted(devices), key=lambda name: devices[name]) if devices else ""
     for one in data.ranked:
         score = found.scores.score(one.recipe)
-        timed = [run for run in one.runs if _device(run.record) in ("", device)]  # elsewhere, times mean other things
-        runs = {name: one.runs if name == "macs" else timed for name in _COSTS}
-        costs = {name: Spread.of(map(MEASURES[name], chosen)).mean for name, chosen in runs.items()}
+        # Elsewhere, times mean other things; how fast a network answers does not hang on its protocol.
+        twins = [run for other in data.ranked if other.recipe.model == one.recipe.model for run in other.runs]
+        timed, twins = ([run for run in runs if _device(run.record) in ("", device)] for runs in (one.runs, twins))
+        runs = {"macs": one.runs, "latency_single_ms": twins, "train_s": timed}
+        costs = {name: Spread.of(map(MEASURES[name], runs[name])).mean for name in _COSTS}
         if all(cost is None for cost in costs.values()):  # imported predictions
             continue
         interval = [score.value, score.low, score.high]

@@ -11,6 +11,7 @@ from study.core.store import Store
 from study.faces.detection import Detector, open_detector
 from study.report.collect import StudyData
 from study.report.wording import escape
+from study.trained.release import open_release
 from study.trained.runtime import Runtime, open_runtime
 from study.web.asking import MOST_MB, Asked, Live, ask, usable_runs
 from study.web.charts import probabilities_chart
@@ -26,6 +27,7 @@ CAMERA_VIEW = st.components.v2.component(
     "canvas { position: absolute; inset: 0; width: 100%; height: 100% }",
     js=(Path(__file__).parent / "camera.js").read_text(encoding="utf-8"),
 )
+RELEASED = "released"
 ENGINES = {"onnx": "ONNX Runtime", "litert": "LiteRT", "keras": "Keras"}
 
 
@@ -33,21 +35,28 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     """Draw the page."""
     st.title("Try it")
     usable = {record.key: (record, kind) for record, kind in usable_runs(store, data)}
+    names = {key: f"{run_label(data, record)} ({ENGINES[kind]})" for key, (record, kind) in usable.items()}
     if not usable:
         st.info("No network of this study is here: weights and exports stay out of git. Train one again and export it:")
         st.code(f"study retrain --study {store.study} --data PATH\nstudy export --study {store.study}", language="sh")
+    released = _released()
+    if released:
+        names[RELEASED] = f"{released.origin[:1].upper()}{released.origin[1:]} ({ENGINES['onnx']})"
+    if not names:
         return
-
-    def named(key: str) -> str:
-        record, kind = usable[key]
-        return f"{run_label(data, record)} ({ENGINES[kind]})"
-
     title = "Network, best on the validation split first"
-    record, kind = usable[st.selectbox(title, list(usable), format_func=named, key=f"network-{store.study}")]
+    chosen = st.selectbox(title, list(names), format_func=names.__getitem__, key=f"network-{store.study}")
+
+    def network() -> Runtime:
+        if released and chosen == RELEASED:
+            return released
+        record, _ = usable[chosen]
+        return _runtime(settings, store.study, record.key, record.predictions_sha256)
+
     source = choose("From", {one: one for one in (PICTURE, PHOTO, CAMERA)}, "source")
     if source == CAMERA:
         with st.spinner("Starting the network"):
-            runtime = _runtime(settings, store.study, record.key, record.predictions_sha256)
+            runtime = network()
             detector = _detector(settings.detector)
         _live(runtime, detector)
         return
@@ -58,8 +67,8 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
         given = st.camera_input("What the camera sees; the picture stays on this machine", key="camera")
     if given is None:
         return
-    with st.spinner("Starting Keras, which takes some seconds" if kind == "keras" else "Looking"):
-        runtime = _runtime(settings, store.study, record.key, record.predictions_sha256)
+    with st.spinner("Starting Keras, which takes some seconds" if ENGINES["keras"] in names[chosen] else "Looking"):
+        runtime = network()
         try:
             asked = ask(given.getvalue(), runtime, _detector(settings.detector))
         except ValueError as error:
@@ -100,6 +109,11 @@ def _answers(asked: Asked, runtime: Runtime) -> None:
             st.subheader(label if asked.whole else f"Face {number}: {label}", anchor=False)
             chart = probabilities_chart(runtime.classes, one.probabilities.tolist())
             st.vega_lite_chart(spec=chart, alt=f"Probabilities of face {number}")
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _released() -> Runtime | None:
+    return open_release()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
