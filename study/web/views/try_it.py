@@ -37,7 +37,9 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     usable = {record.key: (record, kind) for record, kind in usable_runs(store, data)}
     names = {key: f"{run_label(data, record)} ({ENGINES[kind]})" for key, (record, kind) in usable.items()}
     if not usable:
-        st.info("No network of this study is here: weights and exports stay out of git. To train one again and export it:")
+        st.info(
+            "No network of this study is here: weights and exports stay out of git. To train one again and export it:"
+        )
         st.code(f"study retrain --study {store.study} --data PATH\nstudy export --study {store.study}", language="sh")
     released = _released()
     if released:
