@@ -66,6 +66,7 @@ class Leak:
     #: recorded.
     clean_without_copies: Statement | None = None
     curve: tuple[Step, ...] = ()  #: Leaky less clean by ``measure``, epoch by epoch.
+    same_epoch: int = 0  #: Of the oracle: the seeds with which both splits choose the same checkpoint.
 
     @property
     def paired(self) -> bool:
@@ -133,6 +134,9 @@ def _measure(recipe: Recipe, leaky: Sequence[ScoredRun], runs: Sequence[ScoredRu
         worth={metric: scores.difference(metric, answers, clean) for metric in (PLAIN, REWEIGHTED)},
         clean_without_copies=None if known is None else part(known == 0).score(PLAIN, clean[:, known == 0]),
         curve=_curve(pairs, scores, found.measure),
+        same_epoch=sum(
+            run is twin and _kept(run, _BY_ACCURACY)[-1] == run.record.kept.best_epoch for run, twin in pairs
+        ),
         runs=tuple(dict.fromkeys(run.record.key for pair in pairs for run in pair)),
     )
 

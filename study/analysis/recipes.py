@@ -20,7 +20,7 @@ class Recipe:
     """What a study compares: a model and a protocol, as they are shown."""
 
     #: Model name, with ``(random weights)`` where a transfer network started from none, ``(random features)`` where its
-    #: body stayed so, and where a file came from.
+    #: body stayed so, ``(pretrained)`` where it came from a file (which one, where the study has several).
     model: str
     #: Protocol name, with the share of the training split where it is not the whole; it says ``leaky`` where it saw or
     #: chose on the test split.
@@ -81,9 +81,12 @@ def name_records(records: Iterable[Record]) -> Naming:
     pretrained_on = {
         record.spec.weights.sha256: str(record.pretraining.dataset) for record in records if record.pretraining
     }
+    several = len(set(pretrained_on.values())) > 1
     twins: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
-        twins[(_model_name(record, pretrained_on), _protocol_name(record))].append(record)
+        pretraining = pretrained_on.get(record.spec.weights.sha256, "")
+        mark = f"from {pretraining}" if several and pretraining else "pretrained" if pretraining else "weights file"
+        twins[(_model_name(record, mark), _protocol_name(record))].append(record)
     recipes = {}
     for (model, protocol), group in twins.items():
         specs = [record.spec for record in group]
@@ -102,12 +105,11 @@ def name_records(records: Iterable[Record]) -> Naming:
     )
 
 
-def _model_name(record: Record, pretrained_on: Mapping[str, str]) -> str:
-    pretraining = pretrained_on.get(record.spec.weights.sha256)
-    file = f" (from {pretraining})" if pretraining else " (weights file)"
-    marks = {"none": " (random weights)", RANDOM_FEATURES: " (random features)", "file": file}
+def _model_name(record: Record, file: str) -> str:
+    """Return a model's name, with what a transfer network started from; ``file`` names a weights file."""
+    marks = {"none": "random weights", RANDOM_FEATURES: "random features", "file": file}
     model, mark = record.spec.model, marks.get(record.spec.weights.source, "")
-    return model.name + (mark if model.family == "transfer" else "")
+    return f"{model.name} ({mark})" if mark and model.family == "transfer" else model.name
 
 
 def _protocol_name(record: Record) -> str:

@@ -111,6 +111,7 @@ def test_the_oracle_is_set_beside_the_same_rule_on_the_validation_split_of_its_t
     (leak,) = measured(oracle)
     by_epoch = (oracle.arrays["epoch_answers"] == oracle.arrays["test_labels"]).mean(axis=1)
     chosen = int(np.argmax([row.validation_accuracy for row in oracle.history]))
+    assert leak.same_epoch == (chosen == oracle.kept.best_epoch)
     assert leak.kind == ORACLE and leak.paired
     assert leak.claimed.value == pytest.approx(by_epoch.max())
     assert leak.clean[PLAIN].value == pytest.approx(by_epoch[chosen])

@@ -36,24 +36,24 @@ def test_the_card_comes_first_then_the_figure_then_the_sentences(seeded):
 
 def test_the_card_agrees_with_the_headline(seeded):
     data, shown = collect(seeded), card(seeded)
-    assert set(shown) == {"Best", "How good", "How sure", "Converged", "Factors"}
+    assert set(shown) == {"Best", "Test accuracy", "How sure", "Training", "Factors"}
     assert shown["Best"].startswith(str(data.ranked[0].recipe))
-    assert shown["How good"].startswith(f"{100 * data.found.winner().value:.1f} (")
-    assert shown["Converged"] == "every run"
+    assert shown["Test accuracy"].startswith(f"**{100 * data.found.winner().value:.1f} %** (95 % interval")
+    assert shown["Training"] == "the best had its best epoch before the budget ended"
     assert "3 seeds; best of 8 recipes" in shown["How sure"]
 
 
 def test_one_seed_is_not_called_sure_nor_a_rising_run_converged(tmp_path):
     shown = card(keep(tmp_path, make_record(skill=4.0, converged=False), make_record("cnn5", skill=0.8)))
-    assert "1 seed" in shown["How sure"] and "another seed may turn it round" in shown["How sure"]
-    assert "these trained networks" in shown["How good"]
-    assert shown["Converged"].startswith("no: the best was still rising at the end, 1 of 2 runs in all")
+    assert "1 seed" in shown["How sure"] and "another seed could change the order" in shown["How sure"]
+    assert "for what was trained here" in shown["Test accuracy"]
+    assert shown["Training"].startswith("the best was still improving when the budget ended; 1 of 2 runs in all was")
 
 
 def test_a_factor_that_another_seed_turns_round_is_not_asserted(tmp_path):
     skills = {("augment", 0): 3.0, ("augment", 1): 1.0, ("baseline", 0): 1.2, ("baseline", 1): 1.8}
     records = [make_record("cnn3", protocol, seed, skill=skill) for (protocol, seed), skill in skills.items()]
-    assert "another seed points the other way" in card(keep(tmp_path, *records))["Factors"]
+    assert "the seeds disagree" in card(keep(tmp_path, *records))["Factors"]
 
 
 def test_a_card_without_anything_ranked_names_no_best(tmp_path):

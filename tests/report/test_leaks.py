@@ -50,7 +50,7 @@ def test_the_ladder_says_claimed_leaky_clean_and_worth(tmp_path):
     assert row["statement_about"] == "network" and len(row["runs"].split()) == 2
     assert {"leakage.png", "leakage-by-epoch.png"} <= set(report.pictures)
     assert len(rows(report, "leakage-by-epoch")) == 8
-    assert "**cnn3 / leaky/oversample-before-split** claims" in report.markdown
+    assert "**cnn3 / leaky/oversample-before-split** reports" in report.markdown
     assert "for the trained networks, 1 seed" in report.markdown
 
 

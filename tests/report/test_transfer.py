@@ -53,8 +53,8 @@ def test_recipes_say_what_they_start_from_and_on_which_share_they_trained(store:
     names = {str(recipe) for recipe in name_records(store.records()).recipes.values()}
     assert names == {
         "resnet50 (random weights) / transfer/random-start (25 % of train)",
-        "resnet50 (from cifar10) / transfer/frozen (25 % of train)",
-        "resnet50 (from cifar10) / transfer/staged (25 % of train)",
+        "resnet50 (pretrained) / transfer/frozen (25 % of train)",
+        "resnet50 (pretrained) / transfer/staged (25 % of train)",
     }
 
 

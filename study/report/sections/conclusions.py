@@ -20,7 +20,7 @@ from study.analysis.factors import (
     is_random_start,
 )
 from study.analysis.leaderboard import FEWEST_UPDATES, Standing
-from study.analysis.leaks import REWEIGHTED
+from study.analysis.leaks import CHOICES, REWEIGHTED
 from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
@@ -55,7 +55,7 @@ TEMPLATE = """\
 {% if rest %}{{ folded("More conclusions (" ~ rest | length ~ ")", body) }}{% endif %}
 """
 #: Sentences that lead, at least.
-FEWEST = 4
+FEWEST = 5
 #: More names than this in one sentence are counted, not listed.
 _MOST_NAMES = 4
 _DEPENDS = "depends on what it is combined with"
@@ -66,9 +66,12 @@ _FACTORS = {
     f"{RANDOM_BODY} vs custom": "a transfer body with random weights (architecture, not transfer)",
     f"{FROZEN_RANDOM} vs custom": "a head on random features (a body that learns nothing, not transfer)",
 }
-_WITHOUT = {
-    NO_COPIES: "without them",
-    NO_NEAR_COPIES: "without these and at least the near copies that were found",
+#: Between what an interaction sets an effect apart, by its second factor.
+_BETWEEN = {
+    AUGMENTATION: "with and without augmentation",
+    TRANSFER: "between transfer and custom networks",
+    RANDOM_BODY: "between bodies with random weights and custom networks",
+    FROZEN_RANDOM: "between heads on random features and custom networks",
 }
 
 
@@ -107,9 +110,10 @@ def _weighed(data: StudyData) -> list[tuple[int, str]]:
         groups = [
             (1, _compared(found, found.recipes)),
             (4, _compared(found, _without(found.networks, found.recipes))),
-            (2, _factors(data, found)),
+            *_factors(data, found),
             (5, _who_pays(data, found)),
             (3, _views(found, ranked)),
+            (3, _robustness(data)),
             (6, _ensemble(found)),
             (3, [_scope(data, found)]),
             (4, _gaps(data)),
@@ -129,16 +133,17 @@ def _caveats(data: StudyData) -> list[str]:
     if data.imported:
         names = escape(listed([one.model for one in data.imported]))
         words.append(
-            f"Imported predictions: {names}. They are scored like the others, but how they were made, and whether test "
-            "or validation images were trained on or chose anything, is not known here."
+            f"Imported predictions: {names}. They are scored like the others. We cannot verify how they were made, or "
+            "whether they used test or validation images."
         )
     return words
 
 
 def _leaks(data: StudyData) -> list[str]:
     """Say what each leak claims, what its clean twin scores and what lies between."""
+    late = {run.record.key for run in data.finished if not run.converged}
     sentences = []
-    for leak in data.leaks:
+    for leak in sorted(data.leaks, key=lambda one: -one.worth[one.measure].value if one.paired else -np.inf):
         if leak.hardly_trained:
             sentences.append(
                 f"{escape(leak.recipe)} or its clean twin was hardly trained (fewer than {FEWEST_UPDATES} updates, or "
@@ -147,17 +152,24 @@ def _leaks(data: StudyData) -> list[str]:
         if leak.hardly_trained or not leak.paired:
             continue
         worth, clean = leak.worth[leak.measure], leak.clean[leak.measure]
-        equal = ", all classes weighing the same," if leak.measure == REWEIGHTED else ""
-        text = (
-            f"**{escape(leak.recipe)}** claims {percent(leak.claimed.value)} %. On the same images{equal} it scores "
-            f"{percent(leak.leaky[leak.measure].value)} % and its clean twin {percent(clean.value)} %: the leak is "
-            f"worth {in_points(worth)} points"
-        )
+        score = percent(leak.leaky[leak.measure].value)
+        if leak.kind in CHOICES:
+            text = f" on the test split, its clean twin {percent(clean.value)} %"
+        else:
+            balanced = "balanced " if leak.measure == REWEIGHTED else ""
+            text = f" on its own test part. On the images that both are scored on, its {balanced}accuracy is {score} %"
+            text += f" and its clean twin's {percent(clean.value)} %"
+        text = f"**{escape(leak.recipe)}** reports {percent(leak.claimed.value)} %{text}"
+        text += f": the leak is worth {in_points(worth)} points"
         if worth.question == NETWORK:
             text += f" (for the trained networks, {plural(len(leak.seeds), 'seed')})"
         if leak.worth_trained_on and leak.worth_unseen:
             text += f", {in_points(leak.worth_trained_on)} on images that it trained on"
             text += f" and {in_points(leak.worth_unseen)} on the others"
+        if unfinished := len(late.intersection(leak.runs)):
+            text += f". {_late(unfinished, len(leak.runs), f'the {len(leak.runs)} runs')}"
+        if leak.same_epoch:
+            text += f". Both rules kept the same epoch with {leak.same_epoch} of {plural(len(leak.seeds), 'seed')}"
         sentences.append(f"{text}.")
     return sentences
 
@@ -226,7 +238,7 @@ def _compared(found: Statistics, comparisons: Comparisons) -> list[str]:
         return []
     best = escape(comparisons.compared[0])
     of_recipes = comparisons.question == RECIPE
-    subject = best if of_recipes else f"Among the networks of seed {comparisons.seed}, that of {best}"
+    subject = best if of_recipes else f"With seed {comparisons.seed}, {best}"
     behind = [one for one in comparisons.declared if one.told_apart and one.difference.value < 0]
     ahead = [one for one in comparisons.declared if one.told_apart and one.difference.value > 0]
     unknown = [one for one in comparisons.declared if not one.told_apart]
@@ -307,11 +319,18 @@ def _leads(values: Mapping[int, float]) -> str:
     return listed([f"seed {seed} ({points(value)})" for seed, value in values.items()])
 
 
-def _factors(data: StudyData, found: Statistics) -> list[str]:
+def _late(late: int, runs: int, which: str) -> str:
+    """Say how many of some runs had not converged; there is at least one."""
+    return f"None of {which} had converged" if late == runs else f"{late} of {which} had not converged"
+
+
+def _factors(data: StudyData, found: Statistics) -> list[tuple[int, list[str]]]:
+    """Return what each factor does, and their interactions, with weights: what differs in one thing comes first."""
     balanced = {one.contrast.factor: one.difference for one in found.effects.overall["balanced_accuracy"]}
     starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)})
     start = f"the best of {starts} random starts by validation accuracy" if starts > 1 else "a random start"
-    words: list[str] = []
+    about = f"With seed {found.effects.seed}, " if found.effects.question == NETWORK else ""
+    words: dict[int, list[str]] = {2: [], 4: []}
     behind: set[str] = set()
     for one in found.effects.overall["accuracy"]:
         factor = one.contrast.factor
@@ -320,17 +339,15 @@ def _factors(data: StudyData, found: Statistics) -> list[str]:
             subject = f"a pretrained body, {one.contrast.way} (against {start}, equal updates and images)"
         if subject:
             effect, _ = effect_words(found, one)
-            words.append(f"{subject} {effect}, balanced accuracy by {in_points(balanced[factor])}")
+            text = f"{about}{subject} {effect}; balanced accuracy: {in_points(balanced[factor])} points."
+            alone = one.contrast.way or factor in (OVERSAMPLING, AUGMENTATION)
+            words[2 if alone else 4].append(text[0].upper() + text[1:])
             behind.update(one.difference.runs)
-    if not words:
-        return _interactions(found)
-    about = f"Among the networks of seed {found.effects.seed}: " if found.effects.question == NETWORK else ""
-    effects = f"{about}{'; '.join(words)}."
-    text = f"Factor effects on test accuracy. {effects[0].upper()}{effects[1:]}"
     late = sum(run.record.key in behind and not run.converged for run in data.runs)
     if late:
-        text += f" {late} of the {len(behind)} runs behind them had not converged: they hold for this budget."
-    return [text, *_interactions(found)]
+        which = f"the {len(behind)} runs behind these effects"
+        words[4].append(f"{_late(late, len(behind), which)}: they hold for this budget.")
+    return [*words.items(), (4, _interactions(found))]
 
 
 def _interactions(found: Statistics) -> list[str]:
@@ -340,12 +357,9 @@ def _interactions(found: Statistics) -> list[str]:
     if not crossed:
         return []
     if clear := [one for one in crossed if one.told_apart]:
-        named = [
-            f"{one.contrast.factor}{f' in {escape(one.contrast.model)}' if one.contrast.model else ''} "
-            f"({METRICS.get(one.measure.metric).title}: {_change(one)})"
-            for one in clear
-        ]
-        return [f"Significant interactions: {_few(named, '{} more'.format)}."]
+        named = [_interaction(one) for one in clear[:_MOST_NAMES]]
+        more = [f"{len(clear) - _MOST_NAMES} more"] if len(clear) > _MOST_NAMES else []
+        return [f"Significant interactions: {'; '.join([*named, *more])}."]
     one = next((other for other in crossed if other.contrast.factor == BOTH), crossed[0])
     scores = listed([METRICS.get(name).title for name in found.effects.overall])
     return [
@@ -355,29 +369,46 @@ def _interactions(found: Statistics) -> list[str]:
     ]
 
 
+def _interaction(one: Effect) -> str:
+    """Say between what a factor's effect differs, and by how much."""
+    factor, _, other = one.contrast.factor.partition(" × ")
+    between = _BETWEEN.get(other, "")
+    if not between:  # oversampling × model
+        models = {recipe.model for recipe in one.contrast.weights} - {one.contrast.model}
+        rest = escape(models.pop()) if len(models) == 1 else "the other models"
+        between = f"between {escape(one.contrast.model)} and {rest}"
+    return f"the effect of {factor} on {METRICS.get(one.measure.metric).title} differs by {_change(one)}, {between}"
+
+
 def effect_words(found: Statistics, one: Effect) -> tuple[str, str]:
     """Say what a factor does to accuracy, for a sentence and in a few words.
 
-    Where that depends on what it is combined with, no average is claimed.
+    Where that depends on the model or on what it is combined with, each model's effect or none is claimed.
     """
     factor, effects = one.contrast.factor, found.effects
     every = (*effects.overall["accuracy"], *effects.by_model["accuracy"])
-    single = [other for other in every if other.contrast.factor == factor and other.contrast.model and other.told_apart]
-    if len({other.difference.value > 0 for other in single}) > 1:
-        each = listed([f"{escape(other.contrast.model)}: {_change(other)}" for other in single])
-        return f"does opposite things ({each})", "opposite effects in different models"
+    single = [other for other in every if other.contrast.factor == factor and other.contrast.model]
+    each = "; ".join(f"{escape(other.contrast.model)}: {_change(other)}" for other in single)
+    brief = listed([f"{escape(other.contrast.model)} {points(other.difference.value)}" for other in single])
+    if len({other.difference.value > 0 for other in single if other.told_apart}) > 1:
+        return f"has opposite effects on accuracy ({each})", f"has opposite effects ({brief} points)"
     base = factor.removesuffix(" vs custom")
     parts = {other.contrast.factor: other.contrast.factor.split(" × ") for other in every if other.told_apart}
     crossed = [name for name, factors in parts.items() if base in factors and name != factor]
-    against = _against(_other_seeds(found, one.contrast.weights, effects.seed), one.difference.value)
-    change = _change(one) + against
-    words = f"changes it by {change}" if one.told_apart else f"has no significant effect: {change}"
-    reserve = "" if one.told_apart else "not significant"
-    if crossed:
+    others = _other_seeds(found, one.contrast.weights, effects.seed)
+    disagree = any(other * one.difference.value < 0 for other in others.values())
+    change = _change(one) + (f"; {_leads(others)}" if others else "") + (": the seeds disagree" if disagree else "")
+    words = f"changes accuracy by {change}" if one.told_apart else f"has no significant effect on accuracy: {change}"
+    value, reserve = one.difference.value, "" if one.told_apart else "not significant"
+    if f"{factor} × model" in crossed and single:
+        words, reserve = f"acts differently on models ({each}; on average: {change})", f"on average; {brief}"
+    elif crossed:
         words, reserve = f"{_DEPENDS} ({listed(crossed)}; {change} on average)", _DEPENDS
-    elif against:
-        reserve = "another seed points the other way"
-    return words, f"{points(one.difference.value)} points" + (f" ({reserve})" if reserve else "")
+    elif others:
+        seeds = {effects.seed or 0: value} | others
+        value = float(np.mean(list(seeds.values())))
+        reserve = f"{'the seeds disagree' if disagree else 'on average'}; {_leads(seeds)}"
+    return words, f"{points(value)} points" + (f" ({reserve})" if reserve else "")
 
 
 def _change(one: Effect) -> str:
@@ -405,11 +436,7 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     )
     if gains:
         text += f" Recall also rises for {gains}."
-    if not losses:
-        return [f"{text} No other class is shown to lose recall."]
-    if gains or (change.told_apart and change.difference.value > 0):
-        return [f"{text} The price is paid by {losses}."]
-    return [f"{text} Recall falls for {losses}."]
+    return [f"{text} Recall falls for {losses}." if losses else f"{text} No other class is shown to lose recall."]
 
 
 def _calibrated(found: Statistics, first: Standing) -> list[str]:
@@ -449,6 +476,23 @@ def _views(found: Statistics, ranked: Sequence[Standing]) -> list[str]:
     ]
 
 
+def _robustness(data: StudyData) -> list[str]:
+    """Say what corruptions of the test images cost the best network that was tried on them."""
+    tried = {one.key: one.robustness for one in data.evaluations if one.robustness}
+    ranked = [run.record for one in data.ranked for run in one.runs]
+    record = next((one for one in ranked if one.key in tried), None)
+    if record is None or (found := tried[record.key]) is None:
+        return []
+    kinds = {name: float(np.mean(errors)) for name, errors in found.errors.items()}
+    worst = sorted(kinds, key=lambda name: -kinds[name])[:2]
+    return [
+        f"On corrupted test images ({plural(len(kinds), 'kind')}, five severities) the error of "
+        f"{escape(data.recipe(record))}, seed {record.spec.seed}, rises from {percent(found.clean[0])} to "
+        f"{percent(found.mean[0])}{FIXED_BLANK}% ({percent(found.mean[1])} to {percent(found.mean[2])}); worst are "
+        f"{listed([f'{name} ({percent(kinds[name])}{FIXED_BLANK}%)' for name in worst])}."
+    ]
+
+
 def _percent_interval(value: Statement) -> str:
     ends = f" ({percent(value.low)} to {percent(value.high)})" if value.low == value.low else ""
     return f"{percent(value.value)}{FIXED_BLANK}%{ends}"
@@ -483,25 +527,25 @@ def _scope(data: StudyData, found: Statistics) -> str:
     if most == 1:
         return (
             f"Every recipe was trained with one seed. Differences hold for these trained networks on images like the "
-            f"{images}; how much of them another seed would change is not known, and no claim about recipes is made."
+            f"{images}; another seed may change them."
         )
     seeds = plural(fewest, "seed") if fewest == most else f"{fewest} to {most} seeds"
     if most < MINIMUM_SEEDS:
         return (
             f"Recipes were trained with {seeds}: statements on recipes need {MINIMUM_SEEDS}. Intervals and tests hold "
-            "for these trained networks, and no claim about recipes is made."
+            "for these trained networks; another seed may change them."
         )
     least = min(count for count in counts if count >= MINIMUM_SEEDS)
     text = (
         f"Recipes were trained with {seeds} and tested on {images}; their intervals cover new seeds and new images. "
-        f"They take scores to be normal over seeds: {least} seeds that all trained well do not exclude that "
-        f"{100 * (1 - 0.05 ** (1 / least)):.0f} % of trainings fail."
+        f"They take scores to be normal over seeds. {least} good seeds are still compatible with a failure rate of up "
+        f"to {100 * (1 - 0.05 ** (1 / least)):.0f} %."
     )
     if few := [escape(one.recipe) for one in data.few_seeds]:
         have, them = ("has", "it") if len(few) == 1 else ("have", "them")
         text += (
-            f" {_few(few, lambda more: plural(more, 'other'))} {have} fewer than {MINIMUM_SEEDS} seeds: about {them} "
-            "no claim is made but on the trained networks."
+            f" {_few(few, lambda more: plural(more, 'other'))} {have} fewer than {MINIMUM_SEEDS} seeds: statements "
+            f"about {them} hold for the trained networks alone."
         )
     return text
 
@@ -516,7 +560,7 @@ def _gaps(data: StudyData) -> list[str]:
     if missing := len(missing_cells(data)):
         have = "has" if missing == 1 else "have"
         words.append(f"{plural(missing, 'cell')} of models × protocols × seeds {have} no record")
-    if late := sum(not run.converged for run in data.runs):
+    if late := sum(not run.converged for run in data.finished):
         words.append(f"{plural(late, 'run')} had not converged when the budget ended (†)")
     sentences = [f"{'; '.join(words)}."] if words else []
     leaky = list(dict.fromkeys(str(data.recipe(run.record)) for run in data.finished if is_leaky(run.record)))
@@ -528,16 +572,21 @@ def _gaps(data: StudyData) -> list[str]:
 
 
 def _copies(data: StudyData) -> list[str]:
-    """Say what the copies of training images among the test images are worth to the best recipe."""
+    """Say how many test images are copies of training images, and what the best recipe scores without them."""
     counts = [run.record.contamination.test_copies_in_train or 0 for run in data.runs if not run.record.leaky]
-    most = max(counts, default=0)
+    most, every = max(counts, default=0), data.rescored(ALL)
     if not most:
         return []
-    text = f"{plural(most, 'test image')} with an identical copy in the training split: accuracies include them"
-    if data.ranked:
+    subset = data.rescoring.subset(NO_COPIES) if data.rescoring else None
+    copies = most if subset is None else len(subset.mask) - len(subset)
+    part = f" ({most:,} of them in the part that was trained on)" if most < copies else ""
+    have = "has" if copies == 1 else "have"
+    text = f"{plural(copies, 'test image')} {have} an identical copy in the training split{part}; accuracies include "
+    text += "it." if copies == 1 else "them."
+    if subset is not None and data.ranked:
         best = data.ranked[0].recipe
-        found = {words: data.rescored(name) for name, words in _WITHOUT.items()}
-        parts = [f"{percent(scores[best].value)} % {words}" for words, scores in found.items() if scores]
-        if parts:
-            text += f". {escape(best)} scores {listed(parts)} (all: {percent(data.rescored(ALL)[best].value)} %)"
-    return [f"{text}."]
+        text += f" Without them, {escape(best)} scores {percent(data.rescored(NO_COPIES)[best].value)} %"
+        if near := data.rescored(NO_NEAR_COPIES):
+            text += f", without near copies too {percent(near[best].value)} %"
+        text += f" (all: {percent(every[best].value)} %)."
+    return [text]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analysis.factors import AUGMENTATION, OVERSAMPLING, TRANSFER
+from study.analysis.factors import AUGMENTATION, OVERSAMPLING
 from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData, shown_score
@@ -23,7 +23,7 @@ from study.report.picture import (
 )
 from study.report.section import Section, section
 from study.report.sections.conclusions import effect_words
-from study.report.wording import escape, listed, percent, plural, probability, with_interval_inline
+from study.report.wording import escape, in_points, listed, percent, plural, probability
 
 TEMPLATE = """\
 | | |
@@ -34,7 +34,6 @@ TEMPLATE = """\
 
 {{ picture(ranking) }}
 """
-_FACTORS = {OVERSAMPLING: "oversampling", AUGMENTATION: "augmentation", f"{TRANSFER} vs custom": "transfer vs custom"}
 #: More names than this are counted.
 _MOST_NAMES = 3
 #: Validation lies this much of a row above the mean on test, single runs below it, so that no mark hides another.
@@ -57,14 +56,20 @@ def write(data: StudyData) -> Section | None:
 def _card(data: StudyData, found: Statistics) -> list[tuple[str, str]]:
     first = data.ranked[0]
     score = found.winner()
-    how = f"{with_interval_inline(score)} % of test images right"
-    how += "; seeds and images vary" if score.question == RECIPE else "; these trained networks, images vary"
+    over = "new seeds and images" if score.question == RECIPE else "new images, for what was trained here"
+    ends = (
+        f"95 % interval {percent(score.low)} to {percent(score.high)} over {over}" if score.low == score.low else over
+    )
+    majority = percent(data.card.majority_share)
     return [
         ("Best", f"{escape(first.recipe)}, by validation accuracy"),
-        ("How good", f"{how}; the most frequent class alone gives {percent(data.card.majority_share)} %"),
+        (
+            "Test accuracy",
+            f"**{percent(score.value)} %** ({ends}{over}); the most frequent class alone gives {majority} %",
+        ),
         ("How sure", _sure(data, found)),
-        ("Converged", _converged(data)),
-        ("Factors", _factors(found)),
+        ("Training", _training(data)),
+        ("Leaks", _leaks(data)) if any(leak.paired for leak in data.leaks) else ("Factors", _factors(found)),
     ]
 
 
@@ -76,28 +81,36 @@ def _sure(data: StudyData, found: Statistics) -> str:
         words.append(f"best of {len(found.best)} recipes on new seeds and images with probability {chance}")
     declared = found.recipes.declared or found.networks.declared
     if not declared:
-        return f"{words[0]}; nothing to compare with"
+        return f"{words[0]}; no other ranked recipe"
     open_ = [escape(one.first) for one in declared if not one.told_apart]
     if not open_:
-        words.append("significantly different from every other")
+        others = escape(declared[0].first) if len(declared) == 1 else f"the {len(declared)} others"
+        words.append(f"significantly different from {others}")
     else:
         named = listed(open_) if len(open_) <= _MOST_NAMES else f"{len(open_)} of {len(declared)} others"
         words.append(f"not significantly different from {named}")
     if not found.recipes.declared:
-        words.append("another seed may turn it round")
+        words.append("another seed could change the order")
     return "; ".join(words)
 
 
-def _converged(data: StudyData) -> str:
-    late = sum(not run.converged for run in data.ranked[0].runs)
-    every = sum(not run.converged for run in data.runs)
-    if not every:
-        return "every run"
-    best, runs = len(data.ranked[0].runs), len(data.runs)
-    if not late:
-        return f"the best did; {every} of {runs} runs in all {_was(every)} still rising at the end (†)"
-    which = f"{late} of {best} runs of the best {_was(late)}" if best > 1 else "the best was"
-    return f"no: {which} still rising at the end, {every} of {runs} runs in all (†)"
+def _training(data: StudyData) -> str:
+    """Say why the best's training ended, and how many runs would have gone on."""
+    best = [run for run in data.ranked[0].runs if run.record.outcome]
+    trained = [run for run in data.finished if run.record.outcome]
+    late, every = (sum(not run.converged for run in runs) for runs in (best, trained))
+    if not best:
+        return "imported predictions do not say"
+    if late:
+        which = f"{late} of {len(best)} runs of the best" if len(best) > 1 else "the best"
+        words = f"{which} {_was(late)} still improving when the budget ended"
+    elif all(run.record.kept.stopped[-1:] == ("patience",) for run in best):
+        words = "the best stopped when validation no longer improved"
+    elif all(run.spec.protocol.phases[-1].monitor == "last" for run in best):
+        words = "the best ran its whole schedule"
+    else:
+        words = "the best had its best epoch before the budget ended"
+    return f"{words}; {every} of {len(trained)} runs in all {_was(every)} still improving (†)" if every else words
 
 
 def _was(count: int) -> str:
@@ -105,14 +118,25 @@ def _was(count: int) -> str:
 
 
 def _factors(found: Statistics) -> str:
+    """Say what each switch does to accuracy; families of networks differ in more than one and have no place here."""
     parts = []
     for one in found.effects.overall["accuracy"]:
-        way = one.contrast.way
-        if name := f"pretraining, {way}" if way else _FACTORS.get(one.contrast.factor):
+        way, factor = one.contrast.way, one.contrast.factor
+        if name := f"pretraining, {way}" if way else factor if factor in (OVERSAMPLING, AUGMENTATION) else "":
             parts.append(f"{name} {effect_words(found, one)[1]}")
-    if not parts:
-        return "no runs differ in one factor alone"
-    return "; ".join(parts) + ("" if found.effects.question == RECIPE else f" (networks of seed {found.effects.seed})")
+    return "; ".join(parts) or "no runs differ in one factor alone"
+
+
+def _leaks(data: StudyData) -> str:
+    """Say what each leak is worth, the largest first; those that no test tells from nothing are counted."""
+    worth = {leak.recipe.protocol: leak.worth[leak.measure] for leak in data.leaks if leak.paired}
+    clear = {name: one for name, one in worth.items() if one.low > 0 or one.high < 0}
+    parts = [
+        f"{escape(name)} {in_points(one)} points"
+        for name, one in sorted(clear.items(), key=lambda item: -item[1].value)
+    ]
+    rest = len(worth) - len(clear)
+    return "; ".join([*parts, *([f"{plural(rest, 'other leak')} not told from zero"] if rest else [])])
 
 
 def ranking_picture(data: StudyData, found: Statistics) -> Picture:
