@@ -238,6 +238,13 @@ def test_the_table_of_transfer_is_that_of_its_report() -> None:
     assert f"worth {first:.1f} points with seed 0 and {second:.1f} with seed 1" in text_of("docs/transfer.md")
 
 
+def test_the_accuracy_of_bfloat16_is_that_of_the_report() -> None:
+    (row,) = rows_of("fer2013-precision", "contrasts-recipes")
+    value, low, high = (f"{100 * float(row[f'difference{end}']):+.1f}".replace("-", "−") for end in ("", "_low", "_high"))
+    for page in ("docs/speed.md", "reports/published/bench/profile.md"):
+        assert f"{value} points ({low} to {high})" in " ".join(text_of(page).split()), page
+
+
 @pytest.mark.parametrize("document", [*PAGES, *OTHERS, *FOLDERS])
 def test_relative_links_lead_somewhere(document: str) -> None:
     for target, _, part in (link.partition("#") for link in re.findall(r"\]\((?!https?:)([^)]+)", text_of(document))):
