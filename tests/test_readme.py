@@ -240,7 +240,8 @@ def test_the_table_of_transfer_is_that_of_its_report() -> None:
 
 def test_the_accuracy_of_bfloat16_is_that_of_the_report() -> None:
     (row,) = rows_of("fer2013-precision", "contrasts-recipes")
-    value, low, high = (f"{100 * float(row[f'difference{end}']):+.1f}".replace("-", "−") for end in ("", "_low", "_high"))
+    numbers = [f"{100 * float(row[f'difference{end}']):+.1f}" for end in ("", "_low", "_high")]
+    value, low, high = (number.replace("-", "−") for number in numbers)
     for page in ("docs/speed.md", "reports/published/bench/profile.md"):
         assert f"{value} points ({low} to {high})" in " ".join(text_of(page).split()), page
 
