@@ -36,6 +36,11 @@ class Ensemble:
         return tuple(run for members in self.members for run in members)
 
     @property
+    def best_member(self) -> ScoredRun:
+        """The network with the highest validation accuracy, the first of equal ones."""
+        return max(self.runs, key=lambda run: run.validation.accuracy)
+
+    @property
     def has_views(self) -> bool:
         """True where every network was predicted with the test-time views that its protocol declares."""
         return all("test_views" in run.record.arrays for run in self.runs)
@@ -46,7 +51,7 @@ class Ensemble:
 
 
 def ensembles(scores: Scores, ranked: Sequence[Recipe]) -> list[Ensemble]:
-    """Return the ensembles of more than one member over seeds, models and recipes (ranked: best first)."""
+    """Return the ensembles of more than one member over seeds, models and recipes (ranked: best first), each once."""
     networks = {recipe: runs for recipe in ranked if (runs := tuple(filter(_votes, scores.recipes[recipe])))}
     found = [Ensemble(OVER_SEEDS, (recipe,), (runs,)) for recipe, runs in networks.items() if len(runs) > 1]
     best_of_model: dict[str, Recipe] = {}
@@ -54,7 +59,8 @@ def ensembles(scores: Scores, ranked: Sequence[Recipe]) -> list[Ensemble]:
         best_of_model.setdefault(recipe.model, recipe)
     found += _chosen(OVER_MODELS, {recipe: networks[recipe] for recipe in best_of_model.values()})
     if len(best_of_model) < len(networks):
-        found += _chosen(OVER_RECIPES, networks)
+        chosen = {frozenset(one.recipes) for one in found}
+        found += [one for one in _chosen(OVER_RECIPES, networks) if frozenset(one.recipes) not in chosen]
     return found
 
 

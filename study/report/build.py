@@ -19,13 +19,15 @@ HEAD = """\
 # {{ title | md }}
 
 {{ models | plural("model") }} under {{ protocols | plural("protocol") }} on {{ card.name | md }}, {{ \
-"{:,}".format(card.counts.values() | map("sum") | sum) }} images of {{ data.classes | length }} classes; seeds {{ \
-seeds }}; budget {{ budgets | md }}; runs: {{ statuses }}{{ ", " ~ missing ~ " missing" if missing }}.
-{% if data.leaks %}Ranked runs made every choice on the validation split. Leaky runs, marked as such and never \
-ranked, saw or chose on test images on purpose{{ "; they and their clean twins predicted the test split after every \
-epoch" if watched }}.{% else %}Every choice was made on the validation split; the test split was predicted once, at \
-the end of each run.{% endif %} Written by {{ ("study report " ~ data.name) | code }} from the records; not edited \
-by hand.
+"{:,}".format(card.counts.values() | map("sum") | sum) }} images of {{ data.classes | length }} classes; {{ \
+"seed" if data.seeds | length == 1 else "seeds" }} {{ seeds }}; budget {{ budgets | md }}; runs: {{ \
+statuses }}{{ ", " ~ missing ~ " missing" if missing }}.
+{% if data.leaks %}Ranked runs{{ " trained here" if data.imported }} made every choice on the validation split. Leaky \
+runs, marked as such and never ranked, saw or chose on test images on purpose{{ "; they and their clean twins \
+predicted the test split after every epoch" if watched }}.{% else %}{{ "For the runs trained here, every" if \
+data.imported else "Every" }} choice was made on the validation split; the test split was predicted once, at the end \
+of each run.{% endif %} Written by {{ ("study report " ~ data.name) | code }} from the records{{ ", except for the remarks" if data.remarks \
+else "; not edited by hand" }}.
 """
 TAIL = """\
 All tables are also in [tables/](tables/) as CSV, with the keys of the runs behind each row; per class and run in

@@ -213,14 +213,15 @@ def schedule_words(phase: Phase) -> str:
     """Return how a phase changes its rate and which epoch it keeps."""
     words = [] if phase.schedule.name == "constant" else [part_words(phase.schedule)]
     if phase.plateau:
-        words.append(f"×{phase.plateau.factor:g} after {phase.plateau.patience} epochs without a better one")
+        change = "halved" if phase.plateau.factor == 0.5 else f"×{phase.plateau.factor:g}"
+        words.append(f"rate {change} after {plural(phase.plateau.patience, 'epoch')} without improvement")
+    words = words or ["constant"]
     if phase.average:
         words.append(f"keeps the average of the weights, {part_words(phase.average)}")
-    if phase.monitor != "loss":
-        words.append(f"keeps the {monitor_words(phase)}")
+    words.append(f"keeps the {'' if phase.monitor == 'last' else 'epoch with the '}{monitor_words(phase)}")
     if phase.block_decay != 1:
         words.append(f"each block of the body ×{phase.block_decay:g} of the rate above it")
-    return "; ".join(words) or "constant"
+    return "; ".join(words)
 
 
 def monitor_words(phase: Phase) -> str:

@@ -20,8 +20,8 @@ FILE = Path(__file__).parents[1] / "published_results.toml"
 #: The image set that the claims are about.
 DATASET = "fer2013"
 TEMPLATE = """\
-What others claim on FER-2013, in percent, beside the nearest that this study has. Where that is a leaky recipe, \
-*clean* is its clean twin on the same images.
+What others claim on FER-2013, in percent, beside the closest recipe of this study. Where that recipe is leaky, the \
+honest test accuracy is that of its clean twin on the same images, balanced if the leak made the classes equally large.
 
 {{ folded(table.rows | length ~ " claims with what to know about them", table.markdown(), open=data.leaks | length > \
 0) }}
@@ -65,9 +65,9 @@ def write(data: StudyData) -> Section | None:
         Column("", "claim", str, right=False),
         *hidden("train", "validation", "test_from", "test"),
         Column("caveat", "what to know", right=False),
-        Column("nearest", "nearest here", right=False),
-        Column("nearest_claimed", "as it would claim", percent),
-        Column("nearest_clean", "clean", percent),
+        Column("nearest", "closest recipe here", right=False),
+        Column("nearest_claimed", "its own claim, %", percent),
+        Column("nearest_clean", "honest test acc., %", percent),
         Column("runs"),
     ]
     return Section.of(TEMPLATE, data=data, table=Table("claims", columns, rows))

@@ -24,27 +24,30 @@ F1 on the test split{{ ", mean over seeds" if several_seeds }}, recipes in the o
 
 {{ picture(parts[0][1]) }}
 
-{% for title, shown, table in parts %}
-{% set body %}
-{% if not loop.first %}{{ picture(shown) }}
-
-{% endif %}
-{{ table.markdown() }}
-{% endset %}
-{{ folded((title[:1] | upper) ~ title[1:] ~ " of each class in percent with 95 % intervals, test split", body) }}
+{{ folded(parts[0][0] ~ " of each class in percent with 95 % intervals, test split", f1.markdown()) }}
+{% for title, shown in parts[1:] %}
+{{ folded((title[:1] | upper) ~ title[1:] ~ " of each class in percent, test split", picture(shown)) }}
 {% endfor %}
+{% if tables %}
+
+The numbers with their intervals are in {% for name in tables %}[tables/{{ name }}.csv](tables/{{ name }}.csv){{ " \
+and " if loop.revindex == 2 else ", " if not loop.last }}{% endfor %}.
+{% endif %}
 """
 
 
 @section("classes", title="Classes", place=70)
 def write(data: StudyData) -> Section | None:
-    """Return a heatmap and a table for every metric of each class."""
+    """Return a heatmap for every metric of each class, and the table of the first, F1; the others are kept as CSV."""
     found = data.found
     if not found:
         return None
     metrics = [METRICS.get(name) for name in sorted(found.effects.by_class, key=lambda name: name != "f1")]
-    parts = [(one.title, _picture(data, one), _table(data, found, one.name)) for one in metrics]
-    return Section.of(TEMPLATE, _every_run(data), several_seeds=data.several_seeds, parts=parts)
+    parts = [(one.title, _picture(data, one)) for one in metrics]
+    f1, *others = (_table(data, found, one.name) for one in metrics)
+    tables = [table.name for table in others]
+    unseen = (*others, _every_run(data))
+    return Section.of(TEMPLATE, *unseen, several_seeds=data.several_seeds, parts=parts, f1=f1, tables=tables)
 
 
 def _table(data: StudyData, found: Statistics, measure: str) -> Table:

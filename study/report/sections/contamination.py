@@ -23,6 +23,13 @@ Measured with the first finished run.
 {% endif %}
 """
 _SEEN = ("trained_on_test_ids", "test_copies_in_train", "validation_copies_in_train", "selected_on_test", "leaky")
+_TITLES = (
+    "test images trained on",
+    "test images with a copy in training",
+    "validation images with a copy in training",
+    "chosen on test",
+    "leaky",
+)
 
 
 @section("contamination", title="Contamination", place=180)
@@ -30,39 +37,37 @@ def write(data: StudyData) -> Section:
     """Return the counts of copies and of images that were trained on, one row for all runs that saw the same."""
     groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for run in data.finished:
-        seen = tuple(getattr(run.record.contamination, name) for name in _SEEN)
-        groups[(*seen, *_split_sizes(run))].append(data.recipe(run.record).protocol)
+        groups[_seen(run)].append(data.recipe(run.record).protocol)
     everything = {data.recipe(run.record).protocol for run in data.finished}
     rows = []
     for (*facts, test, validation), protocols in groups.items():
         names = [name for name in data.naming.protocols if name in protocols]
         whole = len(groups) > 1 and set(names) == everything
-        shares = [_share(count, total) for count, total in zip(facts[:3], (test, test, validation), strict=True)]
-        rows.append([", ".join(names) if not whole else "several", len(protocols), *shares, *facts])
-
-    def yes_no(value: bool) -> str:
-        return "yes" if value else "no"
-
+        shown = ["not known"] * len(_SEEN)
+        if test is not None:
+            shown = [_share(count, total) for count, total in zip(facts[:3], (test, test, validation), strict=True)]
+            shown += ["yes" if fact else "no" for fact in facts[3:]]
+        rows.append([", ".join(names) if not whole else "several", len(protocols), *shown, *facts])
     columns = [
         Column("protocols", "protocols", right=False),
         Column("runs", "runs"),
-        Column("", "test images trained on"),
-        Column("", "test images with a copy in training"),
-        Column("", "validation images with a copy in training"),
-        *hidden(*_SEEN[:3]),
-        Column(_SEEN[3], "chosen on test", yes_no),
-        Column(_SEEN[4], "leaky", yes_no),
+        *(Column("", title) for title in _TITLES),
+        *hidden(*_SEEN),
     ]
     return Section.of(TEMPLATE, table=Table("contamination", columns, rows) if rows else None)
 
 
-def _split_sizes(run: ScoredRun) -> tuple[int, int]:
-    """Return how many different images the run's test and validation splits have."""
-    arrays, counts = run.record.arrays, run.record.dataset.counts
+def _seen(run: ScoredRun) -> tuple[Any, ...]:
+    """Return what a run saw of its test and validation split, and how many different images these have.
+
+    Of imported predictions nothing is known: every part is None.
+    """
     if run.record.imported:
-        return sum(counts["test"]), sum(counts["validation"])
+        return (None,) * (len(_SEEN) + 2)
+    arrays, counts = run.record.arrays, run.record.dataset.counts
     validation = arrays.get("validation_indices", np.arange(len(arrays["validation_labels"])))
-    return len(arrays["test_labels"]), len(np.unique(validation % sum(map(sum, counts.values()))))
+    different = len(np.unique(validation % sum(map(sum, counts.values()))))
+    return *(getattr(run.record.contamination, name) for name in _SEEN), len(arrays["test_labels"]), different
 
 
 def _share(count: int | None, total: int) -> str:

@@ -15,7 +15,7 @@ The faces of this set are drawn by the package (synthetic); no photograph of a p
 {{ "{:,}".format(card.counts.values() | map("sum") | sum) }} images of {{ card.image_shape[1] }} × {{ \
 card.image_shape[0] }} pixels, {{ "grey" if card.image_shape[2] == 1 else card.image_shape[2] ~ " channels" }}, {{ \
 data.classes | length }} classes.
-Split: {{ card.split_source | md }}{{ "" if card.split_source.endswith(".") else "." }}
+{{ card.split_source | md }}{{ "" if card.split_source.endswith(".") else "." }}
 {% if card.bound %}
 
 A share of the labels is wrong on purpose: no network can be expected to score above {{ card.bound | percent }} % on \

@@ -13,6 +13,8 @@ The same stored answers scored again, in percent, over fewer images or by other 
 in the heading. *Copies* have pixels equal to a training image's{{ "; *near copies* show the same photograph as one, \
 changed a little: at least those that the search found" if "without_near_copies" in subset_names }}{{ "; FER+ labels \
 come from ten taggers, images without a clear class are left out" if "ferplus" in subset_names }}.{% if \
+"without_copies" in subset_names %} The remaining images differ in class mix and difficulty. The change is therefore \
+not the value of the copies alone.{% endif %}{% if \
 "without_near_copies" not in subset_names %} Near copies are not recorded in this study: a run with the data at hand \
 records them.{% endif %}
 
@@ -27,7 +29,7 @@ _TITLES = {
 }
 
 
-@section("known_images", title="Test images that training knew", place=80)
+@section("known_images", title="Duplicates of training images", place=80)
 def write(data: StudyData) -> Section | None:
     """Return every recipe's accuracy on parts of the test split; None without a dataset file."""
     if not data.rescoring:

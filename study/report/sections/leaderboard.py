@@ -9,10 +9,11 @@ import numpy as np
 
 from study.analysis.contrasts import Family
 from study.analysis.leaderboard import FEWEST_UPDATES, Spread, Standing
+from study.analysis.leaks import VALIDATION
 from study.analysis.metric import Metric, ordered
 from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import NO_COPIES
-from study.analysis.scores import Measure
+from study.analysis.scores import NETWORK, Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData, shown_score
 from study.report.section import Section, section
@@ -21,7 +22,7 @@ from study.report.wording import NOTHING, marks, percent, plain_with_interval, p
 
 TEMPLATE = """\
 {% if elsewhere %}
-Not here: {{ elsewhere | listed | md }}. They are scored on images of a split of their own.
+Listed under Leakage instead: {{ elsewhere | listed | md }}. They are scored on images of a split of their own.
 
 {% endif %}
 {% if not data.finished %}
@@ -29,7 +30,7 @@ No run has finished yet.
 {% elif not data.runs %}
 No run on the data set's own test split has finished.
 {% else %}
-Ranked by **validation accuracy**; the test scores stand beside it and chose nothing. Scores are in percent and, \
+Ranked by **validation accuracy**; the test scores were not used for any choice. Scores are in percent and, \
 right of the validation accuracy, on the test split, with 95 % intervals in small type:
 {% if not few_seeds %}for each recipe, over new seeds and new images.
 {% elif few_seeds | length == data.ranked | length %}**all for the trained networks alone, over new images**, since \
@@ -37,7 +38,7 @@ statements on recipes need three seeds.
 {% else %}for each recipe, over new seeds and new images, where n is three or more; **with fewer seeds for the \
 trained networks alone**, over new images.
 {% endif %}
-{% if found.main.letters and found.main.letters | length > 1 %}
+{% if letters | length > 1 %}
 Group: {{ "recipes" if found.main.question == "recipe" else "networks of seed " ~ found.main.seed }} that share a \
 letter do not differ significantly in test accuracy (corrected for all pairs). {% endif %}{% if found.best %}Best: \
 the probability that a recipe has the highest mean of all on the test split. {% endif %}{% if found.main.question == \
@@ -64,8 +65,8 @@ frequent class. In no test.
 
 {% endif %}
 {% set body %}
-In points of test accuracy, as standard deviations. What is seen between the seeds on this split holds the chance \
-with which each answers single images; the seeds' own part is what remains on endlessly many images.
+In points of test accuracy, as standard deviations. The spread seen between the seeds is partly chance, since the \
+number of test images is finite; the seeds' own share is the spread that would remain on an unlimited test set.
 
 {{ components.markdown() }}
 {% endset %}
@@ -83,6 +84,7 @@ def write(data: StudyData) -> Section:
         TEMPLATE,
         data=data,
         found=found,
+        letters=_letters(found) if found else {},
         elsewhere=sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
         unconverged=any(not run.converged for run in data.runs),
         leaky=any(is_leaky(run.record) for run in runs),
@@ -97,7 +99,7 @@ def write(data: StudyData) -> Section:
 
 def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     """Scores of every recipe with their intervals, ranked by validation accuracy."""
-    letters, alone = found.main.letters, data.rescored(NO_COPIES)
+    letters, alone = _letters(found), data.rescored(NO_COPIES)
     uneven = len({len(one.runs) for one in data.ranked}) > 1
 
     def score(metric: str) -> Any:
@@ -106,8 +108,11 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
     def marked(one: Standing) -> str:
         return one.recipe.protocol + marks(one.unconverged > 0, one.hardly_trained)
 
+    def validation(one: Standing) -> Spread:
+        return Spread(None, None) if chosen_on_test(one) else one.measures["validation_accuracy"]
+
     def bold(value: Spread) -> str:
-        return f"**{percent(value.mean)}**"
+        return NOTHING if value.mean is None else f"**{percent(value.mean)}**"
 
     def column(key: str, title: str, show: Any, values: Mapping[Recipe, Any], right: bool = True) -> Column:
         return Column(key, title if any(values.values()) else "", show, right, lambda one: values.get(one.recipe))
@@ -123,7 +128,7 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column("protocol", value="recipe.protocol"),
         Column("seeds", "n" if uneven else "", value=lambda one: len(one.runs)),
         Column("statement_about", value=lambda one: found.scores.score(one.recipe).question),
-        Column("validation_accuracy", "validation acc.", bold, value=lambda one: one.measures["validation_accuracy"]),
+        Column("validation_accuracy", "validation acc.", bold, value=validation),
         Column("test_accuracy", "test acc.", with_interval, value=score("accuracy")),
         Column("test_accuracy_sd", value=lambda one: one.measures["test_accuracy"].deviation),
         column("group", "group", lambda group: group or NOTHING, letters, right=False),
@@ -137,6 +142,19 @@ def leaderboard_table(data: StudyData, found: Statistics) -> Table:
         Column("runs", value=lambda one: score("accuracy")(one).runs),
     ]
     return Table.of("leaderboard", columns, data.standings)
+
+
+def chosen_on_test(one: Standing) -> bool:
+    """Tell whether a recipe's validation split is the test split, so that it has no validation accuracy."""
+    return one.runs[0].spec.protocol.leak == VALIDATION
+
+
+def _letters(found: Statistics) -> dict[Recipe, str]:
+    """Return the groups by letters; none where they compare networks of one seed beside means over several."""
+    main = found.main
+    if main.question == NETWORK and any(len(found.scores.recipes[one]) > 1 for one in main.compared):
+        return {}
+    return main.letters
 
 
 def _components_table(data: StudyData, found: Statistics) -> Table:

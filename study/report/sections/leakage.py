@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from study.analysis.leaks import PLAIN, REWEIGHTED, Leak
+from study.analysis.leaks import ORACLE, PLAIN, REWEIGHTED, Leak
 from study.analysis.scores import Statement
 from study.report.collect import StudyData
 from study.report.picture import INK, LABEL_SIZE, Figure, Picture, add_legend, label_share, new_figure, panel_grid
@@ -15,14 +15,19 @@ from study.report.wording import marks, percent, points, with_interval
 
 TEMPLATE = """\
 What it is worth to let test images into training or into a choice. **Claimed** is what the leaky pipeline would have \
-reported of itself. **Leaky** and **clean** are its networks and those of its clean twin, which differs in the leak \
-alone, on the same images; **worth** is leaky less clean in points{{ ", with 95 % intervals in small type" }}. With \
-*classes equal* every class weighs the same, as in a test split that was oversampled.
+reported of itself, on its own test part. **Leaky** and **clean** are its networks and those of its clean twin, which \
+differs in the leak alone, both on the images that the twin holds out; **worth** is leaky less clean in points, with \
+95 % intervals in small type. *Balanced accuracy* weighs every class the same, as an oversampled test split does.
 
 {{ picture(ladder) }}
 
 {{ table.markdown() }}
 
+{% if oracle %}
+For `checkpoint-on-test`, clean is the same training at its highest validation accuracy. It is not the leaderboard's \
+clean twin, which keeps the lowest loss.
+
+{% endif %}
 {% if data.leaks | selectattr("hardly_trained") | list %}
 ‡ hardly trained: nothing follows on this leak.
 
@@ -35,8 +40,9 @@ that nothing can be said about its worth.
 {% set body %}
 - Leaks **before the split** (`oversample-before-split`, `augment-before-split`, `cnn5-notebook`): all images are \
 split anew at random. The claim is made on the leaky pipeline's own test part, copies included; the comparison on the \
-images that the clean twin holds out. Both make the same number of updates and keep the checkpoint with the lowest \
-loss on their own validation part.
+images that the clean twin holds out. {% if augmented %}The own test part of `augment-before-split` contains augmented \
+copies, which are harder, so its claim can lie below both. {% endif %}Both make the same number of updates and keep \
+the checkpoint with the lowest loss on their own validation part.
 - **`checkpoint-on-test`**: one training. Leaky is the epoch with the highest test accuracy, clean the epoch with the \
 highest validation accuracy.
 - **`test-as-validation`**: checkpoint, stopping and learning rate follow the loss on the test split, or on the \
@@ -58,11 +64,15 @@ been kept up to it. All numbers, with training accuracies, are in \
 {% endif %}
 """
 _CLAIMED = "#D55E00"
-#: What is shown of a leak: its key, colour, marker and words.
-_MARKS = (
-    ("clean", "#0072B2", "o", "clean twin"),
-    ("leaky", "#E69F00", "o", "leaky, same images as clean"),
-    ("claimed", _CLAIMED, "D", "claimed"),
+#: What is shown of a leak: its key, how its mark looks, and its words. A leaky mark on a clean one hides only a part.
+_MARKS: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("clean", {"color": "#0072B2", "marker": "o", "markersize": 9}, "clean twin"),
+    ("leaky", {"color": "#E69F00", "marker": "o", "markersize": 5.5}, "leaky, same images as clean"),
+    (
+        "claimed",
+        {"color": _CLAIMED, "marker": "D", "markersize": 6, "markerfacecolor": "white"},
+        "claimed, on its own test part",
+    ),
 )
 
 
@@ -71,11 +81,25 @@ def write(data: StudyData) -> Section | None:
     """Return the ladder of leaks; None without leaky runs."""
     if not data.leaks:
         return None
-    shown = {"ladder": _picture(data.leaks), "by_epoch": _curve_picture(data.leaks), "table": _table(data)}
-    return Section.of(TEMPLATE, _curve_table(data), data=data, **shown)
+    leaks = by_worth(data.leaks)
+    return Section.of(
+        TEMPLATE,
+        _curve_table(leaks),
+        data=data,
+        ladder=_picture(leaks),
+        by_epoch=_curve_picture(leaks),
+        table=_table(leaks),
+        oracle=any(leak.kind == ORACLE and leak.paired for leak in leaks),
+        augmented=any(leak.kind == "augment-before-split" for leak in leaks),
+    )
 
 
-def _table(data: StudyData) -> Table:
+def by_worth(leaks: Sequence[Leak]) -> list[Leak]:
+    """Return leaks by what they are worth, the largest first; those without a clean twin last."""
+    return sorted(leaks, key=lambda leak: -leak.worth[leak.measure].value if leak.paired else float("inf"))
+
+
+def _table(leaks: Sequence[Leak]) -> Table:
     """Every leak: claimed, the same networks and their clean twins on the same images, and what the leak was worth."""
 
     def name(leak: Leak) -> str:
@@ -102,23 +126,23 @@ def _table(data: StudyData) -> Table:
         Column("clean_twin", value="twin"),
         Column("seeds", "n", value=lambda leak: len(leak.seeds)),
         Column("statement_about", value=lambda leak: leak.leaky[PLAIN].question),
-        Column("claimed", "claimed", with_interval),
+        Column("claimed", "claimed, on its own test part", with_interval),
         *scored(PLAIN),
-        *scored(REWEIGHTED, "_reweighted", ", classes equal"),
+        *scored(REWEIGHTED, "_reweighted", ", balanced acc."),
         Column("worth_on_images_trained_on", "trained on", worth, value="worth_trained_on"),
         Column("worth_on_unseen_images", "unseen", worth, value="worth_unseen"),
         Column("images"),
         Column("images_trained_on", value="trained_on"),
         *hidden("clean_without_copies", "hardly_trained", "runs"),
     ]
-    return Table.of("leakage", columns, data.leaks)
+    return Table.of("leakage", columns, leaks)
 
 
-def _curve_table(data: StudyData) -> Table:
+def _curve_table(leaks: Sequence[Leak]) -> Table:
     """Every leak epoch by epoch; for the CSV."""
     rows = []
-    for leak in data.leaks:
-        score = "accuracy with classes equal" if leak.measure == REWEIGHTED else "accuracy"
+    for leak in leaks:
+        score = "balanced accuracy" if leak.measure == REWEIGHTED else "accuracy"
         for step in leak.curve:
             found = [step.epoch, step.leaky, step.clean, step.worth, step.leaky_training, step.clean_training]
             rows.append([leak.recipe.model, leak.recipe.protocol, score, *found, leak.runs])
@@ -155,7 +179,7 @@ def _curve_picture(leaks: Sequence[Leak]) -> Picture | None:
 
 
 def _name(leak: Leak) -> str:
-    equal = ", classes equal" if leak.measure == REWEIGHTED else ""
+    equal = ", balanced acc." if leak.measure == REWEIGHTED else ""
     return f"{leak.recipe.model}: {leak.recipe.protocol.removeprefix('leaky/')}{equal}"
 
 
@@ -174,22 +198,22 @@ def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
         if row["clean"]:
             ends = [100 * row["clean"][0], 100 * row["leaky"][0]]
             axes.plot(ends, [place, place], color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1)
-            axes.annotate(points(row["worth"][0]), (sum(ends) / 2, place - 0.14), ha="center", va="bottom", fontsize=9)
-        # Intervals lie beside each other, so that none hides another; the marks stand on the line.
-        for shift, (what, colour, marker, _) in zip((0.2, 0.28, 0.36), _MARKS, strict=True):
+            right = 100 * max(one for what, *_ in _MARKS for one in row[what] if one is not None)
+            aside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
+            axes.annotate(points(row["worth"][0]), (right, place), **aside)
+        # Intervals lie beside each other, so that none hides another. The claim is on other images and stands higher.
+        for mark, interval, (what, looks, _) in zip((0.0, 0.0, -0.24), (0.22, 0.3, -0.24), _MARKS, strict=True):
             if row[what]:
                 value, low, high = (float("nan") if one is None else 100 * one for one in row[what])
-                axes.plot([low, high], [place + shift] * 2, color=colour, linewidth=1.4, zorder=2)
-                axes.plot(value, place, marker, color=colour, markersize=7, zorder=3)
+                axes.plot([low, high], [place + interval] * 2, color=looks["color"], linewidth=1.4, zorder=2)
+                axes.plot(value, place + mark, linestyle="", zorder=3, **looks)
+    axes.margins(x=0.08)
     axes.set_yticks(range(len(rows)), names, fontsize=LABEL_SIZE)
     axes.set_ylim(len(rows) - 0.45, -0.65)
     axes.set_xlabel("accuracy, %")
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
-    marks: list[dict[str, Any]] = [
-        {"label": label, "color": colour, "marker": marker, "linestyle": "", "markersize": 7}
-        for _, colour, marker, label in reversed(_MARKS)
-    ]
+    marks = [{"label": label, "linestyle": "", **looks} for _, looks, label in reversed(_MARKS)]
     add_legend(figure, [*marks, {"label": "worth, points", "color": "#bbbbbb", "linewidth": 6}], columns=4)
     return figure
 

@@ -17,19 +17,23 @@ are copies of each other is not recorded in this study: **they are treated as in
 little too narrow.{% endif %}
 
 {% set body %}
+{% if seeded %}
 - **Recipes.** Seeds and images are crossed: the variance of a mean holds the spread between seeds, never less than \
 chance in the images makes it, and that of the images that all seeds share. Critical values are Cochran and Cox's. \
-Seeds that two recipes share are paired by their average correlation, shrunk. Metrics other than accuracy, log loss \
-and Brier score enter by their first-order influence.
-- **Networks.** Intervals over new images by the same influences, paired where two networks are compared; McNemar's \
-exact test, never pooled over seeds.
+Seeds that two recipes share are paired by their average correlation, shrunk.
+{% endif %}
+- **Networks.** Intervals over new images, paired where two networks are compared; McNemar's exact test, never pooled \
+over seeds.
+- **Metrics** other than accuracy, log loss and Brier score enter by their first-order influence.
 - **Several questions at once.** All pairs of recipes are one family (Bonferroni on moderated variances, and p < 0.05 \
 by the pair's own); networks against the best on validation another (Holm), as are factor effects over all models, \
 those of single models and those on the classes, separately for each score (Holm on moderated variances).
+{% if seeded %}
 - **Best on validation** is chosen with the same seeds that the test split then scores. Its headline score takes each \
 network of the recipe that the other seeds choose, and its interval holds both that estimate and the plain mean.
 - **Equivalence** is tested with a margin of {{ "%g" | format(100 * found.margin) }} points, set by `--margin`; the \
 chance to beat the best assumes that accuracies are normal over seeds, its interval comes from generalised pivots.
+{% endif %}
 - **What cannot be held.** Where one training in ten diverges, three or five seeds often show none of it, and no \
 interval from them covers the mean. Each run is a mark in the leaderboard's figure; runs far behind are named.
 - **Expected calibration error**: 15 bins of equal width; it is biased upwards for nearly calibrated networks, and \
@@ -60,4 +64,5 @@ def write(data: StudyData) -> Section:
         "test_images": clusters.images,
         "test_images_of_different_content": clusters.count if found.copies_known else None,
     }
-    return Section.of(TEMPLATE, Table("settings", hidden("name", "value"), list(settings.items())), found=found)
+    table = Table("settings", hidden("name", "value"), list(settings.items()))
+    return Section.of(TEMPLATE, table, found=found, seeded=any(map(found.scores.has_seeds, found.scores.recipes)))

@@ -35,7 +35,9 @@ transfer.
 {% endif %}
 {{ protocols.markdown() }}
 
-An epoch has as many updates under every sampling, so that oversampling buys no extra training.
+{% if oversampled %}
+Oversampling does not change the number of updates per epoch.
+{% endif %}
 {{ folded("Schedules: phases, optimizers, rates, stopping", schedules.markdown()) }}
 """
 
@@ -50,6 +52,7 @@ def write(data: StudyData) -> Section:
         protocols=_protocols(data),
         schedules=_schedules(data),
         shares=sorted({share for share in shares if share < 1}),
+        oversampled=any(one.spec.protocol.sampling != "none" for one in data.trained),
         all_shares=all(share < 1 for share in shares),
         random_features=any(one.spec.weights.source == RANDOM_FEATURES for one in data.trained),
         random_weights=any(random_weights(one.spec) and not one.spec.protocol.start for one in data.trained),
@@ -119,7 +122,7 @@ def _schedules(data: StudyData) -> Table:
         for phase in records[0].spec.protocol.phases
     ]
     columns = [
-        Column("followed_by", "followed by", right=False),
+        Column("followed_by", "used by", right=False),
         *text_columns("phase", "trains", "optimizer"),
         Column("rate", "rate", "{:g}".format),
         Column("updates", "updates, at most", "{:,}".format),

@@ -14,6 +14,7 @@ from study.analysis.runs import predicted
 from study.analysis.scores import FLIPPED, PLAIN, VIEWED, Measure
 from study.report.collect import StudyData
 from study.report.section import Section, section
+from study.report.sections.leaderboard import chosen_on_test
 from study.report.table import RECIPE, Column, Table, keys_of
 from study.report.wording import in_points, p_value, percent, with_interval_inline
 
@@ -21,46 +22,48 @@ from study.report.wording import in_points, p_value, percent, with_interval_inli
 VIEWS = {"single": ("single view", 1), "flip": ("flip", 2), "five": ("five crops", 5), "ten": ("ten crops", 10)}
 TEMPLATE = """\
 Accuracy of the mean prediction over several views of each image: the image and its mirror image, or centre and \
-corner crops. Means over the seeds, with 95 % intervals; the gain on the test split is that of the same networks, \
-image by image, and p is not corrected. The leaderboard and every other score are those of the **single view**; \
-validation accuracies are of the split that ranks.
+corner crops. {{ "Means over the seeds, with" if data.several_seeds else "With" }} 95 % intervals, on the test split; \
+the gain is that of the same networks, image by image, and p is not corrected. The leaderboard and every other score \
+are those of the **single view**.
 
-{{ folded("Single view and others of every recipe", table.markdown(), open=declared) }}
+{{ folded("Gain over the single view by recipe", table.markdown(), open=declared) }}
 """
 
 
 @section("views", title="Test-time views", place=40)
 def write(data: StudyData) -> Section | None:
-    """Return the accuracies of one view and of several; None where no run was predicted with more than a single one."""
+    """Return what several views add to a single one; None where no run was predicted with more than that."""
     found = data.found
     if not found:
         return None
     rows = []
     for one in data.standings:
-        for answers in (PLAIN, FLIPPED, VIEWED):
+        for answers in (FLIPPED, VIEWED):
             measure = Measure("accuracy", None, answers)
             if any(found.scores.lacks(run, measure) for run in one.runs):
                 continue
-            gain = None if answers == PLAIN else found.scores.views_gain(one.recipe, answers)
-            scores = [of.score(one.recipe, measure) for of in (found.validation, found.scores)]
+            single, several = (found.scores.score(one.recipe, Measure("accuracy", None, of)) for of in (PLAIN, answers))
+            validation = None if chosen_on_test(one) else found.validation.score(one.recipe, measure)
             alone = accuracy_without_copies(data, [found.scores.probabilities(run, answers) for run in one.runs])
-            named = [one.recipe.model, one.recipe.protocol, *views_of(one, answers), *scores]
-            rows.append([*named, alone, gain, gain and gain.p_value, keys_of(one.runs)])
-    if len(rows) <= len(data.standings):
+            gain = found.scores.views_gain(one.recipe, answers)
+            named = [one.recipe.model, one.recipe.protocol, *views_of(one, answers)]
+            rows.append([*named, validation, single, several, alone, gain, gain.p_value, keys_of(one.runs)])
+    if not rows:
         return None
     columns = [
         *RECIPE,
         Column("views", "views", right=False),
         Column("predictions_per_image", "predictions an image"),
-        Column("validation_accuracy", "validation acc.", with_interval_inline),
-        Column("test_accuracy", "test acc.", with_interval_inline),
-        Column("test_accuracy_without_copies", "without copies" if any(row[6] for row in rows) else "", percent),
+        Column("validation_accuracy"),
+        Column("single_view", "single view", with_interval_inline),
+        Column("test_accuracy", "all views", with_interval_inline),
+        Column("test_accuracy_without_copies", "without copies" if any(row[7] for row in rows) else "", percent),
         Column("gain", "gain, points", in_points),
         Column("p", "p", p_value),
         Column("runs"),
     ]
     declared = any("test_views" in run.record.arrays for run in data.runs)
-    return Section.of(TEMPLATE, table=Table("test-time-views", columns, rows), declared=declared)
+    return Section.of(TEMPLATE, data=data, table=Table("test-time-views", columns, rows), declared=declared)
 
 
 def views_of(one: Standing, answers: str) -> tuple[str, int | None]:
