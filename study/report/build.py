@@ -26,8 +26,8 @@ statuses }}{{ ", " ~ missing ~ " missing" if missing }}.
 runs, marked as such and never ranked, saw or chose on test images on purpose{{ "; they and their clean twins \
 predicted the test split after every epoch" if watched }}.{% else %}{{ "For the runs trained here, every" if \
 data.imported else "Every" }} choice was made on the validation split; the test split was predicted once, at the end \
-of each run.{% endif %} Written by {{ ("study report " ~ data.name) | code }} from the records{{ ", except for the remarks" if data.remarks \
-else "; not edited by hand" }}.
+of each run.{% endif %} Written by {{ ("study report " ~ data.name) | code }} from the records{{ \
+", except for the remarks" if data.remarks else "; not edited by hand" }}.
 """
 TAIL = """\
 All tables are also in [tables/](tables/) as CSV, with the keys of the runs behind each row; per class and run in

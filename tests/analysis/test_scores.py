@@ -160,6 +160,14 @@ def test_committees_vote_over_seeds_and_over_models(scores):
             assert POOR not in one.recipes
 
 
+def test_the_same_vote_is_found_once():
+    skills = {GOOD: 1.9, Recipe("cnn5", "baseline"): 1.9, POOR: 0.0}
+    runs = {one: [score_run(make_record(one.model, one.protocol, skill=skill))] for one, skill in skills.items()}
+    (found,) = ensembles(Scores(runs), list(skills))
+    assert found.over == OVER_MODELS and len(found.recipes) == 2
+    assert found.best_member.validation.accuracy == max(run.validation.accuracy for run in found.runs)
+
+
 def test_the_test_split_does_not_choose_who_votes(scores):
     shuffled = {}
     for recipe, runs in scores.recipes.items():

@@ -63,10 +63,8 @@ def test_from_three_seeds_the_ladder_speaks_of_recipes(tmp_path):
 def test_what_is_scored_on_another_split_is_never_ranked_beside_the_rest(tmp_path):
     report = build(tmp_path, "baseline", *PAIR)
     assert {row["protocol"] for row in rows(report, "leaderboard")} == {"baseline"}
-    assert (
-        "Not here: cnn3 / clean-twin/oversample-after-split and cnn3 / leaky/oversample-before-split."
-        in report.markdown
-    )
+    both = "cnn3 / clean-twin/oversample-after-split and cnn3 / leaky/oversample-before-split"
+    assert f"Listed under Leakage instead: {both}." in report.markdown
     assert len([name for name in report.tables if name.startswith("confusion/")]) == 3, "but every run is shown"
 
 
@@ -84,6 +82,25 @@ def test_the_oracle_s_twin_is_ranked_and_the_oracle_is_not(tmp_path):
     assert ranks == {"clean-twin/checkpoint-on-validation": "1", "leaky/checkpoint-on-test": ""}
 
 
+def test_leaks_stand_by_what_they_are_worth(tmp_path):
+    choices = ("leaky/checkpoint-on-test", "leaky/test-as-validation", "clean-twin/checkpoint-on-validation")
+    report = build(tmp_path, *choices, *PAIR)
+    worth = [
+        float(row["worth_reweighted" if "oversample" in row["leak"] else "worth"]) for row in rows(report, "leakage")
+    ]
+    assert len(worth) == 3 and worth == sorted(worth, reverse=True)
+    assert "It is not the leaderboard's clean twin, which keeps the lowest loss." in report.markdown
+    assert "`checkpoint-on-test` keeps the epoch with the highest test accuracy" in report.markdown
+    assert "It is not the leaderboard's clean twin" not in build(tmp_path / "pair", *PAIR).markdown
+
+
+def test_a_test_split_that_serves_as_validation_gives_no_validation_accuracy(tmp_path):
+    report = build(tmp_path, "leaky/test-as-validation", "clean-twin/checkpoint-on-validation")
+    for table in ("leaderboard", "test-time-views"):
+        shown = {row["protocol"]: row["validation_accuracy"] for row in rows(report, table)}
+        assert shown["clean-twin/checkpoint-on-validation"] and not shown["leaky/test-as-validation"]
+
+
 def test_a_leak_without_its_twin_is_shown_without_a_worth(tmp_path):
     report = build(tmp_path, "baseline", PAIR[0])
     (row,) = rows(report, "leakage")
@@ -96,6 +113,7 @@ def test_answers_are_scored_again_without_what_training_knew(tmp_path):
     (row,) = rows(report, "rescoring")
     assert {"accuracy_all", "accuracy_without_copies", "accuracy_without_near_copies"} <= set(row)
     assert "without copies, 102" in report.markdown and "FER+" not in report.markdown
+    assert "therefore not the value of the copies alone" in report.markdown
 
 
 def test_ferplus_labels_that_the_store_has_are_a_column(tmp_path):
@@ -131,6 +149,7 @@ def test_published_claims_stand_beside_the_nearest_that_was_measured(tmp_path):
     honest = found["TinyFER-Lite, 0.93 M parameters"]
     assert honest["nearest"] == "cnn3 / baseline" and not honest["nearest_claimed"]
     assert "Best epoch chosen on PrivateTest" in report.markdown
+    assert not found["winner of the 2013 challenge"]["nearest"], "no network here is nearly as good"
 
 
 def test_claims_on_fer2013_say_nothing_about_other_data(tmp_path):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from study.core.errors import StoreError
-from study.core.store import Store
+from study.core.record import Imported
+from study.core.store import REMARKS_FILE, Store
 from study.report.build import build_report
 from study.report.write import write_report
 from tests.changed import replace
@@ -69,7 +70,49 @@ def test_leaky_runs_are_marked_and_not_ranked(page):
 
 
 def test_one_seed_makes_no_claim_about_recipes(page):
-    assert "another seed may change them" in section(page.read_text(), "Conclusions")
+    text = page.read_text()
+    assert "another seed may change them" in section(text, "Conclusions")
+    methods = section(text, "How the numbers are made")
+    assert "**Networks.**" in methods and not re.search(r"\*\*(Recipes|Best on validation|Equivalence)", methods)
+
+
+def test_two_seeds_get_no_letters_for_those_of_one_network(tmp_path):
+    store = make_store(tmp_path, models=["cnn3"], protocols=["baseline", "augment"], seeds=(0, 1), flaws=False)
+    report = build_report(store)
+    assert not any(row["group"] for row in rows_of(report, "leaderboard"))
+    assert "share a letter" not in report.markdown
+
+
+def test_what_imported_predictions_saw_is_not_known_and_the_head_speaks_of_the_others(tmp_path):
+    record = make_record("cnn5")
+    imported = Imported(file_sha256="0" * 64, splits=("validation", "test"))
+    store = make_one(tmp_path, make_record(), replace(record, imported=imported, outcome=None, history=()))
+    (store.folder / REMARKS_FILE).write_text("It was hot.\n", encoding="utf-8")
+    report = build_report(store)
+    trained, foreign = rows_of(report, "contamination")
+    assert trained["test_copies_in_train"] == "18" and trained["leaky"] == "False"
+    assert not any(value for name, value in foreign.items() if name not in ("protocols", "runs"))
+    assert section(report.markdown, "Contamination").count("not known") == 5
+    head = report.markdown.split("\n## ")[0]
+    assert "seed 0;" in head and "For the runs trained here, every choice" in head
+    assert "from the records, except for the remarks." in head
+
+
+def test_a_vote_is_compared_with_its_best_member_on_validation(seeded):
+    accuracy = {row["key"]: row for row in rows_of(seeded[1], "runs")}
+    for row in rows_of(seeded[1], "ensembles"):
+        members = [accuracy[key] for key in row["runs"].split()]
+        best = max(members, key=lambda one: float(one["validation_accuracy"]))
+        gain = float(row["accuracy"]) - float(best["test_accuracy"])
+        assert float(row["gain_over_best_member"]) == pytest.approx(gain, abs=1e-5)
+        assert float(row["gain_over_best_member_low"]) <= gain <= float(row["gain_over_best_member_high"])
+
+
+def test_only_f1_of_each_class_has_its_table_on_the_page(seeded):
+    classes = section(seeded[1].markdown, "Classes")
+    assert classes.count("| model") == 1 and "](figures/per-class-recall.png)" in classes
+    assert "[tables/per-class-recall.csv](tables/per-class-recall.csv)" in classes
+    assert rows_of(seeded[1], "per-class-recall")
 
 
 def test_drawn_faces_are_named_in_the_title(tmp_path):

@@ -2,7 +2,10 @@
 
 import pytest
 
-from study.report.wording import duration, escape, large, percent, points, ranges, without_paths
+from study.core.spec import Plateau
+from study.report.wording import duration, escape, large, percent, points, ranges, schedule_words, without_paths
+from tests.changed import replace
+from tests.factories import make_spec
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,19 @@ def test_markdown_marks_are_shown_as_they_are():
 )
 def test_absolute_paths_lose_their_folders(text, short):
     assert without_paths(text) == short
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"plateau": None}, "constant; keeps the epoch with the best validation loss"),
+        ({"plateau": None, "monitor": "last"}, "constant; keeps the last epoch, whatever it scores"),
+        ({}, "rate halved after 3 epochs without improvement; keeps the epoch with the best validation loss"),
+        (
+            {"plateau": Plateau(factor=0.2, patience=1), "monitor": "brier"},
+            "rate ×0.2 after 1 epoch without improvement; keeps the epoch with the best validation Brier score",
+        ),
+    ],
+)
+def test_a_schedule_says_how_the_rate_changes_and_which_epoch_is_kept(changes, words):
+    assert schedule_words(replace(make_spec().protocol.phases[0], **changes)) == words

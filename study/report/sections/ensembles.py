@@ -51,7 +51,7 @@ def write(data: StudyData) -> Section | None:
         Column("networks", "networks"),
         Column("accuracy", "test acc.", with_interval),
         Column("test_accuracy_without_copies", "without copies" if any(row[5] for row in rows) else "", percent),
-        Column("gain_over_best_member", "less its best member, points", lambda value: with_interval(value, points)),
+        Column("gain_over_best_member", "over its best member, points", lambda value: with_interval(value, points)),
         Column("gain_over_members"),
         Column("accuracy_with_views", "with test-time views" if any(row[8] for row in rows) else "", with_interval),
         Column("macro_f1", "macro-F1", percent),

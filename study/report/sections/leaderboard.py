@@ -22,7 +22,8 @@ from study.report.wording import NOTHING, marks, percent, plain_with_interval, p
 
 TEMPLATE = """\
 {% if elsewhere %}
-Listed under Leakage instead: {{ elsewhere | listed | md }}. They are scored on images of a split of their own.
+{{ "Listed under Leakage instead" if data.leaks else "Not here" }}: {{ elsewhere | listed | md }}. They are scored on \
+images of a split of their own.
 
 {% endif %}
 {% if not data.finished %}
@@ -30,8 +31,9 @@ No run has finished yet.
 {% elif not data.runs %}
 No run on the data set's own test split has finished.
 {% else %}
-Ranked by **validation accuracy**; the test scores were not used for any choice. Scores are in percent and, \
-right of the validation accuracy, on the test split, with 95 % intervals in small type:
+Ranked by **validation accuracy**; the test scores were not used for any choice{{ " of a ranked recipe" if leaky \
+}}{{ " made here" if data.imported }}. Scores are in percent and, right of the validation accuracy, on the test split, \
+with 95 % intervals in small type:
 {% if not few_seeds %}for each recipe, over new seeds and new images.
 {% elif few_seeds | length == data.ranked | length %}**all for the trained networks alone, over new images**, since \
 statements on recipes need three seeds.
@@ -45,6 +47,7 @@ the probability that a recipe has the highest mean of all on the test split. {% 
 "recipe" %}The interval of the first allows for its choice by the same seeds, and exceeds 95 % where that choice is \
 clear; those of three seeds exceed it too, since they guard against unequal spreads (docs/statistics.md). {% endif %}
 
+
 {{ table.markdown() }}
 
 {% if unconverged %}
@@ -52,7 +55,8 @@ clear; those of three seeds exceed it too, since they guard against unequal spre
 
 {% endif %}
 {% if leaky %}
-– not ranked: the protocol leaks test images on purpose.
+– not ranked: the protocol leaks test images on purpose.{{ " Where it validates on the test split, it has no \
+validation accuracy." if on_test }}
 
 {% endif %}
 {% if hardly_trained %}
@@ -88,6 +92,7 @@ def write(data: StudyData) -> Section:
         elsewhere=sorted({str(data.recipe(run.record)) for run in data.elsewhere}),
         unconverged=any(not run.converged for run in data.runs),
         leaky=any(is_leaky(run.record) for run in runs),
+        on_test=any(map(chosen_on_test, data.standings)),
         hardly_trained=any(one.hardly_trained for one in data.standings),
         fewest_updates=FEWEST_UPDATES,
         without_validation=any(not run.on_validation for run in runs),

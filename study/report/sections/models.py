@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from study.analysis.leaks import ORACLE
 from study.analysis.recipes import random_weights
 from study.core.record import Cost, Record
 from study.core.spec import RANDOM_FEATURES, RunProtocol, canonical_json, plain
@@ -38,8 +39,9 @@ transfer.
 {% if oversampled %}
 Oversampling does not change the number of updates per epoch.
 {% endif %}
-{{ folded("Schedules: phases, optimizers, rates, stopping", schedules.markdown()) }}
+{{ folded("Schedules: phases, optimizers, rates, stopping", schedules.markdown() ~ oracle) }}
 """
+_ORACLE = "\n\n`checkpoint-on-test` keeps the epoch with the highest test accuracy instead."
 
 
 @section("models", title="Models and protocols", place=160)
@@ -52,6 +54,7 @@ def write(data: StudyData) -> Section:
         protocols=_protocols(data),
         schedules=_schedules(data),
         shares=sorted({share for share in shares if share < 1}),
+        oracle=_ORACLE if any(one.spec.protocol.leak == ORACLE for one in data.trained) else "",
         oversampled=any(one.spec.protocol.sampling != "none" for one in data.trained),
         all_shares=all(share < 1 for share in shares),
         random_features=any(one.spec.weights.source == RANDOM_FEATURES for one in data.trained),

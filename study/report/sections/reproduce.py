@@ -29,7 +29,7 @@ TEMPLATE = """\
 The budget measures the machine it runs on. For the updates of these runs, first copy `{{ data.updates_file }}` from \
 this study's folder in `results/` into the new one.
 {% endif %}
-All random choices derive from the run's seed.
+In training, all random choices derive from the run's seed.
 {% if versions %}
 {{ folded("Versions and machine", versions.markdown()) }}
 {% endif %}

@@ -21,10 +21,10 @@ from study.report.wording import in_points, p_value, percent, with_interval_inli
 #: Views at test time by their registered name (``study.protocols.pieces.views``): title and predictions an image.
 VIEWS = {"single": ("single view", 1), "flip": ("flip", 2), "five": ("five crops", 5), "ten": ("ten crops", 10)}
 TEMPLATE = """\
-Accuracy of the mean prediction over several views of each image: the image and its mirror image, or centre and \
-corner crops. {{ "Means over the seeds, with" if data.several_seeds else "With" }} 95 % intervals, on the test split; \
-the gain is that of the same networks, image by image, and p is not corrected. The leaderboard and every other score \
-are those of the **single view**.
+Test accuracy of the mean prediction over several views of each image: the image and its mirror image, or centre and \
+corner crops{{ "; means over the seeds" if data.several_seeds }}. Intervals are 95 %; the gain is that of the same \
+networks, image by image, and p is not corrected. The leaderboard and every other score are those of the **single \
+view**.
 
 {{ folded("Gain over the single view by recipe", table.markdown(), open=declared) }}
 """
