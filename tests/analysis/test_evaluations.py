@@ -59,7 +59,5 @@ def test_the_report_shows_it(store: Store) -> None:
     assert "mean corruption error" in page
     row = next(line for line in page.splitlines() if "| corrupted test split |" in line)
     assert row.startswith("| cnn3 ") and "| baseline " in row and "| 61.0 (" in row and record.key not in page
-    assert "| ckplus, all" in page and "18.8)" in page.replace("\N{NO-BREAK SPACE}", " "), (
-        "an error, as in the rows above"
-    )
+    assert "| ckplus, all" in page and "| 18.8 (" in page, "an error, as in the rows above"
     assert report.tables["corruptions.csv"].splitlines()[1] == f"{record.key},blur,0.3,0.1,0.2,0.3,0.4,0.5"

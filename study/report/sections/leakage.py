@@ -199,7 +199,7 @@ def _draw_ladder(rows: list[dict[str, Any]]) -> Figure:
             ends = [100 * row["clean"][0], 100 * row["leaky"][0]]
             axes.plot(ends, [place, place], color="#bbbbbb", linewidth=6, solid_capstyle="butt", zorder=1)
             right = 100 * max(one for what, *_ in _MARKS for one in row[what] if one is not None)
-            aside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
+            aside: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
             axes.annotate(points(row["worth"][0]), (right, place), **aside)
         # Intervals lie beside each other, so that none hides another. The claim is on other images and stands higher.
         for mark, interval, (what, looks, _) in zip((0.0, 0.0, -0.24), (0.22, 0.3, -0.24), _MARKS, strict=True):
