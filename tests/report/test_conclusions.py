@@ -180,7 +180,7 @@ def test_a_seed_that_points_the_other_way_is_mentioned_with_the_one_that_is_repo
 def test_an_ensemble_is_set_against_the_vote_of_the_best_recipe_s_own_seeds(data):
     text = " ".join(conclusions(data))
     vote = re.search(r"A soft vote of (.*?), at the cost", text).group(1)
-    assert "against the mean of its members" in vote
+    assert "against its best member alone" in vote
     if not vote.startswith(f"the 3 seeds of {data.ranked[0].recipe}"):
         assert f"against the vote of the 3 seeds of {data.ranked[0].recipe}" in vote
 

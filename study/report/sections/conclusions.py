@@ -28,7 +28,8 @@ from study.analysis.scores import CALIBRATED, NETWORK, RECIPE, VIEWED, Measure, 
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
 from study.report.section import Section, section
-from study.report.sections.ensembles import ensemble_accuracy, ensemble_gain
+from study.report.sections.ensembles import ensemble_accuracy, ensemble_gain, gain_over_best_member
+from study.report.sections.leakage import by_worth
 from study.report.sections.runs import missing_cells
 from study.report.sections.views import views_of
 from study.report.wording import (
@@ -143,7 +144,7 @@ def _leaks(data: StudyData) -> list[str]:
     """Say what each leak claims, what its clean twin scores and what lies between."""
     late = {run.record.key for run in data.finished if not run.converged}
     sentences = []
-    for leak in sorted(data.leaks, key=lambda one: -one.worth[one.measure].value if one.paired else -np.inf):
+    for leak in by_worth(data.leaks):
         if leak.hardly_trained:
             sentences.append(
                 f"{escape(leak.recipe)} or its clean twin was hardly trained (fewer than {FEWEST_UPDATES} updates, or "
@@ -504,15 +505,16 @@ def _ensemble(found: Statistics) -> list[str]:
         return []
     labels = found.validation.labels
     best = max(found.ensembles, key=lambda one: float(np.mean(one.answers("validation").argmax(axis=1) == labels)))
-    accuracy, gain = ensemble_accuracy(found, best)
+    accuracy, gain = ensemble_accuracy(found, best)[0], gain_over_best_member(found, best)
     names = escape(listed([str(recipe) for recipe in best.recipes]))
     votes = len(best.runs)
     voters = f"the {votes} seeds of {names}" if best.over == OVER_SEEDS else f"{votes} networks ({names})"
     text = (
         f"A soft vote of {voters}, the ensemble with the best validation accuracy, scores "
-        f"{_percent_interval(accuracy)} on the test split, {in_points(gain)} points against the "
-        "mean of its members"
+        f"{_percent_interval(accuracy)} on the test split, {in_points(gain)} points against its "
+        "best member alone"
     )
+    text += "" if gain.low > 0 or gain.high < 0 else " (not significant)"
     own = next((one for one in found.ensembles if one.over == OVER_SEEDS and one.recipes == found.ranked[:1]), None)
     if own and own is not best:
         more = in_points(ensemble_gain(found, best, own))
