@@ -119,7 +119,7 @@ def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
     ]
     marks.append({"label": "perfect calibration", "color": "#999999", "linestyle": "--"})
     axis_labels, top = ("confidence, %", "accuracy, %"), 0.45 + 0.2 * legend_rows(marks, 6)
-    figure, grid = panel_grid(len(panels), 4, 2.5, top, axis_labels, left=0.065, hspace=0.36)
+    figure, grid = panel_grid(len(panels), 4, 2.5, top, axis_labels, left=0.072, hspace=0.36)
     models = list(dict.fromkeys(panel["model"] for panel in panels))
     titles = dict(zip(models, labels_of(models, 32), strict=True))
     for axes, panel in zip(grid, panels, strict=True):

@@ -38,8 +38,8 @@ margin is the one at which the data would say so. {{ seeds_sentence }}
 **Networks of seed {{ found.networks.seed }}:** each less {{ found.networks.compared[0] | md if \
 found.networks.compared }}, the best of them on validation, on the same test images; this says nothing about other \
 seeds. Intervals are paired over images, the p-value is McNemar's exact test with Holm's correction. Each interval \
-holds for its comparison alone; p is corrected for all of them. An interval may therefore exclude zero where p is above \
-0.05.
+holds for its comparison alone; p is corrected for all of them. An interval may therefore exclude zero where p is \
+above 0.05.
 
 {{ networks.markdown() if networks }}
 {% endset %}

@@ -40,8 +40,8 @@ p after Holm's correction; raw values are in [tables/factor-effects.csv](tables/
 ### Effect on each class
 
 Effects on the recall of each class, over the models that ran both ways. Precision and F1 are in \
-[tables/factor-effects-by-class.csv](tables/factor-effects-by-class.csv); a precision is blank where some network never \
-predicted the class.
+[tables/factor-effects-by-class.csv](tables/factor-effects-by-class.csv); a precision is blank where some network \
+never predicted the class.
 
 {{ picture(by_class) }}
 
@@ -86,18 +86,20 @@ def _groups(found: Statistics, models: Sequence[str]) -> list[tuple[Effect, ...]
     return sorted(groups, key=place)
 
 
-def _models(contrast: FactorContrast) -> str:
-    """Return the models behind an effect; of one model's effect against others', both sides."""
-    names = list(dict.fromkeys(recipe.model for recipe in contrast.weights))
-    others = [name for name in names if name != contrast.model]
+def _models(contrast: FactorContrast, brief: bool = False) -> str:
+    """Return the models behind an effect; of one model's effect against that of others, both sides."""
+    every = sorted({recipe.model for recipe in contrast.weights})
     if contrast.model is None:
-        return _several(names)
-    return f"{contrast.model} vs {_several(others)}" if contrast.factor.endswith(" × model") else contrast.model
+        return _named(every, brief)
+    if contrast.factor.endswith(" × model"):
+        others = [model for model in every if model != contrast.model]
+        return f"{_named([contrast.model], brief)} vs {_named(others, brief)}"
+    return contrast.model
 
 
-def _several(models: Sequence[str]) -> str:
-    """Return models by the names of their networks, or their number where they are many."""
-    names = sorted({model.partition(" (")[0] for model in models})
+def _named(models: list[str], brief: bool) -> str:
+    """Return names of models, if ``brief`` those of their networks alone, or their number where they are many."""
+    names = sorted({model.partition(" (")[0] for model in models}) if brief else labels_of(models)
     return ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} models"
 
 
@@ -147,7 +149,7 @@ def _picture(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Picture:
     """Show every effect with its interval, one panel a score, one row a factor and model."""
     metrics = [METRICS.get(name) for name in found.effects.overall]
     rows = [
-        {"factor": group[0].contrast.factor, "models": _models(group[0].contrast)}
+        {"factor": group[0].contrast.factor, "models": _models(group[0].contrast, brief=True)}
         | {"overall": group[0].contrast.model is None}
         | {one.measure.metric: _mark(one) for one in group}
         for group in groups
