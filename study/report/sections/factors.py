@@ -113,8 +113,8 @@ def _table(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Table:
         rows.append([*named, *group, *flat, group[0].difference.runs])
     columns = [Column("", METRICS.get(name).title, _words) for name in found.effects.overall]
     keys = [f"{name}{end}" for name in found.effects.overall for end in ("", "_p", "_p_holm")]
-    named = [*text_columns("factor"), Column("", "model", right=False), *hidden("model")]
-    return Table("factor-effects", [*named, *columns, *hidden(*keys, "runs")], rows)
+    first = [*text_columns("factor"), Column("", "model", right=False), *hidden("model")]
+    return Table("factor-effects", [*first, *columns, *hidden(*keys, "runs")], rows)
 
 
 def _class_table(classes: Sequence[str], effects: Sequence[Effect]) -> Table:
@@ -189,7 +189,7 @@ def _draw(rows: list[dict[str, Any]], headings: Mapping[str, str]) -> Figure:
     figure = new_figure(height)
     panels = figure.subplots(1, len(headings), sharex=True, sharey=True, squeeze=False)[0]
     names = labels_of(row["models"] for row in rows)
-    left = max(label_share(names), 0.28)
+    left = max(label_share(names), 0.262)
     figure.subplots_adjust(left=left, right=0.985, top=1 - 0.1 / height, bottom=0.5 / height, wspace=0.08)
     for axes, (measure, title) in zip(panels, headings.items(), strict=True):
         for spot, row in zip(places, rows, strict=True):
