@@ -25,9 +25,9 @@ weighs more. An interaction is the difference between two such effects.
 
 Bars are 95 % intervals. Each interval holds for its effect alone; p is corrected for all of them. An interval may \
 therefore exclude zero where p is above 0.05. **Filled** markers and bold numbers are significant after Holm's \
-correction within a score (effects over all models are one family, those of single models another). These contrasts \
-were defined before the results were known{{ ", except that validation accuracy chose one of several random starts" if \
-several_starts }}.
+correction within a score. Diamonds are effects over all models that ran both ways, circles those of single models; \
+each kind is one family of the correction. These contrasts were defined before the results were known{{ ", except \
+that validation accuracy chose one of several random starts" if several_starts }}.
 
 {{ picture(effects) }}
 {% set body %}
@@ -234,6 +234,9 @@ def _whisker(axes: Axes, spot: float, mark: Sequence[Any], large: bool) -> None:
 
 
 def _finish(axes: Axes, label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.axvline(0, color=INK, linewidth=1, zorder=1)
     axes.grid(axis="x")
     axes.set_xlabel(label)
