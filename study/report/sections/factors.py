@@ -236,7 +236,7 @@ def _whisker(axes: Axes, spot: float, mark: Sequence[Any], large: bool) -> None:
 def _finish(axes: Axes, label: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.axvline(0, color=INK, linewidth=1, zorder=1)
     axes.grid(axis="x")
     axes.set_xlabel(label)
