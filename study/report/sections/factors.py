@@ -210,7 +210,7 @@ def _draw_classes(classes: Sequence[str], panels: dict[str, list[list[Any]]]) ->
     figure = new_figure(height)
     grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     left, top = max(0.09, label_share(list(classes))), 1 - 0.35 / height
-    figure.subplots_adjust(left=left, right=0.985, top=top, bottom=0.5 / height, wspace=0.06)
+    figure.subplots_adjust(left=left, right=0.985, top=top, bottom=0.5 / height, wspace=0.12)
     for axes, (factor, marks) in zip(grid, panels.items(), strict=True):
         for spot, mark in enumerate(marks):
             _whisker(axes, spot, mark, large=False)
@@ -236,7 +236,7 @@ def _whisker(axes: Axes, spot: float, mark: Sequence[Any], large: bool) -> None:
 def _finish(axes: Axes, label: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
     axes.axvline(0, color=INK, linewidth=1, zorder=1)
     axes.grid(axis="x")
     axes.set_xlabel(label)
