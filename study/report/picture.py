@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.analysis.factors import WAYS
 from study.core.record import rounded
 from study.core.spec import content_hash
 
@@ -182,12 +183,31 @@ def heatmap(axes: Axes, values: NDArray[np.float64], columns: Sequence[str], row
 
 
 def add_legend(figure: Figure, marks: Sequence[Mapping[str, Any]], columns: int) -> None:
-    """Put a legend above the panels: the label of each mark or line and how it looks, in words of ``Line2D``."""
+    """Put a legend above the panels: the label of each mark or line and how it looks, in words of ``Line2D``.
+
+    It has at most so many columns, fewer where labels are long.
+    """
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], **{"color": INK, **looks}) for looks in marks]
     space = {"columnspacing": 1.2, "handlelength": 1.6, "borderaxespad": 0.2}
+    columns = _fitting_columns(marks, columns)
     figure.legend(handles=handles, loc="upper center", ncols=columns, fontsize=9, **space)
+
+
+def legend_rows(marks: Sequence[Mapping[str, Any]], columns: int) -> int:
+    """Return how many rows the legend of ``add_legend`` has; each is about 0.2 inches high."""
+    return -(-len(marks) // _fitting_columns(marks, columns))
+
+
+def _fitting_columns(marks: Sequence[Mapping[str, Any]], most: int) -> int:
+    """Return how many columns of a legend lie inside the figure."""
+    lengths = [len(looks["label"]) for looks in marks]
+
+    def width_in(columns: int) -> float:
+        return sum(0.075 * int(column.max()) + 0.45 for column in np.array_split(lengths, columns))
+
+    return next((columns for columns in range(min(most, len(marks)), 1, -1) if width_in(columns) <= WIDTH_IN), 1)
 
 
 def protocol_colours(protocols: tuple[str, ...]) -> dict[str, str]:
@@ -212,17 +232,23 @@ def shortened(text: str, most: int = 56) -> str:
 
 
 def labels_of(recipes: Iterable[object], most: int = 56) -> list[str]:
-    """Return names of recipes or models for a figure: without where weights come from and a share of train all share.
+    """Return names of recipes, models or protocols for a figure, without what all of them share.
 
-    >>> labels_of(["vgg16 (from ImageNet) / full (50 % of train)", "cnn3 / baseline (50 % of train)"])
-    ['vgg16 (pretrained) / full', 'cnn3 / baseline']
+    >>> labels_of(["vgg16 (from ImageNet) / transfer/full (50 % of train)", "cnn3 / transfer/full (50 % of train)"])
+    ['vgg16 (pretrained) / full', 'cnn3 / full']
     """
     names = [str(recipe) for recipe in recipes]
     brief = [re.sub(r" \(from [^/]+\)(?= / |$)", " (pretrained)", name) for name in names]
     names = brief if len(set(brief)) == len(set(names)) else names
     shares = {"".join(re.findall(r" \(\S+ % of train\)", name)) for name in names}
-    common = shares.pop() if len(shares) == 1 else ""
-    return [shortened(name.replace(common, ""), most) for name in names]
+    common = [*shares] if len(shares) == 1 else []
+    if all(WAYS in name for name in names):
+        common.append(WAYS)
+    for part in common:
+        names = [name.replace(part, "") for name in names]
+    # What tells recipes apart often stands in the middle, where a long name is cut.
+    names = [name if len(name) <= most else name.replace(" (random weights)", " (random)") for name in names]
+    return [shortened(name, most) for name in names]
 
 
 def label_share(labels: list[str]) -> float:

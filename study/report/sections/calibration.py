@@ -10,15 +10,25 @@ from study.analysis.calibration import BINS, reliability
 from study.analysis.scores import CALIBRATED, PLAIN, Measure
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import Axes, Figure, Picture, add_legend, labels_of, panel_grid, protocol_colours
+from study.report.picture import (
+    Axes,
+    Figure,
+    Picture,
+    add_legend,
+    labels_of,
+    legend_rows,
+    panel_grid,
+    protocol_colours,
+)
 from study.report.section import Section, section
 from study.report.table import RECIPE, RUNS, Column, Table
 from study.report.wording import plain, plain_with_interval, with_interval
 
 TEMPLATE = """\
 {% if shown %}
-Above the diagonal a network is right more often than it says, below less often. The temperature of each network was \
-fitted on the validation split alone. Bins with fewer than 20 answers are left out.
+Above the diagonal, accuracy exceeds confidence (underconfident); below, confidence exceeds accuracy (overconfident). \
+The temperature of each network was fitted on the validation split alone. Bins with fewer than {{ fewest }} answers \
+are left out, and break the line.
 
 {{ picture(shown) }}
 {% endif %}
@@ -30,7 +40,7 @@ log loss: mean negative log-likelihood. ECE: expected calibration error. Scaled:
 {{ folded("Negative log-likelihood, Brier score, expected calibration error, temperature", body) }}
 """
 #: Bins with fewer answers over all seeds are left out: their share says nothing.
-_FEWEST = 20
+_FEWEST = 50
 _TITLES = {PLAIN: "as trained", CALIBRATED: "with temperature"}
 
 
@@ -38,7 +48,9 @@ _TITLES = {PLAIN: "as trained", CALIBRATED: "with temperature"}
 def write(data: StudyData) -> Section | None:
     """Return reliability diagrams and calibration scores."""
     found = data.found
-    return Section.of(TEMPLATE, shown=_picture(data, found), table=_table(data, found)) if found else None
+    if not found:
+        return None
+    return Section.of(TEMPLATE, shown=_picture(data, found), table=_table(data, found), fewest=_FEWEST)
 
 
 def _table(data: StudyData, found: Statistics) -> Table:
@@ -82,8 +94,13 @@ def _picture(data: StudyData, found: Statistics) -> Picture | None:
             for one in sorted(standings, key=lambda standing: data.naming.order(standing.recipe)):
                 every = [found.scores.probabilities(run, answers) for run in one.runs]
                 bins = reliability(np.concatenate(every), np.tile(found.scores.labels, len(every)))
-                enough = bins.counts >= _FEWEST
-                marks = {"confidence": bins.confidence[enough].tolist(), "accuracy": bins.accuracy[enough].tolist()}
+                marks = {
+                    name: [
+                        float(share) if count >= _FEWEST else None
+                        for share, count in zip(shares, bins.counts, strict=True)
+                    ]
+                    for name, shares in (("confidence", bins.confidence), ("accuracy", bins.accuracy))
+                }
                 lines.append({"protocol": one.recipe.protocol} | marks)
             panels.append({"model": model, "answers": answers, "lines": lines})
     if not panels:
@@ -94,24 +111,27 @@ def _picture(data: StudyData, found: Statistics) -> Picture | None:
 
 
 def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
-    figure, grid = panel_grid(len(panels), 4, 2.35, 0.65, ("confidence, %", "right, %"), left=0.065, hspace=0.24)
+    used = {line["protocol"] for panel in panels for line in panel["lines"]}
+    shown = [name for name in colours if name in used]
+    marks: list[dict[str, Any]] = [
+        {"label": label, "color": colours[name], "marker": "o", "markersize": 4}
+        for label, name in zip(labels_of(shown), shown, strict=True)
+    ]
+    marks.append({"label": "perfect calibration", "color": "#999999", "linestyle": "--"})
+    axis_labels, top = ("confidence, %", "accuracy, %"), 0.45 + 0.2 * legend_rows(marks, 6)
+    figure, grid = panel_grid(len(panels), 4, 2.5, top, axis_labels, left=0.072, hspace=0.36)
     models = list(dict.fromkeys(panel["model"] for panel in panels))
     titles = dict(zip(models, labels_of(models, 32), strict=True))
     for axes, panel in zip(grid, panels, strict=True):
         _panel(axes, panel, titles[panel["model"]], colours)
-        axes.tick_params(labelbottom=bool(axes.get_xlabel()))
-    used = {line["protocol"] for panel in panels for line in panel["lines"]}
-    shown = {name: colour for name, colour in colours.items() if name in used}
-    marks = [{"label": name, "color": one, "marker": "o", "markersize": 4} for name, one in shown.items()]
-    marks.append({"label": "as confident as right", "color": "#999999", "linestyle": "--"})
-    add_legend(figure, marks, columns=min(5, len(marks)))
+    add_legend(figure, marks, columns=6)
     return figure
 
 
 def _panel(axes: Axes, panel: dict[str, Any], model: str, colours: dict[str, str]) -> None:
     axes.plot([0, 100], [0, 100], "--", color="#999999", linewidth=1)
     for line in panel["lines"]:
-        confidence, accuracy = (100 * np.array(line[name]) for name in ("confidence", "accuracy"))
+        confidence, accuracy = (100 * np.array(line[name], dtype=float) for name in ("confidence", "accuracy"))
         axes.plot(confidence, accuracy, "-o", color=colours[line["protocol"]], linewidth=1.3, markersize=3.2, alpha=0.9)
     axes.set_title(f"{model}\n{_TITLES[panel['answers']]}", fontsize=9.5)
     axes.set_xticks((20, 40, 60, 80))  # none at the ends, where panels meet

@@ -13,7 +13,7 @@ import numpy as np
 
 from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
-from study.report.picture import Picture, file_name
+from study.report.picture import Picture, file_name, labels_of
 from study.report.section import Section, section
 from study.report.table import Table, hidden
 
@@ -86,8 +86,9 @@ def _best_picture(data: StudyData) -> Picture | None:
     if not data.ranked:
         return None
     run = max(data.ranked[0].runs, key=lambda one: one.validation.accuracy)
-    title = f"{data.ranked[0].recipe}, seed {run.spec.seed}"
-    alt = f"Confusion matrix of the best run, {title}, on the test split"
+    recipe, seed = data.ranked[0].recipe, run.spec.seed
+    alt = f"Confusion matrix of the best run, {recipe}, seed {seed}, on the test split"
+    title = f"{labels_of([recipe])[0]}, seed {seed}"
     return confusion_picture("confusion-best", alt, title, data.classes, [run_panel(run)])
 
 
@@ -111,7 +112,7 @@ def _draw(title: str, classes: list[str], panels: list[dict[str, Any]]) -> Image
     rows = -(-len(panels) // columns)
     image = Image.new("RGB", (columns * panel[0], _HEAD + rows * panel[1]), "white")
     draw = ImageDraw.Draw(image)
-    draw.text((_BETWEEN, _HEAD // 2), title, _INK, _font(18, bold=True), anchor="lm")
+    _write_inside(draw, (_BETWEEN, _HEAD // 2), title, image.width - 2 * _BETWEEN, 18, bold=True, anchor="lm")
     for place, one in enumerate(panels):
         row, column = divmod(place, columns)
         _panel(image, draw, column * panel[0] + _LEFT, _HEAD + row * panel[1] + _TOP, cell, classes, one)
@@ -129,7 +130,7 @@ def _panel(
     fills = np.round(255 * matplotlib.colormaps["Blues"](shares)[..., :3]).astype(int)
     size = cell * len(classes)
     words = _font(15 if len(classes) <= MOST_CLASSES_WITH_NUMBERS else 10)
-    draw.text((left + size // 2, top - _TOP // 2), panel["title"], _INK, _font(16), anchor="mm")
+    _write_inside(draw, (left + size // 2, top - _TOP // 2), panel["title"], size, 16, anchor="mm")
     for row, column in np.ndindex(counts.shape):
         x, y = left + column * cell, top + row * cell
         draw.rectangle((x, y, x + cell - 2, y + cell - 2), fill=tuple(fills[row, column].tolist()))
@@ -147,6 +148,15 @@ def _panel(
     stamp = _turned("true", _font(14), 90)
     image.paste(_INK, (left - _LEFT + 12 - stamp.width // 2, top + size // 2 - stamp.height // 2), stamp)
     draw.text((left + size // 2, top + size + _BOTTOM - 20), "predicted", _INK, _font(14), anchor="mm")
+
+
+def _write_inside(
+    draw: ImageDraw, place: tuple[int, int], text: str, width: int, size: int, anchor: str, bold: bool = False
+) -> None:
+    """Write a title in the largest type, of ``size`` or less, in which it is not wider than ``width``."""
+    fonts = [_font(one, bold) for one in range(size, 9, -1)]
+    font = next((one for one in fonts if one.getlength(text) <= width), fonts[-1])
+    draw.text(place, _shortened(text, font, width), _INK, font, anchor=anchor)
 
 
 def _turned(text: str, font: FreeTypeFont, degrees: int) -> Image:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from study.analysis.leaks import ORACLE
+from study.analysis.runs import ScoredRun
 from study.report.collect import StudyData
 from study.report.picture import (
     Axes,
@@ -12,14 +16,20 @@ from study.report.picture import (
     add_legend,
     file_name,
     labels_of,
+    legend_rows,
     new_figure,
     panel_grid,
     protocol_colours,
 )
 from study.report.section import Section, section
+from study.report.wording import escape, listed
 
 TEMPLATE = """\
-Validation accuracy by epoch; a dot marks the epoch whose weights were kept.
+Validation accuracy by epoch. A dot marks the epoch that was kept: {{ kept }}. It need not have the highest \
+accuracy.{{ " Where training has several phases, it is an epoch of the last one." if phases }}\
+{{ " Thick lines are means over seeds, thin ones single runs." if several_seeds }}\
+{{ " Leaky runs stand beside their clean twins. Their validation images may be test images or copies of training \
+images, so that their validation accuracy does not compare with that of clean runs." if data.leaks }}
 
 {{ picture(overview) }}
 
@@ -30,7 +40,16 @@ the validation curves.
 {{ folded(model | md ~ ": loss and accuracy", picture(curves[model])) }}
 {% endfor %}
 """
+#: What makes an epoch the one that is kept, by the monitor of the last phase, or by the leak that chooses otherwise.
+_FOLLOWED = {
+    "loss": "the one with the lowest validation loss",
+    "brier": "the one with the lowest validation Brier score",
+    "last": "the last one",
+    ORACLE: "the one with the highest test accuracy",
+}
 _KEPT = ("phase", "loss", "accuracy", "validation_loss", "validation_accuracy")
+#: Most columns of a legend.
+_COLUMNS = 7
 Curves = list[dict[str, Any]]
 
 
@@ -42,11 +61,52 @@ def write(data: StudyData) -> Section | None:
     if not curves:  # imported predictions have none
         return None
     colours = protocol_colours(data.naming.protocols)
-    shown = {model: _only(found, ("validation_accuracy",)) for model, found in curves.items()}
-    alt = "Validation accuracy by epoch, one panel a model"
-    overview = Picture("learning-curves", alt, shown, lambda: _draw_overview(curves, colours))
+    panels = _panels(data, curves)
+    shown = {title: _only(found, ("validation_accuracy",)) for title, found in panels.items()}
+    alt = f"Validation accuracy by epoch, one panel a model{' and leak' if data.leaks else ''}"
+    overview = Picture("learning-curves", alt, shown, lambda: _draw_overview(panels, colours))
     pictures = {model: _picture(model, found, colours) for model, found in curves.items()}
-    return Section.of(TEMPLATE, data=data, overview=overview, curves=pictures)
+    runs = [run for run in data.finished if run.record.history]
+    return Section.of(
+        TEMPLATE,
+        data=data,
+        kept=_kept_words(data, runs),
+        phases=any(len(run.spec.protocol.phases) > 1 for run in runs),
+        several_seeds=any(len(group) > 1 for found in curves.values() for group in _by_protocol(found)),
+        overview=overview,
+        curves=pictures,
+    )
+
+
+def _kept_words(data: StudyData, runs: list[ScoredRun]) -> str:
+    """Return what the kept epochs have, first that of most runs, then the others with their models or protocols."""
+    followed: dict[str, list[ScoredRun]] = {}
+    for run in runs:
+        protocol = run.spec.protocol
+        kind = ORACLE if protocol.leak == ORACLE else protocol.phases[-1].monitor
+        followed.setdefault(_FOLLOWED[kind], []).append(run)
+    main, *others = sorted(followed, key=lambda words: -len(followed[words]))
+    of_most = {run.spec.model.name for run in followed[main]}
+    exceptions = []
+    for words in others:
+        models = dict.fromkeys(run.spec.model.name for run in followed[words])
+        protocols = dict.fromkeys(data.recipe(run.record).protocol for run in followed[words])
+        names = listed([*protocols] if of_most & {*models} else [*models])
+        exceptions.append(f"{escape(names)}: {words}")
+    return main + (f" ({'; '.join(exceptions)})" if exceptions else "")
+
+
+def _panels(data: StudyData, curves: dict[str, Curves]) -> dict[str, Curves]:
+    """Return the overview's panels by title: the curves of each model, and of each leaky recipe with its twin."""
+    panels, paired = dict(curves), set()
+    for leak in data.leaks:
+        model, protocol = leak.recipe.model, leak.recipe.protocol
+        paired |= {(model, protocol), (model, leak.twin)}
+        pair = [curve for curve in curves.get(model, []) if curve["protocol"] in (protocol, leak.twin)]
+        panels[f"{model} / {protocol.removeprefix('leaky/')}"] = pair
+    for model, found in curves.items():
+        panels[model] = [curve for curve in found if (model, curve["protocol"]) not in paired]
+    return {title: found for title, found in panels.items() if found}
 
 
 def _curves(data: StudyData, model: str) -> Curves:
@@ -73,21 +133,21 @@ def _picture(model: str, curves: Curves, colours: dict[str, str]) -> Picture:
     return Picture(f"curves-{file_name(model)}", alt, _only(curves, _KEPT), lambda: _draw_model(curves, colours))
 
 
-def _draw_overview(curves: dict[str, Curves], colours: dict[str, str]) -> Figure:
-    every = [curve for found in curves.values() for curve in found]
-    marks, columns, rows = _legend(every, colours, {})
-    labels, top = ("epoch", "validation accuracy, %"), max(0.75, 0.37 + 0.2 * rows)
-    figure, grid = panel_grid(len(curves), 3, 2.3, top, labels, left=0.07, hspace=0.45)
-    for axes, title, found in zip(grid, labels_of(curves, 30), curves.values(), strict=True):
+def _draw_overview(panels: dict[str, Curves], colours: dict[str, str]) -> Figure:
+    every = [curve for found in panels.values() for curve in found]
+    marks = _legend(every, colours, {})
+    labels, top = ("epoch", "validation accuracy, %"), 0.45 + 0.2 * legend_rows(marks, _COLUMNS)
+    figure, grid = panel_grid(len(panels), 3, 2.3, top, labels, left=0.07, hspace=0.45)
+    for axes, title, found in zip(grid, labels_of(panels, 34), panels.values(), strict=True):
         _lines(axes, found, "validation_accuracy", colours, scale=100)
         axes.set_title(title)
-    add_legend(figure, marks, columns)
+    add_legend(figure, marks, _COLUMNS)
     return figure
 
 
 def _draw_model(curves: Curves, colours: dict[str, str]) -> Figure:
-    marks, columns, rows = _legend(curves, colours, {"validation": "-", "training": "--"})
-    top = max(0.6, 0.15 + 0.2 * rows)
+    marks = _legend(curves, colours, {"validation": "-", "training": "--"})
+    top = 0.3 + 0.2 * legend_rows(marks, _COLUMNS)
     height = 2.9 + top
     figure = new_figure(height)
     loss, accuracy = figure.subplots(1, 2)
@@ -97,38 +157,62 @@ def _draw_model(curves: Curves, colours: dict[str, str]) -> Figure:
         _lines(axes, curves, f"validation_{name}", colours, scale)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-    add_legend(figure, marks, columns)
+    add_legend(figure, marks, _COLUMNS)
     return figure
 
 
 def _lines(
     axes: Axes, curves: Curves, name: str, colours: dict[str, str], scale: float, training: bool = False
 ) -> None:
-    """Draw a figure of the history of every run, dashed and without the epoch that is kept for training batches."""
+    """Draw the history of every run, thin below the mean where there are several seeds.
+
+    Lines of training batches are dashed and without the epoch that is kept.
+    """
     from matplotlib.ticker import MaxNLocator
 
     style, width = ("--", 1.0) if training else ("-", 1.6)
-    for curve in curves:
-        values, phases = [scale * row[name] for row in curve["rows"]], [row["phase"] for row in curve["rows"]]
-        colour, marker = colours[curve["protocol"]], "." if len(values) == 1 else None
-        axes.plot(range(1, len(values) + 1), values, style, color=colour, linewidth=width, alpha=0.9, marker=marker)
-        starts = [place for place in range(1, len(values)) if phases[place] != phases[place - 1]]
-        axes.plot([place + 1 for place in starts], [values[place] for place in starts], "|", color=colour, markersize=9)
-        if not training and curve["best"] is not None and 0 <= curve["best"] < len(values):
-            axes.plot(curve["best"] + 1, values[curve["best"]], "o", color=colour, markersize=5)
+    for found in _by_protocol(curves):
+        colour, several = colours[found[0]["protocol"]], len(found) > 1
+        looks: dict[str, Any] = {
+            "color": colour,
+            "linewidth": 0.6 if several else width,
+            "alpha": 0.35 if several else 0.9,
+        }
+        histories = [[scale * row[name] for row in curve["rows"]] for curve in found]
+        for curve, values in zip(found, histories, strict=True):
+            phases = [row["phase"] for row in curve["rows"]]
+            axes.plot(range(1, len(values) + 1), values, style, marker="." if len(values) == 1 else None, **looks)
+            starts = [place for place in range(1, len(values)) if phases[place] != phases[place - 1]]
+            new = [place + 1 for place in starts], [values[place] for place in starts]
+            axes.plot(*new, "|", color=colour, markersize=9)
+            if not training and curve["best"] is not None and 0 <= curve["best"] < len(values):
+                axes.plot(curve["best"] + 1, values[curve["best"]], "o", color=colour, markersize=3.5 if several else 5)
+        if several:
+            epochs = min(map(len, histories))  # those that every run has
+            mean = np.mean([values[:epochs] for values in histories], axis=0)
+            axes.plot(range(1, epochs + 1), mean, style, color=colour, linewidth=width, alpha=0.9)
     axes.grid(axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _legend(curves: Curves, colours: dict[str, str], lines: dict[str, str]) -> tuple[list[dict[str, Any]], int, int]:
-    """Return a legend's marks, columns and rows; ``lines`` are styles by what they stand for."""
+def _by_protocol(curves: Curves) -> list[Curves]:
+    """Return the curves of a model, those of one protocol together."""
+    groups: dict[str, Curves] = {}
+    for curve in curves:
+        groups.setdefault(curve["protocol"], []).append(curve)
+    return list(groups.values())
+
+
+def _legend(curves: Curves, colours: dict[str, str], lines: dict[str, str]) -> list[dict[str, Any]]:
+    """Return a legend's marks; ``lines`` are styles by what they stand for."""
     used = {curve["protocol"] for curve in curves}
+    shown = [name for name in colours if name in used]
     marks: list[dict[str, Any]] = [
-        {"label": name, "color": one, "linewidth": 2} for name, one in colours.items() if name in used
+        {"label": label, "color": colours[name], "linewidth": 2}
+        for label, name in zip(labels_of(shown), shown, strict=True)
     ]
     marks += [{"label": name, "linestyle": style} for name, style in lines.items()]
     marks.append({"label": "epoch kept", "linestyle": "", "marker": "o", "markersize": 5})
     if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):
         marks.append({"label": "new phase", "linestyle": "", "marker": "|", "markersize": 9})
-    columns = len(marks) if len(marks) <= 6 else 4
-    return marks, columns, -(-len(marks) // columns)
+    return marks

@@ -37,7 +37,9 @@ margin is the one at which the data would say so. {{ seeds_sentence }}
 {% set of_seed %}
 **Networks of seed {{ found.networks.seed }}:** each less {{ found.networks.compared[0] | md if \
 found.networks.compared }}, the best of them on validation, on the same test images; this says nothing about other \
-seeds. Intervals are paired over images, the p-value is McNemar's exact test with Holm's correction.
+seeds. Intervals are paired over images, the p-value is McNemar's exact test with Holm's correction. Each interval \
+holds for its comparison alone; p is corrected for all of them. An interval may therefore exclude zero where p is \
+above 0.05.
 
 {{ networks.markdown() if networks }}
 {% endset %}
@@ -45,13 +47,10 @@ seeds. Intervals are paired over images, the p-value is McNemar's exact test wit
 {% if recipes %}{{ folded("Trained networks of seed " ~ found.networks.seed ~ ", image by image", of_seed) }}{% else \
 %}{{ of_seed }}{% endif %}
 {% endif %}
-{% if not networks and not recipes %}
-There are no two networks of one seed to compare.
-{% endif %}
 
 {% if contrasts %}
 All pairs, row less column, in points of test accuracy; **bold** where a difference is significant after correction \
-for all pairs.
+for all pairs. Blue: the row scores higher; red: the column does.
 
 {{ picture(contrasts) }}
 {% endif %}
@@ -73,9 +72,9 @@ All {{ table.rows | length }} pairs of {{ what }}: [tables/{{ table.name }}.csv]
 
 @section("differences", title="Differences", place=50)
 def write(data: StudyData) -> Section | None:
-    """Return every comparison with the best, and all pairs."""
+    """Return every comparison with the best, and all pairs; None where there are no two to compare."""
     found = data.found
-    if not found:
+    if not found or not (found.recipes.declared or found.networks.declared):
         return None
     titles = {"recipes": found.recipes, "networks of one seed": found.networks}
     return Section.of(

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study.analysis.comparisons import Effect
-from study.analysis.factors import is_random_start
+from study.analysis.factors import FactorContrast, is_random_start
 from study.analysis.metric import METRICS
 from study.analysis.scores import RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData
-from study.report.picture import INK, LABEL_SIZE, Axes, Figure, Picture, label_share, new_figure
+from study.report.picture import INK, LABEL_SIZE, Axes, Figure, Picture, label_share, labels_of, new_figure
 from study.report.section import Section, section
 from study.report.table import Column, Table, hidden, text_columns
 from study.report.wording import escape, in_points, listed, p_sentence, points
 
 TEMPLATE = """\
-{% if found.effects %}
 {{ "Over new seeds and new images" if found.effects.question == "recipe" else "**Among the trained networks of seed " \
-~ found.effects.seed ~ " alone**, over new images" }}: with less without the factor, in points on the test split, \
-averaged over everything else that was run both ways. An interaction is the difference between two such effects.
-Bars are 95 % intervals; full marks and bold print are significant after Holm's correction within a score (effects \
-over all models are one family, those of single models another). These contrasts were fixed before the data{{ ", but \
-for random starts at several rates, of which validation chose one" if several_starts }}.
+~ found.effects.seed ~ " alone**, over new images" }}. Effect = score with the factor minus score without it, in \
+points on the test split, averaged over everything else that was run both ways, so that a model with more such runs \
+weighs more. An interaction is the difference between two such effects.
+
+Bars are 95 % intervals. Each interval holds for its effect alone; p is corrected for all of them. An interval may \
+therefore exclude zero where p is above 0.05. **Filled** markers and bold numbers are significant after Holm's \
+correction within a score. Diamonds are effects over all models that ran both ways, circles those of single models; \
+each kind is one family of the correction. These contrasts were defined before the results were known{{ ", except \
+that validation accuracy chose one of several random starts" if several_starts }}.
 
 {{ picture(effects) }}
 {% set body %}
@@ -33,34 +37,30 @@ p after Holm's correction; raw values are in [tables/factor-effects.csv](tables/
 {% endset %}
 {{ folded("Factor effects in numbers", body) }}
 
-### Who gains and who pays
+### Effect on each class
 
-Effects on the recall of each class, over all models.
+Effects on the recall of each class, over the models that ran both ways. Precision and F1 are in \
+[tables/factor-effects-by-class.csv](tables/factor-effects-by-class.csv); a precision is blank where some network \
+never predicted the class.
 
 {{ picture(by_class) }}
-{% for title, table in classes %}
-{{ folded((title[:1] | upper) ~ title[1:] ~ " of each class: effects in points", table.markdown()) }}
-{% endfor %}
-{% else %}
-No finished runs differ in one factor alone.
-{% endif %}
+
+{{ folded("Recall of each class: effects in points", recall.markdown()) }}
 """
-_ALL = "all models"
 #: Panels of the picture by class beside each other.
 _MOST_FACTORS = 4
+#: An effect of more models names their number.
+_MOST_NAMES = 4
 
 
 @section("factors", title="What each factor does", place=60)
 def write(data: StudyData) -> Section | None:
-    """Return the effects over all models, model by model and class by class."""
+    """Return the effects over all models, model by model and class by class; None without any."""
     found = data.found
-    if not found:
+    if not found or not found.effects:
         return None
-    if not found.effects:
-        return Section.of(TEMPLATE, found=found)
     starts = {data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)}
     groups = _groups(found, data.naming.models)
-    of_classes = found.effects.by_class.items()
     return Section.of(
         TEMPLATE,
         _every_class_table(data, found),
@@ -69,7 +69,7 @@ def write(data: StudyData) -> Section | None:
         effects=_picture(found, groups),
         by_class=_class_picture(data, found),
         table=_table(found, groups),
-        classes=[(METRICS.get(name).title, _class_table(data.classes, effects)) for name, effects in of_classes],
+        recall=_class_table(data.classes, found.effects.by_class["recall"]),
     )
 
 
@@ -86,16 +86,35 @@ def _groups(found: Statistics, models: Sequence[str]) -> list[tuple[Effect, ...]
     return sorted(groups, key=place)
 
 
+def _models(contrast: FactorContrast, brief: bool = False) -> str:
+    """Return the models behind an effect; of one model's effect against that of others, both sides."""
+    every = sorted({recipe.model for recipe in contrast.weights})
+    if contrast.model is None:
+        return _named(every, brief)
+    if contrast.factor.endswith(" × model"):
+        others = [model for model in every if model != contrast.model]
+        return f"{_named([contrast.model], brief)} vs {_named(others, brief)}"
+    return contrast.model
+
+
+def _named(models: list[str], brief: bool) -> str:
+    """Return names of models, if ``brief`` those of their networks alone, or their number where they are many."""
+    names = sorted({model.partition(" (")[0] for model in models}) if brief else labels_of(models)
+    return ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} models"
+
+
 def _table(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Table:
     """Each factor's effect over all models and for each, on accuracy, balanced accuracy and macro-F1."""
     rows = []
     for group in groups:
         contrast = group[0].contrast
         flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
-        rows.append([contrast.factor, contrast.model or "all", *group, *flat, group[0].difference.runs])
+        named = [contrast.factor, _models(contrast), contrast.model or "all"]
+        rows.append([*named, *group, *flat, group[0].difference.runs])
     columns = [Column("", METRICS.get(name).title, _words) for name in found.effects.overall]
     keys = [f"{name}{end}" for name in found.effects.overall for end in ("", "_p", "_p_holm")]
-    return Table("factor-effects", [*text_columns("factor", "model"), *columns, *hidden(*keys, "runs")], rows)
+    first = [*text_columns("factor"), Column("", "model", right=False), *hidden("model")]
+    return Table("factor-effects", [*first, *columns, *hidden(*keys, "runs")], rows)
 
 
 def _class_table(classes: Sequence[str], effects: Sequence[Effect]) -> Table:
@@ -128,19 +147,22 @@ def _words(one: Effect) -> str:
 
 def _picture(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Picture:
     """Show every effect with its interval, one panel a score, one row a factor and model."""
-    titles = {name: METRICS.get(name).title for name in found.effects.overall}
+    metrics = [METRICS.get(name) for name in found.effects.overall]
     rows = [
-        {"factor": group[0].contrast.factor, "model": group[0].contrast.model or _ALL}
+        {"factor": group[0].contrast.factor, "models": _models(group[0].contrast, brief=True)}
+        | {"overall": group[0].contrast.model is None}
         | {one.measure.metric: _mark(one) for one in group}
         for group in groups
     ]
     about = "new seeds and images" if found.effects.question == RECIPE else f"the networks of seed {found.effects.seed}"
-    alt = f"Effect of each factor on test {listed(list(titles.values()))} with 95 % intervals, for {about}"
-    return Picture("factor-effects", alt, rows, lambda: _draw(rows, titles))
+    alt = f"Effect of each factor on test {listed([one.title for one in metrics])} with 95 % intervals, for {about}"
+    return Picture(
+        "factor-effects", alt, rows, lambda: _draw(rows, {one.name: one.heading or one.title for one in metrics})
+    )
 
 
 def _class_picture(data: StudyData, found: Statistics) -> Picture:
-    """Show every factor's effect on each class's recall: who gains and who pays."""
+    """Show every factor's effect on each class's recall."""
     factors = list(dict.fromkeys(one.contrast.factor for one in found.effects.by_class["recall"]))[:_MOST_FACTORS]
     panels = {
         factor: [_mark(one) for one in found.effects.by_class["recall"] if one.contrast.factor == factor]
@@ -155,39 +177,31 @@ def _mark(one: Effect) -> list[float | bool]:
     return [one.difference.value, one.difference.low, one.difference.high, one.told_apart]
 
 
-def _draw(rows: list[dict[str, Any]], titles: Mapping[str, str]) -> Figure:
-    places, heads, labels, place = [], [], [], 0.0
-    for number, row in enumerate(rows):
-        alone = sum(other["factor"] == row["factor"] for other in rows) == 1
-        if number and rows[number - 1]["factor"] != row["factor"]:
-            place += 0.35
-        if not alone and (number == 0 or rows[number - 1]["factor"] != row["factor"]):
-            heads.append((place, row["factor"]))
+def _draw(rows: list[dict[str, Any]], headings: Mapping[str, str]) -> Figure:
+    heads, places, place = [], [], 0.0
+    for factor, members in itertools.groupby(rows, key=lambda row: row["factor"]):
+        heads.append((place, factor))
+        for _ in members:
             place += 1.0
-        places.append(place)
-        labels.append(row["factor"] if alone else row["model"])
-        if alone:
-            heads.append((place, row["factor"]))
-        place += 1.0
+            places.append(place)
+        place += 1.35
     height = 0.25 * place + 0.65
     figure = new_figure(height)
-    panels = figure.subplots(1, len(titles), sharex=True, sharey=True, squeeze=False)[0]
-    names = [label if len(label) < 24 else label.replace(" × ", " ×\n") for label in labels]
-    left = max(label_share([line for name in names for line in name.split("\n")]), 0.2)
+    panels = figure.subplots(1, len(headings), sharex=True, sharey=True, squeeze=False)[0]
+    names = labels_of(row["models"] for row in rows)
+    left = max(label_share(names), 0.262)
     figure.subplots_adjust(left=left, right=0.985, top=1 - 0.1 / height, bottom=0.5 / height, wspace=0.08)
-    for axes, (measure, title) in zip(panels, titles.items(), strict=True):
+    for axes, (measure, title) in zip(panels, headings.items(), strict=True):
         for spot, row in zip(places, rows, strict=True):
-            _whisker(axes, spot, row[measure], large=row["model"] == _ALL)
-        _finish(axes, f"test {title}, points")
-    shown = [("" if (spot, label) in heads else name) for spot, label, name in zip(places, labels, names, strict=True)]
-    panels[0].set_yticks(places, shown, fontsize=LABEL_SIZE)
+            _whisker(axes, spot, row[measure], large=row["overall"])
+        _finish(axes, title)
+    panels[0].set_yticks(places, names, fontsize=LABEL_SIZE)
     panels[0].set_ylim(place - 0.3, -0.7)
     low, high = panels[0].get_position().y0, panels[0].get_position().y1
     for spot, factor in heads:
-        words = factor if len(factor) < 26 else factor.replace(" × ", " ×\n", 1)
         share = (place - 0.3 - spot) / (place + 0.4)
-        spacing: dict[str, Any] = {"fontsize": LABEL_SIZE, "fontweight": "bold", "va": "center", "linespacing": 0.95}
-        figure.text(0.008, low + share * (high - low), words, **spacing)
+        spacing: dict[str, Any] = {"fontsize": LABEL_SIZE, "fontweight": "bold", "va": "center"}
+        figure.text(0.008, low + share * (high - low), factor, **spacing)
     return figure
 
 
@@ -196,12 +210,12 @@ def _draw_classes(classes: Sequence[str], panels: dict[str, list[list[Any]]]) ->
     figure = new_figure(height)
     grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     left, top = max(0.09, label_share(list(classes))), 1 - 0.35 / height
-    figure.subplots_adjust(left=left, right=0.985, top=top, bottom=0.5 / height, wspace=0.06)
+    figure.subplots_adjust(left=left, right=0.985, top=top, bottom=0.5 / height, wspace=0.12)
     for axes, (factor, marks) in zip(grid, panels.items(), strict=True):
         for spot, mark in enumerate(marks):
             _whisker(axes, spot, mark, large=False)
         axes.set_title(factor)
-        _finish(axes, "recall, points")
+        _finish(axes, "recall")
     grid[0].set_yticks(range(len(classes)), classes, fontsize=LABEL_SIZE)
     grid[0].set_ylim(len(classes) - 0.4, -0.6)
     return figure
@@ -220,6 +234,9 @@ def _whisker(axes: Axes, spot: float, mark: Sequence[Any], large: bool) -> None:
 
 
 def _finish(axes: Axes, label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
     axes.axvline(0, color=INK, linewidth=1, zorder=1)
     axes.grid(axis="x")
     axes.set_xlabel(label)
