@@ -76,8 +76,8 @@ class Outcome(Stored, frozen=True):
 class Timing(Stored, frozen=True):
     """Seconds and rates of a run; None where they were not measured."""
 
-    wall_s: float | None = None
-    cpu_s: float | None = None
+    wall_s: float | None = None  #: Of the process that finished the run; what came before a resumption is not in it.
+    cpu_s: float | None = None  #: Likewise.
     train_s: float | None = None
     train_images_per_s: float | None = None
     predict_images_per_s: float | None = None

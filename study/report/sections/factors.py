@@ -26,7 +26,7 @@ weighs more. An interaction is the difference between two such effects.
 Bars are 95 % intervals. Each interval holds for its effect alone; p is corrected for all of them. An interval may \
 therefore exclude zero where p is above 0.05. **Filled** markers and bold numbers are significant after Holm's \
 correction within a score. Diamonds are effects over all models that ran both ways, circles those of single models; \
-each kind is one family of the correction. These contrasts were defined before the results were known{{ ", except \
+each kind is one family of the correction. These contrasts follow from the factors, not from the results{{ ", except \
 that validation accuracy chose one of several random starts" if several_starts }}.
 
 {{ picture(effects) }}
