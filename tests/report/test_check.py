@@ -90,7 +90,7 @@ def test_the_margin_is_kept_until_another_is_given(tmp_path):
     where = ["small", "--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
     run = CliRunner().invoke
     assert run(app, [*where, "--margin", "1.5"]).exit_code == 0
-    assert "margin of 1.5 points" in (tmp_path / "reports" / "small" / "README.md").read_text()
+    assert "--margin 1.5\n" in (tmp_path / "reports" / "small" / "README.md").read_text()
     assert run(app, [*where, "--check"]).exit_code == 0
     assert run(app, [*where, "--check", "--margin", "2"]).exit_code == 1
     assert run(app, where).exit_code == 0

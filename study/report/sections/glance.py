@@ -56,17 +56,13 @@ def write(data: StudyData) -> Section | None:
 def _card(data: StudyData, found: Statistics) -> list[tuple[str, str]]:
     first = data.ranked[0]
     score = found.winner()
-    over = "new seeds and images" if score.question == RECIPE else "new images, for what was trained here"
-    ends = (
-        f"95 % interval {percent(score.low)} to {percent(score.high)} over {over}" if score.low == score.low else over
-    )
-    majority = percent(data.card.majority_share)
+    about = "over new seeds and images" if score.question == RECIPE else "over new images, for what was trained here"
+    if score.low == score.low:
+        about = f"95 % interval {percent(score.low)} to {percent(score.high)} {about}"
+    majority = f"always the most frequent class: {percent(data.card.majority_share)} %"
     return [
         ("Best", f"{escape(first.recipe)}, by validation accuracy"),
-        (
-            "Test accuracy",
-            f"**{percent(score.value)} %** ({ends}{over}); the most frequent class alone gives {majority} %",
-        ),
+        ("Test accuracy", f"**{percent(score.value)} %** ({about}); {majority}"),
         ("How sure", _sure(data, found)),
         ("Training", _training(data)),
         ("Leaks", _leaks(data)) if any(leak.paired for leak in data.leaks) else ("Factors", _factors(found)),
