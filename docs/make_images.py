@@ -41,7 +41,7 @@ def main(results: Path, report: str, demo: str) -> None:
             driver.set_window_size(WIDTH_PX, HEIGHT_PX)
             driver.save_screenshot(str(place / "report.png"))
             shown = Page(driver, address)
-            shown.open("", "Leaderboard")
+            shown.open("", "At a glance")
             shown.picture(place / "page.png", WIDTH_PX, HEIGHT_PX)
         for path in (place / "report.png", place / "page.png", place / "marked" / "faces-faces.png"):
             keep(path, IMAGES / f"{'prediction' if path.parent.name == 'marked' else path.stem}.png")
