@@ -144,7 +144,7 @@ def _export_table(exports: Mapping[str, Mapping[str, Any]]) -> str:
     rows = []
     for kind, one in exports.items():
         names = escape(FORMATS[kind].title), code(one["file"])
-        rows.append([*names, f"{one['bytes'] / 1e6:.1f}", f"{one['largest_difference']:.1g}"])
+        rows.append([*names, f"{one['bytes'] / 1e6:.1f}", f"{one['largest_difference']:.2g}"])
     return _table(titles, rows, left=("format", "file"))
 
 
