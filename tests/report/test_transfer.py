@@ -114,7 +114,7 @@ def test_the_report_says_what_transfer_was_worth_and_from_what(store: Store, tmp
     page = write_report(store, tmp_path).read_text(encoding="utf-8")
     assert "pretrained on cifar10 (45,000 images of 10 classes, 5 epochs at 48 px, test accuracy 69.1 %)" in page
     assert "All runs trained on a part of the training split alone (25 %)" in page
-    assert "a pretrained body, staged (against a random start, equal updates and images)" in page
+    assert "pretraining (staged; against a random start with equal updates and images)" in page
     assert "no pretrained weights were at hand" not in page, "the random start was chosen"
     (card,) = re.findall(r"\*\*Factors\*\* \| (.+) \|", page)
     assert re.search(r"pretraining, staged [+−][\d.]+ points", card)

@@ -337,7 +337,7 @@ def _factors(data: StudyData, found: Statistics) -> list[tuple[int, list[str]]]:
         factor = one.contrast.factor
         subject = _FACTORS.get(factor)
         if one.contrast.way:
-            subject = f"a pretrained body, {one.contrast.way} (against {start}, equal updates and images)"
+            subject = f"pretraining ({one.contrast.way}; against {start} with equal updates and images)"
         if subject:
             effect, _ = effect_words(found, one)
             text = f"{about}{subject} {effect}; balanced accuracy: {in_points(balanced[factor])} points."
