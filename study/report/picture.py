@@ -8,7 +8,7 @@ import inspect
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -249,6 +249,14 @@ def labels_of(recipes: Iterable[object], most: int = 56) -> list[str]:
     # What tells recipes apart often stands in the middle, where a long name is cut.
     names = [name if len(name) <= most else name.replace(" (random weights)", " (random)") for name in names]
     return [shortened(name, most) for name in names]
+
+
+def protocol_marks(colours: Mapping[str, str], used: Collection[str], **looks: Any) -> list[dict[str, Any]]:
+    """Return a legend's marks of the protocols in use, in the order of their colours."""
+    shown = [name for name in colours if name in used]
+    return [
+        {"label": label, "color": colours[name], **looks} for label, name in zip(labels_of(shown), shown, strict=True)
+    ]
 
 
 def label_share(labels: list[str]) -> float:

@@ -19,6 +19,7 @@ from study.report.picture import (
     legend_rows,
     panel_grid,
     protocol_colours,
+    protocol_marks,
 )
 from study.report.section import Section, section
 from study.report.table import RECIPE, RUNS, Column, Table
@@ -112,11 +113,7 @@ def _picture(data: StudyData, found: Statistics) -> Picture | None:
 
 def _draw(panels: list[dict[str, Any]], colours: dict[str, str]) -> Figure:
     used = {line["protocol"] for panel in panels for line in panel["lines"]}
-    shown = [name for name in colours if name in used]
-    marks: list[dict[str, Any]] = [
-        {"label": label, "color": colours[name], "marker": "o", "markersize": 4}
-        for label, name in zip(labels_of(shown), shown, strict=True)
-    ]
+    marks = protocol_marks(colours, used, marker="o", markersize=4)
     marks.append({"label": "perfect calibration", "color": "#999999", "linestyle": "--"})
     axis_labels, top = ("confidence, %", "accuracy, %"), 0.45 + 0.2 * legend_rows(marks, 6)
     figure, grid = panel_grid(len(panels), 4, 2.5, top, axis_labels, left=0.072, hspace=0.36)

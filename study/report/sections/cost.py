@@ -25,6 +25,7 @@ from study.report.picture import (
     legend_rows,
     new_figure,
     protocol_colours,
+    protocol_marks,
 )
 from study.report.section import Section, section
 from study.report.table import RECIPE, Column, Table, hidden, keys_of
@@ -172,11 +173,9 @@ def _picture(
 
 def _draw(rows: list[dict[str, Any]], shown: list[str], colours: dict[str, str], models: list[str]) -> Figure:
     markers = {model: MARKERS[place % len(MARKERS)] for place, model in enumerate(models)}
-    used = [name for name in colours if any(row["protocol"] == name for row in rows)]
     names = zip(labels_of(models), markers.values(), strict=True)
     marks: list[dict[str, Any]] = [{"label": name, "marker": one, "linestyle": ""} for name, one in names]
-    protocols = zip(labels_of(used), used, strict=True)
-    marks += [{"label": label, "color": colours[name], "linewidth": 4} for label, name in protocols]
+    marks += protocol_marks(colours, {row["protocol"] for row in rows}, linewidth=4)
     marks.append({"label": "Pareto front", "linewidth": 1})
     above = 0.15 + 0.22 * legend_rows(marks, 5)
     height = 2.85 + above

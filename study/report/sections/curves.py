@@ -20,6 +20,7 @@ from study.report.picture import (
     new_figure,
     panel_grid,
     protocol_colours,
+    protocol_marks,
 )
 from study.report.section import Section, section
 from study.report.wording import escape, listed
@@ -206,11 +207,7 @@ def _by_protocol(curves: Curves) -> list[Curves]:
 def _legend(curves: Curves, colours: dict[str, str], lines: dict[str, str]) -> list[dict[str, Any]]:
     """Return a legend's marks; ``lines`` are styles by what they stand for."""
     used = {curve["protocol"] for curve in curves}
-    shown = [name for name in colours if name in used]
-    marks: list[dict[str, Any]] = [
-        {"label": label, "color": colours[name], "linewidth": 2}
-        for label, name in zip(labels_of(shown), shown, strict=True)
-    ]
+    marks = protocol_marks(colours, used, linewidth=2)
     marks += [{"label": name, "linestyle": style} for name, style in lines.items()]
     marks.append({"label": "epoch kept", "linestyle": "", "marker": "o", "markersize": 5})
     if any(len({row["phase"] for row in curve["rows"]}) > 1 for curve in curves):

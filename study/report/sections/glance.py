@@ -23,6 +23,7 @@ from study.report.picture import (
 )
 from study.report.section import Section, section
 from study.report.sections.conclusions import effect_words
+from study.report.sections.leakage import by_worth
 from study.report.wording import escape, in_points, listed, percent, plural, probability
 
 TEMPLATE = """\
@@ -125,13 +126,9 @@ def _factors(found: Statistics) -> str:
 
 def _leaks(data: StudyData) -> str:
     """Say what each leak is worth, the largest first; those that no test tells from nothing are counted."""
-    worth = {leak.recipe.protocol: leak.worth[leak.measure] for leak in data.leaks if leak.paired}
-    clear = {name: one for name, one in worth.items() if one.low > 0 or one.high < 0}
-    parts = [
-        f"{escape(name)} {in_points(one)} points"
-        for name, one in sorted(clear.items(), key=lambda item: -item[1].value)
-    ]
-    rest = len(worth) - len(clear)
+    worth = [(leak.recipe.protocol, leak.worth[leak.measure]) for leak in by_worth(data.leaks) if leak.paired]
+    parts = [f"{escape(name)} {in_points(one)} points" for name, one in worth if one.low > 0 or one.high < 0]
+    rest = len(worth) - len(parts)
     return "; ".join([*parts, *([f"{plural(rest, 'other leak')} not told from zero"] if rest else [])])
 
 

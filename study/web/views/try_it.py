@@ -52,9 +52,10 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
     def network() -> Runtime:
         if released and chosen == RELEASED:
             return released
-        record, _ = usable[chosen]
+        record = usable[chosen][0]
         return _runtime(settings, store.study, record.key, record.predictions_sha256)
 
+    keras = chosen in usable and usable[chosen][1] == "keras"
     source = choose("From", {one: one for one in (PICTURE, PHOTO, CAMERA)}, "source")
     if source == CAMERA:
         with st.spinner("Starting the network"):
@@ -69,7 +70,7 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
         given = st.camera_input("What the camera sees; the picture stays on this machine", key="camera")
     if given is None:
         return
-    with st.spinner("Starting Keras, which takes some seconds" if ENGINES["keras"] in names[chosen] else "Looking"):
+    with st.spinner("Starting Keras, which takes some seconds" if keras else "Looking"):
         runtime = network()
         try:
             asked = ask(given.getvalue(), runtime, _detector(settings.detector))
