@@ -332,6 +332,7 @@ def test_nothing_follows_from_a_leak_that_was_hardly_trained(tmp_path):
     assert "leaky/oversample-before-split or its clean twin was hardly trained" in text
     assert "the leak is worth" not in text and "claims" not in text
     assert "‡ hardly trained: nothing follows on this leak." in report.markdown.split("## Leaderboard")[0]
+    assert "| **Leaks** | hardly trained, so that nothing follows |" in report.markdown
     assert report.tables["leakage.csv"].splitlines()[1].split(",")[-2] == "True"
 
 

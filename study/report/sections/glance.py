@@ -126,10 +126,12 @@ def _factors(found: Statistics) -> str:
 
 def _leaks(data: StudyData) -> str:
     """Say what each leak is worth, the largest first; those that no test tells from nothing are counted."""
-    worth = [(leak.recipe.protocol, leak.worth[leak.measure]) for leak in by_worth(data.leaks) if leak.paired]
+    known = [leak for leak in by_worth(data.leaks) if leak.paired and not leak.hardly_trained]
+    worth = [(leak.recipe.protocol, leak.worth[leak.measure]) for leak in known]
     parts = [f"{escape(name)} {in_points(one)} points" for name, one in worth if one.low > 0 or one.high < 0]
-    rest = len(worth) - len(parts)
-    return "; ".join([*parts, *([f"{plural(rest, 'other leak')} not told from zero"] if rest else [])])
+    if rest := len(worth) - len(parts):
+        parts.append(f"{plural(rest, 'other leak' if parts else 'leak')} not told from zero")
+    return "; ".join(parts) or "hardly trained, so that nothing follows"
 
 
 def ranking_picture(data: StudyData, found: Statistics) -> Picture:
