@@ -23,10 +23,17 @@ class Remaining:
     def __init__(self, runs: Sequence[PlannedRun], now: float) -> None:
         self._estimates = {run.spec.key: max(run.estimate_s, 0.1) for run in runs}
         self._shares = dict.fromkeys(self._estimates, 0.0)
+        self._earlier = dict.fromkeys(self._estimates, 0.0)
         self._start = now
         # Kept up to date instead of added up anew at each of the many events of a large grid.
         self._total = sum(self._estimates.values())
-        self._done = 0.0
+        self._done = self._given = 0.0
+
+    def resume(self, key: str, share: float) -> None:
+        """Take the share (0..1) of a run that was done before this process: it says nothing about the pace."""
+        self.progress(key, share)
+        self._given += self._estimates[key] * (self._shares[key] - self._earlier[key])
+        self._earlier[key] = self._shares[key]
 
     def progress(self, key: str, share: float) -> None:
         """Take the share (0..1) of a run that is done."""
@@ -39,6 +46,7 @@ class Remaining:
         self._estimates = {key: max(seconds[key], 0.1) for key in self._estimates}
         self._total = sum(self._estimates.values())
         self._done = sum(self._estimates[key] * share for key, share in self._shares.items())
+        self._given = sum(self._estimates[key] * share for key, share in self._earlier.items())
 
     @property
     def share(self) -> float:
@@ -47,13 +55,12 @@ class Remaining:
 
     def seconds(self, now: float) -> float:
         """Return about how many seconds are left; the plan's own estimate at first, the measured pace later."""
-        total, share = self._total, self.share
-        planned = total * (1 - share)
-        if share <= 0:
-            return max(planned - (now - self._start), 0.0)
-        paced = (now - self._start) * (1 - share) / share
-        trust = min(1.0, share * 5)
-        return trust * paced + (1 - trust) * planned
+        elapsed, left, done = now - self._start, max(self._total - self._done, 0.0), self._done - self._given
+        if done <= 0:
+            return max(left - elapsed, 0.0)
+        paced = elapsed * left / done
+        trust = min(1.0, 5 * done / (left + done))
+        return trust * paced + (1 - trust) * left
 
 
 class PlainDisplay:
@@ -69,6 +76,7 @@ class PlainDisplay:
         self._out = out or sys.stdout
         self._waited_for: tuple[object, ...] = ()
         self._places: dict[str, str] = {}
+        self._seen: set[str] = set()
         self._said = time.monotonic()
 
     def __enter__(self) -> PlainDisplay:
@@ -84,7 +92,14 @@ class PlainDisplay:
             self._places[spec.key] = event.get("node", "")
         elif event["kind"] == "epoch":
             # Predictions at the end take a while too, so a run is never full before its record is there.
-            self.remaining.progress(spec.key, 0.95 * event["row"]["updates"] / self._updates[spec.key])
+            done, all_updates = event["row"]["updates"], self._updates[spec.key] / 0.95
+            if spec.key not in self._seen:
+                self._seen.add(spec.key)
+                just_made = next(
+                    (one.updates_per_epoch for one in spec.protocol.phases if one.name == event["phase"]), 0
+                )
+                self.remaining.resume(spec.key, max(done - just_made, 0) / all_updates)
+            self.remaining.progress(spec.key, done / all_updates)
             if time.monotonic() - self._said >= self.LINE_EVERY_S:
                 accuracy = event["row"]["validation_accuracy"]
                 epoch = f"epoch {event['epoch'] + 1} of at most {event['epochs']}"

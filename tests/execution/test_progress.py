@@ -89,6 +89,30 @@ def test_the_time_left_starts_with_the_plan_and_follows_the_pace(runs: list[Plan
     assert left.seconds(400.0) == 400
 
 
+def test_what_an_earlier_process_did_says_nothing_about_the_pace(runs: list[PlannedRun]) -> None:
+    left = Remaining(runs, now=0.0)
+    left.resume(runs[0].spec.key, 0.8)
+    assert left.seconds(0.0) == pytest.approx(120)
+    left.progress(runs[0].spec.key, 1.0)
+    assert left.share == 0.5
+    # 20 s of the plan took 60 s, so that the 100 s that are left take 300 s; the plan still counts for a sixth.
+    assert left.seconds(60.0) == pytest.approx(300 * 5 / 6 + 100 / 6)
+
+
+def test_a_run_that_goes_on_is_no_fast_run(runs: list[PlannedRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    now, spec = [0.0], runs[0].spec
+    monkeypatch.setattr("study.execution.progress.time.monotonic", lambda: now[0])
+    phase = spec.protocol.phases[0]
+    fresh, resumed = PlainDisplay(runs, io.StringIO()), PlainDisplay(runs, io.StringIO())
+    for number in range(phase.epochs):
+        fresh.on_event(spec, epoch(number, min((number + 1) * phase.updates_per_epoch, phase.updates), 0.5))
+    for number in range(phase.epochs - 2, phase.epochs):
+        resumed.on_event(spec, epoch(number, min((number + 1) * phase.updates_per_epoch, phase.updates), 0.5))
+    assert resumed.remaining.share == pytest.approx(fresh.remaining.share)
+    # Two epochs in ten minutes, or all of them.
+    assert resumed.remaining.seconds(600.0) > 2 * fresh.remaining.seconds(600.0)
+
+
 def test_progress_never_falls_back(runs: list[PlannedRun]) -> None:
     left = Remaining(runs, now=0.0)
     left.progress(runs[0].spec.key, 0.8)
