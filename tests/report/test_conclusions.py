@@ -7,7 +7,7 @@ import pytest
 
 from study.analysis.comparisons import Effect
 from study.analysis.evaluations import keep_evaluations
-from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, FactorContrast
+from study.analysis.factors import AUGMENTATION, BOTH, OVERSAMPLING, TRANSFER, FactorContrast
 from study.analysis.scores import RECIPE, Measure, Statement
 from study.report.build import build_report
 from study.report.collect import collect
@@ -65,6 +65,15 @@ def test_an_interaction_on_macro_f1_alone_is_an_interaction(data):
     text = with_effects(data, effect(data, BOTH, 0.01, 0.4), effect(data, BOTH, 0.05, 0.02, "macro_f1"))
     assert "No interaction" not in text
     assert "Significant interactions: the effect of oversampling on macro-F1 differs by +5.0" in text
+
+
+def test_an_interaction_of_three_says_between_what_the_interaction_differs(data):
+    text = with_effects(data, effect(data, BOTH, 0.01, 0.4), effect(data, f"{BOTH} × {TRANSFER}", -0.05, 0.01))
+    words = (
+        "the interaction of oversampling and augmentation on accuracy differs by −5.0 (−7.5 to −2.5) points, p = 0.010"
+    )
+    assert f"Significant interactions: {words}, between transfer and custom networks." in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "None and" not in text
 
 
 def test_interactions_that_are_not_significant_are_not_said_to_be_absent(data):

@@ -372,13 +372,15 @@ def _interactions(found: Statistics) -> list[str]:
 
 def _interaction(one: Effect) -> str:
     """Say between what a factor's effect differs, and by how much."""
-    factor, _, other = one.contrast.factor.partition(" × ")
+    factor, _, other = one.contrast.factor.rpartition(" × ")
+    crossed = factor.split(" × ")
+    what = f"the interaction of {listed(crossed)}" if len(crossed) > 1 else f"the effect of {factor}"
     between = _BETWEEN.get(other, "")
     if not between:  # oversampling × model
         models = {recipe.model for recipe in one.contrast.weights} - {one.contrast.model}
         rest = escape(models.pop()) if len(models) == 1 else "the other models"
         between = f"between {escape(one.contrast.model)} and {rest}"
-    return f"the effect of {factor} on {METRICS.get(one.measure.metric).title} differs by {_change(one)}, {between}"
+    return f"{what} on {METRICS.get(one.measure.metric).title} differs by {_change(one)}, {between}"
 
 
 def effect_words(found: Statistics, one: Effect) -> tuple[str, str]:
