@@ -72,7 +72,8 @@ def test_an_interaction_of_three_says_between_what_the_interaction_differs(data)
     words = (
         "the interaction of oversampling and augmentation on accuracy differs by −5.0 (−7.5 to −2.5) points, p = 0.010"
     )
-    assert f"Significant interactions: {words}, between transfer and custom networks." in text.replace("\N{NO-BREAK SPACE}", " ")
+    plain = text.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"Significant interactions: {words}, between transfer and custom networks." in plain
     assert "None and" not in text
 
 
