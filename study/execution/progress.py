@@ -23,17 +23,18 @@ class Remaining:
     def __init__(self, runs: Sequence[PlannedRun], now: float) -> None:
         self._estimates = {run.spec.key: max(run.estimate_s, 0.1) for run in runs}
         self._shares = dict.fromkeys(self._estimates, 0.0)
-        self._earlier = dict.fromkeys(self._estimates, 0.0)
+        self._earlier: dict[str, float] = {}
         self._start = now
         # Kept up to date instead of added up anew at each of the many events of a large grid.
         self._total = sum(self._estimates.values())
         self._done = self._given = 0.0
 
     def resume(self, key: str, share: float) -> None:
-        """Take the share (0..1) of a run that was done before this process: it says nothing about the pace."""
-        self.progress(key, share)
-        self._given += self._estimates[key] * (self._shares[key] - self._earlier[key])
-        self._earlier[key] = self._shares[key]
+        """Take the share (0..1) of a run that an earlier process did, once: it says nothing about the pace."""
+        if key not in self._earlier:
+            self._earlier[key] = share
+            self._given += self._estimates[key] * share
+            self.progress(key, share)
 
     def progress(self, key: str, share: float) -> None:
         """Take the share (0..1) of a run that is done."""
@@ -76,7 +77,6 @@ class PlainDisplay:
         self._out = out or sys.stdout
         self._waited_for: tuple[object, ...] = ()
         self._places: dict[str, str] = {}
-        self._seen: set[str] = set()
         self._said = time.monotonic()
 
     def __enter__(self) -> PlainDisplay:
@@ -92,14 +92,10 @@ class PlainDisplay:
             self._places[spec.key] = event.get("node", "")
         elif event["kind"] == "epoch":
             # Predictions at the end take a while too, so a run is never full before its record is there.
-            done, all_updates = event["row"]["updates"], self._updates[spec.key] / 0.95
-            if spec.key not in self._seen:
-                self._seen.add(spec.key)
-                just_made = next(
-                    (one.updates_per_epoch for one in spec.protocol.phases if one.name == event["phase"]), 0
-                )
-                self.remaining.resume(spec.key, max(done - just_made, 0) / all_updates)
-            self.remaining.progress(spec.key, done / all_updates)
+            share = 0.95 * event["row"]["updates"] / self._updates[spec.key]
+            # A fresh run's first event is of epoch 0.
+            self.remaining.resume(spec.key, share * event["epoch"] / (event["epoch"] + 1))
+            self.remaining.progress(spec.key, share)
             if time.monotonic() - self._said >= self.LINE_EVERY_S:
                 accuracy = event["row"]["validation_accuracy"]
                 epoch = f"epoch {event['epoch'] + 1} of at most {event['epochs']}"

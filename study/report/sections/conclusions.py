@@ -371,7 +371,7 @@ def _interactions(found: Statistics) -> list[str]:
 
 
 def _interaction(one: Effect) -> str:
-    """Say between what a factor's effect differs, and by how much."""
+    """Say by how much a factor's effect, or the interaction of two, differs, and between what."""
     factor, _, other = one.contrast.factor.rpartition(" × ")
     crossed = factor.split(" × ")
     what = f"the interaction of {listed(crossed)}" if len(crossed) > 1 else f"the effect of {factor}"
