@@ -189,6 +189,14 @@ class Page:
         )
         return self.driver.execute_script(script, selector, name)
 
+    def at_frame(self, script: str, again: bool = False) -> None:
+        """Run a script in the instant in which the live camera sends its next frame, or each frame from now on."""
+        once = "" if again else "OffscreenCanvas.prototype.getContext = real;"
+        self.driver.execute_script(
+            "const real = OffscreenCanvas.prototype.getContext; OffscreenCanvas.prototype.getContext ="
+            f" function (...words) {{ {once} {script}; return real.apply(this, words); }}"
+        )
+
     def errors(self) -> list[str]:
         """Return what the console says that is an error, since it was last asked."""
         entries = self.driver.get_log("browser")

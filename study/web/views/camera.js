@@ -1,11 +1,16 @@
 // Shows the camera and sends one frame at a time: the next only when the page has answered the last.
-const LONGER_SIDE = 400, PATIENCE_MS = 3000, LEAVING_MS = 3000;
+// None is sent while something is pressed: Streamlit takes a press in the instant of a frame for part of the frame.
+const LONGER_SIDE = 400, PATIENCE_MS = 3000, LEAVING_MS = 3000, PRESS_MS = 500;
 const cameras = new WeakMap();
 
 export default function ({ parentElement, data, setStateValue }) {
   let camera = cameras.get(parentElement);
   if (!camera) {
-    camera = { number: 0, video: parentElement.querySelector("video") };
+    camera = { number: 0, free: 0, video: parentElement.querySelector("video"), gone: new AbortController() };
+    for (const press of ["pointerdown", "keydown"]) {
+      const hold = () => { camera.free = performance.now() + PRESS_MS; };
+      window.addEventListener(press, hold, { capture: true, signal: camera.gone.signal });
+    }
     cameras.set(parentElement, camera);
     start(camera, parentElement);
   }
@@ -35,6 +40,7 @@ function stop(camera, element) {
   clearTimeout(camera.waiting);
   camera.stream?.getTracks().forEach((track) => track.stop());
   camera.stream = null;
+  camera.gone.abort();
   cameras.delete(element);
 }
 
@@ -42,6 +48,11 @@ function next(camera) {
   clearTimeout(camera.waiting);
   const { videoWidth, videoHeight } = camera.video;
   if (!camera.stream || !videoWidth) return;
+  const hold = camera.free - performance.now();
+  if (hold > 0) {
+    camera.waiting = setTimeout(() => next(camera), hold);
+    return;
+  }
   const scale = Math.min(1, LONGER_SIDE / Math.max(videoWidth, videoHeight));
   const canvas = new OffscreenCanvas(4 * Math.round(videoWidth * scale / 4), Math.round(videoHeight * scale));
   const context = canvas.getContext("2d");

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -17,8 +19,9 @@ from study.web.asking import MOST_MB, Asked, Live, ask, usable_runs
 from study.web.charts import probabilities_chart
 from study.web.overview import run_label
 from study.web.settings import Settings
-from study.web.views.shared import choose
+from study.web.views.shared import STUDY, choose
 
+SOURCE = "source"
 PICTURE, PHOTO, CAMERA = "A picture", "A photo", "The camera, live"
 CAMERA_VIEW = st.components.v2.component(
     "camera",
@@ -46,8 +49,8 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
         names[RELEASED] = f"{released.origin[:1].upper()}{released.origin[1:]} ({ENGINES['onnx']})"
     if not names:
         return
-    title = "Network, best on the validation split first"
-    chosen = st.selectbox(title, list(names), format_func=names.__getitem__, key=f"network-{store.study}")
+    title, network_key = "Network, best on the validation split first", f"network-{store.study}"
+    chosen = st.selectbox(title, list(names), format_func=names.__getitem__, key=network_key)
 
     def network() -> Runtime:
         if released and chosen == RELEASED:
@@ -56,12 +59,12 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
         return _runtime(settings, store.study, record.key, record.predictions_sha256)
 
     keras = chosen in usable and usable[chosen][1] == "keras"
-    source = choose("From", {one: one for one in (PICTURE, PHOTO, CAMERA)}, "source")
+    source = choose("From", {one: one for one in (PICTURE, PHOTO, CAMERA)}, SOURCE)
     if source == CAMERA:
         with st.spinner("Starting the network"):
             runtime = network()
             detector = _detector(settings.detector)
-        _live(runtime, detector)
+        _live(runtime, detector, {key: st.session_state.get(key) for key in (STUDY, network_key, SOURCE)})
         return
     if source == PICTURE:
         kinds = f"A picture: JPEG, PNG, BMP, WebP, GIF, TIFF or HEIC, up to {MOST_MB} MB"
@@ -81,8 +84,17 @@ def show(settings: Settings, store: Store, data: StudyData) -> None:
 
 
 @st.fragment
-def _live(runtime: Runtime, detector: Detector) -> None:
-    """Show the camera; each frame that it sends runs this fragment alone."""
+def _live(runtime: Runtime, detector: Detector, chosen: Mapping[str, Any]) -> None:
+    """Show the camera; each frame that it sends runs this fragment alone.
+
+    Args:
+        runtime: Of the network that is asked.
+        detector: Of the faces.
+        chosen: What the reader chose, by the keys of the widgets.
+    """
+    # What is pressed in the instant of a frame comes with the frame, and Streamlit runs this fragment only.
+    if any(st.session_state.get(key) != value for key, value in chosen.items()):
+        st.rerun()
     if runtime.notice:
         st.warning(runtime.notice)
     name = f"live-{runtime.key}"
