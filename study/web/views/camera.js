@@ -1,5 +1,5 @@
 // Shows the camera and sends one frame at a time: the next only when the page has answered the last.
-// None is sent while something is pressed: Streamlit takes a press in the instant of a frame for part of the frame.
+// None is sent for half a second after a press: Streamlit takes a press in the instant of a frame for part of the frame.
 const LONGER_SIDE = 400, PATIENCE_MS = 3000, LEAVING_MS = 3000, PRESS_MS = 500;
 const cameras = new WeakMap();
 

@@ -92,7 +92,7 @@ def _live(runtime: Runtime, detector: Detector, chosen: Mapping[str, Any]) -> No
         detector: Of the faces.
         chosen: What the reader chose, by the keys of the widgets.
     """
-    # What is pressed in the instant of a frame comes with the frame, and Streamlit runs this fragment only.
+    # A press in the instant of a frame comes with the frame, and Streamlit runs this fragment alone.
     if any(st.session_state.get(key) != value for key, value in chosen.items()):
         st.rerun()
     if runtime.notice:
