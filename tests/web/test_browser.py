@@ -238,6 +238,26 @@ def test_the_camera_is_shown_live_with_numbered_faces(page, checked):
     assert complaints(page) == []
 
 
+def test_a_camera_allowed_after_its_view_is_left_is_switched_off(page, checked):
+    page.open("try", "Try it")
+    page.driver.execute_script(
+        "const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+        "navigator.mediaDevices.getUserMedia = async (wanted) => {"
+        " await new Promise((allow) => { window.allow = allow; });"
+        " return window.given = await real(wanted); }"
+    )
+    page.press("The camera, live")
+    wait(lambda: page.driver.execute_script("return !!window.allow"), "the question for the camera")
+    page.press("A picture")
+    wait(lambda: page.camera("video", "videoWidth") is None, "the view to go")
+    time.sleep(4)  # a view that is gone for 3 s does not come back
+    page.driver.execute_script("window.allow()")
+    state = "return window.given?.getTracks()[0].readyState"
+    wait(lambda: page.driver.execute_script(state) == "ended", "the camera to be switched off", seconds=15)
+    checked("a camera that is allowed after another source was chosen is switched off at once")
+    assert complaints(page) == []
+
+
 def test_a_photo_by_the_camera_is_answered(page, checked):
     page.open("try", "Try it")
     page.press("A photo")

@@ -28,6 +28,7 @@ export default function ({ parentElement, data, setStateValue }) {
 async function start(camera, element) {
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 } }, audio: false });
+    if (camera.gone.signal.aborted) return release(stream); // allowed after the view was left
     camera.video.srcObject = camera.stream = stream;
     await camera.video.play();
     next(camera);
@@ -38,10 +39,14 @@ async function start(camera, element) {
 
 function stop(camera, element) {
   clearTimeout(camera.waiting);
-  camera.stream?.getTracks().forEach((track) => track.stop());
+  release(camera.stream);
   camera.stream = null;
   camera.gone.abort();
   cameras.delete(element);
+}
+
+function release(stream) {
+  stream?.getTracks().forEach((track) => track.stop());
 }
 
 function next(camera) {
