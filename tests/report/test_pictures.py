@@ -74,6 +74,14 @@ def test_learning_curves_show_the_mean_over_seeds_and_leaky_runs_beside_their_tw
     assert "does not compare with that of clean runs" in text
 
 
+def test_the_axis_of_losses_has_room_for_two_decimals(report):
+    figure = report.pictures["curves-cnn5.png"].draw()
+    loss = figure.axes[0]
+    loss.set_yticks([0.75])
+    figure.canvas.draw()
+    assert loss.yaxis.label.get_window_extent().x0 >= 0
+
+
 def test_effects_name_their_models(report):
     text = section(report, "What each factor does")
     for row in ("augmentation | cnn3, cnn5", "oversampling × model | cnn5 vs cnn3"):

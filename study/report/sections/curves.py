@@ -152,7 +152,7 @@ def _draw_model(curves: Curves, colours: dict[str, str]) -> Figure:
     height = 2.9 + top
     figure = new_figure(height)
     loss, accuracy = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.065, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.18)
+    figure.subplots_adjust(left=0.078, right=0.99, top=1 - top / height, bottom=0.5 / height, wspace=0.18)
     for axes, name, scale, label in ((loss, "loss", 1, "loss"), (accuracy, "accuracy", 100, "accuracy, %")):
         _lines(axes, curves, name, colours, scale, training=True)
         _lines(axes, curves, f"validation_{name}", colours, scale)
