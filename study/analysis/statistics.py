@@ -51,7 +51,10 @@ class Statistics:
     copies_known: bool  #: Whether copies among the test images are known and counted as one.
     recipes: Comparisons  #: Comparisons over new seeds and new images.
     networks: Comparisons  #: Comparisons of the trained networks of one seed.
-    effects: Effects  #: Factor effects: of recipes where they can be had, otherwise of networks.
+    #: Factor effects: of recipes where half of those behind the effects or more have seeds enough, else of networks.
+    effects: Effects
+    #: Where some of those recipes have seeds enough and others not: the effects of the other question.
+    other_effects: Effects | None
     ensembles: tuple[Ensemble, ...]
     best: dict[Recipe, float]  #: How probable it is that each of the compared recipes is the best of them.
     #: The smallest true difference of two recipes that this design shows with 80 % probability, after correction for
@@ -93,12 +96,14 @@ def compute_statistics(
     networks = compare_networks(scores, ranked)
     validation = {one.recipe: one.measures["validation_accuracy"].mean or 0.0 for one in standings}
     seeded = {recipe: spec for recipe, spec in specs.items() if scores.has_seeds(recipe)}
-    if contrasts := factor_contrasts(seeded, validation):
-        effects = _effects(scores, contrasts)
-    else:
-        of_seed = networks_of_seed(scores, ranked, networks.seed)
-        contrasts = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs}, validation)
-        effects = _effects(scores, contrasts, of_seed, networks.seed)
+    of_seed = networks_of_seed(scores, ranked, networks.seed)
+    of_recipes = factor_contrasts(seeded, validation)
+    of_networks = factor_contrasts({recipe: specs[recipe] for recipe in of_seed if recipe in specs}, validation)
+    with_seeds, every = _behind(of_recipes), _behind(of_networks)
+    questions = [_effects(scores, of_recipes)] if of_recipes else []
+    if not of_recipes or every - with_seeds:
+        questions.append(_effects(scores, of_networks, of_seed, networks.seed))
+    effects, *others = questions if 2 * len(with_seeds & every) >= len(every) else reversed(questions)
     recipes = compare_recipes(scores, ranked, margin)
     samples = [scores.sample(scores.recipes[one]) for one in recipes.compared]
     detectable = 1.0
@@ -114,10 +119,15 @@ def compute_statistics(
         recipes=recipes,
         networks=networks,
         effects=effects,
+        other_effects=others[0] if others else None,
         ensembles=tuple(ensembles(scores, ranked)),
         best=scores.probability_of_best(recipes.compared),
         detectable=detectable if detectable < 1.0 else None,
     )
+
+
+def _behind(contrasts: Sequence[FactorContrast]) -> set[Recipe]:
+    return {recipe for one in contrasts for recipe in one.weights}
 
 
 def _effects(

@@ -53,6 +53,64 @@ def test_one_seed_is_not_called_sure_nor_a_rising_run_converged(tmp_path):
     assert shown["Training"].startswith("the best was still improving when the budget ended; 1 of 2 runs in all was")
 
 
+def uneven(tmp_path, seeded, others=("cnn5",)):
+    """Keep two protocols of some models with three seeds and of others, which are better, with one."""
+    records = [
+        make_record(model, protocol, seed, skill=skill)
+        for models, seeds, skill in ((seeded, range(3), 1.2), (others, range(1), 4.0))
+        for model in models
+        for protocol in ("baseline", "augment")
+        for seed in seeds
+    ]
+    return keep(tmp_path, *records)
+
+
+def test_a_best_with_one_seed_is_not_compared_in_words_about_recipes_with_three(tmp_path):
+    store = uneven(tmp_path, ["cnn3"])
+    data = collect(store)
+    best = data.ranked[0].recipe
+    assert best.model == "cnn5" and {one.model for one in data.found.recipes.compared} == {"cnn3"}
+    alike = {one.first for one in data.found.networks.declared if not one.told_apart}
+    assert alike == {recipe for recipe in data.found.networks.compared if recipe.model == "cnn5"} - {best}
+    assert card(store)["How sure"] == (
+        f"1 seed; not significantly different from {alike.pop()}; another seed could change the order"
+    )
+    first, rest = leading(data)
+    assert any(one.startswith(f"With seed 0, {best} scores higher on the test split than cnn3 /") for one in first)
+    assert any(one.startswith("Of the 2 recipes with three seeds or more, cnn3 /") for one in rest)
+    assert "highest mean of those with three seeds" in build_report(store).markdown
+
+
+def test_a_best_with_three_seeds_says_which_others_it_is_compared_with(tmp_path):
+    records = [make_record("cnn5", seed=seed, skill=4.0) for seed in range(3)]
+    records += [make_record("cnn3", seed=seed, skill=1.0) for seed in range(3)]
+    records += [make_record("cnn3", "oversample", seed=seed, skill=1.0) for seed in range(3)]
+    shown = card(keep(tmp_path, *records, make_record("cnn2", skill=1.0)))["How sure"]
+    assert shown.endswith("significantly different from the 2 others with three seeds")
+
+
+@pytest.mark.parametrize("seeded", [["cnn3"], ["cnn2", "cnn3"]])
+def test_effects_of_the_models_with_three_seeds_stand_beside_those_of_all(tmp_path, seeded):
+    every = ["cnn2", "cnn3", "cnn5"]
+    store = uneven(tmp_path, seeded, [model for model in every if model not in seeded])
+    data, report = collect(store), build_report(store)
+    found, few = data.found, len(seeded) == 1
+    views = {one.question: one for one in (found.effects, found.other_effects)}
+    behind = {
+        question: {recipe.model for recipe in one.overall["accuracy"][0].contrast.weights}
+        for question, one in views.items()
+    }
+    assert behind == {"network": {*every}, "recipe": {*seeded}}
+    assert found.effects.question == ("network" if few else "recipe"), "what covers half of the recipes leads"
+    said = " ".join(conclusions(data))
+    assert "With seed 0, augmentation" in said
+    assert f"For {' and '.join(seeded)}, over new seeds, augmentation" in said
+    name = "augmentation" if few else "augmentation (cnn2 and cnn3)"
+    assert card(store)["Factors"].startswith(f"{name} ")
+    other = f"factor-effects-of-{'recipes' if few else 'networks'}.csv"
+    assert {row["model"] for row in csv.DictReader(report.tables[other].splitlines())} >= {"all"}
+
+
 def test_a_factor_that_another_seed_turns_round_is_not_asserted(tmp_path):
     skills = {("augment", 0): 3.0, ("augment", 1): 1.0, ("baseline", 0): 1.2, ("baseline", 1): 1.8}
     records = [make_record("cnn3", protocol, seed, skill=skill) for (protocol, seed), skill in skills.items()]

@@ -25,7 +25,7 @@ from study.analysis.metric import METRICS
 from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
 from study.analysis.scores import CALIBRATED, NETWORK, RECIPE, VIEWED, Measure, Statement
-from study.analysis.statistics import Statistics
+from study.analysis.statistics import Effects, Statistics
 from study.report.collect import StudyData
 from study.report.section import Section, section
 from study.report.sections.ensembles import ensemble_accuracy, ensemble_gain, gain_over_best_member
@@ -108,9 +108,10 @@ def _weighed(data: StudyData) -> list[tuple[int, str]]:
         groups = [(1, _gaps(data))]
     else:
         headline = _best(data, found, ranked[0])
+        aside = bool(found.recipes.declared) and ranked[0].recipe not in found.recipes.compared
         groups = [
-            (1, _compared(found, found.recipes)),
-            (4, _compared(found, _without(found.networks, found.recipes))),
+            (4 if aside else 1, _compared(found, found.recipes)),
+            (1 if aside else 4, _compared(found, _without(found.networks, found.recipes))),
             *_factors(data, found),
             (5, _who_pays(data, found)),
             (3, _views(found, ranked)),
@@ -240,6 +241,8 @@ def _compared(found: Statistics, comparisons: Comparisons) -> list[str]:
     best = escape(comparisons.compared[0])
     of_recipes = comparisons.question == RECIPE
     subject = best if of_recipes else f"With seed {comparisons.seed}, {best}"
+    if of_recipes and found.ranked[0] not in comparisons.compared:
+        subject = f"Of the {len(comparisons.compared)} recipes with three seeds or more, {best}"
     behind = [one for one in comparisons.declared if one.told_apart and one.difference.value < 0]
     ahead = [one for one in comparisons.declared if one.told_apart and one.difference.value > 0]
     unknown = [one for one in comparisons.declared if not one.told_apart]
@@ -327,28 +330,42 @@ def _late(late: int, runs: int, which: str) -> str:
 
 def _factors(data: StudyData, found: Statistics) -> list[tuple[int, list[str]]]:
     """Return what each factor does, and their interactions, with weights: what differs in one thing comes first."""
-    balanced = {one.contrast.factor: one.difference for one in found.effects.overall["balanced_accuracy"]}
     starts = len({data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)})
     start = f"the best of {starts} random starts by validation accuracy" if starts > 1 else "a random start"
-    about = f"With seed {found.effects.seed}, " if found.effects.question == NETWORK else ""
     words: dict[int, list[str]] = {2: [], 4: []}
     behind: set[str] = set()
-    for one in found.effects.overall["accuracy"]:
-        factor = one.contrast.factor
-        subject = _FACTORS.get(factor)
-        if one.contrast.way:
-            subject = f"pretraining ({one.contrast.way}; against {start} with equal updates and images)"
-        if subject:
-            effect, _ = effect_words(found, one)
-            text = f"{about}{subject} {effect}; balanced accuracy: {in_points(balanced[factor])} points."
-            alone = one.contrast.way or factor in (OVERSAMPLING, AUGMENTATION)
-            words[2 if alone else 4].append(text[0].upper() + text[1:])
-            behind.update(one.difference.runs)
+    for effects in filter(None, (found.effects, found.other_effects)):
+        balanced = {one.contrast.factor: one.difference for one in effects.overall["balanced_accuracy"]}
+        for one in effects.overall["accuracy"]:
+            factor = one.contrast.factor
+            subject = _FACTORS.get(factor)
+            if one.contrast.way:
+                subject = f"pretraining ({one.contrast.way}; against {start} with equal updates and images)"
+            if subject:
+                effect, _ = effect_words(found, effects, one)
+                text = f"{_about(found, effects, one)}{subject} {effect}"
+                text += f"; balanced accuracy: {in_points(balanced[factor])} points."
+                alone = one.contrast.way or factor in (OVERSAMPLING, AUGMENTATION)
+                words[2 if alone and effects is found.effects else 4].append(text[0].upper() + text[1:])
+                behind.update(one.difference.runs)
     late = sum(run.record.key in behind and not run.converged for run in data.runs)
     if late:
         which = f"the {len(behind)} runs behind these effects"
         words[4].append(f"{_late(late, len(behind), which)}: they hold for this budget.")
     return [*words.items(), (4, _interactions(found))]
+
+
+def _about(found: Statistics, effects: Effects, one: Effect) -> str:
+    """Say whom an effect is about: networks of one seed, or recipes of the models that have seeds enough."""
+    if effects.question == NETWORK:
+        return f"With seed {effects.seed}, "
+    return f"For {models_behind(one)}, over new seeds, " if found.other_effects else ""
+
+
+def models_behind(one: Effect) -> str:
+    """Name the models of an effect, or count them."""
+    models = list(dict.fromkeys(recipe.model for recipe in one.contrast.weights))
+    return escape(listed(models)) if len(models) <= _MOST_NAMES else plural(len(models), "model")
 
 
 def _interactions(found: Statistics) -> list[str]:
@@ -383,12 +400,12 @@ def _interaction(one: Effect) -> str:
     return f"{what} on {METRICS.get(one.measure.metric).title} differs by {_change(one)}, {between}"
 
 
-def effect_words(found: Statistics, one: Effect) -> tuple[str, str]:
+def effect_words(found: Statistics, effects: Effects, one: Effect) -> tuple[str, str]:
     """Say what a factor does to accuracy, for a sentence and in a few words.
 
     Where that depends on the model or on what it is combined with, each model's effect or none is claimed.
     """
-    factor, effects = one.contrast.factor, found.effects
+    factor = one.contrast.factor
     every = (*effects.overall["accuracy"], *effects.by_model["accuracy"])
     single = [other for other in every if other.contrast.factor == factor and other.contrast.model]
     each = "; ".join(f"{escape(other.contrast.model)}: {_change(other)}" for other in single)

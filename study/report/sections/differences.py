@@ -44,8 +44,11 @@ above 0.05.
 {{ networks.markdown() if networks }}
 {% endset %}
 {% if networks %}
-{% if recipes %}{{ folded("Trained networks of seed " ~ found.networks.seed ~ ", image by image", of_seed) }}{% else \
-%}{{ of_seed }}{% endif %}
+{% if recipes and found.ranked[0] in found.recipes.compared %}
+{{ folded("Trained networks of seed " ~ found.networks.seed ~ ", image by image", of_seed) }}
+{% else %}
+{{ of_seed }}
+{% endif %}
 {% endif %}
 
 {% if contrasts %}

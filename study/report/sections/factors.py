@@ -10,7 +10,7 @@ from study.analysis.comparisons import Effect
 from study.analysis.factors import FactorContrast, is_random_start
 from study.analysis.metric import METRICS
 from study.analysis.scores import RECIPE
-from study.analysis.statistics import Statistics
+from study.analysis.statistics import Effects, Statistics
 from study.report.collect import StudyData
 from study.report.picture import INK, LABEL_SIZE, Axes, Figure, Picture, label_share, labels_of, new_figure
 from study.report.section import Section, section
@@ -18,8 +18,7 @@ from study.report.table import Column, Table, hidden, text_columns
 from study.report.wording import escape, in_points, listed, p_sentence, points
 
 TEMPLATE = """\
-{{ "Over new seeds and new images" if found.effects.question == "recipe" else "**Among the trained networks of seed " \
-~ found.effects.seed ~ " alone**, over new images" }}. Effect = score with the factor minus score without it, in \
+{{ about }}. Effect = score with the factor minus score without it, in \
 points on the test split, averaged over everything else that was run both ways, so that a model with more such runs \
 weighs more. An interaction is the difference between two such effects.
 
@@ -36,6 +35,9 @@ that validation accuracy chose one of several random starts" if several_starts }
 p after Holm's correction; raw values are in [tables/factor-effects.csv](tables/factor-effects.csv).
 {% endset %}
 {{ folded("Factor effects in numbers", body) }}
+{% if others %}
+{{ folded(others_about, others.markdown()) }}
+{% endif %}
 
 ### Effect on each class
 
@@ -60,22 +62,32 @@ def write(data: StudyData) -> Section | None:
     if not found or not found.effects:
         return None
     starts = {data.recipe(run.record) for run in data.runs if is_random_start(run.spec.protocol.name)}
-    groups = _groups(found, data.naming.models)
+    groups, others = _groups(found.effects, data.naming.models), found.other_effects
     return Section.of(
         TEMPLATE,
         _every_class_table(data, found),
         found=found,
         several_starts=len(starts) > 1,
+        about=_about(found, found.effects),
         effects=_picture(found, groups),
         by_class=_class_picture(data, found),
-        table=_table(found, groups),
+        table=_table("factor-effects", found.effects, groups),
+        others=others and _table(f"factor-effects-of-{others.question}s", others, _groups(others, data.naming.models)),
+        others_about=others and _about(found, others).replace("**", ""),
         recall=_class_table(data.classes, found.effects.by_class["recall"]),
     )
 
 
-def _groups(found: Statistics, models: Sequence[str]) -> list[tuple[Effect, ...]]:
+def _about(found: Statistics, effects: Effects) -> str:
+    """Say what the effects hold for."""
+    if effects.question == RECIPE:
+        return "Over new seeds and new images" + (", of the recipes with three seeds" if found.other_effects else "")
+    return f"**Among the trained networks of seed {effects.seed} alone**, over new images"
+
+
+def _groups(effects: Effects, models: Sequence[str]) -> list[tuple[Effect, ...]]:
     """Return the effects on every score of each factor over all models, followed by those model by model."""
-    families = (found.effects.overall, found.effects.by_model)
+    families = (effects.overall, effects.by_model)
     groups = [group for family in families for group in zip(*family.values(), strict=True)]
     factors = list(dict.fromkeys(group[0].contrast.factor for group in groups))
     order = [None, *models]
@@ -103,7 +115,7 @@ def _named(models: list[str], brief: bool) -> str:
     return ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} models"
 
 
-def _table(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Table:
+def _table(name: str, effects: Effects, groups: Sequence[Sequence[Effect]]) -> Table:
     """Each factor's effect over all models and for each, on accuracy, balanced accuracy and macro-F1."""
     rows = []
     for group in groups:
@@ -111,10 +123,10 @@ def _table(found: Statistics, groups: Sequence[Sequence[Effect]]) -> Table:
         flat = [number for one in group for number in (one.difference, one.difference.p_value, one.adjusted)]
         named = [contrast.factor, _models(contrast), contrast.model or "all"]
         rows.append([*named, *group, *flat, group[0].difference.runs])
-    columns = [Column("", METRICS.get(name).title, _words) for name in found.effects.overall]
-    keys = [f"{name}{end}" for name in found.effects.overall for end in ("", "_p", "_p_holm")]
+    columns = [Column("", METRICS.get(metric).title, _words) for metric in effects.overall]
+    keys = [f"{metric}{end}" for metric in effects.overall for end in ("", "_p", "_p_holm")]
     first = [*text_columns("factor"), Column("", "model", right=False), *hidden("model")]
-    return Table("factor-effects", [*first, *columns, *hidden(*keys, "runs")], rows)
+    return Table(name, [*first, *columns, *hidden(*keys, "runs")], rows)
 
 
 def _class_table(classes: Sequence[str], effects: Sequence[Effect]) -> Table:

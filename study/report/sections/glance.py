@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from study.analysis.comparisons import Comparisons
 from study.analysis.factors import AUGMENTATION, OVERSAMPLING
+from study.analysis.recipes import Recipe
 from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
 from study.report.collect import StudyData, shown_score
@@ -22,7 +24,7 @@ from study.report.picture import (
     protocol_colours,
 )
 from study.report.section import Section, section
-from study.report.sections.conclusions import effect_words
+from study.report.sections.conclusions import effect_words, models_behind
 from study.report.sections.leakage import by_worth
 from study.report.wording import escape, in_points, listed, percent, plural, probability
 
@@ -76,19 +78,35 @@ def _sure(data: StudyData, found: Statistics) -> str:
     if first.recipe in found.best:
         chance = probability(found.best[first.recipe])
         words.append(f"best of {len(found.best)} recipes on new seeds and images with probability {chance}")
-    declared = found.recipes.declared or found.networks.declared
-    if not declared:
+    if len(data.ranked) == 1:
         return f"{words[0]}; no other ranked recipe"
-    open_ = [escape(one.first) for one in declared if not one.told_apart]
-    if not open_:
-        others = escape(declared[0].first) if len(declared) == 1 else f"the {len(declared)} others"
-        words.append(f"significantly different from {others}")
+    of_recipes = first.recipe in found.recipes.compared and len(found.recipes.compared) > 1
+    comparisons = found.recipes if of_recipes else found.networks
+    others = _against(comparisons, first.recipe)
+    some = "" if len(others) == len(data.ranked) - 1 else " with three seeds" if of_recipes else " with its seed"
+    alike = [escape(other) for other, told_apart in others.items() if not told_apart]
+    if not others:
+        words.append("no other ranked recipe has its seed")
+    elif not alike:
+        named = escape(next(iter(others))) if len(others) == 1 else f"the {len(others)} others{some}"
+        words.append(f"significantly different from {named}")
     else:
-        named = listed(open_) if len(open_) <= _MOST_NAMES else f"{len(open_)} of {len(declared)} others"
+        named = listed(alike) if len(alike) <= _MOST_NAMES else f"{len(alike)} of {len(others)} others{some}"
         words.append(f"not significantly different from {named}")
-    if not found.recipes.declared:
+    if not of_recipes:
         words.append("another seed could change the order")
     return "; ".join(words)
+
+
+def _against(comparisons: Comparisons, best: Recipe) -> dict[Recipe, bool]:
+    """Tell of every recipe that is compared with the best whether the two differ significantly."""
+    pairs = comparisons.declared if best in comparisons.compared[:1] else comparisons.pairs
+    return {
+        other: one.told_apart
+        for one in pairs
+        if best in (one.first, one.second)
+        for other in {one.first, one.second} - {best}
+    }
 
 
 def _training(data: StudyData) -> str:
@@ -120,7 +138,9 @@ def _factors(found: Statistics) -> str:
     for one in found.effects.overall["accuracy"]:
         way, factor = one.contrast.way, one.contrast.factor
         if name := f"pretraining, {way}" if way else factor if factor in (OVERSAMPLING, AUGMENTATION) else "":
-            parts.append(f"{name} {effect_words(found, one)[1]}")
+            if found.other_effects and found.effects.question == RECIPE:
+                name += f" ({models_behind(one)})"
+            parts.append(f"{name} {effect_words(found, found.effects, one)[1]}")
     return "; ".join(parts) or "no runs differ in one factor alone"
 
 

@@ -168,6 +168,8 @@ def _effects(data: StudyData) -> None:
     chart = differences_chart(names, [one.difference for one in every], [one.told_apart for one in every])
     st.vega_lite_chart(spec=chart, alt=alt)
     about = "new seeds and images" if effects.seed is None else f"new images, for the networks of seed {effects.seed}"
+    if data.found.other_effects and effects.seed is None:
+        about += ", of the recipes with three seeds"
     st.caption(
         f"With the factor less without it, in points on the test split; 95 % intervals for {about}. Filled: "
         "significant after Holm's correction."
