@@ -93,6 +93,7 @@ def test_effects_name_their_models(report):
 def test_an_effect_that_one_model_ran_alone_is_not_that_of_all(tmp_path):
     report = build_report(keep(tmp_path, make_record(), make_record(protocol="augment"), make_record("cnn5")))
     assert "| augmentation | cnn3 |" in " ".join(section(report, "What each factor does").split())
+    assert "For cnn3, with seed 0, augmentation " in report.markdown and "| augmentation (cnn3) " in report.markdown
 
 
 def test_sections_without_a_comparison_are_left_out(tmp_path):

@@ -16,6 +16,7 @@ from study.analysis.factors import (
     FROZEN_RANDOM,
     OVERSAMPLING,
     RANDOM_BODY,
+    SWITCHES,
     TRANSFER,
     is_random_start,
 )
@@ -356,16 +357,23 @@ def _factors(data: StudyData, found: Statistics) -> list[tuple[int, list[str]]]:
 
 
 def _about(found: Statistics, effects: Effects, one: Effect) -> str:
-    """Say whom an effect is about: networks of one seed, or recipes of the models that have seeds enough."""
-    if effects.question == NETWORK:
-        return f"With seed {effects.seed}, "
-    return f"For {models_behind(one)}, over new seeds, " if found.other_effects else ""
+    """Say what an effect is about: the models, where they are not all, and the seed of its networks."""
+    seeds = "over new seeds" if found.other_effects else ""
+    seeds = f"with seed {effects.seed}" if effects.question == NETWORK else seeds
+    some = models_behind(found, effects, one)
+    parts = [f"for {some}"] * bool(some) + [seeds] * bool(seeds)
+    return f"{', '.join(parts)}, " if parts else ""
 
 
-def models_behind(one: Effect) -> str:
-    """Name the models of an effect, or count them."""
-    models = list(dict.fromkeys(recipe.model for recipe in one.contrast.weights))
-    return escape(listed(models)) if len(models) <= _MOST_NAMES else plural(len(models), "model")
+def models_behind(found: Statistics, effects: Effects, one: Effect) -> str:
+    """Name the models of an effect, or count them; empty where it is about all that were trained."""
+    models = dict.fromkeys(recipe.model for recipe in one.contrast.weights)
+    runs = [found.scores.recipes[recipe][0] for recipe in found.ranked]
+    trained = {recipe.model for recipe, run in zip(found.ranked, runs, strict=True) if not run.record.imported}
+    of_some = effects.question == RECIPE and found.other_effects
+    if not of_some and (one.contrast.factor not in SWITCHES or trained <= models.keys()):
+        return ""
+    return escape(listed([*models])) if len(models) <= _MOST_NAMES else plural(len(models), "model")
 
 
 def _interactions(found: Statistics) -> list[str]:
@@ -449,8 +457,9 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     gains = listed([words[place] for place, one in clear.items() if one.difference.value > 0])
     losses = listed([words[place] for place, one in clear.items() if one.difference.value < 0])
     which = "the rarest class" if rare == int(np.argmin(images)) else "the rarest class that has test images"
+    some = models_behind(found, found.effects, change)
     text = (
-        f"Oversampling changes the recall of {which}, {escape(data.classes[rare])} "
+        f"{f'For {some}, oversampling' if some else 'Oversampling'} changes the recall of {which}, {escape(data.classes[rare])} "
         f"({plural(support[rare], 'test image')}), by {in_points(change.difference)} points"
         f"{'' if change.told_apart else ', which is not significant'}."
     )

@@ -138,8 +138,8 @@ def _factors(found: Statistics) -> str:
     for one in found.effects.overall["accuracy"]:
         way, factor = one.contrast.way, one.contrast.factor
         if name := f"pretraining, {way}" if way else factor if factor in (OVERSAMPLING, AUGMENTATION) else "":
-            if found.other_effects and found.effects.question == RECIPE:
-                name += f" ({models_behind(one)})"
+            if some := models_behind(found, found.effects, one):
+                name += f" ({some})"
             parts.append(f"{name} {effect_words(found, found.effects, one)[1]}")
     return "; ".join(parts) or "no runs differ in one factor alone"
 
