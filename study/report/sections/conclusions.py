@@ -458,8 +458,9 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     losses = listed([words[place] for place, one in clear.items() if one.difference.value < 0])
     which = "the rarest class" if rare == int(np.argmin(images)) else "the rarest class that has test images"
     some = models_behind(found, found.effects, change)
+    subject = f"For {some}, oversampling" if some else "Oversampling"
     text = (
-        f"{f'For {some}, oversampling' if some else 'Oversampling'} changes the recall of {which}, {escape(data.classes[rare])} "
+        f"{subject} changes the recall of {which}, {escape(data.classes[rare])} "
         f"({plural(support[rare], 'test image')}), by {in_points(change.difference)} points"
         f"{'' if change.told_apart else ', which is not significant'}."
     )
