@@ -7,12 +7,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from study.analysis.comparisons import Effect
 from study.analysis.leaderboard import Spread, Standing, leaderboard
 from study.analysis.recipes import is_leaky
 from study.analysis.scores import RECIPE, Statement
+from study.analysis.statistics import Statistics
 from study.core.record import Record
 from study.core.store import Store
 from study.report.collect import StudyData, collect, shown_score
+from study.report.sections.conclusions import models_behind
 from study.report.wording import NOTHING, percent, points
 
 Row = dict[str, Any]
@@ -152,13 +155,27 @@ def _row(data: StudyData, standing: Standing) -> Row:
 
 
 def factor_changes(data: StudyData) -> list[tuple[str, str, bool]]:
-    """Return what each factor that was varied does to test accuracy over all models.
+    """Return what each factor that was varied does to test accuracy over the models that ran it both ways.
 
-    A factor has its name, the change in points with its 95 % interval, and whether that is significant (Holm).
+    A factor has its name (with the models, where they are not all), the change in points with its 95 % interval, and
+    whether that is significant (Holm).
     """
-    effects = data.found.effects.overall["accuracy"] if data.found else ()
-    shown = [(one, f"{points(one.difference.value)} points ({ends(one.difference, points)})") for one in effects]
-    return [(one.contrast.factor, words, one.told_apart) for one, words in shown]
+    if not data.found:
+        return []
+    return [
+        (
+            factor_name(data.found, one),
+            f"{points(one.difference.value)} points ({ends(one.difference, points)})",
+            one.told_apart,
+        )
+        for one in data.found.effects.overall["accuracy"]
+    ]
+
+
+def factor_name(found: Statistics, one: Effect) -> str:
+    """Name an effect's factor, with its model or with the models behind it where they are not all."""
+    models = one.contrast.model or models_behind(found, found.effects, one)
+    return f"{one.contrast.factor} in {models}" if models else one.contrast.factor
 
 
 def ends(score: Statement, show: Callable[[float], str] = percent) -> str:

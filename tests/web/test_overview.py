@@ -5,7 +5,7 @@ import pytest
 from study.analysis.scores import RECIPE
 from study.report.collect import collect
 from study.web.overview import current_study, factor_changes, leaderboard_rows, run_label
-from tests.factories import make_record, make_store
+from tests.factories import keep, make_record, make_store
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,11 @@ def test_the_card_has_the_best_recipes_scores_and_what_factors_do(seeded):
     effects, factors = data.found.effects.overall["accuracy"], factor_changes(data)
     assert [name for name, _, _ in factors] == [one.contrast.factor for one in effects] != []
     assert [significant for *_, significant in factors] == [one.told_apart for one in effects]
+
+
+def test_the_effect_of_one_of_several_models_names_it(tmp_path):
+    data = collect(keep(tmp_path, make_record(), make_record(protocol="augment"), make_record("cnn5")))
+    assert [name for name, *_ in factor_changes(data)] == ["augmentation in cnn3"]
 
 
 def test_one_seed_says_that_its_interval_covers_no_new_seeds(tmp_path):

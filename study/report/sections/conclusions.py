@@ -358,11 +358,10 @@ def _factors(data: StudyData, found: Statistics) -> list[tuple[int, list[str]]]:
 
 def _about(found: Statistics, effects: Effects, one: Effect) -> str:
     """Say what an effect is about: the models, where they are not all, and the seed of its networks."""
-    seeds = "over new seeds" if found.other_effects else ""
-    seeds = f"with seed {effects.seed}" if effects.question == NETWORK else seeds
+    of_recipes = "over new seeds, " if found.other_effects else ""
     some = models_behind(found, effects, one)
-    parts = [f"for {some}"] * bool(some) + [seeds] * bool(seeds)
-    return f"{', '.join(parts)}, " if parts else ""
+    models = f"for {escape(some)}, " if some else ""
+    return models + (f"with seed {effects.seed}, " if effects.question == NETWORK else of_recipes)
 
 
 def models_behind(found: Statistics, effects: Effects, one: Effect) -> str:
@@ -373,7 +372,7 @@ def models_behind(found: Statistics, effects: Effects, one: Effect) -> str:
     of_some = effects.question == RECIPE and found.other_effects
     if not of_some and (one.contrast.factor not in SWITCHES or trained <= models.keys()):
         return ""
-    return escape(listed([*models])) if len(models) <= _MOST_NAMES else plural(len(models), "model")
+    return listed([*models]) if len(models) <= _MOST_NAMES else plural(len(models), "model")
 
 
 def _interactions(found: Statistics) -> list[str]:
@@ -458,7 +457,7 @@ def _who_pays(data: StudyData, found: Statistics) -> list[str]:
     losses = listed([words[place] for place, one in clear.items() if one.difference.value < 0])
     which = "the rarest class" if rare == int(np.argmin(images)) else "the rarest class that has test images"
     some = models_behind(found, found.effects, change)
-    subject = f"For {some}, oversampling" if some else "Oversampling"
+    subject = f"For {escape(some)}, oversampling" if some else "Oversampling"
     text = (
         f"{subject} changes the recall of {which}, {escape(data.classes[rare])} "
         f"({plural(support[rare], 'test image')}), by {in_points(change.difference)} points"

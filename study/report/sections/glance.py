@@ -139,7 +139,7 @@ def _factors(found: Statistics) -> str:
         way, factor = one.contrast.way, one.contrast.factor
         if name := f"pretraining, {way}" if way else factor if factor in (OVERSAMPLING, AUGMENTATION) else "":
             if some := models_behind(found, found.effects, one):
-                name += f" ({some})"
+                name += f" ({escape(some)})"
             parts.append(f"{name} {effect_words(found, found.effects, one)[1]}")
     return "; ".join(parts) or "no runs differ in one factor alone"
 

@@ -17,6 +17,7 @@ from study.web.overview import (
     Row,
     all_standings,
     factor_changes,
+    factor_name,
     filtered,
     leaderboard_rows,
     ordered,
@@ -164,7 +165,7 @@ def _effects(data: StudyData) -> None:
     measure = choose("Measure", titles, "effect")
     alt = f"Effects of the factors on {titles[measure]}"
     every = [*effects.overall[measure], *effects.by_model[measure]]
-    names = [" in ".join(filter(None, (one.contrast.factor, one.contrast.model))) for one in every]
+    names = [factor_name(data.found, one) for one in every]
     chart = differences_chart(names, [one.difference for one in every], [one.told_apart for one in every])
     st.vega_lite_chart(spec=chart, alt=alt)
     about = "new seeds and images" if effects.seed is None else f"new images, for the networks of seed {effects.seed}"
