@@ -73,6 +73,11 @@ class Statistics:
         """Comparisons of recipes where there are two or more with seeds enough, otherwise of networks."""
         return self.recipes if len(self.recipes.compared) > 1 else self.networks
 
+    @property
+    def of_best(self) -> Comparisons:
+        """The main comparisons where the best on validation takes part in them, otherwise those of networks."""
+        return self.main if self.ranked[0] in self.main.compared else self.networks
+
 
 def compute_statistics(
     standings: Sequence[Standing],

@@ -109,7 +109,7 @@ def _weighed(data: StudyData) -> list[tuple[int, str]]:
         groups = [(1, _gaps(data))]
     else:
         headline = _best(data, found, ranked[0])
-        aside = bool(found.recipes.declared) and ranked[0].recipe not in found.recipes.compared
+        aside = found.of_best is not found.main
         groups = [
             (4 if aside else 1, _compared(found, found.recipes)),
             (1 if aside else 4, _compared(found, _without(found.networks, found.recipes))),
@@ -242,7 +242,7 @@ def _compared(found: Statistics, comparisons: Comparisons) -> list[str]:
     best = escape(comparisons.compared[0])
     of_recipes = comparisons.question == RECIPE
     subject = best if of_recipes else f"With seed {comparisons.seed}, {best}"
-    if of_recipes and found.ranked[0] not in comparisons.compared:
+    if of_recipes and found.of_best is not comparisons:
         subject = f"Of the {len(comparisons.compared)} recipes with three seeds or more, {best}"
     behind = [one for one in comparisons.declared if one.told_apart and one.difference.value < 0]
     ahead = [one for one in comparisons.declared if one.told_apart and one.difference.value > 0]

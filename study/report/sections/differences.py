@@ -44,7 +44,7 @@ above 0.05.
 {{ networks.markdown() if networks }}
 {% endset %}
 {% if networks %}
-{% if recipes and found.ranked[0] in found.recipes.compared %}
+{% if found.of_best.question == "recipe" %}
 {{ folded("Trained networks of seed " ~ found.networks.seed ~ ", image by image", of_seed) }}
 {% else %}
 {{ of_seed }}

@@ -80,9 +80,8 @@ def _sure(data: StudyData, found: Statistics) -> str:
         words.append(f"best of {len(found.best)} recipes on new seeds and images with probability {chance}")
     if len(data.ranked) == 1:
         return f"{words[0]}; no other ranked recipe"
-    of_recipes = first.recipe in found.recipes.compared and len(found.recipes.compared) > 1
-    comparisons = found.recipes if of_recipes else found.networks
-    others = _against(comparisons, first.recipe)
+    of_recipes = found.of_best.question == RECIPE
+    others = _against(found.of_best, first.recipe)
     some = "" if len(others) == len(data.ranked) - 1 else " with three seeds" if of_recipes else " with its seed"
     alike = [escape(other) for other, told_apart in others.items() if not told_apart]
     if not others:
