@@ -29,7 +29,13 @@ published(
     "five-convolution notebook with RandomOverSampler; here the oversampling stays inside the training split",
     sampling="oversample",
 )
-published("cnn3-blocks", fixed(1e-3, 30), "three-block network without augmentation")
+published(
+    "cnn3-blocks",
+    # At 1e-3, Keras' default, three seeds of three did not train on FER-2013: after 1,796 updates of seed 0 the fifth
+    # convolution was zero for every image. At 3e-4 it learns.
+    fixed(3e-4, 30),
+    "three-block network without augmentation; its rate is not published, and it does not train at 1e-3",
+)
 published(
     "webcam",
     PhasePlan(
