@@ -150,6 +150,20 @@ def test_published_claims_stand_beside_the_nearest_that_was_measured(tmp_path):
     assert honest["nearest"] == "cnn3 / baseline" and not honest["nearest_claimed"]
     assert "Best epoch chosen on PrivateTest" in report.markdown
     assert not found["winner of the 2013 challenge"]["nearest"], "no network here is nearly as good"
+    (board,) = rows(report, "leaderboard")
+    shown = honest["nearest_validation"], honest["nearest_clean"]
+    assert shown == (board["validation_accuracy"], board["test_accuracy"])
+    assert board["validation_accuracy"] != board["test_accuracy"] and not notebook["nearest_validation"]
+    beside = [bool(row["nearest"]) for row in found.values()]
+    assert beside == sorted(beside, reverse=True), "claims without anything beside them come last"
+    assert "<details open>" in report.markdown.partition("## Published claims")[2]
+
+
+def test_claims_are_open_where_a_study_repeats_one(tmp_path):
+    def claims(*protocols: str) -> str:
+        return build(tmp_path, *protocols, card=FER2013).markdown.partition("## Published claims")[2]
+
+    assert "<details open>" not in claims("baseline") and "<details open>" in claims("as-published/cnn3-blocks")
 
 
 def test_claims_on_fer2013_say_nothing_about_other_data(tmp_path):

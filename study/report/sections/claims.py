@@ -19,12 +19,14 @@ from study.report.wording import escape, percent
 FILE = Path(__file__).parents[1] / "published_results.toml"
 #: The image set that the claims are about.
 DATASET = "fer2013"
+#: Protocols that repeat what somebody claims.
+REPEATED = "as-published/"
 TEMPLATE = """\
-What others claim on FER-2013, in percent, beside the closest recipe of this study. Where that recipe is leaky, the \
-honest test accuracy is that of its clean twin on the same images, balanced if the leak made the classes equally large.
+What others claim on FER-2013, in percent, beside the closest recipe of this study; claims without one come last. \
+Where that recipe is leaky, the honest test accuracy is that of its clean twin on the same images, balanced if the \
+leak made the classes equally large.
 
-{{ folded(table.rows | length ~ " claims with what to know about them", table.markdown(), open=data.leaks | length > \
-0) }}
+{{ folded(table.rows | length ~ " claims with what to know about them", table.markdown(), open=open) }}
 """
 
 
@@ -59,6 +61,7 @@ def write(data: StudyData) -> Section | None:
         shares = [None if value is None else value / 100 for value in numbers]
         named = [source, claim.source, claim.url, _words(*shares), *shares, claim.caveat]
         rows.append([*named, *_nearest(claim, data)])
+    rows.sort(key=lambda row: row[-1] == ())
     columns = [
         Column("", "source", str, right=False),
         *hidden("source", "url"),
@@ -67,10 +70,12 @@ def write(data: StudyData) -> Section | None:
         Column("caveat", "what to know", right=False),
         Column("nearest", "closest recipe here", right=False),
         Column("nearest_claimed", "its own claim, %", percent),
+        Column("nearest_validation", "its validation acc., %", percent),
         Column("nearest_clean", "honest test acc., %", percent),
         Column("runs"),
     ]
-    return Section.of(TEMPLATE, data=data, table=Table("claims", columns, rows))
+    repeated = any(run.spec.protocol.name.startswith(REPEATED) for run in data.finished)
+    return Section.of(TEMPLATE, open=repeated or bool(data.leaks), table=Table("claims", columns, rows))
 
 
 def read_published(path: Path = FILE) -> list[Claim]:
@@ -96,20 +101,22 @@ def _words(train: float | None, validation: float | None, low: float | None, hig
 
 
 def _nearest(claim: Claim, data: StudyData) -> tuple[Any, ...]:
-    """Return what the study has nearest to a claim: the recipe, two accuracies as shares, and the keys of its runs.
+    """Return what the study has nearest to a claim: the recipe, three accuracies as shares, and the keys of its runs.
 
-    The first is what a leaky pipeline would have reported, None for an honest recipe; the second the test accuracy of
-    the recipe, or of a leaky one's clean twin, None where it was not run.
+    The first is what a leaky pipeline would have reported, None for an honest recipe; the second the recipe's
+    validation accuracy, None for a leaky one; the third its test accuracy, or that of a leaky one's clean twin, None
+    where it was not run.
     """
     for wanted in claim.near:
         for leak in data.leaks:
             if _plain(leak.recipe) == wanted and not leak.hardly_trained:
                 clean = leak.clean.get(leak.measure)
-                return str(leak.recipe), leak.claimed.value, clean.value if clean else None, leak.runs
+                return str(leak.recipe), leak.claimed.value, None, clean.value if clean else None, leak.runs
         for one in data.ranked:
             if _plain(one.recipe) == wanted:
-                return str(one.recipe), None, one.measures["test_accuracy"].mean, keys_of(one.runs)
-    return None, None, None, ()
+                validation, test = (one.measures[f"{split}_accuracy"].mean for split in ("validation", "test"))
+                return str(one.recipe), None, validation, test, keys_of(one.runs)
+    return None, None, None, None, ()
 
 
 def _plain(recipe: Recipe) -> str:
