@@ -61,7 +61,7 @@ def write(data: StudyData) -> Section | None:
         shares = [None if value is None else value / 100 for value in numbers]
         named = [source, claim.source, claim.url, _words(*shares), *shares, claim.caveat]
         rows.append([*named, *_nearest(claim, data)])
-    rows.sort(key=lambda row: row[-1] == ())
+    rows.sort(key=lambda row: not row[-1])  # without runs beside it
     columns = [
         Column("", "source", str, right=False),
         *hidden("source", "url"),
