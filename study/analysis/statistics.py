@@ -69,6 +69,11 @@ class Statistics:
         return self.scores.winner(self.recipes.compared, measure)
 
     @property
+    def mean_of_winner(self) -> float:
+        """The accuracy of the best recipe on validation, not allowing for its choice: the mean of its seeds."""
+        return self.scores.score(self.ranked[0]).value
+
+    @property
     def main(self) -> Comparisons:
         """Comparisons of recipes where there are two or more with seeds enough, otherwise of networks."""
         return self.recipes if len(self.recipes.compared) > 1 else self.networks

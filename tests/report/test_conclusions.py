@@ -380,6 +380,19 @@ def test_the_headline_allows_for_its_choice_and_stands_in_the_leaderboard(data):
     assert "allowing for its choice by the same seeds" in text
 
 
+def test_the_mean_stands_beside_a_headline_that_allows_for_its_choice(tmp_path):
+    one, other = (0.3, 1.5, 1.5), (1.5, 0.3, 1.4)  # a bad seed each: without it, others would choose otherwise
+    records = [make_record("cnn3", seed=seed, skill=skill) for seed, skill in enumerate(one)]
+    records += [make_record("cnn5", seed=seed, skill=skill) for seed, skill in enumerate(other)]
+    store = keep(tmp_path, *records)
+    data = collect(store)
+    mean = f"{100 * np.mean([run.test.accuracy for run in data.ranked[0].runs]):.1f} %"
+    assert mean != f"{100 * data.found.winner().value:.1f} %"
+    text = build_report(store).markdown
+    assert f"allowing for its choice by the same seeds, whose mean is {mean})" in text
+    assert f"mean of its seeds: {mean})" in text and f"whose mean test accuracy is {mean}." in text
+
+
 def test_predeclared_is_said_of_nothing_that_the_data_chose(tmp_path):
     store = make_store(tmp_path, models=["cnn3", "cnn5"], seeds=(0, 1, 2), flaws=False)
     assert "predeclared" not in build_report(store).markdown.lower()

@@ -182,6 +182,8 @@ def _best(data: StudyData, found: Statistics, first: Standing) -> str:
     if score.question == RECIPE:
         about = f"over new seeds and new images, from {len(first.runs)} seeds"
         about += ", allowing for its choice by the same seeds" if len(found.recipes.compared) > 1 else ""
+        if percent(found.mean_of_winner) != percent(score.value):
+            about += f", whose mean is {percent(found.mean_of_winner)} %"
     elif any(run.record.imported for run in first.runs):
         about = "over new images, for these imported predictions"
     else:

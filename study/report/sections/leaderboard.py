@@ -45,8 +45,9 @@ Group: {{ "recipes" if found.main.question == "recipe" else "networks of seed " 
 letter do not differ significantly in test accuracy (corrected for all pairs). {% endif %}{% if found.best %}Best: \
 the probability that a recipe has the highest mean of {{ "those with three seeds" if few_seeds else "all" }} on the \
 test split. {% endif %}{% if found.main.question == "recipe" %}{% if found.of_best.question == "recipe" %}The \
-interval of the first allows for its choice by the same seeds, and exceeds 95 % where that choice is clear; those of \
-three seeds exceed it too{% else %}Intervals of three seeds exceed 95 %{% endif %}, since they guard against unequal \
+scores of the first allow for its choice by the same seeds, whose mean test accuracy is {{ found.mean_of_winner | \
+percent }} %. Its intervals exceed 95 % where that choice is clear; those of three seeds exceed it too{% else %}\
+Intervals of three seeds exceed 95 %{% endif %}, since they guard against unequal \
 spreads (docs/statistics.md). {% endif %}
 
 
