@@ -17,12 +17,6 @@ TEMPLATE = Path(__file__).parent / "templates" / "page.md.j2"
 PEERS = {"torch": "PyTorch, its faster precision", "keras": "Keras as users write it"}
 #: Share of the cores below which a measurement was disturbed.
 LEAST_BUSY = 0.75
-NATIVE = (
-    "The processor computes bfloat16 natively: `--precision auto` is mixed_bfloat16, and so are our rates in ratios."
-)
-NOT_NATIVE = (
-    "The processor has no bfloat16 instructions: `--precision auto` is float32, and ratios are those of float32."
-)
 MEASURES = {
     "train": "training",
     "predict": "prediction",
@@ -138,10 +132,9 @@ def _machine(parts: Iterable[Mapping[str, Any]]) -> list[str]:
         versions |= part.get("peer_versions", {})
         libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
         least = f", {made['least_updates']} updates at least" if "least_updates" in made else ""
-        native = NOT_NATIVE if part["auto_precision"] == "float32" else NATIVE
         lines.append(
             f"{made['processor']}, {made['threads']} cores; {libraries}; {made['rounds']} rounds of about "
-            f"{made['seconds']:g} s{least}; batch {part['batch']}. {native}"
+            f"{made['seconds']:g} s{least}; batch {part['batch']}. Ratios are those of our {part['auto_precision']}."
         )
     return list(dict.fromkeys(lines))
 

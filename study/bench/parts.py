@@ -22,7 +22,7 @@ from study.core.errors import StoreError, UsageError, unknown_name
 from study.core.files import read_regular, write_atomically
 from study.core.record import rounded
 from study.models.entry import MODELS
-from study.training.backend import chosen_backend
+from study.training.backend import chosen_backend, require_backend
 from study.training.device import visible_gpus
 from study.training.environment import process_environment
 from study.training.precision import PRECISIONS, resolve_precision
@@ -61,7 +61,9 @@ def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, A
     """Measure and return the parts by name, as the file keeps them.
 
     Raises:
-        UsageError: an unknown part, model or precision, or a side that a model cannot take.
+        UsageError: an unknown part, model or precision, a side that a model cannot take, or a backend that is not
+            installed.
+        ContestError: nobody could measure a model.
     """
     for name in names:
         if name not in PARTS:
@@ -70,6 +72,7 @@ def measure_parts(names: Sequence[str], bounds: Bounds, say: Say) -> dict[str, A
         entry = MODELS.get(name)
         if bounds.side_px < entry.minimum_side_px:
             raise UsageError(f"{name} takes sides from {entry.minimum_side_px} px, got {bounds.side_px}: give --side.")
+    require_backend()
     chosen = resolve_precision(bounds.precision)
     precisions = list(dict.fromkeys(["float32", chosen] if bounds.precision == "auto" else [chosen]))
     torch = package_version("torch") if bounds.peers else ""
@@ -136,6 +139,8 @@ def _model(task: Task, precisions: Sequence[str], bounds: Bounds, say: Say) -> d
         about = {
             child.entrant.name: {**child.greeting, "precision": child.entrant.task.precision} for child in contestants
         }
+        if not about:
+            raise ContestError(f"Nothing could measure {task.model}: every process ended, as said above.")
         say(f"  {task.model}: {', '.join(about)}")
         turns = take_turns(contestants, MEASURES, bounds.rounds, bounds.seconds, say)
     found: dict[str, dict[str, Any]] = {}

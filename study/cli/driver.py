@@ -45,7 +45,7 @@ from study.planning.time_budget import choose_budget, cut, fit_time_budget, is_f
 from study.protocols import Protocol
 from study.protocols.budgets import Budget, Speed, budget_names, read_budget
 from study.trackers import Tracker, check_tracker, open_tracker
-from study.training.backend import chosen_backend
+from study.training.backend import chosen_backend, require_backend
 from study.training.device import visible_gpus
 from study.training.environment import THREADS
 from study.training.precision import resolve_precision
@@ -112,6 +112,8 @@ def run(given: Flags) -> int:
             say(seeds_for_a_plan(sum(image_set.counts()["test"]), recipes))
         if given.dry_run or not agreed(given, plan.seconds_left(workers, apart=executor.own_cores)):
             return 0
+        if plan.open and not executor.own_cores:
+            require_backend()
         locks.clear_left()
         if ferplus is not None:
             store.keep_ferplus(ferplus)

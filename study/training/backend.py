@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -25,6 +26,20 @@ def chosen_backend() -> str:
     if name not in BACKENDS:
         raise UsageError(f"KERAS_BACKEND must be one of {', '.join(BACKENDS)}, got {name!r}.")
     return name
+
+
+def require_backend() -> None:
+    """Check that what trains here is installed, without importing it; plans and reports need no backend.
+
+    Raises:
+        UsageError: it is not, or this package does not train on it.
+    """
+    name = chosen_backend()
+    if importlib.util.find_spec(name) is None:
+        raise UsageError(
+            f"Keras runs on the backend that KERAS_BACKEND names (tensorflow by default), here {name}, which is not "
+            "installed: install it (docs/jax-and-gpu.md) or set another."
+        )
 
 
 def prepare_backend(backend: str, threads: int | None = None) -> None:

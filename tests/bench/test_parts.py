@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from study.bench.contest import PEER_MODELS, Child, ours, peers
+from study.bench.contest import PEER_MODELS, Child, ContestError, Entrant, ours, peers
 from study.bench.ours import Ours
 from study.bench.parts import Bounds, measure_parts
 from study.bench.task import Task, make_arrays
@@ -31,6 +33,16 @@ UPDATES = {"cnn3": 60, "cnn5": 20, "vgg16": 2, "resnet50": 2}
 def test_what_cannot_be_measured_is_refused_at_once(parts: tuple[str, ...], bounds: Bounds, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         measure_parts(parts, bounds, lambda line: pytest.fail(line))
+
+
+def test_where_nobody_can_measure_a_model_there_is_no_page_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("study.bench.parts.ours", lambda task: Entrant("broken", tmp_path / "missing.py", task))
+    with pytest.raises(ContestError, match="Nothing could measure cnn3"):
+        measure_parts(("models",), Bounds(("cnn3",), precision="float32"), said.append)
+    assert any(line.startswith("broken ended with code 1") for line in said)
 
 
 def test_tricks_have_names_of_their_own_and_unknown_ones_are_refused() -> None:

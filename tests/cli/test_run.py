@@ -260,6 +260,18 @@ def test_wrong_flags_are_refused_before_data_are_read(flags: dict[str, object], 
         driver.run(replace(given, data="/nowhere", **flags))  # type: ignore[arg-type]
 
 
+def test_a_backend_that_is_not_installed_is_refused_before_a_run_but_not_a_plan_or_a_report(
+    given: Flags, execute: FakeExecute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert driver.run(given) == 0
+    monkeypatch.setattr("study.training.backend.importlib.util.find_spec", lambda name: None)
+    assert driver.run(given) == 0, "nothing is left to train"
+    assert driver.run(replace(given, seeds="2", dry_run=True)) == 0
+    with pytest.raises(UsageError, match="tensorflow, which is not installed"):
+        driver.run(replace(given, seeds="2"))
+    assert len(execute.executed) == 2
+
+
 def test_without_a_budget_the_plan_says_which_was_chosen_and_how_to_ask_for_another(
     given: Flags, execute: FakeExecute, capsys: pytest.CaptureFixture[str]
 ) -> None:
