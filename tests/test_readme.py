@@ -202,7 +202,7 @@ def test_the_answer_is_that_of_the_reports() -> None:
     pairs = {(row["first"], row["second"]): row for row in rows_of("fer2013", "pairs-recipes")}
     pair = pairs[f"{first['model']} / {first['protocol']}", "cnn3 / baseline"]
     said = [*accuracy_of(first), f"{100 * sum(scores) / len(scores):.1f}", f"{100 * float(pair['difference']):.1f}"]
-    sentence = "scores {} % (three seeds: {} to {}; mean: {}), {} points above cnn3 (p = {:.3f})."
+    sentence = "scores {} % ({} to {}; mean of three seeds: {}, {} above cnn3's, p = {:.3f})."
     assert len(scores) == 3 and sentence.format(*said, float(pair["p_all_pairs"])) in text
     effects = {row["factor"]: row for row in rows_of("fer2013", "factor-effects") if row["model"] == "all"}
     costs, gains = (100 * float(effects["oversampling"][score]) for score in ("accuracy", "balanced_accuracy"))
