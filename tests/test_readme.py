@@ -189,7 +189,7 @@ def test_the_answer_is_that_of_the_reports() -> None:
         assert [own, *cells] == said, name
     text = " ".join(answer.split())
     best, peers = others["resnet_compact"]["strong"], [others[name]["imported"][0] for name in PEERS]
-    assert f"**{best[0]} %** on FER-2013's test split (one seed, 95 % interval {best[1]} to {best[2]};" in text
+    assert f"**{best[0]} %** on FER-2013's test split (two seeds, 95 % interval {best[1]} to {best[2]};" in text
     assert "packages score {} % and {} %".format(*peers) in text
     board = rows_of("fer2013", "leaderboard")
     first, ranked = board[0], [row for row in board if row["rank"]]
