@@ -21,6 +21,7 @@ from study.analysis.statistics import Statistics, compute_statistics
 from study.core.errors import StoreError
 from study.core.record import DatasetCard, Record
 from study.core.store import UPDATES_FILE, Store, rows_of
+from study.report.wording import percent
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,12 @@ class StudyData:
 def shown_score(found: Statistics, one: Standing, measure: Measure = ACCURACY) -> Statement:
     """Return a recipe's test score; that of the first allows for its choice by the same seeds that score it."""
     return found.winner(measure) if one.rank == 1 else found.scores.score(one.recipe, measure)
+
+
+def mean_beside_score(found: Statistics) -> str:
+    """Return the mean of the best's seeds in percent where its score, which allows for its choice, shows another."""
+    mean = percent(found.mean_of_winner)
+    return "" if mean == percent(found.winner().value) else mean
 
 
 def collect(store: Store, margin: float = MARGIN) -> StudyData:

@@ -1,4 +1,4 @@
-"""The backend: refused before anything is planned where this package does not train on it or it is not installed."""
+"""The backend: refused before anything is trained where this package does not train on it or it is not installed."""
 
 from __future__ import annotations
 

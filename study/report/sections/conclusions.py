@@ -27,7 +27,7 @@ from study.analysis.recipes import Recipe, is_leaky
 from study.analysis.rescoring import ALL, NO_COPIES, NO_NEAR_COPIES
 from study.analysis.scores import CALIBRATED, NETWORK, RECIPE, VIEWED, Measure, Statement
 from study.analysis.statistics import Effects, Statistics
-from study.report.collect import StudyData
+from study.report.collect import StudyData, mean_beside_score
 from study.report.section import Section, section
 from study.report.sections.ensembles import ensemble_accuracy, ensemble_gain, gain_over_best_member
 from study.report.sections.leakage import by_worth
@@ -182,8 +182,8 @@ def _best(data: StudyData, found: Statistics, first: Standing) -> str:
     if score.question == RECIPE:
         about = f"over new seeds and new images, from {len(first.runs)} seeds"
         about += ", allowing for its choice by the same seeds" if len(found.recipes.compared) > 1 else ""
-        if percent(found.mean_of_winner) != percent(score.value):
-            about += f", whose mean is {percent(found.mean_of_winner)} %"
+        if mean := mean_beside_score(found):
+            about += f", whose mean is {mean} %"
     elif any(run.record.imported for run in first.runs):
         about = "over new images, for these imported predictions"
     else:

@@ -11,7 +11,7 @@ from study.analysis.factors import AUGMENTATION, OVERSAMPLING
 from study.analysis.recipes import Recipe
 from study.analysis.scores import NETWORK, RECIPE
 from study.analysis.statistics import Statistics
-from study.report.collect import StudyData, shown_score
+from study.report.collect import StudyData, mean_beside_score, shown_score
 from study.report.picture import (
     INK,
     LABEL_SIZE,
@@ -62,8 +62,8 @@ def _card(data: StudyData, found: Statistics) -> list[tuple[str, str]]:
     about = "over new seeds and images" if score.question == RECIPE else "over new images, for what was trained here"
     if score.low == score.low:
         about = f"95 % interval {percent(score.low)} to {percent(score.high)} {about}"
-    if percent(found.mean_of_winner) != percent(score.value):
-        about += f"; mean of its seeds: {percent(found.mean_of_winner)} %"
+    if mean := mean_beside_score(found):
+        about += f"; mean of its seeds: {mean} %"
     majority = f"always the most frequent class: {percent(data.card.majority_share)} %"
     return [
         ("Best", f"{escape(first.recipe)}, by validation accuracy"),
